@@ -1,0 +1,1 @@
+//! From checked documents to scenarios: parameters, replicas and patterns filled in.

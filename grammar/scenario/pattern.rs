@@ -1,0 +1,180 @@
+//! A transaction pattern with its parameters filled in: what each side does, in order.
+
+use serde::{Deserialize, Serialize};
+
+use crate::source::Span;
+
+/// One transaction, said from both sides. Each side carries out its own steps in this order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pattern {
+    /// `sym(1KiB)`: the name and the arguments, for people.
+    pub name: String,
+    /// What happens.
+    pub steps: Vec<Step>,
+}
+
+/// One step and its place in the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Where it is written.
+    pub span: Span,
+    /// As it is written, for messages (`client expects "220" within 2s`).
+    pub text: String,
+    /// What happens.
+    pub kind: StepKind,
+}
+
+/// Which end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The end that opened the connection.
+    Client,
+    /// The end that was reached.
+    Server,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// One side sends. The other side receives and verifies a [`Payload::Filled`] or [`Payload::Random`] at this place of
+    /// its own script, unless an `expects` of its own takes it (see [`Step`]s of kind `Expects` with a size).
+    Sends {
+        /// Who sends.
+        by: Side,
+        /// What.
+        payload: Payload,
+        /// The other side takes it implicitly here (no `expects` of the script is meant for it).
+        implicit: bool,
+    },
+    /// One side waits for what the other sends.
+    Expects {
+        /// Who waits.
+        by: Side,
+        /// For what.
+        what: Expected,
+        /// At most this long, in ns; `None`: the default response limit.
+        within_ns: Option<u64>,
+        /// What is passed over after the match.
+        rest: Rest,
+    },
+    /// One side sends back, byte for byte, what the other side's last send was; the other side verifies it here.
+    Echoes {
+        /// Who echoes.
+        by: Side,
+    },
+    /// One side waits.
+    Pause {
+        /// Who waits.
+        by: Side,
+        /// How long, ns.
+        duration: Varying,
+    },
+    /// Steps several times.
+    Repeat {
+        /// How often; 0 skips them.
+        count: u64,
+        /// What.
+        steps: Vec<Step>,
+    },
+    /// One side ends the connection.
+    Closes {
+        /// Who.
+        by: Side,
+        /// How.
+        how: Close,
+    },
+}
+
+/// Ways to end a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Close {
+    /// Orderly, both ways.
+    Close,
+    /// Abortive (RST).
+    Reset,
+    /// End of sending; receiving goes on.
+    Half,
+}
+
+/// What is sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payload {
+    /// So many bytes of numbered, verifiable filling. Size in bytes, at least 1.
+    Filled(Varying),
+    /// So many bytes of verifiable filling that does not compress. Size in bytes, at least 1.
+    Random(Varying),
+    /// A text.
+    Text(Template),
+    /// Bytes.
+    Bytes(Vec<u8>),
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expected {
+    /// So many bytes, of verifiable filling if the other side's script sends that.
+    Size(u64),
+    /// This text, next.
+    Text(Template),
+    /// These bytes, next.
+    Bytes(Vec<u8>),
+    /// A match anywhere in what has come and was not yet taken; everything to its end is taken. Named groups are captured.
+    Regex(String),
+    /// The next line, without its line end, matches. Named groups are captured.
+    Line(String),
+    /// At least one byte; what has come is taken.
+    Any,
+}
+
+/// What is passed over after a match, so that the next `expects` starts at the next message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rest {
+    /// Nothing.
+    Nothing,
+    /// Everything to the next line feed, that too; nothing if the match itself ended in one.
+    Line,
+    /// The rest of a message of so many bytes in all.
+    Message(u64),
+}
+
+/// A text with holes that are filled at run time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template(pub Vec<TemplatePart>);
+
+/// A piece of a template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TemplatePart {
+    /// As it stands.
+    Literal(String),
+    /// `${client.name}`: the name of the client's node.
+    ClientName,
+    /// `${server.name}`: the name of the node that answers (known to the server; empty at a client before it has seen the answer).
+    ServerName,
+    /// `${who}`: what a regex of the same side captured earlier in the transaction.
+    Capture(String),
+}
+
+/// A value that may be drawn anew each time, in the base unit of its dimension (ns, bytes).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Varying {
+    /// Always this.
+    Fixed(u64),
+    /// Any value from the first to the second, both included, equally likely.
+    Uniform(u64, u64),
+    /// Exponential with this mean.
+    Exponential(u64),
+    /// Normal with this mean and standard deviation, cut at 0.
+    Normal(u64, u64),
+    /// Pareto with this scale and this shape in 1e-9.
+    Pareto(u64, u64),
+    /// One of these.
+    Choice(Vec<u64>),
+}
