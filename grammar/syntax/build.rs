@@ -8,13 +8,14 @@ use super::scan::Statement;
 use super::tree::Name;
 use super::words::{Place, belongs};
 use super::{MOST_ERRORS, nearest::nearest};
+use crate::diagnostics::Diagnostic;
 use crate::source::{FileId, Span};
 
 /// Builds one document.
 pub(super) struct Builder<'a> {
     pub file: FileId,
     pub text: &'a str,
-    pub problems: Vec<SyntaxError>,
+    pub problems: Vec<Diagnostic>,
     /// A stray `}` was found: what seems out of place may only be closed off too early.
     pub stray: bool,
 }
@@ -26,7 +27,7 @@ impl<'a> Builder<'a> {
 
     pub fn report(&mut self, problem: SyntaxError) {
         if self.problems.len() <= MOST_ERRORS {
-            self.problems.push(problem);
+            self.problems.push(problem.into());
         }
     }
 
@@ -171,7 +172,7 @@ impl<'a> Builder<'a> {
         } else {
             let near = nearest(word, words.iter().copied().chain(place.later().iter().copied())).map(str::to_owned);
             let word = word.to_owned();
-            self.report(SyntaxError::UnknownWord { span, word, place: place.words(), nearest: near, words: words.to_vec() });
+            self.report(SyntaxError::UnknownStatement { span, word, place: place.words(), nearest: near, words });
         }
     }
 }

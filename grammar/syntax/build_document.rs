@@ -62,7 +62,7 @@ impl Builder<'_> {
             "let" | "pattern" => self.item(statement),
             "scenario" => {
                 let name = self.head(Kind::ScenarioLine, statement).and_then(|head| self.name_in(&head));
-                let body = self.scenario_body(self.first_word_span(statement), statement);
+                let body = self.scenario_body(statement);
                 let kind = ItemKind::Scenario(ScenarioDecl { name: name?, body });
                 Some(Item { doc: statement.doc.clone(), span: self.whole(statement), kind })
             }
@@ -122,7 +122,7 @@ impl Builder<'_> {
         Some(Item { doc: statement.doc.clone(), span: self.whole(statement), kind })
     }
 
-    fn scenario_body(&mut self, _head: crate::source::Span, statement: &Statement) -> Vec<ScenarioPart> {
+    fn scenario_body(&mut self, statement: &Statement) -> Vec<ScenarioPart> {
         let mut body = Vec::new();
         for part in self.block(statement) {
             if self.full() {

@@ -56,7 +56,7 @@ impl Builder<'_> {
             Ok(quantity) => ExprKind::Quantity(quantity),
             Err(error) => {
                 let span = self.span(node);
-                self.report(SyntaxError::Literal { span, error });
+                self.report(SyntaxError::literal(span, error));
                 ExprKind::Broken
             }
         }

@@ -39,12 +39,12 @@ impl Builder<'_> {
         match node.kind {
             Kind::Listen => {
                 let new = self.listen(node);
-                self.once("listen", node, listen.as_ref().map(|l| l.span));
+                self.once("`listen`", node, listen.as_ref().map(|l| l.span));
                 *listen = listen.take().or(new);
             }
             Kind::Serve => {
                 let new = self.call(node);
-                self.once("serve", node, serve.as_ref().map(|s| s.span));
+                self.once("`serve`", node, serve.as_ref().map(|s| s.span));
                 *serve = serve.take().or(new);
             }
             _ => {
@@ -52,7 +52,7 @@ impl Builder<'_> {
                     let words = Place::Service.statements();
                     let nearest = super::nearest::nearest(&option.name.text, words.iter().copied()).map(str::to_owned);
                     let (span, word) = (option.name.span, option.name.text);
-                    self.report(SyntaxError::UnknownWord { span, word, place: Place::Service.words(), nearest, words: words.to_vec() });
+                    self.report(SyntaxError::UnknownStatement { span, word, place: Place::Service.words(), nearest, words });
                 }
             }
         }
@@ -111,7 +111,7 @@ impl Builder<'_> {
             let last = number + 1 == line.children.len();
             match node.kind {
                 Kind::Over => {
-                    self.once("over", node, over.as_ref().map(|o| o.span));
+                    self.once("`over`", node, over.as_ref().map(|o| o.span));
                     let mut new = self.over(node);
                     if let (true, Some(end), Some(new)) = (last, end, &mut new) {
                         new.span.end = end;
@@ -120,7 +120,7 @@ impl Builder<'_> {
                     *over = over.take().or(new);
                 }
                 Kind::PatternUse => {
-                    self.once("pattern", node, pattern.as_ref().map(|p| p.span));
+                    self.once("`pattern`", node, pattern.as_ref().map(|p| p.span));
                     let new = self.call(node);
                     *pattern = pattern.take().or(new);
                     if last {

@@ -40,8 +40,8 @@ impl Builder<'_> {
             }
             return None;
         }
-        let lasts = self.only(&head, Kind::Lasts, "for").and_then(|l| self.value_in(l));
-        let mut name = self.only(&head, Kind::AsName, "as").and_then(|a| self.name_in(a));
+        let lasts = self.only(&head, Kind::Lasts, "`for`").and_then(|l| self.value_in(l));
+        let mut name = self.only(&head, Kind::AsName, "`as`").and_then(|a| self.name_in(a));
         if verb.name.text == "mark" && !verb.name.quoted {
             let marked = self.marked(&mut verb)?;
             if let Some(second) = &name {

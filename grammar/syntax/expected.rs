@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::nearest::nearest;
 use super::parser::Wanted;
 use super::problem::SyntaxError;
-use crate::quantity::parse_literal;
+use crate::quantity::{LiteralError, parse_literal};
 use crate::source::FileId;
 
 /// How many alternatives a message lists.
@@ -140,5 +140,6 @@ pub(super) fn unit_after_blank(
     if parse_literal(&format!("{number}{unit}")).is_ok() {
         return Some(SyntaxError::BlankBeforeUnit { span, number: number.to_owned(), unit: unit.to_owned() });
     }
-    Some(SyntaxError::UnknownUnitWord { span, unit: unit.to_owned() })
+    let error = LiteralError::UnknownUnit { number: number.to_owned(), unit: unit.to_owned() };
+    Some(SyntaxError::UnknownUnit { span, error })
 }

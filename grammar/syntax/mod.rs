@@ -27,6 +27,7 @@ mod words;
 use crate::diagnostics::Diagnostic;
 use crate::source::{FileId, Span};
 use build::Builder;
+pub use problem::CODES;
 use problem::SyntaxError;
 use tree::Document;
 
@@ -38,23 +39,23 @@ pub const MOST_ERRORS: usize = 50;
 #[must_use]
 pub fn parse(file: FileId, text: &str) -> (Document, Vec<Diagnostic>) {
     let from = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    if let Some(at) = text.bytes().position(|b| b == 0) {
+    if let Some(at) = text.find('\0') {
         let document = Document { file, version: None, items: Vec::new(), comments: Vec::new() };
-        return (document, vec![SyntaxError::NotText { span: span(file, at, at + 1), byte: 0 }.into()]);
+        return (document, vec![SyntaxError::NotText { span: span(file, at, at + 1) }.into()]);
     }
     let scan = scan::scan(file, text, from);
     let mut builder = Builder::new(file, text, scan.stray);
     let document = builder.document(&scan.statements, &scan.comments);
     let mut problems = scan.problems;
     problems.append(&mut builder.problems);
-    problems.sort_by_key(SyntaxError::span);
+    problems.sort_by_key(|p| p.primary.span);
     problems.dedup();
     if problems.len() > MOST_ERRORS {
-        let next = problems[MOST_ERRORS].span();
+        let next = problems[MOST_ERRORS].primary.span;
         problems.truncate(MOST_ERRORS);
-        problems.push(SyntaxError::TooMany { span: next, limit: MOST_ERRORS });
+        problems.push(SyntaxError::TooMany { span: next, limit: MOST_ERRORS }.into());
     }
-    (document, problems.into_iter().map(Diagnostic::from).collect())
+    (document, problems)
 }
 
 /// Bytes of a file. A text beyond 4 GiB has no places past that.

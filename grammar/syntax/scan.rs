@@ -3,7 +3,9 @@
 
 use std::ops::Range;
 
+use super::MOST_ERRORS;
 use super::problem::SyntaxError;
+use crate::diagnostics::Diagnostic;
 use crate::source::{FileId, Span};
 
 /// How deep blocks may nest.
@@ -51,7 +53,7 @@ pub(super) struct Block {
 pub(super) struct Scan {
     pub statements: Vec<Statement>,
     pub comments: Vec<Range<usize>>,
-    pub problems: Vec<SyntaxError>,
+    pub problems: Vec<Diagnostic>,
     /// A `}` closed nothing: a brace before it closed too much.
     pub stray: bool,
     unclosed: bool,
@@ -126,6 +128,12 @@ impl<'a> Scanner<'a> {
 
     fn span(&self, start: usize, end: usize) -> Span {
         super::span(self.file, start, end)
+    }
+
+    fn report(&mut self, problem: SyntaxError) {
+        if self.out.problems.len() <= MOST_ERRORS {
+            self.out.problems.push(problem.into());
+        }
     }
 
     fn run(mut self) -> Scan {
@@ -218,7 +226,7 @@ impl<'a> Scanner<'a> {
         {
             let noticed = self.span(at, at + self.text[at..].chars().next().map_or(1, char::len_utf8));
             let open = self.span(block.open, block.open + 1);
-            self.out.problems.push(SyntaxError::UnclosedBlock { open, noticed: Some(noticed) });
+            self.report(SyntaxError::UnclosedBlock { open, noticed: Some(noticed) });
             self.pop_block(at);
         }
     }
@@ -268,7 +276,8 @@ impl<'a> Scanner<'a> {
         }
         let long = self.text[start..end].trim_start_matches(['r', 'h', 'e', 'x']).starts_with("\"\"\"");
         let shown = if long { start + 3 } else { start + self.text[start..end].trim_end().len() };
-        self.out.problems.push(SyntaxError::UnterminatedText { span: self.span(start, shown), long });
+        let span = self.span(start, shown);
+        self.report(if long { SyntaxError::UnterminatedLongText { span } } else { SyntaxError::UnterminatedText { span } });
         self.text_open |= long;
         self.mark_broken();
     }
@@ -284,7 +293,7 @@ impl<'a> Scanner<'a> {
                     at = start + self.text[start..at].trim_end().len();
                     self.token(start, at, true);
                     if self.beyond == 0 {
-                        self.out.problems.push(SyntaxError::UnterminatedRegex { span: self.span(start, at) });
+                        self.report(SyntaxError::UnterminatedRegex { span: self.span(start, at) });
                         self.mark_broken();
                     }
                     return;
@@ -318,7 +327,7 @@ impl<'a> Scanner<'a> {
 
     fn too_deep(&mut self, start: usize, end: usize, what: &'static str, limit: usize) {
         if self.pending.as_ref().is_none_or(|p| !p.broken) {
-            self.out.problems.push(SyntaxError::TooDeep { span: self.span(start, end), what, limit });
+            self.report(SyntaxError::TooDeep { span: self.span(start, end), what, limit });
         }
         self.mark_broken();
     }
@@ -341,7 +350,7 @@ impl<'a> Scanner<'a> {
             if self.pending.as_ref().is_some_and(|p| !p.broken) {
                 let noticed = (self.at < self.bytes.len()).then(|| self.span(self.at, self.at + 1));
                 let bracket = char::from(self.bytes[open]);
-                self.out.problems.push(SyntaxError::UnclosedParenthesis { open: self.span(open, open + 1), bracket, noticed });
+                self.report(SyntaxError::UnclosedParenthesis { open: self.span(open, open + 1), bracket, noticed });
             }
             self.mark_broken();
         }
@@ -362,7 +371,7 @@ impl<'a> Scanner<'a> {
     fn check_length(&mut self, statement: &mut Statement) {
         if statement.head.len() > STATEMENT_LENGTH && !statement.broken {
             let start = statement.head.start;
-            self.out.problems.push(SyntaxError::TooLong { span: self.span(start, start + 1), limit: STATEMENT_LENGTH });
+            self.report(SyntaxError::TooLong { span: self.span(start, start + 1), limit: STATEMENT_LENGTH });
             statement.broken = true;
         }
     }
@@ -406,12 +415,12 @@ impl<'a> Scanner<'a> {
         let before = self.statements().pop_if(|s| s.block.is_none() && !s.broken);
         match before {
             Some(statement) => {
-                self.out.problems.push(SyntaxError::BraceOnOwnLine { span, head: self.span(statement.head.start, statement.head.end) });
+                self.report(SyntaxError::BraceOnOwnLine { span, head: self.span(statement.head.start, statement.head.end) });
                 self.indent = self.line_indent();
                 self.pending = Some(statement);
             }
             None => {
-                self.out.problems.push(SyntaxError::BlockWithoutHead { span });
+                self.report(SyntaxError::BlockWithoutHead { span });
                 self.begin_statement(at);
                 self.mark_broken();
             }
@@ -432,15 +441,14 @@ impl<'a> Scanner<'a> {
             let indent = self.line_indent();
             while self.blocks.len() > 1 && self.blocks.last().is_some_and(|b| indent < b.indent) {
                 let open = self.blocks.last().map_or(at, |b| b.open);
-                self.out
-                    .problems
-                    .push(SyntaxError::UnclosedBlock { open: self.span(open, open + 1), noticed: Some(self.span(at, at + 1)) });
+                let (open, noticed) = (self.span(open, open + 1), Some(self.span(at, at + 1)));
+                self.report(SyntaxError::UnclosedBlock { open, noticed });
                 self.pop_block(at);
             }
         }
         self.blank_so_far = false;
         if self.blocks.is_empty() {
-            self.out.problems.push(SyntaxError::StrayBrace { span: self.span(at, at + 1) });
+            self.report(SyntaxError::StrayBrace { span: self.span(at, at + 1) });
             self.out.stray = true;
             return;
         }
@@ -461,7 +469,7 @@ impl<'a> Scanner<'a> {
         if self.out.unclosed
             && let Some(open) = self.blocks.last().map(|b| b.open)
         {
-            self.out.problems.push(SyntaxError::UnclosedBlock { open: self.span(open, open + 1), noticed: None });
+            self.report(SyntaxError::UnclosedBlock { open: self.span(open, open + 1), noticed: None });
         }
         while !self.blocks.is_empty() {
             self.pop_block(end);
