@@ -334,8 +334,9 @@ fn likely_dimensions(unit: &str) -> &'static [Dimension] {
     }
 }
 
-/// The unit that a wrong one is another spelling of.
-fn nearest_unit(unit: &str) -> Option<&'static str> {
+/// The unit that a wrong one is another spelling of: `s` of `sec`.
+#[must_use]
+pub fn nearest_unit(unit: &str) -> Option<&'static str> {
     Some(match unit.to_lowercase().as_str() {
         "sec" | "secs" | "second" | "seconds" => "s",
         "msec" | "msecs" | "millisecond" | "milliseconds" => "ms",

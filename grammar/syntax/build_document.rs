@@ -100,8 +100,7 @@ impl Builder<'_> {
         self.no_block(statement);
         let head = self.head(Kind::UseLine, statement)?;
         let from = match (head.child(Kind::UseFile), head.child(Kind::UseModule)) {
-            (Some(file), _) => {
-                let node = file.child(Kind::Text)?;
+            (Some(node), _) => {
                 let span = self.span(node);
                 let text = self.text(node);
                 match text.parts.as_slice() {

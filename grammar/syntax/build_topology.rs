@@ -7,6 +7,7 @@ use super::problem::SyntaxError;
 use super::scan::Statement;
 use super::tree::{Expr, ExprKind, Indexed, LinkDecl, LinkEnd, NodeKind, TopologyKind, TopologyStatement, TreeOption};
 use super::words::Place;
+use crate::quantity::{nearest_unit, parse_literal};
 
 impl Builder<'_> {
     /// The block of a topology.
@@ -96,6 +97,14 @@ impl Builder<'_> {
     /// One option. The last of a statement may have a block instead of values.
     pub fn option(&mut self, node: &Node, statement: &Statement, last: bool) -> Option<TreeOption> {
         let name = node.children.first().map(|n| self.name(n))?;
+        // `delay 20 ms`: no option is called like a unit.
+        if let Some((number, unit)) = expected::unit_after_blank(self.text, &statement.head, node.start)
+            && is_or_means_unit(number, unit)
+        {
+            let span = self.bytes(node.start, node.start + unit.len());
+            self.report(expected::unit_problem(span, number, unit));
+            return None;
+        }
         let mut values = Vec::with_capacity(1);
         for child in &node.children[1..] {
             values.push(if child.kind == Kind::SmallWord { self.small_word(child) } else { self.expression(child) });
@@ -115,13 +124,15 @@ impl Builder<'_> {
 
     fn missing_value(&mut self, node: &Node, statement: &Statement) {
         let word = self.words(node);
-        if let Some(problem) = expected::unit_after_blank(self.file, self.text, &statement.head, node.start, word, &[]) {
-            return self.report(problem);
-        }
         let after = &self.text[node.end..statement.head.end];
         let token = after.split_whitespace().next().unwrap_or("");
         let found = if token.is_empty() { "the end of the statement".to_owned() } else { format!("`{token}`") };
         let (span, wanted) = (self.span(node), format!("a value after `{word}`"));
         self.report(SyntaxError::Expected { span, wanted, found, help: None });
     }
+}
+
+/// A unit, or what is not quite one: `ms`, `sec`.
+fn is_or_means_unit(number: &str, word: &str) -> bool {
+    parse_literal(&format!("{number}{word}")).is_ok() || nearest_unit(word).is_some()
 }

@@ -4,21 +4,24 @@
 use std::ops::Range;
 
 use super::nearest::nearest;
-use super::parser::Wanted;
+use super::parser::{END, Wanted};
 use super::problem::SyntaxError;
 use crate::quantity::{LiteralError, parse_literal};
-use crate::source::FileId;
+use crate::source::{FileId, Span};
 
 /// How many alternatives a message lists.
-const MOST_ALTERNATIVES: usize = 6;
+const MOST_ALTERNATIVES: usize = 7;
 
 /// Makes the problem of a statement in `head` that went wrong at `at`.
 pub(super) fn explain(file: FileId, text: &str, head: Range<usize>, at: usize, wanted: &[Wanted]) -> SyntaxError {
     let at = at.min(head.end);
     let found = &text[at..head.end];
     let token = &found[..token_length(found)];
-    if let Some(problem) = unit_after_blank(file, text, &head, at, token, wanted) {
-        return problem;
+    if could_end(wanted)
+        && nearest_keyword(token, wanted).is_none()
+        && let Some((number, unit)) = unit_after_blank(text, &head, at)
+    {
+        return unit_problem(super::span(file, at, at + unit.len()), number, unit);
     }
     let words = wanted_words(wanted);
     let help = nearest_keyword(token, wanted)
@@ -29,19 +32,15 @@ pub(super) fn explain(file: FileId, text: &str, head: Range<usize>, at: usize, w
     SyntaxError::Expected { span, wanted: words, found: found_words(text, token, at), help }
 }
 
-/// The alternatives: what the statement needs; only if it could have ended here, what could still have followed.
+/// What could have stood there; of a statement that could have ended, that it could.
 fn wanted_words(wanted: &[Wanted]) -> String {
-    let is_end = |w: &Wanted| w.words == "the end of the statement";
-    let needed: Vec<&str> = wanted.iter().filter(|w| !w.optional && !is_end(w)).map(|w| w.words.as_str()).collect();
-    let mut shown = if needed.is_empty() {
-        let mut more: Vec<&str> = wanted.iter().filter(|w| w.optional && !is_operator(w)).map(|w| w.words.as_str()).collect();
-        more.truncate(MOST_ALTERNATIVES - 1);
-        more.push("the end of the statement");
-        more
-    } else {
-        needed
-    };
+    let major: Vec<&str> = wanted.iter().filter(|w| !w.minor && w.words != END).map(|w| w.words.as_str()).collect();
+    let minor = wanted.iter().filter(|w| w.minor).map(|w| w.words.as_str());
+    let mut shown = if could_end(wanted) || !major.is_empty() { major } else { minor.collect() };
     shown.truncate(MOST_ALTERNATIVES);
+    if could_end(wanted) {
+        shown.push(END);
+    }
     match shown.as_slice() {
         [] => "something else".to_owned(),
         [one] => (*one).to_owned(),
@@ -49,8 +48,8 @@ fn wanted_words(wanted: &[Wanted]) -> String {
     }
 }
 
-fn is_operator(wanted: &Wanted) -> bool {
-    wanted.optional && matches!(wanted.keyword.as_deref(), Some("and" | "or" | "matches" | "not"))
+fn could_end(wanted: &[Wanted]) -> bool {
+    wanted.iter().any(|w| w.words == END)
 }
 
 fn found_words(text: &str, token: &str, at: usize) -> String {
@@ -97,6 +96,7 @@ pub(super) fn help_for_character(text: &str, at: usize) -> Option<String> {
         '|' => "write `or`",
         '!' => "write `not`, or `!=` to compare",
         '=' if !rest.starts_with("==") => "`==` compares",
+        '>' if text[..at].ends_with('-') => "a link is written `a <-> b`",
         '-' if rest.starts_with("->") => "a link is written `a <-> b`",
         '\u{a0}' => "this is a no-break space; write a plain blank",
         _ => return None,
@@ -105,41 +105,28 @@ pub(super) fn help_for_character(text: &str, at: usize) -> Option<String> {
 }
 
 fn missing_end(token: &str, wanted: &[Wanted]) -> Option<String> {
-    let could_end = wanted.iter().any(|w| w.words == "the end of the statement");
-    let needs_more = wanted.iter().any(|w| !w.optional && w.words != "the end of the statement");
-    (could_end && !needs_more && !token.is_empty()).then(|| "a new line or `;` ends a statement".to_owned())
+    (could_end(wanted) && !token.is_empty()).then(|| "a new line or `;` ends a statement".to_owned())
 }
 
-/// A word after a number and a blank: a unit that should touch its number, or no unit at all.
-pub(super) fn unit_after_blank(
-    file: FileId,
-    text: &str,
-    head: &Range<usize>,
-    at: usize,
-    token: &str,
-    wanted: &[Wanted],
-) -> Option<SyntaxError> {
-    if !token.starts_with(|c: char| c.is_ascii_alphabetic() || c == '%') || nearest_keyword(token, wanted).is_some() {
-        return None;
-    }
-    let needs_more = wanted.iter().any(|w| !w.optional && w.words != "the end of the statement");
+/// A word at `at` that follows a number and a blank: the number and the word, with `/s` if that follows.
+pub(super) fn unit_after_blank<'t>(text: &'t str, head: &Range<usize>, at: usize) -> Option<(&'t str, &'t str)> {
     let before = text[head.start..at].trim_end();
-    if needs_more || before.len() == at - head.start {
-        return None;
-    }
     let number = &before[before.rfind(|c: char| !(c.is_ascii_digit() || c == '.')).map_or(0, |i| i + 1)..];
-    let number_starts = before.len() - number.len();
-    let glued = before[..number_starts].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':');
-    if number.is_empty() || glued || parse_literal(number).is_err() {
+    let glued = before[..before.len() - number.len()].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':');
+    if number.is_empty() || glued || before.len() == at - head.start || parse_literal(number).is_err() {
         return None;
     }
-    let word_and_rest = &text[at..head.end];
-    let unit_end = word_and_rest.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '/' | '%'))).unwrap_or(word_and_rest.len());
-    let unit = &word_and_rest[..unit_end];
-    let span = super::span(file, at, at + unit.len());
+    let rest = &text[at..head.end];
+    let unit = &rest[..rest.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '/' | '%'))).unwrap_or(rest.len())];
+    unit.starts_with(|c: char| c.is_ascii_alphabetic() || c == '%').then_some((number, unit))
+}
+
+/// The problem of a unit that does not touch its number.
+pub(super) fn unit_problem(span: Span, number: &str, unit: &str) -> SyntaxError {
+    let (number, unit) = (number.to_owned(), unit.to_owned());
     if parse_literal(&format!("{number}{unit}")).is_ok() {
-        return Some(SyntaxError::BlankBeforeUnit { span, number: number.to_owned(), unit: unit.to_owned() });
+        SyntaxError::BlankBeforeUnit { span, number, unit }
+    } else {
+        SyntaxError::UnknownUnit { span, error: LiteralError::UnknownUnit { number, unit } }
     }
-    let error = LiteralError::UnknownUnit { number: number.to_owned(), unit: unit.to_owned() };
-    Some(SyntaxError::UnknownUnit { span, error })
 }

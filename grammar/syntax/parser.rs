@@ -5,13 +5,18 @@ use std::sync::LazyLock;
 
 use pest::Parser as _;
 use pest::error::ErrorVariant;
-use pest::iterators::{Pair, Pairs};
+use pest::iterators::Pair;
 use pest::pratt_parser::{Assoc, Op, PrattParser};
 
 use super::tree::BinaryOperator;
 
 /// How deep an expression may be: nested operators, parentheses and calls together.
 pub(super) const EXPRESSION_DEPTH: u16 = 200;
+
+/// The words for what `expects` takes.
+const EXPECTED: &str = "what is expected: a size such as `1KiB`, a text, a regex such as `/^250/` or `any`";
+/// The words for "nothing more".
+pub(super) const END: &str = "the end of the statement";
 
 #[derive(pest_derive::Parser)]
 #[grammar = "syntax/scn.pest"]
@@ -57,8 +62,8 @@ pub(super) struct Wanted {
     pub words: String,
     /// The keyword, if it is one.
     pub keyword: Option<String>,
-    /// What came before was complete without it: operators, commas, further options.
-    pub optional: bool,
+    /// It could stand in so many places that naming it helps nobody.
+    pub minor: bool,
 }
 
 /// Reads a statement by the rule of `entry`. `offset` is added to every place.
@@ -145,11 +150,34 @@ impl Kind {
     }
 }
 
-/// Rules without a node of their own whose insides count.
-fn is_transparent(rule: Rule) -> bool {
+/// Rules that are one word.
+fn is_name(rule: Rule) -> bool {
     matches!(
         rule,
-        Rule::duration_value
+        Rule::word
+            | Rule::name
+            | Rule::new_name
+            | Rule::module_name
+            | Rule::type_name
+            | Rule::tag_name
+            | Rule::interface_name
+            | Rule::transport_name
+            | Rule::event_name
+            | Rule::option_name
+            | Rule::verb_name
+            | Rule::node_word
+            | Rule::flow_word
+            | Rule::pattern_word
+    )
+}
+
+/// Rules that are operators and operands in a row.
+fn is_value(rule: Rule) -> bool {
+    matches!(
+        rule,
+        Rule::value
+            | Rule::expr
+            | Rule::duration_value
             | Rule::duration_choice
             | Rule::count_value
             | Rule::time_value
@@ -159,16 +187,6 @@ fn is_transparent(rule: Rule) -> bool {
             | Rule::sent_value
             | Rule::expected_value
             | Rule::operand_value
-            | Rule::new_name
-            | Rule::module_name
-            | Rule::type_name
-            | Rule::tag_name
-            | Rule::interface_name
-            | Rule::transport_name
-            | Rule::event_name
-            | Rule::node_name
-            | Rule::option_name
-            | Rule::verb_name
     )
 }
 
@@ -220,35 +238,34 @@ impl Reader {
     fn read(&mut self, pair: Pair<'_, Rule>, out: &mut Vec<Node>) {
         let rule = pair.as_rule();
         match rule {
-            Rule::expr | Rule::sum => out.push(self.expression(pair)),
-            Rule::value => {
-                let (start, end) = self.place(&pair);
-                let mut ends = Vec::with_capacity(1);
-                for inner in pair.into_inner() {
-                    self.read(inner, &mut ends);
-                }
-                if ends.len() == 2 {
-                    out.push(self.node(Kind::Range, start, end, ends));
-                } else {
-                    out.append(&mut ends);
-                }
+            _ if is_value(rule) => {
+                let node = self.value(pair);
+                out.push(node);
             }
-            Rule::word | Rule::name => {
+            _ if is_name(rule) => {
                 let (start, end) = self.place(&pair);
                 out.push(self.node(Kind::Name, start, end, Vec::new()));
             }
-            Rule::first => self.keep(Kind::Indexed, pair, out),
-            _ if is_transparent(rule) => {
-                for inner in pair.into_inner() {
-                    self.read(inner, out);
-                }
-            }
+            Rule::first | Rule::node_name => self.keep(Kind::Indexed, pair, out),
+            Rule::said_text => self.keep(Kind::Text, pair, out),
             _ => {
                 if let Some(kind) = kind_of(rule) {
                     self.keep(kind, pair, out);
                 }
             }
         }
+    }
+
+    /// An expression, or a range of two.
+    fn value(&mut self, pair: Pair<'_, Rule>) -> Node {
+        let (start, end) = self.place(&pair);
+        let mut pairs: Vec<Pair<'_, Rule>> = pair.into_inner().collect();
+        let dots = pairs.iter().position(|p| p.as_rule() == Rule::dotdot);
+        let Some(dots) = dots else { return self.expression(pairs, start, end) };
+        let upper = pairs.split_off(dots + 1);
+        pairs.truncate(dots);
+        let ends = vec![self.expression(pairs, start, end), self.expression(upper, start, end)];
+        self.node(Kind::Range, start, end, ends)
     }
 
     fn keep(&mut self, kind: Kind, pair: Pair<'_, Rule>, out: &mut Vec<Node>) {
@@ -277,17 +294,20 @@ impl Reader {
         Node { kind, start, end, children, depth }
     }
 
-    fn expression(&mut self, pair: Pair<'_, Rule>) -> Node {
-        let (start, end) = self.place(&pair);
-        let pairs = pair.into_inner();
-        if let (1, Some(only)) = (pairs.len(), pairs.clone().next()) {
+    /// Operators and operands in a row, from `start` to `end`.
+    fn expression(&mut self, mut pairs: Vec<Pair<'_, Rule>>, start: usize, end: usize) -> Node {
+        let nothing = || Node { kind: Kind::Hole, start, end, children: Vec::new(), depth: 1 };
+        pairs.retain(|p| p.as_rule() != Rule::COMMENT);
+        if pairs.len() == 1
+            && let Some(only) = pairs.pop()
+        {
             let mut nodes = Vec::with_capacity(1);
             self.read(only, &mut nodes);
-            return nodes.pop().unwrap_or(Node { kind: Kind::Hole, start, end, children: Vec::new(), depth: 1 });
+            return nodes.pop().unwrap_or_else(nothing);
         }
-        if longest_prefix_chain(pairs.clone()) > usize::from(EXPRESSION_DEPTH) {
+        if longest_prefix_chain(&pairs) > usize::from(EXPRESSION_DEPTH) {
             self.too_deep = true;
-            return Node { kind: Kind::Hole, start, end, children: Vec::new(), depth: 1 };
+            return nothing();
         }
         let offset = self.offset;
         let reader = std::cell::RefCell::new(self);
@@ -295,7 +315,7 @@ impl Reader {
             .map_primary(|primary| {
                 let mut nodes = Vec::with_capacity(1);
                 reader.borrow_mut().read(primary, &mut nodes);
-                nodes.pop().unwrap_or(Node { kind: Kind::Hole, start, end, children: Vec::new(), depth: 1 })
+                nodes.pop().unwrap_or_else(nothing)
             })
             .map_prefix(|op, operand| {
                 let kind = if op.as_rule() == Rule::kw_not { Kind::Not } else { Kind::Negative };
@@ -307,12 +327,12 @@ impl Reader {
                 let (start, end) = (left.start, right.end);
                 reader.borrow_mut().node(kind, start, end, vec![left, right])
             })
-            .parse(pairs)
+            .parse(pairs.into_iter())
     }
 }
 
 /// How many prefixes follow one another at most; each costs the Pratt parser a call.
-fn longest_prefix_chain(pairs: Pairs<'_, Rule>) -> usize {
+fn longest_prefix_chain(pairs: &[Pair<'_, Rule>]) -> usize {
     let (mut longest, mut chain) = (0, 0);
     for pair in pairs {
         chain = if matches!(pair.as_rule(), Rule::negative | Rule::kw_not) { chain + 1 } else { 0 };
@@ -334,11 +354,12 @@ fn failure(error: &pest::error::Error<Rule>, text: &str, offset: usize) -> Failu
     let mut wanted: Vec<Wanted> = Vec::new();
     for rule in positives {
         if let Some(new) = wanted_of(*rule)
-            && !wanted.contains(&new)
+            && !wanted.iter().any(|w| w.words == new.words)
         {
             wanted.push(new);
         }
     }
+    wanted.sort_by_key(|w| w.keyword.is_some());
     Failure::Expected { at: offset + at + blanks, wanted }
 }
 
@@ -346,66 +367,70 @@ fn failure(error: &pest::error::Error<Rule>, text: &str, offset: usize) -> Failu
 fn wanted_of(rule: Rule) -> Option<Wanted> {
     let named = format!("{rule:?}");
     if let Some(word) = named.strip_prefix("kw_") {
-        let optional = matches!(rule, Rule::kw_and | Rule::kw_or | Rule::kw_matches | Rule::kw_not);
-        return Some(Wanted { words: format!("`{word}`"), keyword: Some(word.to_owned()), optional });
-    }
-    let (words, optional) = match rule {
-        Rule::name | Rule::word | Rule::new_name => ("a name", false),
-        Rule::module_name => ("a module's name such as `std.patterns`", false),
-        Rule::type_name => ("a type: count, number, duration, size, bandwidth, rate or ratio", false),
-        Rule::tag_name => ("a tag", false),
-        Rule::interface_name => ("an interface's name such as `eth0`", false),
-        Rule::transport_name => ("a transport such as `tcp`", false),
-        Rule::event_name => ("a name for the event", false),
-        Rule::node_name | Rule::end_point | Rule::link_end | Rule::indexed => ("a node's name", false),
-        Rule::target => ("a node, a service or an address with a port such as `10.0.0.1:80`", false),
-        Rule::flow_name => ("the flow's name", false),
-        Rule::duration_value | Rule::duration_choice => ("a duration such as `200ms`", false),
-        Rule::count_value => ("a count such as `3`", false),
-        Rule::time_value | Rule::moment => ("a time such as `3s` or `failure + 200ms`", false),
-        Rule::address_value => ("an address such as `10.0.0.1/24`", false),
-        Rule::prefix_value => ("a prefix such as `10.0.0.0/24`", false),
-        Rule::condition_value => ("what must hold, such as `steady.loss == 0%`", false),
-        Rule::sent_value => ("what is sent: a size such as `1KiB`, a text or bytes", false),
-        Rule::expected_value => ("what is expected: a size such as `1KiB`, a text, a regex such as `/^250/`, or `any`", false),
-        Rule::sends | Rule::expects | Rule::echoes | Rule::pauses | Rule::closes | Rule::resets | Rule::half_closes => {
-            ("what the side does: `sends`, `expects`, `echoes`, `pauses`, `closes`, `resets` or `half closes`", false)
+        if rule == Rule::kw_any {
+            return Some(Wanted { words: EXPECTED.to_owned(), keyword: None, minor: false });
         }
-        Rule::verb | Rule::verb_name => ("what happens, such as `start`, `down` or `mark`", false),
-        Rule::operand_value => ("what it acts on", true),
-        Rule::operand_word => ("a word such as `from` or `to`", true),
-        Rule::value | Rule::expr | Rule::sum | Rule::call_or_path | Rule::argument => ("a value", false),
-        Rule::version_number => ("the language version, `1`", false),
-        Rule::use_file | Rule::use_module => ("a module such as `std.patterns`, or a file such as `\"./topologies.scn\"`", false),
-        Rule::option | Rule::option_name => ("an option", true),
-        Rule::port => ("a port such as `5003`", false),
-        Rule::listen_at => ("where to listen: `:PORT` or `ADDRESS:PORT`", false),
-        Rule::listen => ("`listen`", false),
-        Rule::serve => ("`serve`", false),
-        Rule::pattern_call | Rule::pattern_path => ("a pattern such as `sym(1KiB)`", false),
-        Rule::arrow => ("`<->` and the other end of the link", false),
-        Rule::equals | Rule::default => ("`=` and a value", rule == Rule::default),
-        Rule::comma => ("`,`", true),
-        Rule::colon => ("`:`", true),
-        Rule::dotdot => ("`..` and the range's end", true),
-        Rule::open_paren => ("`(`", false),
-        Rule::close_paren => ("`)`", false),
-        Rule::open_bracket => ("`[`", false),
-        Rule::close_bracket => ("`]`", false),
-        Rule::end | Rule::EOI => ("the end of the statement", false),
-        Rule::within | Rule::within_after => ("`within`", true),
-        Rule::during => ("`during`", true),
-        Rule::before => ("`before`", true),
-        Rule::after => ("`after`", true),
-        Rule::sampled => ("`sampled every`", true),
-        Rule::stays => ("`and stays`", true),
-        Rule::lasts => ("`for` and a duration", true),
-        Rule::as_name => ("`as` and a name", true),
-        Rule::use_alias => ("`as`", true),
-        Rule::use_names | Rule::params | Rule::arguments => ("`(`", true),
-        Rule::flow_over => ("`over`", true),
-        Rule::text | Rule::raw_text => ("a text", true),
+        let minor = matches!(rule, Rule::kw_and | Rule::kw_or | Rule::kw_matches | Rule::kw_not | Rule::kw_if);
+        return Some(Wanted { words: format!("`{word}`"), keyword: Some(word.to_owned()), minor });
+    }
+    let minor = matches!(rule, Rule::open_paren | Rule::open_bracket | Rule::dotdot | Rule::arguments | Rule::option | Rule::option_name);
+    let words = match rule {
+        Rule::name | Rule::new_name => "a name",
+        Rule::module_name => "a module's name such as `std.patterns`",
+        Rule::type_name => "a type: count, number, duration, size, bandwidth, rate or ratio",
+        Rule::tag_name => "a tag",
+        Rule::interface_name => "an interface's name such as `eth0`",
+        Rule::transport_name => "a transport such as `tcp`",
+        Rule::event_name => "a name for the event",
+        Rule::node_name | Rule::node_word | Rule::end_point | Rule::link_end => "a node's name",
+        Rule::target => "a node, a service or an address with a port such as `10.0.0.1:80`",
+        Rule::flow_name | Rule::flow_word => "the flow's name",
+        Rule::duration_value | Rule::duration_choice => "a duration such as `200ms`",
+        Rule::count_value => "a count such as `3`",
+        Rule::time_value | Rule::moment => "a time such as `3s` or `failure + 200ms`",
+        Rule::address_value => "an address such as `10.0.0.1/24`",
+        Rule::prefix_value => "a prefix such as `10.0.0.0/24`",
+        Rule::condition_value => "what must hold, such as `steady.loss == 0%`",
+        Rule::sent_value => "what is sent: a size such as `1KiB`, a text or bytes",
+        Rule::expected_value => EXPECTED,
+        Rule::verb | Rule::verb_name => "what happens, such as `start`, `down` or `mark`",
+        Rule::operand_value => "what it acts on",
+        Rule::operand_word => "`from`, `to`, `on`",
+        Rule::value
+        | Rule::expr
+        | Rule::argument
+        | Rule::call_or_path
+        | Rule::path
+        | Rule::first
+        | Rule::word
+        | Rule::text
+        | Rule::raw_text
+        | Rule::number
+        | Rule::hole
+        | Rule::list => "a value",
+        Rule::version_number => "the language version, `1`",
+        Rule::use_file | Rule::use_module => "a module such as `std.patterns`, or a file such as `\"./topologies.scn\"`",
+        Rule::option | Rule::option_name => "an option",
+        Rule::port => "a port such as `5003`",
+        Rule::listen_at => "where to listen: `:PORT` or `ADDRESS:PORT`",
+        Rule::pattern_call | Rule::pattern_path | Rule::pattern_word => "a pattern such as `sym(1KiB)`",
+        Rule::arrow => "`<->` and the other end of the link",
+        Rule::equals | Rule::default => "`=` and a value",
+        Rule::comma => "`,`",
+        Rule::colon => "`:`",
+        Rule::dotdot => "`..`",
+        Rule::open_paren | Rule::params | Rule::arguments => "`(`",
+        Rule::use_names => "names in parentheses",
+        Rule::close_paren => "`)`",
+        Rule::open_bracket => "`[`",
+        Rule::close_bracket => "`]`",
+        Rule::end | Rule::EOI => END,
+        Rule::hole_end => "`}`",
+        Rule::said_text => "a text for people",
+        Rule::expect_line => "what must hold, such as `steady.loss == 0%`",
+        Rule::timeline_line => "when something happens: `at 3s`, `failure + 200ms` or `when` and a condition",
+        Rule::flow_part | Rule::service_part | Rule::options_line => "an option",
         _ => return None,
     };
-    Some(Wanted { words: words.to_owned(), keyword: None, optional })
+    Some(Wanted { words: words.to_owned(), keyword: None, minor })
 }

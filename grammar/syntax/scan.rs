@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::MOST_ERRORS;
 use super::problem::SyntaxError;
+use super::words::belongs;
 use crate::diagnostics::Diagnostic;
 use crate::source::{FileId, Span};
 
@@ -149,6 +150,9 @@ impl<'a> Scanner<'a> {
         match self.bytes[start] {
             b' ' | b'\t' | b'\r' => self.at += 1,
             b'\n' => {
+                if !self.nesting.is_empty() && self.statement_follows() {
+                    self.close_nesting();
+                }
                 if self.nesting.is_empty() {
                     self.end_statement();
                     self.after_block = false;
@@ -229,6 +233,16 @@ impl<'a> Scanner<'a> {
             self.report(SyntaxError::UnclosedBlock { open, noticed: Some(noticed) });
             self.pop_block(at);
         }
+    }
+
+    /// The next line is no further to the right than the pending statement and begins with a keyword: the parenthesis that
+    /// is open was forgotten.
+    fn statement_follows(&self) -> bool {
+        let line = &self.text[self.at + 1..];
+        let words = line.trim_start_matches([' ', '\t']);
+        let length = words.bytes().take_while(|b| is_word(*b)).count();
+        let blank = words.as_bytes().get(length).is_some_and(|b| *b == b' ');
+        line.len() - words.len() <= self.indent && blank && belongs(&words[..length]).is_some()
     }
 
     fn mark_broken(&mut self) {
