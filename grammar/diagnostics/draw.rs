@@ -159,7 +159,10 @@ impl Excerpt {
             let span = first_lines(label.span, &source.text);
             let (first, last) = (lines.line(sources, file, span.start), lines.line(sources, file, span.end.saturating_sub(1).max(span.start)));
             for line in first.saturating_sub(1)..=(last + 1).min(count - 1) {
-                wanted.entry(line).or_insert(None);
+                let empty = line + 1 == count && lines.range(sources, file, line).0 == source.text.len();
+                if !empty || line <= last {
+                    wanted.entry(line).or_insert(None);
+                }
             }
             wanted.entry(first).and_modify(|place| *place = place.or(Some(span.start as usize)));
             spans.push((span, *primary, label.text.clone()));
@@ -275,7 +278,25 @@ mod tests {
     #[test]
     fn shows_both_places() {
         let picture = drawn("scn 1\nfirst\nsecond\nthird\n4\n5\n6\n7\n8\nninth\n", &[(6, 11), (35, 40)]);
-        insta::assert_snapshot!(picture, @"");
+        insta::assert_snapshot!(picture, @r"
+        scn::x::y
+
+          × something is wrong
+           ╭─[a.scn:2:1]
+         1 │ scn 1
+         2 │ first
+           · ──┬──
+           ·   ╰── here
+         3 │ second
+           ╰────
+            ╭─[a.scn:10:1]
+          9 │ 8
+         10 │ ninth
+            · ──┬──
+            ·   ╰── and there
+            ╰────
+          help: write it well
+        ");
     }
 
     #[test]

@@ -274,7 +274,12 @@ impl Draft<'_, '_> {
     /// A metric of a flow.
     fn metric(&mut self, path: &[Indexed], arguments: Option<&[Argument]>, span: Span, pick: Option<usize>) -> Option<(Value, Dimension)> {
         let (first, rest) = path.split_first()?;
-        let flow = self.flow_of(first, rest.is_empty(), pick)?;
+        let flow = self.flow_of(first, rest.is_empty(), pick);
+        // What a flow that is itself wrong would measure is looked at all the same.
+        let declared = self.scope.find(self.context, &first.name.text).is_some_and(|binding| binding.value == Err("a flow"));
+        if rest.is_empty() || !declared {
+            return None;
+        }
         let name = rest.iter().map(|part| part.name.text.as_str()).collect::<Vec<_>>().join(".");
         let place = rest.first().zip(rest.last()).map_or(span, |(a, b)| a.span.to(b.span));
         let Some((_, dimension, shape)) = find_metric(&name) else {
@@ -282,7 +287,7 @@ impl Draft<'_, '_> {
             return None;
         };
         let event = self.metric_event(&name, arguments, span)?;
-        Some((Value::Metric(Metric { flow, name, event, dimension, shape, span }), dimension))
+        Some((Value::Metric(Metric { flow: flow?, name, event, dimension, shape, span }), dimension))
     }
 
     /// The event a metric counts from. The outer `None`: wrong, which was reported.

@@ -137,10 +137,6 @@ problems! {
             at(span, format!("{address} is outside its link's subnet {subnet}"), "another subnet")
                 .also(other, format!("this says {subnet}")).help("ends of one link, and of one bridge, share a subnet")
         }
-        /// A length that the family does not have.
-        PrefixLength { length: u8, most: u8, span: Span } Error "scn::expand::prefix_length" {
-            at(span, format!("a prefix of this family has at most {most} bits, not {length}"), "too long")
-        }
         /// IPv4 here, IPv6 there.
         MixedFamilies { span: Span, other: Span } Error "scn::expand::mixed_families" {
             at(span, "one is IPv4 and the other IPv6", "this family").also(other, "that family")

@@ -103,7 +103,7 @@ impl Context<'_> {
             ExprKind::Bytes(bytes) => Value::Bytes(bytes.clone()),
             ExprKind::Regex(regex) => Value::Regex(regex.clone()),
             ExprKind::Address(address) => Value::Address(*address),
-            ExprKind::Prefix(address, length) => self.prefix(*address, *length, span)?,
+            ExprKind::Prefix(address, length) => Value::Prefix(Prefix { address: *address, length: *length }),
             ExprKind::Mac(mac) => Value::Mac(*mac),
             ExprKind::Range(first, last) => self.range(first, last, span, scope, depth)?,
             ExprKind::List(items) => {
@@ -141,15 +141,6 @@ impl Context<'_> {
             whole = whole.zip(piece).map(|(whole, piece)| whole + &piece);
         }
         whole
-    }
-
-    fn prefix(&mut self, address: std::net::IpAddr, length: u8, span: Span) -> Option<Value> {
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        if length > most {
-            self.raise(ExpandError::PrefixLength { length, most, span });
-            return None;
-        }
-        Some(Value::Prefix(Prefix { address, length }))
     }
 
     fn range(&mut self, first: &Expr, last: &Expr, span: Span, scope: &Scope, depth: usize) -> Option<Value> {

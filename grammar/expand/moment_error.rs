@@ -26,10 +26,6 @@ problems! {
         NothingToUndo { verb: String, span: Span } Error "scn::expand::nothing_to_undo" {
             at(span, format!("`{verb}` can't be undone, so it lasts for no time"), "undone when?").help("leave `for` out")
         }
-        /// An event by the name `mark` has none.
-        NamelessMark { span: Span } Error "scn::expand::nameless_mark" {
-            at(span, "`mark` needs the name of the event it makes", "which event?").help("write `mark ready`")
-        }
         /// An address taken from a node that has it not.
         AddressNotThere { address: String, node: String, span: Span, help: Option<String> } Error "scn::expand::address_not_there" {
             at(span, format!("`{node}` does not have {address}"), "no link gives it, and no entry").maybe_help(help)

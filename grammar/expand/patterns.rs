@@ -12,7 +12,7 @@ use super::steps::Steps;
 use super::value::{TYPE_WORDS, Type, Value};
 use super::{Context, talk};
 use crate::quantity::{Dimension, Quantity};
-use crate::resolve::load::DEFAULT_PATTERNS;
+use crate::resolve::load::{DEFAULT_PATTERNS, is_standard};
 use crate::resolve::{PatternRef, ResolveError, suggest::suggest};
 use crate::scenario::pattern::Pattern;
 use crate::source::Span;
@@ -56,7 +56,11 @@ impl<'a> Draft<'_, 'a> {
         let qualifier = before.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(".");
         let place = before.first().map_or(last.span, |first| first.span.to(last.span));
         let Some(from) = module.qualifiers.get(&qualifier).copied() else {
-            let help = suggest(&qualifier, module.qualifiers.keys().map(String::as_str)).or_else(|| Some(format!("add `use {qualifier}` at the top of the file")));
+            if is_standard(&qualifier) {
+                self.context.raise(ResolveError::NotImported { name: qualifier, span: place });
+                return None;
+            }
+            let help = suggest(&qualifier, module.qualifiers.keys().map(String::as_str));
             self.context.raise(ResolveError::UnknownModule { name: qualifier, span: place, help });
             return None;
         };
@@ -155,7 +159,7 @@ impl Context<'_> {
                 shown.push(value);
                 shown
             });
-            if let Some(first) = self.values.get(inner.module).and_then(|v| v.get(&param.name.text)).map(|b| b.span).or_else(|| inner.find(self, &param.name.text).map(|b| b.span)) {
+            if let Some(first) = inner.find(self, &param.name.text).filter(|b| b.value.is_ok()).map(|b| b.span) {
                 self.raise(ResolveError::Redefined { name: param.name.text.clone(), span: param.name.span, first });
             }
             if let Some(first) = names.insert(param.name.text.clone(), Binding { value: Ok(value), span: param.name.span }) {

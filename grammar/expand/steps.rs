@@ -22,7 +22,7 @@ const PAUSE_LIMIT: i64 = 24 * 3_600 * BILLION;
 /// Steps of one transaction, repeats unrolled: at most so many.
 const STEP_LIMIT: u64 = 10_000_000;
 /// Repeats within repeats: at most so many.
-const NESTING_LIMIT: usize = 32;
+const NESTING_LIMIT: usize = 16;
 /// A compiled regex takes at most so many bytes.
 const REGEX_SIZE: usize = 1 << 20;
 

@@ -58,9 +58,6 @@ impl Draft<'_, '_> {
         if let (Some(expr), Some(Action::Mark)) = (&statement.lasts, &action) {
             self.context.raise(MomentError::NothingToUndo { verb: "mark".into(), span: expr.span });
         }
-        if let (None, Some(Action::Mark)) = (&statement.name, &action) {
-            self.context.raise(MomentError::NamelessMark { span: statement.verb.span });
-        }
         let event = statement.name.as_ref().and_then(|name| {
             let id = self.event_ids.get(&name.text).copied()?;
             (self.scenario.events[id.index()].span == name.span).then_some(id)

@@ -184,7 +184,7 @@ impl Draft<'_, '_> {
     }
 
     /// The written name, or one made of the ends, unique in the scenario.
-    fn link_name(&mut self, link: &LinkDecl, ends: (NodeId, NodeId), index: Option<usize>, made: &mut BTreeMap<String, usize>) -> String {
+    fn link_name(&self, link: &LinkDecl, ends: (NodeId, NodeId), index: Option<usize>, made: &mut BTreeMap<String, usize>) -> String {
         if let Some(name) = &link.name {
             return index.map_or_else(|| name.text.clone(), |index| format!("{}[{index}]", name.text));
         }
@@ -195,8 +195,6 @@ impl Draft<'_, '_> {
             *count += 1;
             let name = if *count == 1 { base.clone() } else { format!("{base}-{count}") };
             if name == base || !made.contains_key(&name) {
-                let first = position(self.scenario.topology.links.len());
-                self.link_groups.entry(name.clone()).or_insert(Group { first, range: None, span: link.ends[0].span });
                 return name;
             }
         }

@@ -55,6 +55,10 @@ problems! {
         UnknownModule { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_module" {
             at(span, format!("no module is called `{name}`"), "not part of the standard library").maybe_help(help)
         }
+        /// A module of the standard library that the file does not use.
+        NotImported { name: String, span: Span } Error "scn::resolve::not_imported" {
+            at(span, format!("the module `{name}` is not in use here"), "not in use").help(format!("add `use {name}` at the top of the file"))
+        }
         /// A name that a module does not have.
         UnknownImport { module: String, name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_import" {
             at(span, format!("`{module}` declares nothing called `{name}`"), "not in that module").maybe_help(help)

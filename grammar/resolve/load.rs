@@ -55,6 +55,12 @@ pub fn load_all(sources: &mut Sources, file: FileId, load: &mut Loader<'_>, prob
     loading.done
 }
 
+/// A module of this name comes with the program.
+#[must_use]
+pub fn is_standard(name: &str) -> bool {
+    STANDARD.iter().any(|(module, ..)| *module == name)
+}
+
 /// `topologies` of `./topologies.scn`: the word a file is qualified with.
 pub(super) fn stem(path: &str) -> Option<&str> {
     let last = path.rsplit('/').next()?;
