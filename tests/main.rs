@@ -1,0 +1,3 @@
+//! Tests of the whole command, as users meet it: one binary, one module a subject.
+
+mod tidy;
