@@ -16,7 +16,10 @@ impl Source {
     }
 
     fn is_test(&self) -> bool {
-        self.path.starts_with("tests/") || self.path.contains("/tests/") || self.path.ends_with("tests.rs") || self.path.contains("/examples/")
+        self.path.starts_with("tests/")
+            || self.path.contains("/tests/")
+            || self.path.ends_with("tests.rs")
+            || self.path.contains("/examples/")
     }
 
     fn is_in(&self, rooms: &[&str]) -> bool {
@@ -90,7 +93,19 @@ fn one_file_names_pest() {
 #[test]
 fn pure_rooms_are_pure() {
     let pure = ["grammar/", "runner/plan/", "runner/measure/", "runner/judge/", "reports/"];
-    let impure = ["async fn", "tokio", "std::time::Instant", "Instant::now", "SystemTime::now", "std::fs", "std::net::Tcp", "std::process", "std::thread", "HashMap", "HashSet"];
+    let impure = [
+        "async fn",
+        "tokio",
+        "std::time::Instant",
+        "Instant::now",
+        "SystemTime::now",
+        "std::fs",
+        "std::net::Tcp",
+        "std::process",
+        "std::thread",
+        "HashMap",
+        "HashSet",
+    ];
     let rooms: Vec<Source> = sources().into_iter().filter(|s| s.is_in(&pure) && !s.is_test()).collect();
     let broken: Vec<String> = rooms.iter().flat_map(|s| impure.iter().flat_map(|word| s.lines_with(word))).collect();
     assert_none(&broken, "grammar, plan, measure, judge and reports have no clock, no files, no threads, no async, no unordered maps");
@@ -99,8 +114,11 @@ fn pure_rooms_are_pure() {
 #[test]
 fn one_file_changes_namespaces() {
     let all = sources();
-    let files: Vec<&str> =
-        all.iter().filter(|s| !s.is_test() && (!s.lines_with("setns(").is_empty() || !s.lines_with("CLONE_NEWNET").is_empty())).map(|s| s.path.as_str()).collect();
+    let files: Vec<&str> = all
+        .iter()
+        .filter(|s| !s.is_test() && (!s.lines_with("setns(").is_empty() || !s.lines_with("CLONE_NEWNET").is_empty()))
+        .map(|s| s.path.as_str())
+        .collect();
     assert!(files.iter().all(|f| f.starts_with("runner/lab/")), "namespaces are changed in the lab only: {files:?}");
     let setns: Vec<&str> = all.iter().filter(|s| !s.is_test() && !s.lines_with("setns(").is_empty()).map(|s| s.path.as_str()).collect();
     assert!(setns.len() <= 1, "one file calls setns: {setns:?}");

@@ -7,3 +7,6 @@ pub mod run;
 pub mod schedule;
 pub mod timeline;
 pub mod watch;
+
+#[cfg(test)]
+mod tests;
