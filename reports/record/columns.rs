@@ -14,7 +14,6 @@ fn encode(values: impl Iterator<Item = i64>) -> String {
     for value in values {
         let difference = value.wrapping_sub(last);
         last = value;
-        #[expect(clippy::cast_sign_loss, reason = "zigzag maps signed to unsigned on purpose")]
         let mut rest = ((difference << 1) ^ (difference >> 63)) as u64;
         while rest >= 0x80 {
             bytes.push((rest & 0x7f) as u8 | 0x80);
@@ -37,7 +36,6 @@ fn decode(text: &str) -> Result<Vec<i64>, String> {
         rest |= u64::from(byte & 0x7f) << shift;
         shift += 7;
         if byte & 0x80 == 0 {
-            #[expect(clippy::cast_possible_wrap, reason = "zigzag maps unsigned back to signed on purpose")]
             let difference = (rest >> 1) as i64 ^ -((rest & 1) as i64);
             last = last.wrapping_add(difference);
             values.push(last);
@@ -79,13 +77,11 @@ fn narrow<T: TryFrom<i64>>(value: i64, name: &str) -> Result<T, String> {
 }
 
 /// 64-bit counters as the same bits.
-#[expect(clippy::cast_possible_wrap, reason = "the same 64 bits, turned back by `unsigned`")]
 fn signed(value: u64) -> i64 {
     value as i64
 }
 
 /// The inverse of [`signed`].
-#[expect(clippy::cast_sign_loss, reason = "the same 64 bits, made by `signed`")]
 fn unsigned(value: i64) -> u64 {
     value as u64
 }
