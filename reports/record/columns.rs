@@ -14,7 +14,6 @@ fn encode(values: impl Iterator<Item = i64>) -> String {
     for value in values {
         let difference = value.wrapping_sub(last);
         last = value;
-        #[expect(clippy::cast_sign_loss, reason = "zigzag maps signed to unsigned on purpose")]
         let mut rest = ((difference << 1) ^ (difference >> 63)) as u64;
         while rest >= 0x80 {
             bytes.push((rest & 0x7f) as u8 | 0x80);
@@ -31,13 +30,12 @@ fn decode(text: &str) -> Result<Vec<i64>, String> {
     let (mut values, mut last) = (Vec::new(), 0i64);
     let (mut rest, mut shift) = (0u64, 0u32);
     for byte in bytes {
-        if shift > 63 {
+        if shift > 63 || (shift == 63 && byte > 1) {
             return Err("a column holds a number of more than 64 bits".to_owned());
         }
         rest |= u64::from(byte & 0x7f) << shift;
         shift += 7;
         if byte & 0x80 == 0 {
-            #[expect(clippy::cast_possible_wrap, reason = "zigzag maps unsigned back to signed on purpose")]
             let difference = (rest >> 1) as i64 ^ -((rest & 1) as i64);
             last = last.wrapping_add(difference);
             values.push(last);
@@ -65,6 +63,16 @@ impl Table {
         self.columns.insert(name.to_owned(), encode(values));
     }
 
+    /// How many rows there are. The column that every version writes must be there and have as many, so that a damaged number
+    /// never asks for more memory than the file itself would fill.
+    fn rows_of(&self, first: &str) -> Result<usize, String> {
+        if self.rows == 0 || self.columns.contains_key(first) {
+            self.take(first).map(|values| values.len())
+        } else {
+            Err(format!("column `{first}` is missing"))
+        }
+    }
+
     /// The values of a column; a column that an older version did not write is all zero.
     fn take(&self, name: &str) -> Result<Vec<i64>, String> {
         let Some(text) = self.columns.get(name) else { return Ok(vec![0; self.rows]) };
@@ -79,13 +87,11 @@ fn narrow<T: TryFrom<i64>>(value: i64, name: &str) -> Result<T, String> {
 }
 
 /// 64-bit counters as the same bits.
-#[expect(clippy::cast_possible_wrap, reason = "the same 64 bits, turned back by `unsigned`")]
 fn signed(value: u64) -> i64 {
     value as i64
 }
 
 /// The inverse of [`signed`].
-#[expect(clippy::cast_sign_loss, reason = "the same 64 bits, made by `signed`")]
 fn unsigned(value: i64) -> u64 {
     value as u64
 }
@@ -115,6 +121,7 @@ pub mod items {
     }
 
     fn rows(table: &Table) -> Result<Vec<Item>, String> {
+        table.rows_of("intended")?;
         let (intended, sent, done) = (table.take("intended")?, table.take("sent")?, table.take("done")?);
         let (lag, connection, backend) = (table.take("lag")?, table.take("connection")?, table.take("backend")?);
         let (outcome, forward, back) = (table.take("outcome")?, table.take("forward_bytes")?, table.take("back_bytes")?);
@@ -193,6 +200,7 @@ pub mod connections {
     }
 
     fn rows(table: &Table) -> Result<Vec<Connection>, String> {
+        table.rows_of("opened")?;
         let (opened, established, closed) = (table.take("opened")?, table.take("established")?, table.take("closed")?);
         let (end, successor, backend) = (table.take("end")?, table.take("successor_of")?, table.take("backend")?);
         let (transactions, local, remote) = (table.take("transactions")?, table.take("local")?, table.take("remote")?);
@@ -261,29 +269,50 @@ pub mod tcp {
     }
 
     fn rows(table: &Table) -> Result<Vec<TcpSample>, String> {
-        let mut rows = vec![TcpSample::default(); table.rows];
-        let mut take = |name: &str, put: &dyn Fn(&mut TcpSample, i64) -> Result<(), String>| -> Result<(), String> {
-            table.take(name)?.into_iter().zip(rows.iter_mut()).try_for_each(|(value, row)| put(row, value))
-        };
-        take("at", &|r, v| Ok(r.at_ns = v))?;
-        take("connection", &|r, v| Ok(r.connection = narrow(v, "connection")?))?;
-        take("server", &|r, v| Ok(r.server = v != 0))?;
-        take("rtt", &|r, v| Ok(r.rtt_us = narrow(v, "rtt")?))?;
-        take("rttvar", &|r, v| Ok(r.rttvar_us = narrow(v, "rttvar")?))?;
-        take("min_rtt", &|r, v| Ok(r.min_rtt_us = narrow(v, "min_rtt")?))?;
-        take("cwnd", &|r, v| Ok(r.cwnd = narrow(v, "cwnd")?))?;
-        take("ssthresh", &|r, v| Ok(r.ssthresh = narrow(v, "ssthresh")?))?;
-        take("retransmits", &|r, v| Ok(r.retransmits = narrow(v, "retransmits")?))?;
-        take("lost", &|r, v| Ok(r.lost = narrow(v, "lost")?))?;
-        take("unacked", &|r, v| Ok(r.unacked = narrow(v, "unacked")?))?;
-        take("reordering", &|r, v| Ok(r.reordering = narrow(v, "reordering")?))?;
-        take("bytes_acked", &|r, v| Ok(r.bytes_acked = unsigned(v)))?;
-        take("bytes_received", &|r, v| Ok(r.bytes_received = unsigned(v)))?;
-        take("delivery_rate", &|r, v| Ok(r.delivery_rate = unsigned(v)))?;
-        take("pacing_rate", &|r, v| Ok(r.pacing_rate = unsigned(v)))?;
-        take("ca_state", &|r, v| Ok(r.ca_state = narrow(v, "ca_state")?))?;
-        take("state", &|r, v| Ok(r.state = narrow(v, "state")?))?;
+        let mut rows = vec![TcpSample::default(); table.rows_of("at")?];
+        let rows_of = rows.as_mut_slice();
+        fill(table, rows_of, "at", |r| &mut r.at_ns)?;
+        fill(table, rows_of, "connection", |r| &mut r.connection)?;
+        fill(table, rows_of, "rtt", |r| &mut r.rtt_us)?;
+        fill(table, rows_of, "rttvar", |r| &mut r.rttvar_us)?;
+        fill(table, rows_of, "min_rtt", |r| &mut r.min_rtt_us)?;
+        fill(table, rows_of, "cwnd", |r| &mut r.cwnd)?;
+        fill(table, rows_of, "ssthresh", |r| &mut r.ssthresh)?;
+        fill(table, rows_of, "retransmits", |r| &mut r.retransmits)?;
+        fill(table, rows_of, "lost", |r| &mut r.lost)?;
+        fill(table, rows_of, "unacked", |r| &mut r.unacked)?;
+        fill(table, rows_of, "reordering", |r| &mut r.reordering)?;
+        fill(table, rows_of, "ca_state", |r| &mut r.ca_state)?;
+        fill(table, rows_of, "state", |r| &mut r.state)?;
+        fill_bits(table, rows_of, "bytes_acked", |r| &mut r.bytes_acked)?;
+        fill_bits(table, rows_of, "bytes_received", |r| &mut r.bytes_received)?;
+        fill_bits(table, rows_of, "delivery_rate", |r| &mut r.delivery_rate)?;
+        fill_bits(table, rows_of, "pacing_rate", |r| &mut r.pacing_rate)?;
+        for (row, server) in rows.iter_mut().zip(table.take("server")?) {
+            row.server = server != 0;
+        }
         Ok(rows)
+    }
+
+    /// One column into its field, checked for range.
+    fn fill<T: TryFrom<i64>>(
+        table: &Table,
+        rows: &mut [TcpSample],
+        name: &str,
+        field: impl Fn(&mut TcpSample) -> &mut T,
+    ) -> Result<(), String> {
+        for (value, row) in table.take(name)?.into_iter().zip(rows) {
+            *field(row) = narrow(value, name)?;
+        }
+        Ok(())
+    }
+
+    /// One column of 64-bit counters into its field.
+    fn fill_bits(table: &Table, rows: &mut [TcpSample], name: &str, field: impl Fn(&mut TcpSample) -> &mut u64) -> Result<(), String> {
+        for (value, row) in table.take(name)?.into_iter().zip(rows) {
+            *field(row) = unsigned(value);
+        }
+        Ok(())
     }
 }
 
@@ -295,6 +324,18 @@ mod tests {
     fn columns_round_trip() {
         let values = vec![0, 5, -3, i64::MIN, i64::MAX, 7, 7, 1 << 40];
         assert_eq!(decode(&encode(values.iter().copied())).unwrap(), values);
+    }
+
+    #[test]
+    fn a_number_of_more_than_64_bits_is_an_error() {
+        let text = STANDARD_NO_PAD.encode([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02]);
+        assert!(decode(&text).unwrap_err().contains("64 bits"));
+    }
+
+    #[test]
+    fn a_huge_row_count_without_rows_is_an_error() {
+        let table = Table { rows: usize::MAX, columns: std::collections::BTreeMap::new(), texts: Vec::new() };
+        assert_eq!(table.rows_of("at").unwrap_err(), "column `at` is missing");
     }
 
     #[test]

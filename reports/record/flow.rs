@@ -42,6 +42,22 @@ pub struct FlowRecord {
     pub failures: Vec<Failure>,
     /// Payload with wrong content: how often and where first.
     pub corrupt: Vec<Corruption>,
+    /// Its numbers in words, in the order in which a report shows them. Filled in once the run was judged.
+    #[serde(default)]
+    pub summary: Vec<Measurement>,
+}
+
+/// One number of a flow, in words, for reports that only print it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// The metric's name without its flow: `outage.max`, `latency.p99`, `transactions`.
+    pub name: String,
+    /// Its value with its unit: `353.2ms`. `n/a` when there was nothing to measure.
+    pub value: String,
+    /// Its known error with its unit: `2.5ms`; empty when the value is exact.
+    pub error: String,
+    /// What it means, one sentence.
+    pub definition: String,
 }
 
 /// More items than this are not kept one by one; the series then end early and say so.

@@ -2,10 +2,14 @@
 //! judge and reports read. Measured series are kept whole, as compact columns (`columns`). Renders nothing.
 
 pub mod columns;
+#[cfg(test)]
+pub(crate) mod example;
+mod file;
 pub mod flow;
 
 use serde::{Deserialize, Serialize};
 
+pub use file::{MAX_BYTES, RecordError, read, to_json};
 use flow::FlowRecord;
 
 /// The name of the format, in every record.
