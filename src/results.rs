@@ -3,8 +3,11 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use scn_reports::record::{self, RunRecord};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Writes a file as a whole.
 ///
@@ -75,4 +78,16 @@ pub fn read_records(paths: &[PathBuf]) -> Result<Vec<(PathBuf, RunRecord)>, Stri
         }
     }
     Ok(records)
+}
+
+/// A wall-clock time as RFC 3339 in UTC.
+#[must_use]
+pub fn timestamp(at: SystemTime) -> String {
+    OffsetDateTime::from(at).format(&Rfc3339).unwrap_or_else(|_| "1970-01-01T00:00:00Z".to_owned())
+}
+
+/// The machine's name, for reports that ask for it.
+#[must_use]
+pub fn hostname() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned())
 }

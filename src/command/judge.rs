@@ -1,8 +1,10 @@
 //! `scn judge` and `scn report`: from stored records alone, without a second run.
 
 use std::path::Path;
+use std::time::SystemTime;
 
-use scn_reports::{Suite, html, json, junit, text};
+use scn_reports::suite::Suite;
+use scn_reports::{html, json, junit, text};
 use scn_runner::judge as judging;
 
 use super::{print, refuse, style, tell};
@@ -57,7 +59,8 @@ pub fn write_reports(
         }
     };
     if let Some(path) = junit_file {
-        note(junit::render(suites).map_err(|error| error.to_string()).and_then(|text| results::write(path, &text)));
+        let (hostname, now) = (results::hostname(), results::timestamp(SystemTime::now()));
+        note(results::write(path, &junit::render(suites, junit::Written { hostname: &hostname, at: &now })));
     }
     if let Some(path) = html_file {
         note(html::render(suites).map_err(|error| error.to_string()).and_then(|text| results::write(path, &text)));

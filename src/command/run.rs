@@ -3,10 +3,10 @@
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::SystemTime;
 
 use scn_reports::record::{self, Ended, RunRecord};
-use scn_reports::{Suite, text};
+use scn_reports::suite::{Suite, SuiteResult};
+use scn_reports::text;
 use scn_runner::engine::run::{Request, RunError, run as run_plan};
 use scn_runner::lab;
 use scn_runner::plan::types::Plan;
@@ -131,7 +131,7 @@ fn run_one(job: &Job, words: &str, cancel: watch::Receiver<Option<String>>, boar
         plan: job.plan.clone(),
         source: job.source.clone(),
         command: words.to_owned(),
-        wall_clock: |at: SystemTime| record::timestamp(at),
+        wall_clock: results::timestamp,
         cancel,
     };
     let result = run_plan(request, &mut |progress| line.show(&progress));
@@ -169,7 +169,9 @@ fn finish(arguments: &RunArguments, jobs: &[Job], outcomes: Vec<Outcome>) -> Exi
         .zip(&outcomes)
         .map(|(job, outcome)| match outcome {
             Outcome::Ran(record) => Suite::ran(record),
-            Outcome::NotRun { why, .. } => Suite::not_run(&job.plan.file, &job.plan.scenario, why),
+            Outcome::NotRun { why, .. } => {
+                Suite { file: &job.plan.file, scenario: &job.plan.scenario, result: SuiteResult::NotRun { why }, paths: Vec::new() }
+            }
         })
         .collect();
     let json_to_stdout = arguments.json.as_deref() == Some(Path::new("-"));
