@@ -16,7 +16,7 @@ pub mod syntax;
 
 use std::collections::BTreeMap;
 
-use diagnostics::Diagnostic;
+use diagnostics::{Diagnostic, Severity};
 use scenario::Scenario;
 use source::{FileId, Sources};
 
@@ -36,6 +36,27 @@ pub type Loader<'a> = dyn FnMut(&str, &str) -> Result<(String, String), String> 
 /// Checks and expands one file. `params` are the values of `-p name=value`, as written; each must belong to at least one
 /// scenario of the file.
 pub fn check(sources: &mut Sources, file: FileId, params: &BTreeMap<String, String>, load: &mut Loader<'_>) -> Checked {
-    let _ = (sources, file, params, load);
-    Checked::default()
+    let mut problems = Vec::new();
+    let loaded = resolve::load::load_all(sources, file, load, &mut problems);
+    let given = expand::params::read_given(sources, params, &mut problems);
+    let modules = resolve::resolve(&loaded, &mut problems);
+    if let Some(module) = modules.last() {
+        expand::params::check_given(module, &given, &mut problems);
+    }
+    let mut context = expand::Context::new(sources, &modules, &given);
+    let scenarios = expand::expand(&mut context);
+    problems.append(&mut context.problems);
+    let diagnostics = in_order(problems, file);
+    let fine = diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning);
+    Checked { scenarios: if fine { scenarios } else { Vec::new() }, diagnostics }
+}
+
+/// Each problem once, those of the checked file first, in the order of the text.
+fn in_order(mut problems: Vec<Diagnostic>, file: FileId) -> Vec<Diagnostic> {
+    problems.sort_by(|a, b| {
+        let key = |d: &Diagnostic| (d.primary.span.file != file, d.primary.span.file, d.primary.span.start, d.primary.span.end);
+        key(a).cmp(&key(b)).then_with(|| a.code.cmp(b.code)).then_with(|| a.message.cmp(&b.message))
+    });
+    problems.dedup_by(|a, b| a.code == b.code && a.primary.span == b.primary.span && a.message == b.message);
+    problems
 }

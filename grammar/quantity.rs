@@ -111,6 +111,256 @@ impl fmt::Display for Quantity {
     }
 }
 
+/// Why a number with a unit is no quantity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LiteralError {
+    /// No digits, or something else than digits and a unit.
+    NotANumber {
+        /// As written.
+        written: String,
+    },
+    /// A unit that does not exist.
+    UnknownUnit {
+        /// The digits; empty if they stand elsewhere.
+        number: String,
+        /// The unit.
+        unit: String,
+    },
+    /// A unit that people read in two ways.
+    AmbiguousUnit {
+        /// The digits.
+        number: String,
+        /// The unit.
+        unit: String,
+        /// The two ways to write it.
+        ways: [&'static str; 2],
+    },
+    /// More than the base unit can hold.
+    TooLarge {
+        /// As written.
+        written: String,
+    },
+    /// A fraction of the smallest unit.
+    TooFine {
+        /// As written.
+        written: String,
+        /// What cannot be divided further: `1ns`.
+        least: &'static str,
+    },
+}
+
+impl fmt::Display for LiteralError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LiteralError::NotANumber { written } => write!(f, "`{written}` is not a number with a unit"),
+            LiteralError::UnknownUnit { unit, .. } => write!(f, "`{unit}` is not a unit"),
+            LiteralError::AmbiguousUnit { unit, .. } => write!(f, "`{unit}` can be read in two ways"),
+            LiteralError::TooLarge { written } => write!(f, "`{written}` is too large"),
+            LiteralError::TooFine { written, least } => write!(f, "`{written}` is finer than {least}"),
+        }
+    }
+}
+
+impl std::error::Error for LiteralError {}
+
+impl LiteralError {
+    /// What stands there, in a few words.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            LiteralError::NotANumber { .. } => "not a number",
+            LiteralError::UnknownUnit { .. } => "unknown unit",
+            LiteralError::AmbiguousUnit { .. } => "bits or bytes? thousands or 1024s?",
+            LiteralError::TooLarge { .. } => "too large",
+            LiteralError::TooFine { .. } => "too fine",
+        }
+    }
+
+    /// What to write instead.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            LiteralError::NotANumber { .. } => "write a number such as `3`, `0.5`, `10ms`, `1KiB`, `10Mbit/s`, `50/s` or `1%`".to_owned(),
+            LiteralError::UnknownUnit { number, unit } => {
+                let shown: Vec<String> = likely_dimensions(unit).iter().map(|d| format!("{}: {}", d.word(), unit_words(*d))).collect();
+                let example = nearest_unit(unit).map(|near| format!("did you mean `{number}{near}`? ")).unwrap_or_default();
+                format!("{example}units of a {}", shown.join("; of a "))
+            }
+            LiteralError::AmbiguousUnit { number, ways: [one, other], .. } => format!("write `{number}{one}` or `{number}{other}`"),
+            LiteralError::TooLarge { .. } => "the largest quantity is about 9.2e18 of its base unit (ns, byte, bit/s)".to_owned(),
+            LiteralError::TooFine { least, .. } => format!("write a multiple of {least}"),
+        }
+    }
+}
+
+/// Reads a number with its unit, without blanks: `200`, `1.5s`, `10k/s`, `0.1%`. A leading `-` is taken. A bare whole number
+/// is a count, a bare decimal a number. Exact, but for rates by the minute and hour, which are rounded to 1e-9/s.
+///
+/// # Errors
+/// When it is no number, its unit is unknown or ambiguous, or the base unit cannot hold it.
+pub fn parse_literal(written: &str) -> Result<Quantity, LiteralError> {
+    let not_a_number = || LiteralError::NotANumber { written: written.to_owned() };
+    let (negative, digits) = written.strip_prefix('-').map_or((false, written), |rest| (true, rest));
+    let end = digits.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(digits.len());
+    let (number, unit) = digits.split_at(end);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() || fraction.contains('.') || (number.contains('.') && fraction.is_empty()) {
+        return Err(not_a_number());
+    }
+    let (dimension, size, per) = unit_size(unit, !fraction.is_empty()).ok_or_else(|| unit_error(number, unit))?;
+    let too_large = || LiteralError::TooLarge { written: written.to_owned() };
+    let fraction = fraction.trim_end_matches('0');
+    // 10^18 times the largest unit fits an i128; more digits than these are out of every range anyway.
+    let too_fine = || LiteralError::TooFine { written: written.to_owned(), least: least_unit(dimension) };
+    let scale = 10_i128.pow(u32::try_from(fraction.len()).ok().filter(|n| *n <= 15).ok_or_else(too_fine)?);
+    let whole = whole.trim_start_matches('0');
+    if whole.len() > 19 {
+        return Err(too_large());
+    }
+    let part = |digits: &str| if digits.is_empty() { Ok(0) } else { digits.parse::<i128>() };
+    let value = part(whole).and_then(|w| Ok(w * scale + part(fraction)?)).map_err(|_| not_a_number())?;
+    let (over, under) = (value.checked_mul(size).ok_or_else(too_large)?, scale * per);
+    if per == 1 && over % under != 0 {
+        return Err(too_fine());
+    }
+    let base = (over + under / 2) / under;
+    let base = i64::try_from(if negative { -base } else { base }).map_err(|_| too_large())?;
+    Ok(Quantity::new(dimension, base))
+}
+
+/// Dimension of a unit and its size in base units, as a fraction.
+fn unit_size(unit: &str, decimal: bool) -> Option<(Dimension, i128, i128)> {
+    const SECONDS: [(&str, i128); 3] = [("s", 1), ("m", 60), ("h", 3_600)];
+    let billion = i128::from(BILLION);
+    if unit.is_empty() {
+        return Some(if decimal { (Dimension::Number, billion, 1) } else { (Dimension::Count, 1, 1) });
+    }
+    for dimension in [Dimension::Duration, Dimension::Size, Dimension::Bandwidth, Dimension::Ratio] {
+        if let Some((_, size)) = units(dimension).iter().find(|(name, _)| *name == unit) {
+            return Some((dimension, i128::from(*size), 1));
+        }
+    }
+    match unit {
+        "k" => return Some((Dimension::Count, 1_000, 1)),
+        "M" => return Some((Dimension::Count, 1_000_000, 1)),
+        "bps" => return Some((Dimension::Bandwidth, 1, 1)),
+        "kbps" => return Some((Dimension::Bandwidth, 1_000, 1)),
+        "Mbps" => return Some((Dimension::Bandwidth, 1_000_000, 1)),
+        "Gbps" => return Some((Dimension::Bandwidth, billion, 1)),
+        _ => {}
+    }
+    let (amount, time) = unit.split_once('/')?;
+    let (_, seconds) = SECONDS.into_iter().find(|(name, _)| *name == time)?;
+    let many = match amount {
+        "" => 1,
+        "k" => 1_000,
+        "M" => 1_000_000,
+        _ => {
+            let (_, bytes) = units(Dimension::Size).iter().find(|(name, _)| *name == amount)?;
+            return (seconds == 1).then_some((Dimension::Bandwidth, 8 * i128::from(*bytes), 1));
+        }
+    };
+    Some((Dimension::Rate, many * billion, seconds))
+}
+
+/// What cannot be divided further.
+fn least_unit(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::Count => "1",
+        Dimension::Number => "0.000000001",
+        Dimension::Duration => "1ns",
+        Dimension::Size => "1B",
+        Dimension::Bandwidth => "1bit/s",
+        Dimension::Rate => "0.000000001/s",
+        Dimension::Ratio => "0.0000001%",
+    }
+}
+
+fn unit_error(number: &str, unit: &str) -> LiteralError {
+    let ways = match unit {
+        "b" => Some(["bit/s", "B"]),
+        "Kb" | "kb" => Some(["kbit/s", "kB"]),
+        "Mb" => Some(["Mbit/s", "MB"]),
+        "Gb" => Some(["Gbit/s", "GB"]),
+        "KB" => Some(["kB", "KiB"]),
+        "K" => Some(["k", "KiB"]),
+        "b/s" => Some(["bit/s", "B/s"]),
+        "Kb/s" | "kb/s" => Some(["kbit/s", "kB/s"]),
+        "Mb/s" => Some(["Mbit/s", "MB/s"]),
+        "Gb/s" => Some(["Gbit/s", "GB/s"]),
+        "KB/s" => Some(["kB/s", "KiB/s"]),
+        "MBps" => Some(["MB/s", "Mbit/s"]),
+        _ => None,
+    };
+    let (number, unit) = (number.to_owned(), unit.to_owned());
+    match ways {
+        Some(ways) => LiteralError::AmbiguousUnit { number, unit, ways },
+        None => LiteralError::UnknownUnit { number, unit },
+    }
+}
+
+/// Units of a dimension as people read them.
+fn unit_words(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::Count | Dimension::Number => "k, M",
+        Dimension::Duration => "ns, us, ms, s, m, h",
+        Dimension::Size => "B, kB, KiB, MB, MiB, GB, GiB",
+        Dimension::Bandwidth => "bit/s, kbit/s, Mbit/s, Gbit/s, kB/s, KiB/s, MB/s, MiB/s",
+        Dimension::Rate => "/s, k/s, M/s, /m, /h",
+        Dimension::Ratio => "%",
+    }
+}
+
+/// What a wrong unit was probably meant to measure.
+fn likely_dimensions(unit: &str) -> &'static [Dimension] {
+    let lower = unit.to_lowercase();
+    if lower.contains("sec")
+        || lower.contains("min")
+        || lower.contains("hour")
+        || lower.contains("day")
+        || lower.ends_with(['s', 'h']) && lower.len() <= 3
+    {
+        &[Dimension::Duration]
+    } else if lower.contains("bit") || lower.contains("bps") {
+        &[Dimension::Bandwidth]
+    } else if lower.contains("byte") || lower.ends_with('b') {
+        &[Dimension::Size, Dimension::Bandwidth]
+    } else if lower.contains('/') {
+        &[Dimension::Rate, Dimension::Bandwidth]
+    } else if lower.contains("percent") {
+        &[Dimension::Ratio]
+    } else {
+        &[Dimension::Duration, Dimension::Size, Dimension::Bandwidth, Dimension::Rate, Dimension::Ratio]
+    }
+}
+
+/// The unit that a wrong one is another spelling of: `s` of `sec`.
+#[must_use]
+pub fn nearest_unit(unit: &str) -> Option<&'static str> {
+    Some(match unit.to_lowercase().as_str() {
+        "sec" | "secs" | "second" | "seconds" => "s",
+        "msec" | "msecs" | "millisecond" | "milliseconds" => "ms",
+        "usec" | "usecs" | "µs" | "μs" | "microsecond" | "microseconds" => "us",
+        "nsec" | "nanosecond" | "nanoseconds" => "ns",
+        "min" | "mins" | "minute" | "minutes" => "m",
+        "hr" | "hrs" | "hour" | "hours" => "h",
+        "/sec" | "/second" => "/s",
+        "/min" | "/minute" => "/m",
+        "/hour" => "/h",
+        "byte" | "bytes" => "B",
+        "kbyte" | "kbytes" => "kB",
+        "mbyte" | "mbytes" => "MB",
+        "kib" => "KiB",
+        "mib" => "MiB",
+        "gib" => "GiB",
+        "kbit" => "kbit/s",
+        "mbit" | "mbps" => "Mbit/s",
+        "gbit" | "gbps" => "Gbit/s",
+        "percent" => "%",
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +376,72 @@ mod tests {
         assert_eq!(shown(Dimension::Rate, 400 * BILLION), "400/s");
         assert_eq!(shown(Dimension::Rate, 50_000_000), "0.05/s");
         assert_eq!(shown(Dimension::Number, -500_000_000), "-0.5");
+    }
+
+    #[test]
+    fn reads_what_people_write() {
+        use Dimension::{Bandwidth, Count, Duration, Number, Rate, Ratio, Size};
+        for (written, dimension, value) in [
+            ("200", Count, 200),
+            ("100k", Count, 100_000),
+            ("1.5k", Count, 1_500),
+            ("2M", Count, 2_000_000),
+            ("0.5", Number, 500_000_000),
+            ("250us", Duration, 250_000),
+            ("1.5s", Duration, 1_500_000_000),
+            ("2m", Duration, 120 * BILLION),
+            ("6h", Duration, 21_600 * BILLION),
+            ("1500B", Size, 1_500),
+            ("1kB", Size, 1_000),
+            ("1KiB", Size, 1_024),
+            ("1MB", Size, 1_000_000),
+            ("100Mbit/s", Bandwidth, 100_000_000),
+            ("10Mbps", Bandwidth, 10_000_000),
+            ("100KiB/s", Bandwidth, 819_200),
+            ("50/s", Rate, 50 * BILLION),
+            ("10k/s", Rate, 10_000 * BILLION),
+            ("3/m", Rate, 50_000_000),
+            ("0.1%", Ratio, 1_000_000),
+            ("-5ms", Duration, -5_000_000),
+        ] {
+            assert_eq!(parse_literal(written), Ok(Quantity::new(dimension, value)), "{written}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_reads_back() {
+        for dimension in [
+            Dimension::Count,
+            Dimension::Number,
+            Dimension::Duration,
+            Dimension::Size,
+            Dimension::Bandwidth,
+            Dimension::Rate,
+            Dimension::Ratio,
+        ] {
+            for value in [1, 7, 1_000, 1_024, 90 * BILLION, 1_234_567_890_123, -1_500_000_001] {
+                let quantity = Quantity::new(dimension, value);
+                let written = quantity.to_string();
+                let read = parse_literal(&written).unwrap();
+                // A whole number is printed without its point and reads as a count.
+                let value = if dimension == Dimension::Number && !written.contains('.') { value / BILLION } else { value };
+                assert_eq!(read.value, value, "{written}");
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_with_what_to_write() {
+        let help = |written: &str| parse_literal(written).unwrap_err().help();
+        assert_eq!(help("10Mb"), "write `10Mbit/s` or `10MB`");
+        assert_eq!(help("5sec"), "did you mean `5s`? units of a duration: ns, us, ms, s, m, h");
+        assert!(help("10mb").contains("MB, MiB"), "{}", help("10mb"));
+        assert!(help("10parsecs").contains("units of a duration"));
+        assert!(matches!(parse_literal("1.5ns"), Err(LiteralError::TooFine { .. })));
+        assert!(matches!(parse_literal("99999999999999999999"), Err(LiteralError::TooLarge { .. })));
+        assert!(matches!(parse_literal("9999999999999999999"), Err(LiteralError::TooLarge { .. })));
+        for broken in ["", "-", "ms", "1.", ".5", "1..5", "1.2.3"] {
+            assert!(matches!(parse_literal(broken), Err(LiteralError::NotANumber { .. })), "{broken}");
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Diagnostics: what is wrong with a text, where, and what to write instead. In: facts from the stages. Out: one plain
 //! type that `draw` turns into a picture (miette) and `json` into lines for machines. Decides nothing.
 
+pub mod problem;
+
 use serde::{Deserialize, Serialize};
 
 use crate::source::Span;

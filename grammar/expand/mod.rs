@@ -1,1 +1,132 @@
-//! From checked documents to scenarios: parameters, replicas and patterns filled in.
+//! From resolved documents to scenarios: values computed, parameters, replicas and patterns filled in. In: modules. Out: one
+//! [`Scenario`] for each declared one, and diagnostics. Looks at nothing outside the text.
+
+pub mod addresses;
+pub mod arithmetic;
+pub mod conditions;
+pub mod draft;
+pub mod error;
+pub mod evaluate;
+pub mod expectations;
+pub mod flows;
+pub mod functions;
+pub mod lints;
+pub mod moment_error;
+pub mod options;
+pub mod params;
+pub mod patterns;
+pub mod services;
+pub mod steps;
+pub mod talk;
+pub mod targets;
+pub mod timeline;
+pub mod timing;
+pub mod topology;
+pub mod value;
+pub mod verbs;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use crate::diagnostics::Diagnostic;
+use crate::resolve::Module;
+use crate::scenario::Scenario;
+use crate::source::{Sources, Span};
+use crate::syntax::tree::ScenarioPart;
+use draft::Draft;
+use evaluate::{Binding, Names, Scope};
+pub use params::Given;
+
+/// A run is cut after this long if the scenario does not say, in ns.
+pub const DEFAULT_TIMEOUT_NS: u64 = 300_000_000_000;
+/// The program may be so late before it spoils a verdict if the scenario does not say, in ns.
+pub const DEFAULT_TOLERANCE_NS: u64 = 5_000_000;
+/// A broken connection is opened anew after this long if the flow does not say, in ns.
+pub const DEFAULT_RECONNECT_NS: u64 = 100_000_000;
+/// Nodes of one scenario: at most so many.
+pub const NODE_LIMIT: u64 = 20_000;
+/// Links of one scenario: at most so many.
+pub const LINK_LIMIT: u64 = 40_000;
+/// Flows of one scenario: at most so many.
+pub const FLOW_LIMIT: u64 = 10_000;
+/// Entries of one timeline: at most so many.
+pub const ENTRY_LIMIT: u64 = 10_000;
+/// Expectations of one scenario: at most so many.
+pub const EXPECTATION_LIMIT: u64 = 20_000;
+
+/// What all scenarios of a check share.
+pub struct Context<'a> {
+    /// The texts.
+    pub sources: &'a Sources,
+    /// Tables of every file; the checked one is the last.
+    pub modules: &'a [Module<'a>],
+    /// Values of every file.
+    pub values: Vec<Rc<Names>>,
+    /// Values set from outside.
+    pub given: &'a BTreeMap<String, Given>,
+    /// What was found.
+    pub problems: Vec<Diagnostic>,
+    /// Names of patterns (by their place) that were instantiated.
+    pub used_patterns: BTreeSet<Span>,
+}
+
+impl<'a> Context<'a> {
+    /// Computes the values of every file.
+    #[must_use]
+    pub fn new(sources: &'a Sources, modules: &'a [Module<'a>], given: &'a BTreeMap<String, Given>) -> Self {
+        let mut context =
+            Context { sources, modules, values: Vec::new(), given, problems: Vec::new(), used_patterns: BTreeSet::new() };
+        for (position, module) in modules.iter().enumerate() {
+            context.values.push(Rc::default());
+            for (name, declared) in &module.lets {
+                if let Some(binding) = context.values.get(declared.module).filter(|_| declared.module != position).and_then(|v| v.get(declared.name.text.as_str())) {
+                    let binding = binding.clone();
+                    Rc::make_mut(&mut context.values[position]).insert((*name).to_owned(), binding);
+                }
+            }
+            let scope = Scope { module: position, layers: Vec::new() };
+            for name in &module.order {
+                let Some(declared) = module.lets.get(name) else { continue };
+                let value = Ok(context.evaluate(declared.value, &scope));
+                let binding = Binding { value, span: declared.name.span };
+                Rc::make_mut(&mut context.values[position]).insert((*name).to_owned(), binding);
+            }
+        }
+        context
+    }
+
+    /// Takes a problem in.
+    pub fn raise(&mut self, problem: impl Into<Diagnostic>) {
+        self.problems.push(problem.into());
+    }
+
+    /// The words at a place, on one line.
+    #[must_use]
+    pub fn words(&self, span: Span) -> String {
+        self.sources.text(span).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Expands every scenario of the last module, and looks at every pattern that none of them uses.
+pub fn expand(context: &mut Context<'_>) -> Vec<Scenario> {
+    let Some((position, module)) = context.modules.iter().enumerate().next_back() else { return Vec::new() };
+    let mut scenarios = Vec::new();
+    for declared in &module.scenarios {
+        let mut draft = Draft::new(context, position, declared);
+        draft.head(declared.declaration);
+        let body = &declared.declaration.body;
+        body.iter().for_each(|part| if let ScenarioPart::Topology(statements) = part { draft.nodes(statements) });
+        body.iter().for_each(|part| if let ScenarioPart::Topology(statements) = part { draft.links(statements) });
+        draft.check_addresses();
+        body.iter().for_each(|part| if let ScenarioPart::Service(service) = part { draft.service(service) });
+        body.iter().for_each(|part| if let ScenarioPart::Flow(flow) = part { draft.flow(flow) });
+        body.iter().for_each(|part| if let ScenarioPart::Timeline(statements) = part { draft.name_events(statements) });
+        body.iter().for_each(|part| if let ScenarioPart::Timeline(statements) = part { draft.timeline(statements) });
+        draft.check_times();
+        body.iter().for_each(|part| if let ScenarioPart::Expect(statements) = part { draft.expect(statements) });
+        draft.finish(declared);
+        scenarios.push(draft.scenario);
+    }
+    context.check_unused_patterns(position);
+    scenarios
+}

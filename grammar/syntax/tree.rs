@@ -194,6 +194,7 @@ pub struct ScenarioDecl {
 
 /// What can stand in a scenario.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a tree is made once and short-lived; plain variants read better than boxes")]
 pub enum ScenarioPart {
     /// `tags ha, smoke`.
     Tags(Vec<Name>),
@@ -255,6 +256,7 @@ pub struct TopologyStatement {
 
 /// What can be said in a topology.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a tree is made once and short-lived; plain variants read better than boxes")]
 pub enum TopologyKind {
     /// `node a, b { options }`, `router r`, `bridge lan`.
     Nodes {

@@ -1,0 +1,221 @@
+//! Flows: from where, to where, which pattern and how much of it. In: declarations. Out: [`Flow`]s, one from each replica.
+//! Whether a flow can reach its end is the planner's question.
+
+use std::collections::BTreeMap;
+
+use super::draft::{Draft, Group};
+use super::error::ExpandError;
+use super::options::Known;
+use super::topology::position;
+use super::value::Value;
+use super::{DEFAULT_RECONNECT_NS, FLOW_LIMIT};
+use crate::quantity::{BILLION, Dimension};
+use crate::resolve::{ResolveError, suggest::suggest};
+use crate::scenario::{Destination, Flow, Load, ServiceId};
+use crate::source::Span;
+use crate::syntax::tree::{Expr, FlowDecl, Target, TargetKind, TreeOption};
+
+/// Connections held at once by one flow: at most so many.
+const CONNECTION_LIMIT: i64 = 1_000_000;
+/// Connections or transactions of one flow in all: at most so many.
+const TOTAL_LIMIT: i64 = 1_000_000_000;
+/// Transactions a second: at most 10 million, in 1e-9/s.
+const RATE_LIMIT: i64 = 10_000_000 * BILLION - 1;
+/// `tcp_info` is read at most this often, in ns.
+const SAMPLE_LEAST_NS: i64 = 1_000_000;
+
+const FLOW_OPTIONS: Known = Known {
+    what: "a flow",
+    built: &["connections", "total", "transactions", "rate", "interval", "duration", "reconnect", "sample"],
+    later: &["opens", "arrivals", "bandwidth", "source", "ports", "peer", "size", "frame", "arguments", "streams", "transports", "tools"],
+};
+const TCP_OPTIONS: Known = Known {
+    what: "`over tcp`",
+    built: &[],
+    later: &["congestion", "nodelay", "ecn", "keepalive", "mss", "dscp", "name", "verify", "versions", "alpn"],
+};
+
+/// What the options of a flow say.
+struct Said {
+    load: Load,
+    reconnect_after_ns: u64,
+    sample_tcp_info_ns: Option<u64>,
+}
+
+impl Draft<'_, '_> {
+    /// Takes a flow in, one from each node it starts at.
+    pub(super) fn flow(&mut self, flow: &FlowDecl) {
+        let free = self.introduce(&flow.name.text, flow.name.span, Err("a flow"));
+        let from = self.find_nodes(&flow.from);
+        if let Some(interface) = &flow.from_interface {
+            let what = format!("a flow from an interface (`{}`)", self.context.words(flow.from.span.to(interface.span)));
+            self.context.raise(ExpandError::NotInThisVersion { what, span: interface.span });
+        }
+        let to = self.destination(&flow.to);
+        if let Some(over) = &flow.over {
+            if self.is_tcp(&over.transport) {
+                self.options(&over.options, &TCP_OPTIONS);
+            }
+        }
+        let pattern = self.instance(flow.pattern.as_ref(), flow.name.span);
+        let said = self.load(flow);
+        if !free {
+            return;
+        }
+        let Some((from, many)) = from else {
+            return;
+        };
+        let hosts = from.iter().all(|node| self.is_host(*node, &flow.from, "start a flow"));
+        let (there, count) = (self.scenario.flows.len() as u64, from.len() as u64);
+        if there + count > FLOW_LIMIT {
+            self.context.raise(ExpandError::TooLarge { what: "flows", count: there + count, limit: FLOW_LIMIT, span: flow.span });
+            return;
+        }
+        let (Some(to), Some(pattern), Some(said), true) = (to, pattern, said, hosts) else { return };
+        let range = many.then(|| (1, i64::try_from(count).unwrap_or(i64::MAX)));
+        let group = Group { first: position(self.scenario.flows.len()), range, span: flow.name.span };
+        self.flow_groups.insert(flow.name.text.clone(), group);
+        for (index, node) in from.into_iter().enumerate() {
+            let name = if many { format!("{}[{}]", flow.name.text, index + 1) } else { flow.name.text.clone() };
+            self.scenario.flows.push(Flow {
+                name,
+                doc: flow.doc.join("\n"),
+                from: node,
+                to,
+                pattern: pattern.clone(),
+                load: said.load,
+                reconnect_after_ns: said.reconnect_after_ns,
+                sample_tcp_info_ns: said.sample_tcp_info_ns,
+                span: flow.span,
+            });
+        }
+    }
+
+    fn destination(&mut self, target: &Target) -> Option<Destination> {
+        let port = match &target.port {
+            Some(expr) => Some(self.port(expr)?),
+            None => None,
+        };
+        let indexed = match &target.kind {
+            TargetKind::Address(expr) => return self.address_destination(expr, port, target.span),
+            TargetKind::Name(indexed) => indexed,
+        };
+        let name = indexed.name.text.as_str();
+        if self.node_groups.contains_key(name) {
+            return Some(Destination::Node(self.find_host(indexed, "be the end of a flow")?, port));
+        }
+        if let Some(id) = self.service_ids.get(name).copied() {
+            return self.service_destination(id, target, name);
+        }
+        match self.scope.find(self.context, name).map(|b| (b.value.clone(), b.span)) {
+            Some((Ok(Some(Value::Address(address))), _)) => match port {
+                Some(port) => Some(Destination::Address(address, port)),
+                None => {
+                    self.context.raise(ExpandError::MissingPort { target: name.into(), span: target.span });
+                    None
+                }
+            },
+            Some((Ok(None), _) | (Err("a node" | "a router" | "a bridge" | "a service"), _)) => None,
+            Some((Ok(Some(other)), _)) => {
+                self.context.wrong_type("an address, a node or a service", &other, target.span);
+                None
+            }
+            _ => {
+                let known = self.node_groups.keys().chain(self.service_ids.keys()).map(String::as_str);
+                let help = suggest(name, known);
+                self.context.raise(ResolveError::UnknownDestination { name: name.into(), span: indexed.name.span, help });
+                None
+            }
+        }
+    }
+
+    fn address_destination(&mut self, expr: &Expr, port: Option<u16>, span: Span) -> Option<Destination> {
+        match self.context.evaluate(expr, &self.scope)? {
+            Value::Address(address) => match port {
+                Some(port) => Some(Destination::Address(address, port)),
+                None => {
+                    let target = if address.is_ipv4() { address.to_string() } else { format!("[{address}]") };
+                    self.context.raise(ExpandError::MissingPort { target, span });
+                    None
+                }
+            },
+            other => {
+                self.context.wrong_type("an address", &other, expr.span);
+                None
+            }
+        }
+    }
+
+    fn service_destination(&mut self, id: ServiceId, target: &Target, name: &str) -> Option<Destination> {
+        let declared = self.scenario.services[id.index()].span;
+        if let TargetKind::Name(indexed) = &target.kind {
+            if indexed.index.is_some() {
+                self.context.raise(ResolveError::NotReplicated { name: name.into(), span: indexed.span, declared });
+                return None;
+            }
+        }
+        if let Some(port) = &target.port {
+            self.context.raise(ExpandError::PortOfService { name: name.into(), span: port.span, declared });
+            return None;
+        }
+        Some(Destination::Service(id))
+    }
+
+    /// What the options say. `None`: one of them is wrong, which was reported.
+    fn load(&mut self, flow: &FlowDecl) -> Option<Said> {
+        let found = self.options(&flow.options, &FLOW_OPTIONS);
+        let before = self.context.problems.len();
+        let connections = self.count(&found, "connections", CONNECTION_LIMIT);
+        let total = self.count(&found, "total", TOTAL_LIMIT);
+        let transactions = self.count(&found, "transactions", TOTAL_LIMIT);
+        let rate = found.get("rate").and_then(|option| {
+            let value = self.single(option, &[], "rate 400/s")?;
+            self.context.bounded("`rate`", value, Dimension::Rate, (1, RATE_LIMIT), &self.scope)
+        });
+        let interval = self.lasting(&found, "interval", &[], "interval 1s", 0);
+        let duration = self.lasting(&found, "duration", &[], "duration 10s", 1);
+        let reconnect = self.lasting(&found, "reconnect", &["after"], "reconnect after 100ms", 0);
+        let sample = self.lasting(&found, "sample", &["tcp_info", "every"], "sample tcp_info every 100ms", SAMPLE_LEAST_NS);
+        self.conflicts(&found, connections, total);
+        if self.context.problems.len() > before {
+            return None;
+        }
+        let load = Load {
+            connections: connections.unwrap_or(1),
+            total,
+            transactions: transactions.or(total.map(|_| 1)),
+            rate_nano: rate,
+            interval_ns: interval.unwrap_or(0),
+            duration_ns: duration,
+        };
+        Some(Said { load, reconnect_after_ns: reconnect.unwrap_or(DEFAULT_RECONNECT_NS), sample_tcp_info_ns: sample })
+    }
+
+    fn count(&mut self, found: &BTreeMap<&'static str, &TreeOption>, name: &str, most: i64) -> Option<u64> {
+        let option = found.get(name)?;
+        let value = self.single(option, &[], &format!("{name} 200"))?;
+        self.context.bounded(&format!("`{name}`"), value, Dimension::Count, (1, most), &self.scope)
+    }
+
+    fn lasting(&mut self, found: &BTreeMap<&'static str, &TreeOption>, name: &str, words: &[&str], form: &str, least: i64) -> Option<u64> {
+        let option = found.get(name)?;
+        let value = self.single(option, words, form)?;
+        self.context.duration(&format!("`{name}`"), value, least, &self.scope)
+    }
+
+    /// Reports options that exclude each other.
+    fn conflicts(&mut self, found: &BTreeMap<&'static str, &TreeOption>, connections: Option<u64>, total: Option<u64>) {
+        if let (Some(rate), Some(interval)) = (found.get("rate"), found.get("interval")) {
+            let message = "a flow with a `rate` starts by the clock and can't pause for an `interval` too".to_owned();
+            let help = "keep `rate` for an open loop or `interval` for a closed one".to_owned();
+            self.context.raise(ExpandError::OptionConflict { message, span: interval.name.span, other: rate.name.span, help });
+        }
+        if let (Some(held), Some(all)) = (connections, total) {
+            if let (true, Some(a), Some(b)) = (held > all, found.get("connections"), found.get("total")) {
+                let message = format!("{held} connections at once are more than {all} in all");
+                let help = "make `total` at least as large as `connections`".to_owned();
+                self.context.raise(ExpandError::OptionConflict { message, span: a.span, other: b.span, help });
+            }
+        }
+    }
+}

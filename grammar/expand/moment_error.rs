@@ -1,0 +1,90 @@
+//! Problems with time and with what must hold: facts in, diagnostics out.
+
+use crate::diagnostics::problem::{at, problems};
+use crate::source::Span;
+
+problems! {
+    /// What can be wrong with a timeline or an expectation.
+    MomentError {
+        /// Events that wait for each other.
+        EventCycle { chain: String, span: Span, other: Span } Error "scn::expand::event_cycle" {
+            at(span, format!("events wait for each other: {chain}"), "waits for itself").also(other, "by way of this").help("give one of them a time of its own: `at 3s`")
+        }
+        /// A time before the start.
+        BeforeStart { span: Span, by: String } Error "scn::expand::before_start" {
+            at(span, format!("this is {by} before the timeline's start"), "too early")
+        }
+        /// An entry that the timeout cuts off.
+        AfterTimeout { span: Span, instant: String, timeout: String } Warning "scn::expand::after_timeout" {
+            at(span, format!("this never happens: the run is cut after {timeout}"), format!("at {instant}")).help(format!("make `timeout` longer than {instant}"))
+        }
+        /// A verb with the wrong operands.
+        VerbForm { verb: String, form: &'static str, span: Span } Error "scn::expand::verb_form" {
+            at(span, format!("`{verb}` is not said this way"), "not understood").help(format!("write `{form}`"))
+        }
+        /// `for D` on something that can't be undone.
+        NothingToUndo { verb: String, span: Span } Error "scn::expand::nothing_to_undo" {
+            at(span, format!("`{verb}` can't be undone, so it lasts for no time"), "undone when?").help("leave `for` out")
+        }
+        /// An event by the name `mark` has none.
+        NamelessMark { span: Span } Error "scn::expand::nameless_mark" {
+            at(span, "`mark` needs the name of the event it makes", "which event?").help("write `mark ready`")
+        }
+        /// An address taken from a node that has it not.
+        AddressNotThere { address: String, node: String, span: Span, help: Option<String> } Error "scn::expand::address_not_there" {
+            at(span, format!("`{node}` does not have {address}"), "no link gives it, and no entry").maybe_help(help)
+        }
+        /// A condition that looks at nothing.
+        NothingMeasured { span: Span } Error "scn::expand::nothing_measured" {
+            at(span, "this compares nothing that is measured", "known beforehand").help("compare a metric of a flow: `steady.loss < 1%`")
+        }
+        /// A value that needs an interval where a moment is judged.
+        NeedsMoment { who: &'static str, metric: String, span: Span } Error "scn::expand::needs_moment" {
+            at(span, format!("`{who}` judges single moments, and `{metric}` is only known over an interval"), "needs an interval")
+                .help(format!("use a counter or a level, such as `transactions` or `active`{}", if who == "require" { ", or leave `require` out" } else { "" }))
+        }
+        /// A family of metrics without the member.
+        NeedsStatistic { metric: String, all: String, span: Span } Error "scn::expand::needs_statistic" {
+            at(span, format!("which `{metric}`?"), "one of several").help(format!("write `{metric}.` and one of {all}"))
+        }
+        /// A flow without a metric.
+        NeedsMetric { flow: String, span: Span } Error "scn::expand::needs_metric" {
+            at(span, format!("what of the flow `{flow}`?"), "a flow, not a value").help(format!("name a metric: `{flow}.loss`"))
+        }
+        /// A metric without its event, or with one that it does not take.
+        MetricEvent { metric: String, takes: bool, span: Span } Error "scn::expand::metric_event" {
+            let (message, help) = if takes {
+                (format!("`{metric}` counts from an event"), format!("write `{metric}(failure)` with the event's name"))
+            } else {
+                (format!("`{metric}` takes no event"), format!("write `{metric}` without parentheses"))
+            };
+            at(span, message, "not this way").help(help)
+        }
+        /// Two flows with `[*]` in one condition.
+        SeveralStars { span: Span, other: Span } Error "scn::expand::several_stars" {
+            at(span, "one condition can be about each of one flow only", "each of these").also(other, "and each of these")
+                .help("make one number of one of them: `sum(f[*].transactions)`")
+        }
+        /// A scenario that expects nothing.
+        NoExpectations { name: String, span: Span } Warning "scn::expand::no_expectations" {
+            at(span, format!("the scenario `{name}` expects nothing, so it passes whatever happens"), "no `expect`").help("add `expect { FLOW.failed_transactions == 0 }`")
+        }
+        /// The same expectation twice.
+        RepeatedExpectation { span: Span, first: Span } Warning "scn::expand::repeated_expectation" {
+            at(span, "this is expected twice", "again").also(first, "first here")
+        }
+        /// An expectation that always holds.
+        CannotFail { span: Span, reason: String } Warning "scn::expand::cannot_fail" {
+            at(span, "this expectation can't fail", reason)
+        }
+        /// Expectations of which one must fail.
+        Contradiction { span: Span, other: Span } Warning "scn::expand::contradiction" {
+            at(span, "this can't hold together with another expectation", "one of the two must fail").also(other, "the other one")
+        }
+        /// A budget that the flow is too slow to see.
+        CoarseBudget { span: Span, interval: String, budget: String, least: String } Warning "scn::expand::coarse_budget" {
+            at(span, format!("the flow sends every {interval}, too seldom to judge an outage of {budget}"), "coarser than a tenth of the budget")
+                .help(format!("raise the flow's rate to at least {least}"))
+        }
+    }
+}

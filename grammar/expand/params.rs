@@ -1,0 +1,146 @@
+//! Parameters: their values from outside (`-p name=value`), from defaults, and their types. In: texts. Out: values by name.
+//! Reads no arguments of the command itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::draft::Draft;
+use super::error::ExpandError;
+use super::evaluate::Scope;
+use super::value::{TYPE_WORDS, Type, Value};
+use crate::diagnostics::{Diagnostic, Severity};
+use crate::resolve::{Module, ResolveError, suggest::suggest};
+use crate::scenario::Param;
+use crate::source::{Sources, Span};
+use crate::syntax::parse;
+use crate::syntax::tree::{Expr, ItemKind, ParamDecl, ScenarioPart};
+
+/// A value set from outside.
+#[derive(Debug)]
+pub struct Given {
+    /// The expression; `None`: it could not be read, which was reported.
+    pub value: Option<Expr>,
+    /// The value, in a text of its own.
+    pub span: Span,
+    /// The name, in the same text.
+    pub name: Span,
+}
+
+/// Reads the values of `-p`. Each gets a text of its own, so that diagnostics can show it.
+pub fn read_given(sources: &mut Sources, params: &BTreeMap<String, String>, problems: &mut Vec<Diagnostic>) -> BTreeMap<String, Given> {
+    params.iter().map(|(name, text)| (name.clone(), read_one(sources, name, text, problems))).collect()
+}
+
+/// Reads one value. The text shown (` -p NAME=VALUE`) and the text parsed (`let NAME=VALUE`) have the value at the same place.
+fn read_one(sources: &mut Sources, name: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Given {
+    const LEAD: u32 = 4;
+    let file = sources.add("command line", format!(" -p {name}={text}"));
+    let length = |s: &str| u32::try_from(s.len()).unwrap_or(u32::MAX / 2);
+    let start = LEAD + length(name) + 1;
+    let span = Span { file, start, end: start + length(text) };
+    let place = Span { file, start: LEAD, end: start - 1 };
+    let (document, found) = parse(file, &format!("let {name}={text}"));
+    let broken = found.iter().any(|d| d.severity == Severity::Error && d.primary.span.start >= start);
+    let mut value = None;
+    if let [item] = document.items.as_slice() {
+        if let ItemKind::Let { value: expr, name: read } = &item.kind {
+            value = Some(expr.clone()).filter(|expr| !broken && read.text == name && !matches!(expr.kind, crate::syntax::tree::ExprKind::Broken));
+        }
+    }
+    if value.is_none() {
+        problems.push(ExpandError::BadParameter { name: name.into(), span }.into());
+    }
+    Given { value, span, name: place }
+}
+
+/// Reports values from outside that no scenario of the file takes.
+pub fn check_given(module: &Module<'_>, given: &BTreeMap<String, Given>, problems: &mut Vec<Diagnostic>) {
+    let declared: BTreeSet<&str> = module
+        .scenarios
+        .iter()
+        .flat_map(|s| &s.declaration.body)
+        .filter_map(|part| if let ScenarioPart::Param(param) = part { Some(param.name.text.as_str()) } else { None })
+        .collect();
+    for (name, value) in given {
+        if !declared.contains(name.as_str()) {
+            let help = suggest(name, declared.iter().copied());
+            problems.push(ResolveError::UnknownParameter { name: name.clone(), span: value.name, help }.into());
+        }
+    }
+}
+
+impl Draft<'_, '_> {
+    /// The type a declaration names. The outer `None`: unknown, which was reported.
+    pub(super) fn declared_type(&mut self, param: &ParamDecl) -> Option<Option<Type>> {
+        let Some(word) = &param.kind else { return Some(None) };
+        if let Some(kind) = Type::of_word(&word.text) {
+            return Some(Some(kind));
+        }
+        let help = suggest(&word.text, TYPE_WORDS.iter().copied());
+        self.context.raise(ResolveError::UnknownType { name: word.text.clone(), span: word.span, help });
+        None
+    }
+
+    /// Gives a parameter of the scenario its value.
+    pub(super) fn param(&mut self, param: &ParamDecl) {
+        let value = self.param_value(param);
+        if let Some(value) = &value {
+            let set = self.context.given.contains_key(&param.name.text);
+            self.scenario.params.push(Param { name: param.name.text.clone(), value: written(value), set });
+        }
+        self.introduce(&param.name.text, param.name.span, Ok(value));
+    }
+
+    fn param_value(&mut self, param: &ParamDecl) -> Option<Value> {
+        let kind = self.declared_type(param)?;
+        let place = param.kind.as_ref().map_or(param.name.span, |word| word.span);
+        let default = match &param.default {
+            Some(expr) => self.context.evaluate(expr, &self.scope).and_then(|value| self.typed(param, kind, value, (expr.span, place))).map(Some)?,
+            None => None,
+        };
+        let given = self.context.given;
+        if let Some(given) = given.get(&param.name.text) {
+            let expr = given.value.as_ref()?;
+            let value = self.context.evaluate(expr, &Scope { module: self.scope.module, layers: Vec::new() })?;
+            let inferred = kind.or_else(|| default.as_ref().and_then(type_of));
+            return self.typed(param, inferred, value, (given.span, place));
+        }
+        if default.is_none() {
+            let (name, span) = (param.name.text.clone(), param.span);
+            self.context.raise(if kind.is_none() { ExpandError::UntypedParameter { name, span } } else { ExpandError::MissingParameter { name, span } });
+        }
+        default
+    }
+
+    /// A value as a parameter's type wants it. Places: the value, the type.
+    pub(super) fn typed(&mut self, param: &ParamDecl, kind: Option<Type>, value: Value, places: (Span, Span)) -> Option<Value> {
+        let Some(kind) = kind else { return Some(value) };
+        let found = value.words();
+        let typed = value.as_type(kind);
+        if typed.is_none() {
+            let (name, expected, (span, declared)) = (param.name.text.clone(), kind.words(), places);
+            self.context.raise(ExpandError::ParameterType { name, expected, found, span, declared });
+        }
+        typed
+    }
+}
+
+/// The type of a value, if a parameter can be declared with it.
+fn type_of(value: &Value) -> Option<Type> {
+    Some(match value {
+        Value::Quantity(q) => Type::Of(q.dimension),
+        Value::Text(_) => Type::Text,
+        Value::Bytes(_) => Type::Bytes,
+        Value::Address(_) => Type::Address,
+        Value::Prefix(_) => Type::Prefix,
+        _ => return None,
+    })
+}
+
+/// A value as it would be written.
+#[must_use]
+pub fn written(value: &Value) -> String {
+    match value {
+        Value::Text(text) => format!("{text:?}"),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,561 @@
+//! What both sides of a pattern make of each other: who takes which message, what is left over, who waits in vain. In: steps.
+//! Out: `implicit` and `rest` filled in, and problems. Sends nothing: texts are compared as far as they are known beforehand.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use regex::bytes::Regex;
+
+use super::error::ExpandError;
+use super::steps::{other, side_word};
+use crate::scenario::pattern::{Close, Expected, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
+use crate::source::Span;
+
+/// The talk is followed for at most so many steps of both sides; a longer one is only known in its beginning.
+const FOLLOWED: usize = 200_000;
+
+/// A step without its tree, by its position in the order of the text.
+#[derive(Clone, Copy)]
+enum Op<'s> {
+    Step(&'s Step),
+    /// Skips to the position when the count is used up.
+    Repeat(u64, usize),
+    /// Back to the head at the position.
+    End(usize),
+}
+
+/// Lays steps out one after another.
+fn flatten<'s>(steps: &'s [Step], ops: &mut Vec<Op<'s>>) {
+    for step in steps {
+        if let StepKind::Repeat { count, steps } = &step.kind {
+            let head = ops.len();
+            ops.push(Op::Repeat(*count, 0));
+            flatten(steps, ops);
+            ops.push(Op::End(head));
+            ops[head] = Op::Repeat(*count, ops.len());
+        } else {
+            ops.push(Op::Step(step));
+        }
+    }
+}
+
+/// Calls `each` on every step in the order of the positions of [`flatten`].
+fn each_step(steps: &mut [Step], at: &mut usize, each: &mut impl FnMut(usize, &mut StepKind)) {
+    for step in steps {
+        if let StepKind::Repeat { steps, .. } = &mut step.kind {
+            *at += 1;
+            each_step(steps, at, each);
+        } else {
+            each(*at, &mut step.kind);
+        }
+        *at += 1;
+    }
+}
+
+/// The largest value a size can take.
+fn largest(size: &Varying) -> u64 {
+    match size {
+        Varying::Fixed(v) | Varying::Uniform(_, v) | Varying::Exponential(v) | Varying::Normal(v, _) | Varying::Pareto(v, _) => *v,
+        Varying::Choice(all) => all.iter().copied().max().unwrap_or(0),
+    }
+}
+
+/// A send that an `expects` may be meant for.
+struct Outstanding {
+    at: usize,
+    sized: bool,
+    left: u64,
+}
+
+/// Says of every sized send whether the other side takes it where it stands, or an `expects` of its own does: the nearest
+/// sends before an `expects SIZE` (or `expects any`) that hold as much.
+pub fn implicit(steps: &mut [Step]) {
+    let mut ops = Vec::new();
+    flatten(steps, &mut ops);
+    let mut explicit: Vec<bool> = vec![false; ops.len()];
+    let mut sent: [Vec<Outstanding>; 2] = [Vec::new(), Vec::new()];
+    let mut wanted = [0u64; 2];
+    let mut times: Vec<u64> = vec![1];
+    for (at, op) in ops.iter().enumerate() {
+        let many = times.last().copied().unwrap_or(1);
+        match op {
+            Op::Repeat(count, _) => times.push(many.saturating_mul(*count)),
+            Op::End(_) => drop(times.pop()),
+            Op::Step(step) => match &step.kind {
+                StepKind::Sends { by, payload, .. } => {
+                    let (sized, size) = match payload {
+                        Payload::Filled(size) | Payload::Random(size) => (true, largest(size).saturating_mul(many)),
+                        Payload::Text(_) | Payload::Bytes(_) => (false, 0),
+                    };
+                    let taken = if sized { size.min(wanted[*by as usize]) } else { 0 };
+                    wanted[*by as usize] -= taken;
+                    explicit[at] |= taken > 0;
+                    sent[*by as usize].push(Outstanding { at, sized, left: size - taken });
+                }
+                StepKind::Expects { by, what, .. } => {
+                    let from = other(*by) as usize;
+                    match what {
+                        Expected::Size(size) => wanted[from] += take(&mut sent[from], size.saturating_mul(many), &mut explicit),
+                        Expected::Any => {
+                            if let Some(last) = sent[from].last_mut().filter(|last| last.sized && last.left > 0) {
+                                explicit[last.at] = true;
+                                last.left = 0;
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+                _ => {}
+            },
+        }
+    }
+    drop(ops);
+    each_step(steps, &mut 0, &mut |at, kind| {
+        if let StepKind::Sends { payload: Payload::Filled(_) | Payload::Random(_), implicit, .. } = kind {
+            *implicit = !explicit[at];
+        }
+    });
+}
+
+/// Takes so many bytes from the nearest sends; gives how many are missing.
+fn take(sent: &mut [Outstanding], size: u64, explicit: &mut [bool]) -> u64 {
+    let mut need = size;
+    for send in sent.iter_mut().rev() {
+        if need == 0 {
+            break;
+        }
+        if send.sized && send.left > 0 {
+            let taken = need.min(send.left);
+            send.left -= taken;
+            need -= taken;
+            explicit[send.at] = true;
+        }
+    }
+    need
+}
+
+/// A message on its way.
+struct Message {
+    /// The step that sent it.
+    at: usize,
+    /// What it says, holes filled with a guess; `None`: filling.
+    content: Option<Vec<u8>>,
+    /// The content has no holes.
+    literal: bool,
+    length: u64,
+    /// What of it was taken.
+    taken: u64,
+}
+
+impl Message {
+    fn left(&self) -> u64 {
+        self.length.saturating_sub(self.taken)
+    }
+
+    /// What is left of its content.
+    fn rest(&self) -> &[u8] {
+        let from = usize::try_from(self.taken).unwrap_or(usize::MAX);
+        self.content.as_deref().and_then(|c| c.get(from..)).unwrap_or(&[])
+    }
+}
+
+/// The message of which an `expects` has read a part.
+struct Reading {
+    message: Message,
+    /// The `expects` that read last.
+    reader: usize,
+    /// Where in the message it began; `None`: not known.
+    began: Option<u64>,
+}
+
+/// One side on its way through the steps.
+#[derive(Default)]
+struct End {
+    at: usize,
+    loops: Vec<(usize, u64)>,
+    queue: VecDeque<Message>,
+    reading: Option<Reading>,
+    closed: Option<(Span, bool)>,
+}
+
+/// Both sides, and what was seen.
+struct Talk<'s> {
+    ops: Vec<Op<'s>>,
+    regexes: BTreeMap<usize, Regex>,
+    echoed: Vec<Option<usize>>,
+    ends: [End; 2],
+    rests: BTreeMap<usize, Rest>,
+    read: Vec<bool>,
+    problems: Vec<ExpandError>,
+    followed: usize,
+}
+
+/// Follows both sides at once. Fills in [`Rest`]s and the `implicit` of texts that nobody reads.
+pub fn talk(steps: &mut [Step], name: &str, span: Span) -> Vec<ExpandError> {
+    let mut ops = Vec::new();
+    flatten(steps, &mut ops);
+    let regexes = compile(&ops);
+    let sends = ops.iter().any(|op| matches!(op, Op::Step(Step { kind: StepKind::Sends { .. }, .. })));
+    let (echoed, mut problems) = sources_of_echoes(&ops);
+    let read = vec![false; ops.len()];
+    if !sends && problems.is_empty() {
+        problems.push(ExpandError::NothingSent { pattern: name.to_owned(), span });
+    }
+    let mut talk = Talk { ops, regexes, echoed, ends: [End::default(), End::default()], rests: BTreeMap::new(), read, problems, followed: 0 };
+    if talk.problems.is_empty() {
+        talk.follow();
+    }
+    let Talk { rests, read, problems, .. } = talk;
+    each_step(steps, &mut 0, &mut |at, kind| match kind {
+        StepKind::Expects { rest, .. } => *rest = rests.get(&at).copied().unwrap_or(Rest::Nothing),
+        StepKind::Sends { payload: Payload::Text(_) | Payload::Bytes(_), implicit, .. } => *implicit = !read[at],
+        _ => {}
+    });
+    problems
+}
+
+/// The regexes of all `expects`. They were compiled before without trouble.
+fn compile(ops: &[Op<'_>]) -> BTreeMap<usize, Regex> {
+    let mut regexes = BTreeMap::new();
+    for (at, op) in ops.iter().enumerate() {
+        if let Op::Step(Step { kind: StepKind::Expects { what: Expected::Regex(source) | Expected::Line(source), .. }, .. }) = op {
+            if let Ok(regex) = Regex::new(source) {
+                regexes.insert(at, regex);
+            }
+        }
+    }
+    regexes
+}
+
+/// For each echo the send that it sends back: the other side's last one before it.
+fn sources_of_echoes(ops: &[Op<'_>]) -> (Vec<Option<usize>>, Vec<ExpandError>) {
+    let (mut last, mut sources, mut problems) = ([None; 2], vec![None; ops.len()], Vec::new());
+    for (at, op) in ops.iter().enumerate() {
+        let Op::Step(step) = op else { continue };
+        match &step.kind {
+            StepKind::Sends { by, .. } => last[*by as usize] = Some(at),
+            StepKind::Echoes { by } => {
+                sources[at] = last[other(*by) as usize];
+                if sources[at].is_none() {
+                    problems.push(ExpandError::EchoOfNothing { side: side_word(*by), other: side_word(other(*by)), span: step.span });
+                }
+            }
+            _ => {}
+        }
+    }
+    (sources, problems)
+}
+
+/// A template as far as it is known beforehand, and whether it is known whole.
+fn guess(template: &Template) -> (Vec<u8>, bool) {
+    let mut text = String::new();
+    let mut literal = true;
+    for part in &template.0 {
+        match part {
+            TemplatePart::Literal(piece) => text.push_str(piece),
+            TemplatePart::ClientName => text.push_str("client"),
+            TemplatePart::ServerName => text.push_str("server"),
+            TemplatePart::Capture(name) => text.push_str(name),
+        }
+        literal &= matches!(part, TemplatePart::Literal(_));
+    }
+    (text.into_bytes(), literal)
+}
+
+impl Talk<'_> {
+    /// Lets both sides go on until neither can.
+    fn follow(&mut self) {
+        loop {
+            let mut moved = false;
+            for side in [Side::Client, Side::Server] {
+                while self.followed < FOLLOWED && self.problems.is_empty() && self.advance(side, false) {
+                    moved = true;
+                }
+            }
+            // Both wait for more: what came is then all that there is to read.
+            let stuck = !moved;
+            if stuck && !self.advance(Side::Client, true) && !self.advance(Side::Server, true) {
+                break;
+            }
+            if self.followed >= FOLLOWED || !self.problems.is_empty() {
+                return;
+            }
+        }
+        for side in [Side::Client, Side::Server] {
+            self.finish_reading(side);
+        }
+        self.waiting();
+    }
+
+    /// Reports sides that still wait.
+    fn waiting(&mut self) {
+        let step = |end: &End| if let Some(Op::Step(step)) = self.ops.get(end.at) { Some(step.span) } else { None };
+        let (first_side, second_side) = ("client", "server");
+        match (step(&self.ends[0]), step(&self.ends[1])) {
+            (Some(first), Some(second)) => self.problems.push(ExpandError::Deadlock { first, second, first_side, second_side }),
+            (Some(span), None) => self.problems.push(ExpandError::NeverSent { waits: first_side, sends: second_side, span }),
+            (None, Some(span)) => self.problems.push(ExpandError::NeverSent { waits: second_side, sends: first_side, span }),
+            (None, None) => {}
+        }
+    }
+
+    /// One step of one side; `false`: it waits or is done. With `all`, nothing more will come before it goes on.
+    fn advance(&mut self, side: Side, all: bool) -> bool {
+        self.followed += 1;
+        let me = side as usize;
+        let at = self.ends[me].at;
+        let Some(op) = self.ops.get(at).copied() else { return false };
+        let step = match op {
+            Op::Repeat(count, after) => {
+                self.repeat(me, at, count, after);
+                return true;
+            }
+            Op::End(head) => {
+                self.ends[me].at = head;
+                return true;
+            }
+            Op::Step(step) => step,
+        };
+        let done = match &step.kind {
+            StepKind::Sends { by, payload, .. } if *by == side => {
+                let message = message(at, payload);
+                self.send(me, message, step.span)
+            }
+            StepKind::Sends { implicit: true, payload: Payload::Filled(_) | Payload::Random(_), .. } => self.take_message(side, at),
+            StepKind::Echoes { by } if *by == side => {
+                let message = self.echo(at);
+                self.send(me, message, step.span)
+            }
+            StepKind::Echoes { .. } => self.take_message(side, at),
+            StepKind::Expects { by, what, .. } if *by == side => self.may_act(me, step.span, false) && self.expect(side, at, what, all),
+            StepKind::Closes { by, how } if *by == side => {
+                if self.ends[me].closed.is_none_or(|(_, half)| half) {
+                    self.ends[me].closed = Some((step.span, *how == Close::Half));
+                }
+                true
+            }
+            _ => true,
+        };
+        if done {
+            self.ends[me].at += 1;
+        }
+        done
+    }
+
+    fn repeat(&mut self, me: usize, at: usize, count: u64, after: usize) {
+        let end = &mut self.ends[me];
+        if end.loops.last().is_none_or(|(head, _)| *head != at) {
+            end.loops.push((at, count));
+        }
+        let again = end.loops.last_mut().filter(|(_, left)| *left > 0).map(|(_, left)| *left -= 1).is_some();
+        if again {
+            end.at += 1;
+        } else {
+            end.loops.pop();
+            end.at = after;
+        }
+    }
+
+    /// Reports a side that acts after it closed.
+    fn may_act(&mut self, me: usize, span: Span, sends: bool) -> bool {
+        match self.ends[me].closed {
+            Some((closed, half)) if sends || !half => {
+                let side = if me == 0 { "client" } else { "server" };
+                self.problems.push(ExpandError::AfterClose { side, span, closed });
+                false
+            }
+            _ => true,
+        }
+    }
+
+    fn send(&mut self, me: usize, message: Message, span: Span) -> bool {
+        if self.may_act(me, span, true) {
+            self.ends[1 - me].queue.push_back(message);
+            return true;
+        }
+        false
+    }
+
+    fn echo(&self, at: usize) -> Message {
+        let source = self.echoed[at].and_then(|source| self.ops.get(source).map(|op| (source, op)));
+        match source {
+            Some((_, Op::Step(Step { kind: StepKind::Sends { payload, .. }, .. }))) => Message { at, ..message(at, payload) },
+            _ => Message { at, content: None, literal: false, length: 0, taken: 0 },
+        }
+    }
+
+    /// Takes the message of a step as a whole, and with it what came before and nobody read.
+    fn take_message(&mut self, side: Side, at: usize) -> bool {
+        let found = self.ends[side as usize].queue.iter().position(|message| message.at == at);
+        let Some(found) = found else { return false };
+        self.finish_reading(side);
+        self.ends[side as usize].queue.drain(..=found);
+        true
+    }
+
+    fn expect(&mut self, side: Side, at: usize, what: &Expected, all: bool) -> bool {
+        match what {
+            Expected::Size(size) => self.expect_size(side, *size),
+            _ => self.continue_reading(side, at, what) || self.read_next(side, at, what, all) || (all && self.read_on(side, at)),
+        }
+    }
+
+    /// Takes so many bytes, if they are there.
+    fn expect_size(&mut self, side: Side, size: u64) -> bool {
+        let end = &self.ends[side as usize];
+        let waiting = end.queue.iter().fold(0u64, |sum, m| sum.saturating_add(m.left()));
+        let begun = end.reading.as_ref().map_or(0, |r| r.message.left());
+        if waiting.saturating_add(begun) < size {
+            return false;
+        }
+        let mut need = size;
+        if waiting < size {
+            need -= begun;
+        }
+        self.finish_reading(side);
+        let end = &mut self.ends[side as usize];
+        while let Some(front) = end.queue.front_mut().filter(|_| need > 0) {
+            let taken = front.left().min(need);
+            front.taken += taken;
+            need -= taken;
+            self.read[front.at] = true;
+            if front.left() == 0 {
+                end.queue.pop_front();
+            }
+        }
+        true
+    }
+
+    /// How much of some bytes an `expects` takes, if they match.
+    fn matched(&self, at: usize, what: &Expected, bytes: &[u8]) -> Option<usize> {
+        match what {
+            Expected::Text(template) => {
+                let (wanted, _) = guess(template);
+                bytes.starts_with(&wanted).then_some(wanted.len())
+            }
+            Expected::Bytes(wanted) => bytes.starts_with(wanted).then_some(wanted.len()),
+            Expected::Regex(_) => self.regexes.get(&at)?.find(bytes).map(|found| found.end()),
+            Expected::Line(_) => {
+                let end = bytes.iter().position(|b| *b == b'\n')?;
+                let line = bytes[..end].strip_suffix(b"\r").unwrap_or(&bytes[..end]);
+                self.regexes.get(&at)?.is_match(line).then_some(end + 1)
+            }
+            Expected::Any | Expected::Size(_) => (!bytes.is_empty()).then_some(bytes.len()),
+        }
+    }
+
+    /// Reads on in the message of which a part is read, if what is left of it matches.
+    fn continue_reading(&mut self, side: Side, at: usize, what: &Expected) -> bool {
+        let Some(reading) = &self.ends[side as usize].reading else { return false };
+        if matches!(what, Expected::Any) {
+            return false;
+        }
+        let Some(length) = self.matched(at, what, reading.message.rest()).filter(|length| *length > 0) else { return false };
+        if let Some(reading) = &mut self.ends[side as usize].reading {
+            reading.began = Some(reading.message.taken);
+            reading.message.taken += length as u64;
+            reading.reader = at;
+        }
+        true
+    }
+
+    /// Begins the next message. If it does not match alone, it may together with those behind it, once all have come.
+    fn read_next(&mut self, side: Side, at: usize, what: &Expected, all: bool) -> bool {
+        let queue = &self.ends[side as usize].queue;
+        let most = if all { queue.len() } else { queue.len().min(1) };
+        let mut bytes: Vec<u8> = Vec::new();
+        let mut chosen = None;
+        for (position, message) in queue.iter().take(most).enumerate() {
+            let before = bytes.len();
+            bytes.extend_from_slice(message.rest());
+            if message.content.is_none() && !matches!(what, Expected::Any) {
+                break;
+            }
+            let matched = if message.content.is_none() { usize::try_from(message.left()).ok() } else { self.matched(at, what, &bytes) };
+            if let Some(length) = matched {
+                chosen = Some((position, length.saturating_sub(before), position == 0));
+                break;
+            }
+        }
+        if chosen.is_none() && all && !queue.is_empty() {
+            chosen = Some((0, usize::MAX, false));
+        }
+        let Some((position, length, known)) = chosen else { return false };
+        self.finish_reading(side);
+        let end = &mut self.ends[side as usize];
+        for _ in 0..position {
+            if let Some(message) = end.queue.pop_front() {
+                self.read[message.at] = true;
+            }
+        }
+        if let Some(mut message) = end.queue.pop_front() {
+            self.read[message.at] = true;
+            let began = known.then_some(message.taken);
+            if length != usize::MAX {
+                message.taken += length as u64;
+            }
+            end.reading = Some(Reading { message, reader: at, began: if length == usize::MAX { Some(0) } else { began } });
+        }
+        true
+    }
+
+    /// Reads on in the message of which a part is read though it seems not to match: it is all there is.
+    fn read_on(&mut self, side: Side, at: usize) -> bool {
+        match &mut self.ends[side as usize].reading {
+            Some(reading) if reading.message.left() > 0 => {
+                reading.message.taken = reading.message.length;
+                reading.began = None;
+                reading.reader = at;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The message is read: what its last reader did not take is passed over by it.
+    fn finish_reading(&mut self, side: Side) {
+        let Some(reading) = self.ends[side as usize].reading.take() else { return };
+        let rest = match self.ops.get(reading.reader) {
+            Some(Op::Step(Step { kind: StepKind::Expects { what, .. }, .. })) => rest_of(&reading, what),
+            _ => Rest::Nothing,
+        };
+        let seen = self.rests.entry(reading.reader).or_insert(rest);
+        if *seen != rest {
+            *seen = Rest::Nothing;
+        }
+    }
+}
+
+/// A message as a step sends it.
+fn message(at: usize, payload: &Payload) -> Message {
+    let (content, literal, length) = match payload {
+        Payload::Filled(size) | Payload::Random(size) => (None, false, largest(size)),
+        Payload::Bytes(bytes) => (Some(bytes.clone()), true, bytes.len() as u64),
+        Payload::Text(template) => {
+            let (bytes, literal) = guess(template);
+            let length = bytes.len() as u64;
+            (Some(bytes), literal, length)
+        }
+    };
+    Message { at, content, literal, length, taken: 0 }
+}
+
+/// What the last reader of a message passes over.
+fn rest_of(reading: &Reading, what: &Expected) -> Rest {
+    let message = &reading.message;
+    let content = message.content.as_deref().unwrap_or(&[]);
+    let in_all = reading.began.map_or(Rest::Nothing, |began| Rest::Message(message.length - began));
+    let left = message.rest();
+    match what {
+        Expected::Any | Expected::Size(_) => Rest::Nothing,
+        _ if message.left() == 0 && message.literal => Rest::Nothing,
+        Expected::Line(_) if message.left() == 0 => Rest::Nothing,
+        Expected::Line(_) if left.ends_with(b"\n") && message.taken == 0 => Rest::Nothing,
+        Expected::Line(_) => if message.literal { in_all } else { Rest::Nothing },
+        _ if content.ends_with(b"\n") => {
+            let lines = left.iter().filter(|b| **b == b'\n').count();
+            if lines > 1 && message.literal { in_all } else { Rest::Line }
+        }
+        _ if message.literal => in_all,
+        _ => Rest::Nothing,
+    }
+}

@@ -1,0 +1,144 @@
+//! What a verb of the timeline acts on: nodes, links, interfaces, flows, services. In: operands. Out: ids. Acts on nothing.
+
+use std::collections::BTreeSet;
+
+use super::draft::{Draft, Group};
+use super::evaluate::bare;
+use crate::resolve::{ResolveError, suggest::suggest};
+use crate::scenario::timeline::Target;
+use crate::scenario::{FlowId, LinkId, NodeId, ServiceId};
+use crate::source::Span;
+use crate::syntax::tree::{Expr, ExprKind, Indexed, Name};
+
+/// What `start` and `stop` act on.
+pub(super) enum Startable {
+    /// Flows.
+    Flows(Vec<FlowId>),
+    /// A service.
+    Service(ServiceId),
+}
+
+/// The words of a path; `None`: something else.
+pub(super) fn words(expr: &Expr) -> Option<&[Indexed]> {
+    match &bare(expr).kind {
+        ExprKind::Path(parts) => Some(parts),
+        _ => None,
+    }
+}
+
+impl Draft<'_, '_> {
+    /// Nodes, a link or an interface. The outer `None`: reported here. `Err`: not a name at all.
+    pub(super) fn fault_targets(&mut self, expr: &Expr) -> Result<Option<Vec<Target>>, ()> {
+        match words(expr) {
+            Some([one]) => Ok(self.node_or_link(one)),
+            Some([node, interface]) => Ok(self.interfaces(node, &interface.name)),
+            _ if matches!(expr.kind, ExprKind::Broken) => Ok(None),
+            _ => Err(()),
+        }
+    }
+
+    fn node_or_link(&mut self, indexed: &Indexed) -> Option<Vec<Target>> {
+        let name = indexed.name.text.as_str();
+        if let Some(group) = self.link_groups.get(name).copied() {
+            let (links, _) = self.members(group, indexed)?;
+            return Some(links.into_iter().map(|id| Target::Link(LinkId(id))).collect());
+        }
+        if self.node_groups.contains_key(name) {
+            let (nodes, _) = self.find_nodes(indexed)?;
+            return Some(nodes.into_iter().map(Target::Node).collect());
+        }
+        if self.scope.find(self.context, name).is_none_or(|b| !matches!(b.value, Err("a node" | "a router" | "a bridge" | "a link"))) {
+            let known = self.node_groups.keys().chain(self.link_groups.keys()).map(String::as_str);
+            let help = suggest(name, known);
+            self.context.raise(ResolveError::UnknownTarget { name: name.into(), span: indexed.name.span, help });
+        }
+        None
+    }
+
+    fn interfaces(&mut self, node: &Indexed, interface: &Name) -> Option<Vec<Target>> {
+        let (nodes, _) = self.find_nodes(node)?;
+        let mut targets = Vec::new();
+        for id in nodes {
+            self.interface(id, interface)?;
+            targets.push(Target::Interface(id, interface.text.clone()));
+        }
+        Some(targets)
+    }
+
+    /// Checks that a node has an interface.
+    pub(super) fn interface(&mut self, node: NodeId, interface: &Name) -> Option<()> {
+        let known = self.interface_names(node);
+        if known.contains(&interface.text) {
+            return Some(());
+        }
+        let help = suggest(&interface.text, known.iter().map(String::as_str));
+        let name = self.scenario.topology.nodes[node.index()].name.clone();
+        self.context.raise(ResolveError::UnknownInterface { node: name, name: interface.text.clone(), span: interface.span, help });
+        None
+    }
+
+    /// The interfaces of a node: those written, and `eth0`, `eth1` and so on for the rest.
+    fn interface_names(&self, node: NodeId) -> BTreeSet<String> {
+        let ends = self.scenario.topology.links.iter().flat_map(|link| &link.ends).filter(|end| end.node == node);
+        let (mut names, mut unnamed) = (BTreeSet::new(), 0usize);
+        for end in ends {
+            match &end.interface {
+                Some(name) => drop(names.insert(name.clone())),
+                None => unnamed += 1,
+            }
+        }
+        let free: Vec<String> = (0..).map(|n: usize| format!("eth{n}")).filter(|name| !names.contains(name)).take(unnamed).collect();
+        names.extend(free);
+        names
+    }
+
+    /// Flows or a service. The outer `None`: reported here. `Err`: not a name at all.
+    pub(super) fn startable(&mut self, expr: &Expr) -> Result<Option<Startable>, ()> {
+        let Some([indexed]) = words(expr) else {
+            return if matches!(expr.kind, ExprKind::Broken) { Ok(None) } else { Err(()) };
+        };
+        let name = indexed.name.text.as_str();
+        if let Some(group) = self.flow_groups.get(name).copied() {
+            return Ok(self.members(group, indexed).map(|(flows, _)| Startable::Flows(flows.into_iter().map(FlowId).collect())));
+        }
+        if let Some(id) = self.service_ids.get(name).copied() {
+            let span = self.scenario.services[id.index()].span;
+            return Ok(self.members(Group { first: id.0, range: None, span }, indexed).map(|_| Startable::Service(id)));
+        }
+        if self.scope.find(self.context, name).is_none_or(|b| !matches!(b.value, Err("a flow" | "a service"))) {
+            let help = suggest(name, self.flow_groups.keys().chain(self.service_ids.keys()).map(String::as_str));
+            self.context.raise(ResolveError::UnknownStartable { name: name.into(), span: indexed.name.span, help });
+        }
+        Ok(None)
+    }
+
+    /// A node, perhaps with one of its interfaces. The outer `None`: reported here. `Err`: not a name at all.
+    pub(super) fn node_and_interface(&mut self, expr: &Expr, what: &'static str) -> Result<Option<(NodeId, Option<String>)>, ()> {
+        let (node, interface) = match words(expr) {
+            Some([node]) => (node, None),
+            Some([node, interface]) => (node, Some(&interface.name)),
+            _ if matches!(expr.kind, ExprKind::Broken) => return Ok(None),
+            _ => return Err(()),
+        };
+        let Some(id) = self.find_host(node, what) else { return Ok(None) };
+        match interface {
+            Some(name) => Ok(self.interface(id, name).map(|()| (id, Some(name.text.clone())))),
+            None => Ok(Some((id, None))),
+        }
+    }
+
+    /// The nodes of a service that an entry names.
+    pub(super) fn nodes_of_service(&mut self, service: ServiceId, expr: &Expr) -> Result<Option<Vec<NodeId>>, ()> {
+        let Some([indexed]) = words(expr) else { return Err(()) };
+        let Some((nodes, _)) = self.find_nodes(indexed) else { return Ok(None) };
+        let declared = &self.scenario.services[service.index()];
+        if nodes.iter().all(|node| declared.nodes.contains(node)) {
+            return Ok(Some(nodes));
+        }
+        let names: Vec<String> = declared.nodes.iter().map(|n| self.scenario.topology.nodes[n.index()].name.clone()).collect();
+        let (name, place): (String, Span) = (self.context.words(indexed.span), indexed.span);
+        let help = Some(format!("`{}` stands on {}", declared.name, names.join(", ")));
+        self.context.raise(ResolveError::UnknownNode { name, span: place, help });
+        Ok(None)
+    }
+}

@@ -1,0 +1,156 @@
+//! Instants: a duration from the start, or an event and an offset. In: expressions of times. Out: [`TimeRef`]s; circles, times
+//! before the start and after the timeout are reported. Has no clock.
+
+use super::draft::Draft;
+use super::error::ExpandError;
+use super::evaluate::{DEPTH_LIMIT, bare, word};
+use super::moment_error::MomentError;
+use crate::quantity::{Dimension, Quantity};
+use crate::resolve::{ResolveError, suggest::suggest};
+use crate::scenario::timeline::{TimeRef, When};
+use crate::syntax::tree::{BinaryOperator, Expr, ExprKind};
+
+/// Shows a duration in ns as it would be written.
+pub(super) fn show_ns(ns: i64) -> String {
+    Quantity::new(Dimension::Duration, ns).to_string()
+}
+
+impl Draft<'_, '_> {
+    /// An instant.
+    pub(super) fn instant(&mut self, expr: &Expr) -> Option<TimeRef> {
+        let found = self.instant_at(expr, 0)?;
+        if found.event.is_none() && found.offset_ns < 0 {
+            let by = show_ns(found.offset_ns.saturating_neg());
+            self.context.raise(MomentError::BeforeStart { span: expr.span, by });
+            return None;
+        }
+        Some(found)
+    }
+
+    fn instant_at(&mut self, expr: &Expr, depth: usize) -> Option<TimeRef> {
+        let expr = bare(expr);
+        if depth > DEPTH_LIMIT {
+            self.context.raise(ExpandError::TooDeep { span: expr.span, limit: DEPTH_LIMIT });
+            return None;
+        }
+        if let Some(name) = word(expr) {
+            if let Some(event) = self.event_ids.get(name).copied() {
+                return Some(TimeRef { event: Some(event), offset_ns: 0 });
+            }
+            if !self.is_value(name) {
+                let known = self.event_ids.keys().map(String::as_str);
+                let help = suggest(name, known);
+                self.context.raise(ResolveError::UnknownEvent { name: name.into(), span: expr.span, help });
+                return None;
+            }
+        }
+        if let ExprKind::Binary(operator @ (BinaryOperator::Add | BinaryOperator::Subtract), left, right) = &expr.kind {
+            if self.names_event(left, 0) || self.names_event(right, 0) {
+                let swapped = *operator == BinaryOperator::Add && !self.names_event(left, 0);
+                let (base, offset) = if swapped { (right, left) } else { (left, right) };
+                let base = self.instant_at(base, depth + 1);
+                let offset = self.context.base_units(offset, Dimension::Duration, &self.scope);
+                let (base, offset) = (base?, offset?);
+                let sum = if *operator == BinaryOperator::Add { base.offset_ns.checked_add(offset) } else { base.offset_ns.checked_sub(offset) };
+                let Some(offset_ns) = sum else {
+                    self.context.raise(ExpandError::Overflow { span: expr.span });
+                    return None;
+                };
+                return Some(TimeRef { offset_ns, ..base });
+            }
+        }
+        let offset_ns = self.context.base_units(expr, Dimension::Duration, &self.scope)?;
+        Some(TimeRef { event: None, offset_ns })
+    }
+
+    /// The name is a value, so no event is meant.
+    fn is_value(&self, name: &str) -> bool {
+        self.scope.find(self.context, name).is_some_and(|binding| binding.value.is_ok())
+    }
+
+    /// An event, or what can only be meant as one, is named somewhere in a sum.
+    fn names_event(&self, expr: &Expr, depth: usize) -> bool {
+        let expr = bare(expr);
+        match &expr.kind {
+            _ if depth > DEPTH_LIMIT => false,
+            ExprKind::Path(_) => word(expr).is_some_and(|name| !self.is_value(name)),
+            ExprKind::Binary(BinaryOperator::Add | BinaryOperator::Subtract, left, right) => {
+                self.names_event(left, depth + 1) || self.names_event(right, depth + 1)
+            }
+            _ => false,
+        }
+    }
+
+    /// Reports events that wait for each other, times before the start and entries after the timeout.
+    pub(super) fn check_times(&mut self) {
+        let mut maker: Vec<Option<usize>> = vec![None; self.scenario.events.len()];
+        for (position, entry) in self.scenario.timeline.iter().enumerate() {
+            if let Some(event) = entry.event {
+                maker[event.index()] = Some(position);
+            }
+        }
+        // What an entry waits for, and how long after it.
+        let waits: Vec<Option<(Option<usize>, i64)>> = (self.scenario.timeline.iter())
+            .map(|entry| match &entry.when {
+                When::At(time) => match time.event {
+                    None => Some((None, time.offset_ns)),
+                    Some(event) => maker[event.index()].map(|position| (Some(position), time.offset_ns)),
+                },
+                When::Condition { .. } => None,
+            })
+            .collect();
+        let mut instants: Vec<Option<Option<i64>>> = vec![None; waits.len()];
+        for start in 0..waits.len() {
+            self.follow_waits(start, &waits, &mut instants);
+        }
+        let timeout = i64::try_from(self.scenario.timeout_ns).unwrap_or(i64::MAX);
+        for (position, instant) in instants.iter().enumerate() {
+            let span = self.scenario.timeline[position].span;
+            match instant {
+                Some(Some(ns)) if *ns < 0 => self.context.raise(MomentError::BeforeStart { span, by: show_ns(ns.saturating_neg()) }),
+                Some(Some(ns)) if *ns > timeout => {
+                    self.context.raise(MomentError::AfterTimeout { span, instant: show_ns(*ns), timeout: show_ns(timeout) });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Finds the instant of an entry and of those it waits for. `Some(None)`: only known when it runs.
+    fn follow_waits(&mut self, start: usize, waits: &[Option<(Option<usize>, i64)>], instants: &mut [Option<Option<i64>>]) {
+        let mut way: Vec<usize> = Vec::new();
+        let mut on_way = std::collections::BTreeSet::new();
+        let mut at = start;
+        let mut known = loop {
+            if let Some(known) = instants[at] {
+                break known;
+            }
+            if !on_way.insert(at) {
+                let circle = way.iter().position(|entry| *entry == at).map_or(&way[..], |from| &way[from..]);
+                self.report_circle(circle);
+                break None;
+            }
+            way.push(at);
+            match waits[at] {
+                Some((Some(before), _)) => at = before,
+                Some((None, _)) => break Some(0),
+                None => break None,
+            }
+        };
+        for entry in way.into_iter().rev() {
+            known = known.zip(waits[entry]).and_then(|(base, (_, offset))| base.checked_add(offset));
+            if instants[entry].is_none() {
+                instants[entry] = Some(known);
+            }
+        }
+    }
+
+    fn report_circle(&mut self, circle: &[usize]) {
+        let (Some(first), Some(last)) = (circle.first(), circle.last()) else { return };
+        let timeline = &self.scenario.timeline;
+        let name = |entry: &usize| timeline[*entry].event.map_or_else(String::new, |event| self.scenario.events[event.index()].name.clone());
+        let chain = circle.iter().chain([first]).map(name).collect::<Vec<_>>().join(" -> ");
+        let (span, other) = (timeline[*first].span, timeline[*last].span);
+        self.context.raise(MomentError::EventCycle { chain, span, other });
+    }
+}

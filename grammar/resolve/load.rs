@@ -1,0 +1,139 @@
+//! Brings in what a file uses. In: a parsed file and the caller's loader. Out: every file of the check, each after those it uses.
+//! Opens nothing itself; the standard library is part of the program.
+
+use std::collections::BTreeMap;
+
+use super::ResolveError;
+use super::suggest::suggest;
+use crate::Loader;
+use crate::diagnostics::Diagnostic;
+use crate::expand::error::ExpandError;
+use crate::source::{FileId, Sources, Span};
+use crate::syntax::parse;
+use crate::syntax::tree::{Document, ItemKind, Name, Use, UseFrom};
+
+/// Files that use files that use files: at most so many.
+const CHAIN_LIMIT: usize = 64;
+/// Files of one check: at most so many.
+const FILE_LIMIT: usize = 1_000;
+
+/// The standard library: module, name to show, text.
+const STANDARD: &[(&str, &str, &str)] = &[("std.patterns", "std/patterns.scn", include_str!("../../stdlib/patterns.scn"))];
+
+/// The module with the pattern of flows that say none.
+pub const DEFAULT_PATTERNS: &str = "std/patterns.scn";
+
+/// One file of the check.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The name to show it by.
+    pub name: String,
+    /// What it says.
+    pub document: Document,
+    /// For each `use` in the order of the text: the position of the file it names; `None`: not found, which was reported.
+    pub uses: Vec<Option<usize>>,
+}
+
+/// Files in the order in which they were finished, and the way to the one being loaded.
+struct Loading<'a, 'l> {
+    sources: &'a mut Sources,
+    load: &'a mut Loader<'l>,
+    problems: &'a mut Vec<Diagnostic>,
+    done: Vec<Loaded>,
+    positions: BTreeMap<String, usize>,
+    chain: Vec<String>,
+}
+
+/// Parses a file and everything it uses. The file itself comes last, the standard patterns first.
+pub fn load_all(sources: &mut Sources, file: FileId, load: &mut Loader<'_>, problems: &mut Vec<Diagnostic>) -> Vec<Loaded> {
+    let name = sources.get(file).name.clone();
+    let mut loading = Loading { sources, load, problems, done: Vec::new(), positions: BTreeMap::new(), chain: Vec::new() };
+    if let Some((_, shown, text)) = STANDARD.first() {
+        loading.take(shown, text);
+    }
+    loading.file(file, &name);
+    loading.done
+}
+
+/// `topologies` of `./topologies.scn`: the word a file is qualified with.
+pub(super) fn stem(path: &str) -> Option<&str> {
+    let last = path.rsplit('/').next()?;
+    let stem = last.strip_suffix(".scn").unwrap_or(last);
+    let plain = stem.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && stem.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    plain.then_some(stem)
+}
+
+impl Loading<'_, '_> {
+    /// Adds a text and parses it with what it uses.
+    fn take(&mut self, name: &str, text: &str) -> usize {
+        let file = self.sources.add(name, text);
+        self.file(file, name)
+    }
+
+    /// Parses a text and what it uses.
+    fn file(&mut self, file: FileId, name: &str) -> usize {
+        let text = self.sources.get(file).text.clone();
+        let (document, found) = parse(file, &text);
+        self.problems.extend(found);
+        self.chain.push(name.to_owned());
+        let used: Vec<Use> = document.items.iter().filter_map(|i| if let ItemKind::Use(used) = &i.kind { Some(used.clone()) } else { None }).collect();
+        let uses = used.iter().map(|used| self.used(used, name)).collect();
+        self.chain.pop();
+        self.done.push(Loaded { name: name.to_owned(), document, uses });
+        self.positions.insert(name.to_owned(), self.done.len() - 1);
+        self.done.len() - 1
+    }
+
+    /// The position of what a `use` names.
+    fn used(&mut self, used: &Use, by: &str) -> Option<usize> {
+        match &used.from {
+            UseFrom::Module(words) => self.module(words),
+            UseFrom::File(path) => self.other_file(&path.value, path.span, by),
+        }
+    }
+
+    /// A module of the standard library.
+    fn module(&mut self, words: &[Name]) -> Option<usize> {
+        let (first, last) = (words.first()?, words.last()?);
+        let (name, span) = (words.iter().map(|w| w.text.as_str()).collect::<Vec<_>>().join("."), first.span.to(last.span));
+        if first.text != "std" {
+            self.problems.push(ExpandError::NotInThisVersion { what: format!("the dependency `{name}` (`scn.toml`)"), span }.into());
+            return None;
+        }
+        let Some((_, shown, text)) = STANDARD.iter().find(|(module, ..)| *module == name) else {
+            let help = suggest(&name, STANDARD.iter().map(|(module, ..)| *module));
+            self.problems.push(ResolveError::UnknownModule { name, span, help }.into());
+            return None;
+        };
+        Some(match self.positions.get(*shown) {
+            Some(position) => *position,
+            None => self.take(shown, text),
+        })
+    }
+
+    /// A file beside the one that uses it.
+    fn other_file(&mut self, path: &str, span: Span, by: &str) -> Option<usize> {
+        let (name, text) = match (self.load)(path, by) {
+            Ok(found) => found,
+            Err(reason) => {
+                self.problems.push(ResolveError::UnreadableFile { name: path.into(), reason, span }.into());
+                return None;
+            }
+        };
+        if let Some(position) = self.positions.get(&name) {
+            return Some(*position);
+        }
+        if let Some(start) = self.chain.iter().position(|open| *open == name) {
+            let mut chain: Vec<&str> = self.chain[start..].iter().map(String::as_str).collect();
+            chain.push(&name);
+            self.problems.push(ResolveError::ImportCycle { chain: chain.join(" -> "), span }.into());
+            return None;
+        }
+        let (files, limit) = if self.chain.len() >= CHAIN_LIMIT { (self.chain.len() + 1, CHAIN_LIMIT) } else { (self.done.len() + 1, FILE_LIMIT) };
+        if files > limit {
+            self.problems.push(ExpandError::TooLarge { what: "files that use each other", count: files as u64, limit: limit as u64, span }.into());
+            return None;
+        }
+        Some(self.take(&name, &text))
+    }
+}
