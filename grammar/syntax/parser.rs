@@ -367,6 +367,9 @@ fn failure(error: &pest::error::Error<Rule>, text: &str, offset: usize) -> Failu
 fn wanted_of(rule: Rule) -> Option<Wanted> {
     let named = format!("{rule:?}");
     if let Some(word) = named.strip_prefix("kw_") {
+        if rule == Rule::kw_line {
+            return None;
+        }
         if rule == Rule::kw_any {
             return Some(Wanted { words: EXPECTED.to_owned(), keyword: None, minor: false });
         }
@@ -393,7 +396,7 @@ fn wanted_of(rule: Rule) -> Option<Wanted> {
         Rule::condition_value => "what must hold, such as `steady.loss == 0%`",
         Rule::sent_value => "what is sent: a size such as `1KiB`, a text or bytes",
         Rule::expected_value => EXPECTED,
-        Rule::verb | Rule::verb_name => "what happens, such as `start`, `down` or `mark`",
+        Rule::verb | Rule::verb_name => "what happens (`start`, `down`, `mark`)",
         Rule::operand_value => "what it acts on",
         Rule::operand_word => "`from`, `to`, `on`",
         Rule::value
