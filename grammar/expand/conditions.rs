@@ -19,11 +19,10 @@ const LATER: &[&str] = &["late", "duplicates", "reordered", "handshake_time", "r
 /// Functions that make one number of several.
 const FOLDS: &[(&str, Fold)] = &[("min", Fold::Min), ("max", Fold::Max), ("sum", Fold::Sum), ("mean", Fold::Mean)];
 
-/// The flow of which a condition says something about each: its words, the place, and how many there are.
+/// The flow of which a condition says something about each: its words, and how many there are.
 pub(super) struct Each {
     pub(super) words: String,
     pub(super) count: usize,
-    pub(super) span: Span,
 }
 
 /// The fold that a call is, if it is one.
@@ -83,7 +82,7 @@ impl Draft<'_, '_> {
         let Some(first) = found else { return Some(None) };
         let Some(group) = self.flow_groups.get(&first.name.text).copied() else { return Some(None) };
         let (members, _) = self.members(group, first)?;
-        Some(Some(Each { words: self.context.words(first.span), count: members.len(), span: first.span }))
+        Some(Some(Each { words: self.context.words(first.span), count: members.len() }))
     }
 
     /// A condition; `pick` chooses among the flows of `[*]`.
