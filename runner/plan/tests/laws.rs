@@ -21,8 +21,8 @@ fn topology(kinds: &[u8], parents: &[usize], extra: &[(usize, usize)]) -> Build 
         let ends = [a, b].map(|node| lab.end(NodeId(u32::try_from(node).unwrap()), None, &[]));
         lab.join(ends);
     };
-    for index in 1..kinds.len() {
-        join(&mut lab, index, parents[index] % index);
+    for (index, parent) in parents.iter().enumerate().take(kinds.len()).skip(1) {
+        join(&mut lab, index, parent % index);
     }
     for (a, b) in extra {
         let (a, b) = (a % kinds.len(), b % kinds.len());
