@@ -59,11 +59,11 @@ impl<'a> Targets<'a> {
                 continue;
             }
             let found = match flow.to {
-                Destination::Address(address, port) => self.to_address(flow, address, port).map(Some),
-                Destination::Service(service) => self.to_goal(flow, Goal::Service(service), work).map(Some),
+                Destination::Address(address, port) => self.find_address(flow, address, port).map(Some),
+                Destination::Service(service) => self.find_goal(flow, Goal::Service(service), work).map(Some),
                 // A flow without a listener was reported when listeners were found.
                 Destination::Node(..) => {
-                    self.listeners.of_flow[index as usize].map(|listener| self.to_goal(flow, Goal::Listener(listener), work)).transpose()
+                    self.listeners.of_flow[index as usize].map(|listener| self.find_goal(flow, Goal::Listener(listener), work)).transpose()
                 }
             };
             match found {
@@ -76,7 +76,7 @@ impl<'a> Targets<'a> {
     }
 
     /// To whoever has an address.
-    fn to_address(&mut self, flow: &Flow, address: IpAddr, port: u16) -> Result<(SocketAddr, Vec<NodeId>), PlanError> {
+    fn find_address(&mut self, flow: &Flow, address: IpAddr, port: u16) -> Result<(SocketAddr, Vec<NodeId>), PlanError> {
         let holding = self.holders.of(address);
         if holding.is_empty() {
             let nearest = self.holders.nearest(address).map(|(address, node)| format!("{address} of `{}`", self.graph.name(node)));
@@ -101,7 +101,7 @@ impl<'a> Targets<'a> {
     }
 
     /// To a service or a peer, at its nearest address; IPv4 if both ends have it and it leads there, else IPv6.
-    fn to_goal(&mut self, flow: &Flow, goal: Goal, work: &mut u64) -> Result<(SocketAddr, Vec<NodeId>), PlanError> {
+    fn find_goal(&mut self, flow: &Flow, goal: Goal, work: &mut u64) -> Result<(SocketAddr, Vec<NodeId>), PlanError> {
         let (nodes, bound, port) = self.places(goal);
         let mut failure = None;
         for family in FAMILIES {

@@ -28,6 +28,12 @@ pub struct Moment {
     pub earliest_ns: u64,
 }
 
+/// Every entry's place in time, by its position: what is known before the run. For a timeline that was planned.
+#[must_use]
+pub fn moments(timeline: &[Entry]) -> Vec<Moment> {
+    find_schedule(timeline, &mut Findings::default())
+}
+
 /// Places every entry in time, by its position. Entries that can never act, or not in time, are reported.
 pub(crate) fn find_schedule(timeline: &[Entry], findings: &mut Findings) -> Vec<Moment> {
     let waits = Waits::new(timeline);
