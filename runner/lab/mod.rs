@@ -1,0 +1,1 @@
+//! THE ONLY KERNEL ROOM: namespaces, links, impairment engines, preflight, clean-up.

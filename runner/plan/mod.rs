@@ -1,0 +1,3 @@
+//! From scenario to plan: addresses, routes, ports, the schedule. In: a `Scenario`. Out: a [`types::Plan`] or diagnostics. Pure.
+
+pub mod types;
