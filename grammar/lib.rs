@@ -8,6 +8,8 @@
 
 pub mod diagnostics;
 pub mod expand;
+#[cfg(test)]
+mod proofs;
 pub mod quantity;
 pub mod resolve;
 pub mod scenario;

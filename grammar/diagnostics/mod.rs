@@ -1,11 +1,20 @@
 //! Diagnostics: what is wrong with a text, where, and what to write instead. In: facts from the stages. Out: one plain
 //! type that `draw` turns into a picture (miette) and `json` into lines for machines. Decides nothing.
 
-pub mod problem;
+pub mod draw;
+pub mod json;
+pub mod lines;
+pub mod pages;
+pub(crate) mod problem;
+pub mod short;
 
 use serde::{Deserialize, Serialize};
 
 use crate::source::Span;
+pub use draw::draw;
+pub use json::json;
+pub use pages::{codes, page};
+pub use short::short;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
