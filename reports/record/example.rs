@@ -1,11 +1,9 @@
 //! Records for tests: a failover with an outage, a passing run, a run full of hostile texts, an empty and a broken one. Made from
 //! nothing but arithmetic, so that they are the same on every machine. Not part of the program.
 
-pub(crate) use odd::{HOSTILE, broken, empty, hostile, scramble};
+pub(crate) use odd::{broken, empty, hostile, scramble};
 
-use super::flow::{
-    Connection, ConnectionEnd, Corruption, CorruptionKind, Failure, FlowRecord, Item, ItemOutcome, Measurement, NEVER, TcpSample,
-};
+use super::flow::{Connection, ConnectionEnd, Failure, FlowRecord, Item, ItemOutcome, Measurement, NEVER, TcpSample};
 use super::*;
 
 mod odd;

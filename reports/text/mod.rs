@@ -4,6 +4,7 @@
 mod flow;
 mod problem;
 
+pub(crate) use flow::counts;
 pub(crate) use problem::{draw as problem, event_words};
 
 use crate::record::{ExpectationRecord, RunRecord, Verdict};

@@ -5,7 +5,7 @@ use super::super::{Ended, RunRecord, Verdict};
 use super::{MS, failover};
 
 /// What no report may be broken by.
-pub(crate) const HOSTILE: &str =
+const HOSTILE: &str =
     "<script>alert(1)</script> ]]> \u{1b}[31mred\u{1b}[0m \0 \"quoted\" 'single' & &amp; \u{1f980} \u{202e}rtl \u{fffe} {{x}} `${y}`";
 
 /// A run whose every text is hostile.
