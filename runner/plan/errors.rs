@@ -73,7 +73,7 @@ problems! {
             .help("take the link away or put a `router` in between: frames would circle in the ring for ever")
     }
     /// An address that its neighbours do not share a subnet with.
-    OutsideSubnet { address: String, subnet: String, span: Span, said: Span } Error "scn::plan::outside_subnet" {
+    OutsideSubnet { address: String, subnet: String, span: Span, said: Span } Error "scn::expand::outside_subnet" {
         at(span, format!("{address} is not of the subnet {subnet} of its broadcast domain"), "another subnet")
             .also(said, format!("this says {subnet}"))
             .help(format!("write an address of {subnet}; links that bridges join share one subnet of each family"))
@@ -134,7 +134,7 @@ problems! {
             .help("add a link, a router or a route; `scn plan` without this flow shows the routes of each node")
     }
     /// An interface that is not there.
-    NoSuchInterface { node: String, name: String, has: String, span: Span } Error "scn::plan::no_such_interface" {
+    NoSuchInterface { node: String, name: String, has: String, span: Span } Error "scn::resolve::unknown_interface" {
         at(span, format!("`{node}` has no interface `{name}`"), "no link ends here").help(format!("it has {has}"))
     }
     /// An address that comes to a node that is not on its subnet.
@@ -143,8 +143,8 @@ problems! {
             .help(format!("{place} is on {subnets}"))
     }
     /// An address taken from a node that never has it.
-    NotHeld { address: String, node: String, holders: String, span: Span } Error "scn::plan::not_held" {
-        at(span, format!("`{node}` never has the address {address}"), "nothing to take").help(holders)
+    NotHeld { address: String, node: String, holders: String, span: Span } Error "scn::expand::address_not_there" {
+        at(span, format!("`{node}` does not have {address}"), "no link gives it, and no entry").help(holders)
     }
     /// A fault on a node without links.
     NothingToStrike { node: String, span: Span, declared: Span } Error "scn::plan::nothing_to_strike" {

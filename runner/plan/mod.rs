@@ -85,13 +85,14 @@ pub fn plan(scenario: &Scenario, settings: &Settings) -> Result<Planned, Vec<Dia
     }
     let graph = Graph::new(&scenario.topology, &domains, &interfaces);
     let routes = routes::give_routes(scenario, &graph, &mut work, &mut findings);
+    let routed = !findings.failed();
     let engines = engines::choose_engines(&scenario.timeline, &graph, &mut findings);
     let (holders, timeline) = holders::find_holders(&scenario.timeline, &graph, &mut findings);
     let listeners = listeners::find_listeners(scenario, &graph, &holders, &mut findings);
     let moments = schedule::find_schedule(&scenario.timeline, &mut findings);
     ends::check_ends(scenario, &moments, &mut findings);
     let walker = walk::Walker::new(&graph, &routes);
-    let flows = flows::Targets::new(scenario, &graph, &holders, &listeners, walker).plan_flows(&mut work, &mut findings);
+    let flows = flows::Targets::new(scenario, &graph, &holders, &listeners, walker, routed).plan_flows(&mut work, &mut findings);
     if findings.failed() {
         return Err(findings.sorted());
     }

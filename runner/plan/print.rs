@@ -203,20 +203,24 @@ fn flow(plan: &Plan, flow: &PlannedFlow, out: &mut String) {
     steps::print(&flow.pattern.steps, 3, out);
 }
 
+fn transactions_words(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "transaction" } else { "transactions" })
+}
+
 /// How much, and when, in words.
 fn load(flow: &PlannedFlow) -> Vec<String> {
     let Load { connections, total, transactions, rate_nano, interval_ns, duration_ns } = flow.load;
     let held = format!("{connections} {} at once", if connections == 1 { "connection" } else { "connections" });
     let mut words = vec![match (total, transactions) {
         (None, None) => format!("{held}, held, repeating the transaction"),
-        (None, Some(each)) => format!("{held}, each replaced after {each} transactions"),
-        (Some(total), each) => format!("{held}, {total} in all, transactions on each: {}", each.unwrap_or(1)),
+        (None, Some(each)) => format!("{held}, each replaced after {}", transactions_words(each)),
+        (Some(total), each) => format!("{held}, {total} in all, each for {}", transactions_words(each.unwrap_or(1))),
     }];
     words.push(match rate_nano {
         None => "closed loop: a transaction starts when the one before it ends".to_owned(),
         Some(rate) => {
             let every = if flow.interval_ns == 0 { String::new() } else { format!(", one every {}", duration(flow.interval_ns)) };
-            format!("open loop: {} transactions{every}", quantity(Dimension::Rate, rate))
+            format!("open loop: transactions start at {}{every}", quantity(Dimension::Rate, rate))
         }
     });
     if interval_ns > 0 {

@@ -52,9 +52,9 @@ fn point_to_point_subnets_have_two_hosts() {
 #[test]
 fn wrong_addresses_are_refused_across_a_domain() {
     let across = build("host a, b; bridge x, y", "a 10.0.0.1/24 - x; x - y; y - b 10.0.1.1/24");
-    assert_eq!(across.problem().code, "scn::plan::outside_subnet");
+    assert_eq!(across.problem().code, "scn::expand::outside_subnet");
     assert_eq!(across.problem().secondary.len(), 1);
-    assert_eq!(build("host a, b", "a 10.0.0.1/24 - b 10.0.0.2/16").codes(), ["scn::plan::outside_subnet"]);
+    assert_eq!(build("host a, b", "a 10.0.0.1/24 - b 10.0.0.2/16").codes(), ["scn::expand::outside_subnet"]);
     assert_eq!(build("host a, b", "a 10.0.0.1/24 - b 10.0.0.1/24").codes(), ["scn::expand::address_twice"]);
     assert_eq!(build("host a, b", "a 10.0.0.0/24 - b 10.0.0.255/24").codes(), ["scn::expand::not_a_host_address"; 2]);
     assert_eq!(build("host a; bridge lan", "a - lan 10.0.0.1/24").codes(), ["scn::expand::not_a_host"]);

@@ -129,7 +129,7 @@ fn faults_strike_something() {
     assert_eq!(lab().at(0, Action::Down(vec![Target::Node(id)])).codes(), ["scn::plan::nothing_to_strike"]);
     let a = lab().id("a");
     let wrong = lab().at(0, Action::Silence(vec![Target::Interface(a, "eth1".into())]));
-    assert_eq!(wrong.codes(), ["scn::plan::no_such_interface"]);
+    assert_eq!(wrong.codes(), ["scn::resolve::unknown_interface"]);
 }
 
 #[test]
@@ -141,10 +141,10 @@ fn addresses_come_to_where_they_belong() {
     assert_eq!(lab().at(0, add("10.0.0.255/24")).codes(), ["scn::expand::not_a_host_address"]);
     assert!(lab().at(0, add("10.0.0.9/32")).plan().is_ok());
     let take = |address: &str, node| Action::RemoveAddress { address: address.parse().unwrap(), node };
-    assert_eq!(lab().at(0, take("10.0.0.1", b)).codes(), ["scn::plan::not_held"]);
+    assert_eq!(lab().at(0, take("10.0.0.1", b)).codes(), ["scn::expand::address_not_there"]);
     assert!(lab().at(0, take("10.0.0.1", a)).plan().is_ok());
     let moved = Action::MoveAddress { prefix: prefix("10.0.0.1/24"), from: a, to: b, interface: Some("eth3".into()) };
-    assert_eq!(lab().at(0, moved).codes(), ["scn::plan::no_such_interface"]);
+    assert_eq!(lab().at(0, moved).codes(), ["scn::resolve::unknown_interface"]);
 }
 
 #[test]
