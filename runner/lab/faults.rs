@@ -300,3 +300,118 @@ impl Faults {
         (!addresses.is_empty()).then_some(Step::Announce { slot: node, index, mac, addresses, place })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use scn_grammar::scenario::NodeId;
+
+    use super::*;
+    use crate::lab::layout::{EndPlace, LinkPlace};
+
+    /// Nodes a and b on the bridge lan (links 0 and 1), and a wire from a to b (link 2).
+    fn faults() -> Faults {
+        let end = |node, interface, index, bridge| EndPlace { node, interface, index, bridge };
+        let place = |engine, ends, outer| LinkPlace { engine, ends, outer };
+        let layout = Layout {
+            slots: ["a", "b", "lan", "fabric"].map(str::to_owned).into(),
+            fabric: Some(3),
+            bridges: vec![None, None, Some(2)],
+            interfaces: vec![vec![3, 7], vec![4, 8], vec![5, 6]],
+            links: vec![
+                place(Engine::Direct, [end(0, 0, 3, None), end(2, 0, 5, Some(2))], None),
+                place(Engine::Direct, [end(1, 0, 4, None), end(2, 1, 6, Some(2))], None),
+                place(Engine::Wire, [end(0, 1, 7, None), end(1, 1, 8, None)], Some([9, 10])),
+            ],
+        };
+        let interface = |name: &str, link, address: &str| {
+            let addresses: Vec<Prefix> = address.parse().map(|address| Prefix { address, length: 24 }).into_iter().collect();
+            InterfaceState { name: name.into(), link, mac: [2, 0, 0, 0, 0, 1], planned: addresses.clone(), addresses }
+        };
+        let node = |name: &str, interfaces| NodeState { name: name.into(), interfaces };
+        let nodes = vec![
+            node("a", vec![interface("eth0", 0, "10.0.0.1"), interface("eth1", 2, "10.1.0.1")]),
+            node("b", vec![interface("eth0", 1, "10.0.0.2"), interface("eth1", 2, "10.1.0.2")]),
+            node("lan", vec![interface("port0", 0, ""), interface("port1", 1, "")]),
+        ];
+        Faults { layout, links: ["a--lan", "b--lan", "wan"].map(str::to_owned).into(), held: vec![Held::default(); 3], nodes }
+    }
+
+    /// Steps in short: `set SLOT INDEX...`, `await SLOT.INDEX`, `tell SLOT.INDEX`.
+    fn short(todo: &Todo) -> Vec<String> {
+        let step = |step: &Step| match step {
+            Step::Netlink(slot, requests) => format!("set {slot} x{}", requests.len()),
+            Step::Await(awaited) => format!("await {}.{}{}", awaited.slot, awaited.index, if awaited.port { "p" } else { "" }),
+            Step::Announce { slot, index, .. } => format!("tell {slot}.{index}"),
+        };
+        todo.steps.iter().map(step).collect()
+    }
+
+    #[test]
+    fn a_node_is_struck_at_all_its_links() {
+        let mut faults = faults();
+        let node = || vec![Target::Node(NodeId(0))];
+        let down = faults.plan(&Action::Down(node())).unwrap();
+        assert_eq!(short(&down), ["set 2 x1", "set 3 x2"]);
+        assert_eq!(down.cuts, [(2, true)]);
+        let up = faults.plan(&Action::Up(node())).unwrap();
+        assert_eq!(up.cuts, [(2, false)]);
+        let all = ["set 2 x1", "set 3 x2", "await 0.3", "await 2.5p", "await 0.7", "await 1.8", "tell 0.3", "tell 0.7", "tell 1.8"];
+        assert_eq!(short(&up), all);
+        assert!(up.warnings.is_empty());
+    }
+
+    #[test]
+    fn a_link_is_down_while_any_fault_holds_it() {
+        let mut faults = faults();
+        let (link, node) = (|| vec![Target::Link(LinkId(2))], || vec![Target::Node(NodeId(1))]);
+        assert_eq!(short(&faults.plan(&Action::Down(link())).unwrap()), ["set 3 x2"]);
+        assert_eq!(short(&faults.plan(&Action::Down(node())).unwrap()), ["set 2 x1"]);
+        let up = faults.plan(&Action::Up(node())).unwrap();
+        assert_eq!(short(&up), ["set 2 x1", "await 1.4", "await 2.6p", "tell 1.4"]);
+        assert_eq!(up.warnings, ["up b: link wan stays as it is, another fault holds it"]);
+        assert_eq!(faults.plan(&Action::Up(link())).unwrap().cuts, [(2, false)]);
+        assert_eq!(faults.plan(&Action::Up(link())).unwrap().warnings, ["up wan had no effect: it was so already"]);
+    }
+
+    #[test]
+    fn a_silent_wire_stays_cut_when_it_comes_up() {
+        let mut faults = faults();
+        let link = || vec![Target::Interface(NodeId(0), "eth1".into())];
+        assert_eq!(faults.plan(&Action::Silence(link())).unwrap().silenced, [2]);
+        assert_eq!(faults.plan(&Action::Down(link())).unwrap().cuts, [(2, true)]);
+        assert_eq!(faults.plan(&Action::Up(link())).unwrap().cuts, [(2, true)]);
+        let end = faults.plan(&Action::Unsilence(link())).unwrap();
+        assert_eq!((end.cuts, end.unsilenced), (vec![(2, false)], vec![2]));
+    }
+
+    #[test]
+    fn a_silent_port_is_not_waited_for() {
+        let mut faults = faults();
+        let link = || vec![Target::Link(LinkId(0))];
+        assert_eq!(short(&faults.plan(&Action::Silence(link())).unwrap()), ["set 2 x1"]);
+        faults.plan(&Action::Down(link())).unwrap();
+        assert_eq!(short(&faults.plan(&Action::Up(link())).unwrap()), ["set 2 x1", "await 0.3", "await 2.5", "tell 0.3"]);
+    }
+
+    #[test]
+    fn a_moved_address_is_announced_where_it_is() {
+        let mut faults = faults();
+        let prefix = Prefix { address: "10.0.0.1".parse().unwrap(), length: 24 };
+        let there = Action::MoveAddress { prefix, from: NodeId(0), to: NodeId(1), interface: None };
+        assert_eq!(short(&faults.plan(&there).unwrap()), ["set 0 x1", "set 1 x1", "tell 1.4"]);
+        let link = || vec![Target::Link(LinkId(0))];
+        faults.plan(&Action::Down(link())).unwrap();
+        assert!(!short(&faults.plan(&Action::Up(link())).unwrap()).contains(&"tell 0.3".to_owned()));
+        // It comes back though nothing of its subnet is left there.
+        let back = Action::MoveAddress { prefix, from: NodeId(1), to: NodeId(0), interface: None };
+        assert_eq!(short(&faults.plan(&back).unwrap()), ["set 1 x1", "set 0 x1", "tell 0.3"]);
+    }
+
+    #[test]
+    fn a_plain_link_between_nodes_cannot_be_struck() {
+        let mut faults = faults();
+        faults.layout.links[2].engine = Engine::Direct;
+        let refused = faults.plan(&Action::Down(vec![Target::Link(LinkId(2))]));
+        assert_eq!(refused.unwrap_err(), LabError::CannotStrike { link: "wan".into() });
+    }
+}

@@ -86,6 +86,32 @@ fn routers_pass_packets_on() {
 }
 
 #[test]
+fn bridges_join_each_other() {
+    in_own_process("bridges_join_each_other", || {
+        let mut net = Net::new();
+        let [a, b, c] = net.hosts(["a", "b", "c"]);
+        let [left, middle, right] = ["left", "middle", "right"].map(|name| net.node(name, NodeKind::Bridge));
+        net.link(Direct, [(a, &["10.0.0.1/24"]), (left, &[])]);
+        let joint = net.link(Direct, [(left, &[]), (middle, &[])]);
+        let wire = net.link(Wire, [(middle, &[]), (right, &[])]);
+        net.link(Wire, [(right, &[]), (b, &["10.0.0.2/24"])]);
+        net.link(Direct, [(middle, &[]), (c, &["10.0.0.3/24"])]);
+        let mut lab = net.build();
+        let door = lab.door();
+        serve(&door, b, "10.0.0.2:80", 2);
+        serve(&door, c, "10.0.0.3:80", 3);
+        for link in [joint, wire] {
+            connect(&door, a, "10.0.0.2:80", BOUND).unwrap();
+            lab.apply(&Action::Down(vec![Target::Link(link)])).unwrap();
+            assert!(connect(&door, a, "10.0.0.2:80", SHORT).is_err());
+            assert_eq!(lab.apply(&Action::Up(vec![Target::Link(link)])).unwrap().warnings, [""; 0]);
+        }
+        connect(&door, a, "10.0.0.2:80", BOUND).unwrap();
+        connect(&door, a, "10.0.0.3:80", BOUND).unwrap();
+    });
+}
+
+#[test]
 fn down_takes_the_carrier_and_up_gives_it_back() {
     in_own_process("down_takes_the_carrier_and_up_gives_it_back", || {
         let (net, hosts, links, lan) = office();
@@ -135,7 +161,7 @@ fn silence_drops_without_a_sign() {
         assert!(echo(&mut stream).is_err());
         lab.apply(&Action::Unsilence(vec![Target::Link(links[1])])).unwrap();
         connect(&door, hosts[0], "10.0.0.1:80", BOUND).unwrap();
-        // Whether anything came to it is told. (A link of its own: on a bridge others may speak.)
+        // A silent link stays silent when it goes down and comes up.
         lab.apply(&Action::Silence(vec![Target::Node(hosts[2])])).unwrap();
         lab.apply(&Action::Down(vec![Target::Node(hosts[2])])).unwrap();
         lab.apply(&Action::Up(vec![Target::Node(hosts[2])])).unwrap();
@@ -143,6 +169,28 @@ fn silence_drops_without_a_sign() {
         assert!(connect(&door, hosts[0], "10.0.0.2:80", SHORT).is_err());
         lab.apply(&Action::Unsilence(vec![Target::Node(hosts[2])])).unwrap();
         connect(&door, hosts[0], "10.0.0.2:80", BOUND).unwrap();
+    });
+}
+
+#[test]
+fn a_silence_that_met_nothing_is_told() {
+    in_own_process("a_silence_that_met_nothing_is_told", || {
+        let (mut net, hosts, links, _) = office();
+        let wire = net.link(Wire, [(hosts[0], &["10.1.0.1/24"]), (hosts[1], &["10.1.0.2/24"])]);
+        for host in hosts {
+            // Nobody speaks by itself.
+            net.0.nodes[host.index()].interfaces.iter_mut().for_each(|i| i.addresses.retain(|prefix| prefix.address.is_ipv4()));
+            net.0.nodes[host.index()].sysctls.push(("net.ipv6.conf.all.disable_ipv6".into(), "1".into()));
+        }
+        let mut lab = net.build();
+        for link in [wire, links[2]] {
+            let target = || vec![Target::Link(link)];
+            lab.apply(&Action::Silence(target())).unwrap();
+            assert_eq!(lab.effects().unwrap().len(), 1);
+            let end = lab.apply(&Action::Unsilence(target())).unwrap();
+            assert!(end.warnings[0].ends_with("had no effect: nothing came to cross it"), "{end:?}");
+            assert!(lab.effects().unwrap().is_empty());
+        }
     });
 }
 
@@ -213,8 +261,6 @@ fn a_wire_delays_and_can_be_cut() {
         connect(&door, a, "10.1.0.2:80", BOUND).unwrap();
         let account = lab.accounts()[0].clone().unwrap();
         assert!(account.cut[0] > 0, "{account:?}");
-        // Nothing speaks: what is silenced now meets nothing.
-        drop(stream);
         assert!(lab.destroy().is_empty());
     });
 }
@@ -299,5 +345,82 @@ fn what_the_machine_lacks_is_said_before() {
 
         let findings = doctor();
         assert!(findings.iter().any(|finding| finding.name == "veth pairs" && finding.state == State::Ok), "{findings:?}");
+    });
+}
+
+/// `cargo test --release -p scn-runner --test lab_network -- --ignored --nocapture` prints a table: building and taking down
+/// bridges with many nodes.
+#[test]
+#[ignore = "a measurement"]
+fn how_long_building_takes() {
+    in_own_process("how_long_building_takes", || {
+        println!("nodes     build  destroy");
+        for nodes in [2, 50, 500] {
+            let mut net = Net::new();
+            let lan = net.node("lan", NodeKind::Bridge);
+            for number in 0..nodes {
+                let node = net.node(&format!("client{number}"), NodeKind::Host);
+                let (high, low) = (number / 200, number % 200 + 1);
+                let addresses = [format!("10.0.{high}.{low}/16"), format!("fd00::{high}:{low}/64")];
+                net.link(Direct, [(node, &[&addresses[0], &addresses[1]]), (lan, &[])]);
+            }
+            net.0.descriptors = 2000;
+            preflight(&net.0).unwrap();
+            let start = Instant::now();
+            let phases = std::cell::RefCell::new(Vec::new());
+            let lab = KernelLab::build(&net.0, &|phase| phases.borrow_mut().push((phase.to_owned(), start.elapsed()))).unwrap();
+            let built = start.elapsed();
+            serve(&lab.door(), NodeId(1), "[::]:80", 2);
+            connect(&lab.door(), NodeId(2), "10.0.0.1:80", BOUND).unwrap();
+            let talked = start.elapsed();
+            let start = Instant::now();
+            assert!(lab.destroy().is_empty());
+            println!("{nodes:5} {built:9.1?} {:8.1?}; first answer after {talked:.1?}; {:.1?}", start.elapsed(), phases.borrow());
+        }
+    });
+}
+
+/// The same way: prints round trips over wires with a delay, and what a bulk transfer reaches.
+#[test]
+#[ignore = "a measurement"]
+fn how_true_wires_are() {
+    in_own_process("how_true_wires_are", || {
+        use std::io::Read;
+        for delay_ms in [0, 1, 10] {
+            let mut net = Net::new();
+            let [a, b] = net.hosts(["a", "b"]);
+            let wan = net.link(Wire, [(a, &["10.1.0.1/24"]), (b, &["10.1.0.2/24"])]);
+            net.delay(wan, Duration::from_millis(delay_ms));
+            let lab = net.build();
+            let door = lab.door();
+            serve(&door, b, "[::]:80", 2);
+            let (mut stream, _) = connect(&door, a, "10.1.0.2:80", BOUND).unwrap();
+            let mut took: Vec<Duration> = (0..300)
+                .map(|_| {
+                    let start = Instant::now();
+                    echo(&mut stream).unwrap();
+                    start.elapsed()
+                })
+                .collect();
+            took.sort_unstable();
+            const BYTES: usize = 400 << 20;
+            lab_support::pour(&door, b, "10.1.0.2:81", BYTES);
+            let socket = lab_support::socket(&door, a, false);
+            socket.connect_timeout(&"10.1.0.2:81".parse::<std::net::SocketAddr>().unwrap().into(), BOUND).unwrap();
+            let mut stream = std::net::TcpStream::from(socket);
+            let (start, mut bytes, mut buffer) = (Instant::now(), 0, vec![0; 1 << 18]);
+            while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                bytes += count;
+            }
+            let rate = bytes as f64 * 8.0 / start.elapsed().as_secs_f64() / 1e9;
+            let account = lab.accounts()[0].clone().unwrap();
+            println!(
+                "delay {delay_ms} ms each way: round trip p50 {:?} p99 {:?} max {:?}; bulk {rate:.2} Gbit/s; late p99 {} us; {account:?}",
+                took[150],
+                took[297],
+                took[299],
+                account.late_p99_ns / 1000
+            );
+        }
     });
 }

@@ -1,5 +1,7 @@
 //! For tests of the lab: plans by hand, each test in a process of its own that may make namespaces, traffic by blocking sockets.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test code outside of test functions")]
+
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
