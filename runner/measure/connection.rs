@@ -11,9 +11,11 @@ use super::{Measured, Window, counters};
 
 /// Of the connections established in a window.
 pub(super) fn connect_time(flow: &Series<'_>, window: Window) -> Distribution {
-    let established = flow.record.connections.iter().filter(|c| {
-        c.established_ns != NEVER && (window.from_ns..window.to_ns).contains(&flow.counted_at(c.established_ns))
-    });
+    let established = flow
+        .record
+        .connections
+        .iter()
+        .filter(|c| c.established_ns != NEVER && (window.from_ns..window.to_ns).contains(&flow.counted_at(c.established_ns)));
     let samples = established.map(|c| ((c.established_ns - c.opened_ns).max(0), c.established_ns));
     Distribution::new(samples, 1.0, "no connection was established in the window")
 }

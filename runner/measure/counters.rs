@@ -101,6 +101,24 @@ fn first_answers(flow: &Series<'_>, window: Window) -> Vec<i64> {
     first.into_values().collect()
 }
 
+/// Counters of what goes wrong: none of it is no good news where nothing could have gone wrong.
+fn could_have_happened(flow: &Series<'_>, name: &str, window: Window) -> Result<(), String> {
+    let tried = !flow.record.items.is_empty() || !flow.record.connections.is_empty();
+    match name {
+        "corrupt" | "misdelivered" => {
+            let received = [Order::Done, Order::Failed].into_iter().any(|order| !flow.rows(order, window).is_empty());
+            if received { Ok(()) } else { Err("nothing was received whose content could be wrong".to_owned()) }
+        }
+        "lost" if flow.rows(Order::Sent, window).is_empty() => Err("nothing was sent that could be lost".to_owned()),
+        "lost" | "dropped" | "failed_transactions" | "errors" | "failed_connects" | "failed_connections" | "resets" | "timeouts"
+            if !tried =>
+        {
+            Err(format!("{} attempted nothing", flow.record.name))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The count of a window, exact.
 pub(super) fn count(flow: &Series<'_>, name: &str, window: Window) -> Measured {
     let counted = match sources(name) {
@@ -109,7 +127,10 @@ pub(super) fn count(flow: &Series<'_>, name: &str, window: Window) -> Measured {
         None if name == "backends" => first_answers(flow, window).len(),
         None => return Measured::nothing(format!("this version does not know how to measure `{name}`")),
     };
-    Measured::exact(counted as f64, counted as u64)
+    match could_have_happened(flow, name, window) {
+        Err(why) if counted == 0 => Measured::nothing(why),
+        _ => Measured::exact(counted as f64, counted as u64),
+    }
 }
 
 /// Every change of a counter in a window, counted from the window's start.

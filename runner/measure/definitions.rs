@@ -33,7 +33,10 @@ const DEFINITIONS: &[(&str, &str)] = &[
     ("outage.total", "Sum of the outages of at least 3 regular gaps and 10 ms (RFC 6414)."),
     ("outage.count", "Number of outages of at least 3 regular gaps and 10 ms (RFC 6414)."),
     ("outage.loss.max", "Transactions lost in one disruption times the regular time between two (RFC 6414, packet-loss-based; RFC 3357)."),
-    ("outage.tx.max", "Longest time between the sending of two transactions that came back, less the regular time (RFC 6414, timestamp-based, sender)."),
+    (
+        "outage.tx.max",
+        "Longest time between the sending of two transactions that came back, less the regular time (RFC 6414, timestamp-based, sender).",
+    ),
     ("outage.rate.max", "Longest time with less than 95 % of the offered rate, in bins (RFC 6412, rate-derived)."),
     ("failover_time", "From the event to the sending of the first transaction that came back after the disruption (RFC 6414)."),
     ("reversion_time", "From the restoring event to the first transaction that came back after the disruption (RFC 6414)."),

@@ -109,7 +109,11 @@ impl Distribution {
     /// One of `min mean p50 p90 p95 p99 p999 max`.
     pub(super) fn statistic(&self, name: &str) -> Measured {
         let Some(value) = pick(&self.values, name) else {
-            return Measured::nothing(if self.values.is_empty() { self.empty.to_owned() } else { format!("no statistic is called `{name}`") });
+            return Measured::nothing(if self.values.is_empty() {
+                self.empty.to_owned()
+            } else {
+                format!("no statistic is called `{name}`")
+            });
         };
         let below = pick(&self.least, name).map_or(0.0, |least| (value - least).max(0.0));
         let above = match pick(&self.most, name) {

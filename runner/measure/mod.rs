@@ -244,6 +244,12 @@ fn value(metric: &Metric, flow: &Series<'_>, context: &Context, window: Window) 
     }
 }
 
+/// The p99 of the program's own lateness in a window, ns; `None`: nothing was due in it.
+#[must_use]
+pub fn lag_p99(flow: &Series<'_>, window: Window) -> Option<f64> {
+    flow.distribution(distribution::Family::Lag, window).statistic("p99").value
+}
+
 /// Every change of a counter or gauge in a window. A counter counts from the window's start. `None`: the metric cannot be told
 /// at one moment.
 #[must_use]

@@ -63,12 +63,7 @@ struct Readings {
 
 /// How much a number grew over a window. Between two readings the growth has no instant: what may belong to the other side of an
 /// edge is the error.
-fn increase<'s>(
-    flow: &Series<'_>,
-    samples: impl Iterator<Item = &'s TcpSample>,
-    of: fn(&TcpSample) -> u64,
-    window: Window,
-) -> Measured {
+fn increase<'s>(flow: &Series<'_>, samples: impl Iterator<Item = &'s TcpSample>, of: fn(&TcpSample) -> u64, window: Window) -> Measured {
     let mut readings: BTreeMap<u32, Readings> = BTreeMap::new();
     let mut count = 0;
     for sample in samples {
