@@ -63,7 +63,7 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
         && !loaded.has_errors(false)
     {
         let known: BTreeSet<&str> = loaded.scenarios.iter().flat_map(|(_, s)| s.params.iter().map(|p| p.name.as_str())).collect();
-        let hint = match scn_grammar::syntax::nearest(name, known.iter().copied()) {
+        let hint = match scn_grammar::syntax::nearest::nearest(name, known.iter().copied()) {
             Some(near) => format!("; did you mean `{near}`?"),
             None if known.is_empty() => "; they have no parameters".to_owned(),
             None => format!("; they have {}", known.iter().copied().collect::<Vec<_>>().join(", ")),

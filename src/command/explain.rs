@@ -18,7 +18,7 @@ pub fn explain(arguments: &ExplainArguments) -> Exit {
         print(page);
         return Exit::Pass;
     }
-    let near = scn_grammar::syntax::nearest(&full, pages::codes());
+    let near = scn_grammar::syntax::nearest::nearest(&full, pages::codes());
     let hint = near.map_or_else(|| "`scn explain` lists them all".to_owned(), |near| format!("did you mean `{near}`?"));
     refuse(&format!("there is no diagnostic `{code}`; {hint}"))
 }
