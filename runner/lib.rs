@@ -1,1 +1,8 @@
-//! placeholder
+//! THE WORKSHOP: scenario in, run record out.
+
+pub mod engine;
+pub mod judge;
+pub mod lab;
+pub mod measure;
+pub mod plan;
+pub mod traffic;

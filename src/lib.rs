@@ -1,1 +1,14 @@
-//! The library front page.
+//! THE DOOR: the `scn` command. Parses arguments, calls the rooms, prints, exits. No logic of scenarios lives here.
+//!
+//! ```text
+//! text --grammar--> scenario --runner/plan--> plan --runner--> record --runner/judge--> verdicts --reports--> pages
+//! ```
+
+pub mod arguments;
+pub mod command;
+pub mod exit;
+pub mod filter;
+pub mod load;
+pub mod progress;
+pub mod results;
+pub mod signals;

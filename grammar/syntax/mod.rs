@@ -39,9 +39,9 @@ pub const MOST_ERRORS: usize = 50;
 #[must_use]
 pub fn parse(file: FileId, text: &str) -> (Document, Vec<Diagnostic>) {
     let from = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    if let Some(at) = text.find('\0') {
+    if let Some(at) = text.find(|c: char| c < ' ' && !matches!(c, '\t' | '\r' | '\n')) {
         let document = Document { file, version: None, items: Vec::new(), comments: Vec::new() };
-        return (document, vec![SyntaxError::NotText { span: span(file, at, at + 1) }.into()]);
+        return (document, vec![SyntaxError::NotText { span: span(file, at, at + 1), byte: text.as_bytes()[at] }.into()]);
     }
     let scan = scan::scan(file, text, from);
     let mut builder = Builder::new(file, text, scan.stray);

@@ -376,8 +376,17 @@ fn wanted_of(rule: Rule) -> Option<Wanted> {
         let minor = matches!(rule, Rule::kw_and | Rule::kw_or | Rule::kw_matches | Rule::kw_not | Rule::kw_if);
         return Some(Wanted { words: format!("`{word}`"), keyword: Some(word.to_owned()), minor });
     }
-    let minor = matches!(rule, Rule::open_paren | Rule::open_bracket | Rule::dotdot | Rule::arguments | Rule::option | Rule::option_name);
-    let words = match rule {
+    let minor = matches!(
+        rule,
+        Rule::open_paren | Rule::open_bracket | Rule::colon | Rule::dotdot | Rule::arguments | Rule::option | Rule::option_name
+    );
+    let words = role_words(rule).or_else(|| sign_words(rule))?;
+    Some(Wanted { words: words.to_owned(), keyword: None, minor })
+}
+
+/// Names, values and statements in words.
+fn role_words(rule: Rule) -> Option<&'static str> {
+    Some(match rule {
         Rule::name | Rule::new_name => "a name",
         Rule::module_name => "a module's name such as `std.patterns`",
         Rule::type_name => "a type: count, number, duration, size, bandwidth, rate or ratio",
@@ -417,6 +426,17 @@ fn wanted_of(rule: Rule) -> Option<Wanted> {
         Rule::port => "a port such as `5003`",
         Rule::listen_at => "where to listen: `:PORT` or `ADDRESS:PORT`",
         Rule::pattern_call | Rule::pattern_path | Rule::pattern_word => "a pattern such as `sym(1KiB)`",
+        Rule::said_text => "a text for people",
+        Rule::expect_line => "what must hold, such as `steady.loss == 0%`",
+        Rule::timeline_line => "when something happens: `at 3s`, `failure + 200ms` or `when` and a condition",
+        Rule::flow_part | Rule::service_part | Rule::options_line => "an option",
+        _ => return None,
+    })
+}
+
+/// Signs in words.
+fn sign_words(rule: Rule) -> Option<&'static str> {
+    Some(match rule {
         Rule::arrow => "`<->` and the other end of the link",
         Rule::equals | Rule::default => "`=` and a value",
         Rule::comma => "`,`",
@@ -429,11 +449,6 @@ fn wanted_of(rule: Rule) -> Option<Wanted> {
         Rule::close_bracket => "`]`",
         Rule::end | Rule::EOI => END,
         Rule::hole_end => "`}`",
-        Rule::said_text => "a text for people",
-        Rule::expect_line => "what must hold, such as `steady.loss == 0%`",
-        Rule::timeline_line => "when something happens: `at 3s`, `failure + 200ms` or `when` and a condition",
-        Rule::flow_part | Rule::service_part | Rule::options_line => "an option",
         _ => return None,
-    };
-    Some(Wanted { words: words.to_owned(), keyword: None, minor })
+    })
 }

@@ -35,9 +35,9 @@ macro_rules! problems {
 problems! {
     /// One syntax error.
     SyntaxError {
-        /// A NUL byte: this is no text.
-        NotText { span: Span } "scn::syntax::not_text" {
-            at(span, "this is not a text", "a NUL byte, which no text contains").help("a scenario is a UTF-8 text; see whether the right file is named")
+        /// A control byte: this is no text.
+        NotText { span: Span, byte: u8 } "scn::syntax::not_text" {
+            at(span, "this is not a text", format!("a byte 0x{byte:02x}, which no text contains")).help("a scenario is a UTF-8 text; see whether the right file is named")
         }
         /// Quotes that are not closed.
         UnterminatedText { span: Span } "scn::syntax::unterminated_text" {
@@ -97,7 +97,7 @@ problems! {
             at(span, format!("{what} is nested deeper than {limit}"), "too deep here").help("take the inner parts out; `let` gives a value a name")
         }
         /// A statement beyond the limit.
-        TooLong { span: Span, limit: usize } "scn::syntax::too_long" {
+        TooLong { span: Span, limit: usize } "scn::syntax::too_deep" {
             at(span, format!("the statement is longer than {} KiB", limit / 1024), "begins here")
                 .help("see whether a quote or a parenthesis is missing, or cut it into several")
         }

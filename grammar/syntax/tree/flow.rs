@@ -1,0 +1,91 @@
+//! What services and flows say. In: nothing. Out: the types. Which options exist is no concern of the tree.
+
+use super::{Call, Expr, Indexed, Name, TreeOption};
+use crate::source::Span;
+
+/// `service store on primary, backup { listen tcp :5003  serve sym(1KiB) }`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceDecl {
+    /// The `##` lines over it.
+    pub doc: Vec<String>,
+    /// Its name.
+    pub name: Name,
+    /// The nodes it stands on.
+    pub nodes: Vec<Indexed>,
+    /// `listen TRANSPORT [ADDRESS]:PORT`.
+    pub listen: Option<Listen>,
+    /// `serve PATTERN(args)`.
+    pub serve: Option<Call>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// Where a service listens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listen {
+    /// `tcp`.
+    pub transport: Name,
+    /// The address before `:`.
+    pub address: Option<Expr>,
+    /// The port after `:`.
+    pub port: Expr,
+    /// `{ ... }`.
+    pub options: Vec<TreeOption>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// A flow.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlowDecl {
+    /// The `##` lines over it.
+    pub doc: Vec<String>,
+    /// Its name.
+    pub name: Name,
+    /// Where it starts.
+    pub from: Indexed,
+    /// `.eth0` of the start.
+    pub from_interface: Option<Name>,
+    /// Where it goes.
+    pub to: Target,
+    /// `over tcp { ... }` in the head or the body.
+    pub over: Option<Over>,
+    /// `pattern sym(1KiB)`.
+    pub pattern: Option<Call>,
+    /// Everything else: `connections 200`, `rate 100/s`, `reconnect after 100ms`, `sample tcp_info every 100ms`.
+    /// `values` hold the words too (`after`, `tcp_info`, `every` as [`ExprKind::Path`]).
+    pub options: Vec<TreeOption>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// A transport and its options.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Over {
+    /// `tcp`.
+    pub transport: Name,
+    /// `{ ... }`.
+    pub options: Vec<TreeOption>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// Where a flow goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// All of it.
+    pub span: Span,
+    /// A name or an address.
+    pub kind: TargetKind,
+    /// `:PORT`.
+    pub port: Option<Expr>,
+}
+
+/// What a flow can go to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TargetKind {
+    /// A node or a service.
+    Name(Indexed),
+    /// An address (an [`ExprKind::Address`]).
+    Address(Expr),
+}

@@ -1,0 +1,86 @@
+//! What stands in a scenario, its parameters, and blocks of options. In: nothing. Out: the types.
+
+use super::{ExpectStatement, Expr, FlowDecl, Item, Name, ServiceDecl, TimelineStatement, TopologyStatement};
+use crate::quantity::Dimension;
+use crate::source::Span;
+
+/// A scenario's declaration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScenarioDecl {
+    /// Its name.
+    pub name: Name,
+    /// What stands inside, in order.
+    pub body: Vec<ScenarioPart>,
+}
+
+/// What can stand in a scenario.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a tree is made once and short-lived; plain variants read better than boxes")]
+pub enum ScenarioPart {
+    /// `tags ha, smoke`.
+    Tags(Vec<Name>),
+    /// `timeout 60s` and `tolerance 5ms`: the keyword and its value.
+    Setting {
+        /// `timeout` or `tolerance`.
+        name: Name,
+        /// Its value.
+        value: Expr,
+    },
+    /// `param clients: count = 200`.
+    Param(ParamDecl),
+    /// A `let` or `pattern` of its own.
+    Item(Item),
+    /// `topology { ... }`.
+    Topology(Vec<TopologyStatement>),
+    /// `service ...`.
+    Service(ServiceDecl),
+    /// `flow ...`.
+    Flow(FlowDecl),
+    /// `timeline { ... }`.
+    Timeline(Vec<TimelineStatement>),
+    /// `expect { ... }`.
+    Expect(Vec<ExpectStatement>),
+}
+
+/// A parameter of a scenario or a template: `budget: duration = 1.5s`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParamDecl {
+    /// The `##` lines over it.
+    pub doc: Vec<String>,
+    /// Its name.
+    pub name: Name,
+    /// The word after `:`.
+    pub kind: Option<Name>,
+    /// The value after `=`.
+    pub default: Option<Expr>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// `keyword value...` or `keyword { ... }` in a block of options: links, nodes, `over`, `reconnect`, `listen`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TreeOption {
+    /// The keyword.
+    pub name: Name,
+    /// Its values.
+    pub values: Vec<Expr>,
+    /// Its block (`forward { ... }`); empty if none.
+    pub block: Vec<TreeOption>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// The words a parameter's type is written with. `None`: not a type.
+#[must_use]
+pub fn dimension_of_type_word(word: &str) -> Option<Dimension> {
+    Some(match word {
+        "count" => Dimension::Count,
+        "number" => Dimension::Number,
+        "duration" => Dimension::Duration,
+        "size" => Dimension::Size,
+        "bandwidth" => Dimension::Bandwidth,
+        "rate" => Dimension::Rate,
+        "ratio" => Dimension::Ratio,
+        _ => return None,
+    })
+}

@@ -1,0 +1,215 @@
+//! A flow's numbers, failures, ends of connections and readings of tcp_info. In: a flow. Out: tables for the template. The numbers
+//! are those of the record's summary; tcp_info is only sorted and counted.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::record::flow::{Connection, ConnectionEnd, FlowRecord, TcpSample};
+use crate::words;
+
+/// Wrong contents listed.
+const MAX_CORRUPT: usize = 20;
+
+#[derive(Serialize)]
+pub(super) struct FlowView {
+    name: String,
+    doc: String,
+    description: String,
+    ran: String,
+    unfinished: bool,
+    truncated: Option<String>,
+    numbers: Vec<Number>,
+    failures: Vec<FailureRow>,
+    corrupt: Vec<CorruptRow>,
+    ends: Vec<EndRow>,
+    tcp: Vec<TcpRow>,
+    tcp_samples: usize,
+}
+
+#[derive(Serialize)]
+struct Number {
+    name: String,
+    value: String,
+    error: String,
+    definition: String,
+}
+
+#[derive(Serialize)]
+struct FailureRow {
+    step: String,
+    line: u32,
+    what: String,
+    count: String,
+    first: String,
+    last: String,
+}
+
+#[derive(Serialize)]
+struct CorruptRow {
+    at: String,
+    side: &'static str,
+    offset: u32,
+    detail: String,
+}
+
+#[derive(Serialize)]
+struct EndRow {
+    end: &'static str,
+    count: String,
+    first: String,
+    last: String,
+    remotes: String,
+}
+
+#[derive(Serialize)]
+struct TcpRow {
+    name: &'static str,
+    definition: &'static str,
+    unit: &'static str,
+    client: String,
+    server: String,
+}
+
+pub(super) fn view(flow: &FlowRecord) -> FlowView {
+    let ran: Vec<String> =
+        flow.ran_ns.iter().take(20).map(|(from, to)| format!("{} to {}", words::instant(*from), words::instant(*to))).collect();
+    FlowView {
+        name: words::visible(&flow.name),
+        doc: words::visible(&flow.doc),
+        description: words::visible(&flow.description),
+        ran: if ran.is_empty() { "never".to_owned() } else { ran.join(", ") },
+        unfinished: !flow.finished,
+        truncated: flow.truncated_at_ns.map(words::instant),
+        numbers: numbers(flow),
+        failures: flow
+            .failures
+            .iter()
+            .map(|f| FailureRow {
+                step: words::visible(&f.step),
+                line: f.line,
+                what: words::visible(&f.what),
+                count: words::count(f.count),
+                first: words::instant(f.first_ns),
+                last: words::instant(f.last_ns),
+            })
+            .collect(),
+        corrupt: flow
+            .corrupt
+            .iter()
+            .take(MAX_CORRUPT)
+            .map(|c| CorruptRow {
+                at: words::instant(c.at_ns),
+                side: if c.server { "server" } else { "client" },
+                offset: c.offset,
+                detail: words::visible(&c.detail),
+            })
+            .collect(),
+        ends: ends(&flow.connections),
+        tcp: if flow.tcp.is_empty() { Vec::new() } else { tcp(&flow.tcp) },
+        tcp_samples: flow.tcp.len(),
+    }
+}
+
+fn numbers(flow: &FlowRecord) -> Vec<Number> {
+    if flow.summary.is_empty() {
+        let count =
+            |(name, value)| Number { name, value, error: String::new(), definition: "Counted in the series of the record.".to_owned() };
+        return crate::text::counts(flow).into_iter().map(count).collect();
+    }
+    let number = |m: &crate::record::flow::Measurement| Number {
+        name: words::visible(&m.name),
+        value: words::visible(&m.value),
+        error: words::visible(&m.error),
+        definition: words::visible(&m.definition),
+    };
+    flow.summary.iter().map(number).collect()
+}
+
+fn end_words(end: ConnectionEnd) -> &'static str {
+    match end {
+        ConnectionEnd::Open => "still open at the end",
+        ConnectionEnd::Closed => "closed as planned",
+        ConnectionEnd::Refused => "refused by the peer",
+        ConnectionEnd::ConnectTimeout => "no answer to its opening",
+        ConnectionEnd::Unreachable => "unreachable",
+        ConnectionEnd::Reset => "reset by the peer",
+        ConnectionEnd::EarlyClose => "closed by the peer too early",
+        ConnectionEnd::Timeout => "no answer in time",
+        ConnectionEnd::Mismatch => "not as the pattern says",
+        ConnectionEnd::Other => "another error of the kernel",
+    }
+}
+
+/// Connections by how they ended.
+fn ends(connections: &[Connection]) -> Vec<EndRow> {
+    let mut by_end: BTreeMap<ConnectionEnd, Vec<&Connection>> = BTreeMap::new();
+    for connection in connections {
+        by_end.entry(connection.end).or_default().push(connection);
+    }
+    by_end
+        .into_iter()
+        .map(|(end, list)| {
+            let closed = || list.iter().map(|c| c.closed_ns).filter(|ns| *ns != crate::record::flow::NEVER);
+            let mut remotes: Vec<&str> = list.iter().map(|c| c.remote.as_str()).collect();
+            remotes.sort_unstable();
+            remotes.dedup();
+            let more = if remotes.len() > 3 { format!(" and {} more", remotes.len() - 3) } else { String::new() };
+            EndRow {
+                end: end_words(end),
+                count: words::count(list.len() as u64),
+                first: closed().min().map_or(String::new(), words::instant),
+                last: closed().max().map_or(String::new(), words::instant),
+                remotes: words::visible(&format!("{}{more}", remotes[..remotes.len().min(3)].join(", "))),
+            }
+        })
+        .collect()
+}
+
+/// What is read from a sample, and how it is called.
+type Reading = (&'static str, &'static str, &'static str, fn(&TcpSample) -> u64);
+
+const READINGS: [Reading; 6] = [
+    ("rtt", "Smoothed round-trip time.", "us", |s| s.rtt_us as u64),
+    ("rttvar", "Mean deviation of the round-trip time.", "us", |s| s.rttvar_us as u64),
+    ("cwnd", "Congestion window.", "segments", |s| s.cwnd as u64),
+    ("unacked", "Sent and not acknowledged.", "segments", |s| s.unacked as u64),
+    ("lost", "Thought lost.", "segments", |s| s.lost as u64),
+    ("delivery_rate", "Delivery rate as the kernel reckons it.", "B/s", |s| s.delivery_rate),
+];
+
+/// Least, median and most of the readings at both ends, and what the counters came to over all connections.
+fn tcp(samples: &[TcpSample]) -> Vec<TcpRow> {
+    let mut rows: Vec<TcpRow> = READINGS
+        .iter()
+        .map(|(name, definition, unit, read)| {
+            let of = |server: bool| {
+                let mut values: Vec<u64> = samples.iter().filter(|s| s.server == server).map(read).collect();
+                values.sort_unstable();
+                match (values.first(), values.get(values.len() / 2), values.last()) {
+                    (Some(least), Some(median), Some(most)) => {
+                        format!("{} · {} · {}", words::count(*least), words::count(*median), words::count(*most))
+                    }
+                    _ => "not read".to_owned(),
+                }
+            };
+            TcpRow { name, definition, unit, client: of(false), server: of(true) }
+        })
+        .collect();
+    let total = |server: bool, read: fn(&TcpSample) -> u64| {
+        let mut last: BTreeMap<u32, u64> = BTreeMap::new();
+        for sample in samples.iter().filter(|s| s.server == server) {
+            let most = last.entry(sample.connection).or_insert(0);
+            *most = (*most).max(read(sample));
+        }
+        words::count(last.values().fold(0, |sum: u64, value| sum.saturating_add(*value)))
+    };
+    let counters: [Reading; 2] = [
+        ("retransmits", "Segments sent again, over all connections.", "segments", |s| s.retransmits as u64),
+        ("bytes_acked", "Bytes acknowledged, over all connections.", "B", |s| s.bytes_acked),
+    ];
+    for (name, definition, unit, read) in counters {
+        rows.push(TcpRow { name, definition, unit, client: total(false, read), server: total(true, read) });
+    }
+    rows
+}

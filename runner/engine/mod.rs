@@ -1,0 +1,12 @@
+//! Runs one plan: one event loop, one closed enum of events, the only clock, cancel, recorder. In: a plan. Out: a judged record.
+
+pub mod clock;
+pub mod parts;
+pub mod recorder;
+pub mod run;
+pub mod schedule;
+pub mod timeline;
+pub mod watch;
+
+#[cfg(test)]
+mod tests;

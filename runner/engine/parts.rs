@@ -1,0 +1,57 @@
+//! What the engine drives, as traits: the network with its faults, and the traffic. In: nothing. Out: the traits. The kernel's
+//! lab and the real traffic implement them in `run`; tests implement them on paper.
+
+use std::time::Duration;
+
+use scn_grammar::scenario::timeline::Action;
+use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
+
+/// What a change of the network did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Applied {
+    /// From the first request to the kernel's last answer: the fault's own width.
+    pub took: Duration,
+    /// Things a reader should know, such as a fault that changed nothing.
+    pub warnings: Vec<String>,
+}
+
+/// The network under test.
+pub trait Network {
+    /// Carries out a fault, its end, or a change of addresses. Other actions are never handed over.
+    ///
+    /// # Errors
+    /// What could not be done, and why, for people.
+    fn apply(&mut self, action: &Action) -> Result<Applied, String>;
+}
+
+/// The traffic over it.
+pub trait Load {
+    /// Starts a flow whose schedule counts from `at_ns`.
+    fn start(&mut self, flow: FlowId, at_ns: i64);
+    /// Stops a flow; its end is told later.
+    fn stop(&mut self, flow: FlowId, at_ns: i64);
+    /// Closes a service's listeners and each of its connections after the current transaction.
+    fn close_service(&mut self, service: ServiceId, nodes: &[NodeId]);
+    /// Opens a service's listeners again.
+    ///
+    /// # Errors
+    /// The kernel's words when a port cannot be bound.
+    fn open_service(&mut self, service: ServiceId, nodes: &[NodeId]) -> impl Future<Output = Result<(), String>>;
+    /// A counter or gauge of a flow at this moment, by its metric's name.
+    fn value(&self, flow: FlowId, metric: &str) -> Option<u64>;
+    /// Whether changes of counters are to be told.
+    fn watch(&mut self, on: bool);
+    /// The next thing that the traffic has to tell; pending while there is none.
+    fn notice(&mut self) -> impl Future<Output = Notice>;
+}
+
+/// What the traffic tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A flow has done all it had to, or was stopped, and its connections are closed.
+    Ended(FlowId),
+    /// A counter changed since the last notice of this kind.
+    Changed,
+    /// Something broke that is not the system under test.
+    Broken(String),
+}

@@ -1,0 +1,201 @@
+//! From what a run left behind to its record. In: the plan, the events, the series. Out: a [`RunRecord`] without verdicts. Pure.
+
+use std::fmt::Write as _;
+
+use scn_grammar::scenario::expect::Kind;
+use scn_grammar::scenario::pattern::{Payload, Side, StepKind, Varying};
+use scn_grammar::scenario::topology::{Impairment, NodeKind};
+use scn_reports::record::flow::{Failure, FlowRecord};
+use scn_reports::record::{
+    Ended, EventRecord, ExpectationKind, ExpectationRecord, FORMAT, LinkAccount, LinkRecord, NodeRecord, RunRecord, ScenarioRecord, VERSION,
+};
+
+use crate::plan::types::{Engine, Plan, PlannedFlow, PlannedLink, PlannedNode};
+use crate::traffic::FlowSeries;
+
+/// What a run left behind, but for its series.
+pub struct Run<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The text of the scenario's file.
+    pub source: &'a str,
+    /// Wall clock at the timeline's start.
+    pub started: String,
+    /// How long building took, ns.
+    pub setup_ns: u64,
+    /// How long taking down took, ns.
+    pub cleanup_ns: u64,
+    /// When the timeline ended, ns.
+    pub end_ns: i64,
+    /// How it ended.
+    pub ended: Ended,
+    /// What happened.
+    pub events: Vec<EventRecord>,
+    /// Facts about the machine.
+    pub environment: Vec<(String, String)>,
+    /// The wires' accounts, by link.
+    pub accounts: Vec<Option<LinkAccount>>,
+    /// What a reader should know.
+    pub warnings: Vec<String>,
+}
+
+/// Makes the record.
+#[must_use]
+pub fn record(run: Run<'_>, series: Vec<FlowSeries>, line_of: &dyn Fn(u32) -> u32) -> RunRecord {
+    let plan = run.plan;
+    RunRecord {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        scenario: scenario(&run, line_of),
+        seed: plan.seed,
+        started: run.started,
+        duration_ns: u64::try_from(run.end_ns).unwrap_or(0),
+        setup_ns: run.setup_ns,
+        cleanup_ns: run.cleanup_ns,
+        ended: run.ended,
+        environment: run.environment,
+        tolerance_ns: plan.tolerance_ns,
+        nodes: plan.nodes.iter().map(node).collect(),
+        links: plan.links.iter().enumerate().map(|(i, l)| link(l, run.accounts.get(i).cloned().flatten())).collect(),
+        flows: plan.flows.iter().zip(series).map(|(flow, series)| flow_record(plan, flow, series, line_of)).collect(),
+        events: run.events,
+        expectations: plan.expectations.iter().map(|e| expectation(e, run.source)).collect(),
+        warnings: run.warnings,
+        verdict: None,
+        plan: serde_json::to_value(plan).unwrap_or_default(),
+    }
+}
+
+fn scenario(run: &Run<'_>, line_of: &dyn Fn(u32) -> u32) -> ScenarioRecord {
+    let plan = run.plan;
+    ScenarioRecord {
+        name: plan.scenario.clone(),
+        doc: plan.doc.clone(),
+        tags: plan.tags.clone(),
+        file: plan.file.clone(),
+        source: run.source.to_owned(),
+        lines: (line_of(plan.span.start), line_of(plan.span.end.saturating_sub(1))),
+        params: plan.params.iter().map(|p| (p.name.clone(), p.value.clone(), p.set)).collect(),
+    }
+}
+
+fn node(node: &PlannedNode) -> NodeRecord {
+    let kind = match node.kind {
+        NodeKind::Host => "host",
+        NodeKind::Router => "router",
+        NodeKind::Bridge => "bridge",
+    };
+    let addresses = node.interfaces.iter().flat_map(|i| i.addresses.iter().map(|a| format!("{} {a}", i.name))).collect();
+    NodeRecord { name: node.name.clone(), kind: kind.to_owned(), addresses }
+}
+
+fn link(link: &PlannedLink, account: Option<LinkAccount>) -> LinkRecord {
+    let engine = match link.engine {
+        Engine::Direct => "direct",
+        Engine::Wire => "wire",
+    };
+    let impairment = match (words(link.forward), words(link.back)) {
+        (forward, back) if forward == back => forward,
+        (forward, back) => format!("forward {{ {forward} }} back {{ {back} }}"),
+    };
+    LinkRecord { name: link.name.clone(), ends: [link.ends[0].0.0, link.ends[1].0.0], engine: engine.to_owned(), impairment, account }
+}
+
+fn words(impairment: Impairment) -> String {
+    let Impairment { delay_ns } = impairment;
+    if delay_ns == 0 { String::new() } else { format!("delay {}", duration(delay_ns)) }
+}
+
+/// A duration as the language writes it.
+fn duration(ns: u64) -> String {
+    use scn_grammar::quantity::{Dimension, Quantity};
+    Quantity::new(Dimension::Duration, i64::try_from(ns).unwrap_or(i64::MAX)).to_string()
+}
+
+fn flow_record(plan: &Plan, flow: &PlannedFlow, series: FlowSeries, line_of: &dyn Fn(u32) -> u32) -> FlowRecord {
+    let failures = series.failures.into_iter().map(|f| Failure {
+        step: f.step,
+        what: f.what,
+        line: f.span.map_or(0, |span| line_of(span.start)),
+        count: f.count,
+        first_ns: f.first_ns,
+        last_ns: f.last_ns,
+    });
+    FlowRecord {
+        name: flow.name.clone(),
+        doc: flow.doc.clone(),
+        description: describe(plan, flow),
+        from: flow.from.0,
+        to: flow.backends.iter().map(|n| n.0).collect(),
+        ran_ns: series.ran_ns,
+        interval_ns: flow.interval_ns,
+        forward_bytes: fixed_bytes(flow, Side::Client),
+        back_bytes: fixed_bytes(flow, Side::Server),
+        finished: series.finished,
+        truncated_at_ns: series.truncated_at_ns,
+        items: series.items,
+        connections: series.connections,
+        tcp: series.tcp,
+        failures: failures.collect(),
+        corrupt: series.corrupt,
+        summary: Vec::new(),
+    }
+}
+
+/// `client → 10.0.0.100:5003 over tcp, sym(1KiB), 200 connections, 400/s`.
+fn describe(plan: &Plan, flow: &PlannedFlow) -> String {
+    let load = &flow.load;
+    let mut text = format!("{} → {} over tcp, {}", plan.nodes[flow.from.index()].name, flow.target, flow.pattern.name);
+    let connections = if load.connections == 1 { "1 connection".to_owned() } else { format!("{} connections", load.connections) };
+    // Writing to a String cannot fail.
+    let _ = write!(text, ", {connections}");
+    if let Some(rate) = load.rate_nano {
+        use scn_grammar::quantity::{Dimension, Quantity};
+        let _ = write!(text, ", {}", Quantity::new(Dimension::Rate, i64::try_from(rate).unwrap_or(i64::MAX)));
+    }
+    if let Some(total) = load.total {
+        let _ = write!(text, ", {total} in all");
+    }
+    if load.interval_ns > 0 {
+        let _ = write!(text, ", {} apart", duration(load.interval_ns));
+    }
+    if let Some(limit) = load.duration_ns {
+        let _ = write!(text, ", for {}", duration(limit));
+    }
+    text
+}
+
+/// What one transaction carries from a side, if it is always the same and of sizes only.
+fn fixed_bytes(flow: &PlannedFlow, side: Side) -> Option<u64> {
+    flow.pattern.steps.iter().try_fold(0u64, |sum, step| match &step.kind {
+        StepKind::Sends { by, payload: Payload::Filled(Varying::Fixed(size)) | Payload::Random(Varying::Fixed(size)), .. } => {
+            Some(if *by == side { sum + size } else { sum })
+        }
+        StepKind::Sends { by, .. } => (*by != side).then_some(sum),
+        StepKind::Expects { .. } | StepKind::Pause { .. } | StepKind::Closes { .. } => Some(sum),
+        StepKind::Echoes { .. } | StepKind::Repeat { .. } => None,
+    })
+}
+
+fn expectation(expectation: &scn_grammar::scenario::expect::Expectation, source: &str) -> ExpectationRecord {
+    let start = (expectation.span.start as usize).min(source.len());
+    let end = (expectation.span.end as usize).clamp(start, source.len());
+    let before = source.get(..start).unwrap_or(source);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let first_line = source.get(start..end).and_then(|text| text.lines().next()).unwrap_or("");
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    ExpectationRecord {
+        name: expectation.name.clone(),
+        words: expectation.words.clone(),
+        kind: match expectation.kind {
+            Kind::Collect => ExpectationKind::Expect,
+            Kind::Require => ExpectationKind::Require,
+            Kind::Note => ExpectationKind::Note,
+        },
+        line: count(1 + before.bytes().filter(|b| *b == b'\n').count()),
+        column: count(1 + before[line_start..].chars().count()),
+        length: count(first_line.trim_end().chars().count()),
+        outcome: None,
+    }
+}

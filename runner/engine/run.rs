@@ -1,0 +1,199 @@
+//! One run, whole: preflight, build, prepare, the timeline, collect, take down, record, judge. In: a plan and its source text. Out: a
+//! judged record, or why there is none. Whatever was made is taken down on every way out.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use scn_grammar::scenario::timeline::Action;
+use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
+use scn_reports::record::{self, Ended, RunRecord};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::clock::Clock;
+use super::parts::{Applied, Load, Network, Notice};
+use super::recorder;
+use super::timeline::{Driven, Progress, Timeline};
+use crate::judge;
+use crate::lab::{KernelLab, LabError, preflight};
+use crate::plan::types::Plan;
+use crate::traffic::{self, Traffic};
+
+/// The timeline starts this long after everything is ready, so that its first instants are not already past.
+const LEAD: Duration = Duration::from_millis(2);
+
+/// What is run, and what the record should say about it.
+#[derive(Debug)]
+pub struct Request {
+    /// The plan.
+    pub plan: Plan,
+    /// The text of the scenario's file.
+    pub source: String,
+    /// The command line, for the record.
+    pub command: String,
+    /// Wall clock now, RFC 3339, given by the caller at the timeline's start.
+    pub wall_clock: fn(SystemTime) -> String,
+    /// Becomes the name of a signal when the run is to end.
+    pub cancel: watch::Receiver<Option<String>>,
+}
+
+/// Why there is no record.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The network could not be built.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    /// The servers could not be started.
+    #[error("the traffic could not be prepared: {0}")]
+    Traffic(String),
+    /// It was interrupted before it began.
+    #[error("interrupted by {0} before the timeline began; nothing was left behind")]
+    Interrupted(String),
+    /// The machine refused something that every run needs.
+    #[error("the event loop could not be started: {0}")]
+    Runtime(std::io::Error),
+    /// The judge could not read what the engine wrote: a fault of scn.
+    #[error("internal error: {0}")]
+    Judge(String),
+}
+
+/// Runs a plan to its end.
+///
+/// # Errors
+/// When no timeline was ever started. Everything later is in the record.
+pub fn run(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Result<RunRecord, RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
+    runtime.block_on(run_in(request, observe))
+}
+
+async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Result<RunRecord, RunError> {
+    let plan = Arc::new(request.plan);
+    let mut warnings = preflight(&plan)?;
+    observe(Progress::Step("building the network"));
+    let began = Instant::now();
+    let mut lab = KernelLab::build(&plan, &|_| {})?;
+    observe(Progress::Step("starting servers"));
+    let (tell, notices) = unbounded_channel();
+    let traffic = match Traffic::prepare(Arc::clone(&plan), Arc::new(lab.door()), tell).await {
+        Ok(traffic) => traffic,
+        Err(error) => {
+            for error in lab.destroy() {
+                observe(Progress::Step(&format!("clean-up: {error}")));
+            }
+            return Err(RunError::Traffic(error.to_string()));
+        }
+    };
+    let setup_ns = nanoseconds(began.elapsed());
+    let interrupted = request.cancel.borrow().clone();
+    if let Some(signal) = interrupted {
+        drop(traffic.finish().await);
+        drop(lab.destroy());
+        return Err(RunError::Interrupted(signal));
+    }
+
+    let start = Instant::now() + LEAD;
+    let clock = Clock::starting_at(start.into_std());
+    let started = (request.wall_clock)(SystemTime::now() + LEAD);
+    traffic.start_clock(clock);
+    observe(Progress::Step("running"));
+    let source = request.source;
+    let line_of = |byte: u32| line_of(&source, byte);
+    let mut load = RealLoad { traffic: &traffic, notices };
+    let mut network = RealNetwork(&mut lab);
+    let timeline = Timeline::new(&plan, &mut network, &mut load, start, &line_of, observe);
+    let Driven { events, ended, warnings: of_timeline, end_ns } = timeline.drive(request.cancel).await;
+    warnings.extend(of_timeline);
+
+    let measured = traffic.finish().await;
+    warnings.extend(measured.warnings);
+    let accounts = lab.accounts();
+    let mut environment = vec![("command line".to_owned(), request.command), ("scn".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
+    environment.extend(lab.environment());
+    let began_cleanup = Instant::now();
+    warnings.extend(lab.destroy().into_iter().map(|error| format!("clean-up: {error}")));
+    let run = recorder::Run {
+        plan: &plan,
+        source: &source,
+        started,
+        setup_ns,
+        cleanup_ns: nanoseconds(began_cleanup.elapsed()),
+        end_ns,
+        ended,
+        events,
+        environment,
+        accounts,
+        warnings,
+    };
+    let mut record = recorder::record(run, measured.flows, &line_of);
+    judge::judge(&mut record).map_err(|error| RunError::Judge(error.to_string()))?;
+    Ok(record)
+}
+
+/// The line of a byte, from 1.
+fn line_of(source: &str, byte: u32) -> u32 {
+    let before = &source.as_bytes()[..(byte as usize).min(source.len())];
+    1 + u32::try_from(before.iter().filter(|b| **b == b'\n').count()).unwrap_or(u32::MAX - 1)
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Whether a run that ended so saw everything.
+#[must_use]
+pub fn was_cut(record: &record::RunRecord) -> bool {
+    record.ended != Ended::Complete
+}
+
+/// The kernel's lab as the engine's network.
+struct RealNetwork<'a>(&'a mut KernelLab);
+
+impl Network for RealNetwork<'_> {
+    fn apply(&mut self, action: &Action) -> Result<Applied, String> {
+        let done = self.0.apply(action).map_err(|error| error.to_string())?;
+        Ok(Applied { took: done.done.saturating_duration_since(done.asked), warnings: done.warnings })
+    }
+}
+
+/// The real traffic as the engine's load.
+struct RealLoad<'a> {
+    traffic: &'a Traffic,
+    notices: UnboundedReceiver<traffic::Notice>,
+}
+
+impl Load for RealLoad<'_> {
+    fn start(&mut self, flow: FlowId, at_ns: i64) {
+        self.traffic.start_flow(flow, at_ns);
+    }
+
+    fn stop(&mut self, flow: FlowId, at_ns: i64) {
+        self.traffic.stop_flow(flow, at_ns);
+    }
+
+    fn close_service(&mut self, service: ServiceId, nodes: &[NodeId]) {
+        self.traffic.stop_service(service, nodes);
+    }
+
+    async fn open_service(&mut self, service: ServiceId, nodes: &[NodeId]) -> Result<(), String> {
+        self.traffic.start_service(service, nodes).await.map_err(|error| error.to_string())
+    }
+
+    fn value(&self, flow: FlowId, metric: &str) -> Option<u64> {
+        self.traffic.live(flow).get(metric)
+    }
+
+    fn watch(&mut self, on: bool) {
+        self.traffic.watch(on);
+    }
+
+    async fn notice(&mut self) -> Notice {
+        match self.notices.recv().await {
+            Some(traffic::Notice::FlowEnded(flow)) => Notice::Ended(flow),
+            Some(traffic::Notice::Changed) => Notice::Changed,
+            Some(traffic::Notice::Broken { what }) => Notice::Broken(what),
+            // The traffic holds its end of the channel until `finish`.
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The event loop on paper: a network and a load without a kernel, and paused time. Order of steps, conditions, undo, cancel,
+//! timeout, and what happens when a step fails.
+
+use std::collections::BTreeMap;
+
+use scn_grammar::quantity::{Dimension, Quantity};
+use scn_grammar::scenario::expect::{BinaryOperator, Condition, Expectation, Form, Kind, Metric, Shape, Value};
+use scn_grammar::scenario::pattern::Pattern;
+use scn_grammar::scenario::timeline::{Action, Entry, Event, Target, TimeRef, When};
+use scn_grammar::scenario::{EventId, FlowId, LinkId, Load as FlowLoad, NodeId, ServiceId};
+use scn_grammar::source::Span;
+use scn_reports::record::{Ended, EventKind};
+use tokio::sync::watch;
+use tokio::time::{Duration, Instant};
+
+use super::parts::{Applied, Load, Network, Notice};
+use super::timeline::{Driven, Timeline};
+use crate::plan::types::{Plan, PlannedFlow, VERSION};
+
+const MS: i64 = 1_000_000;
+const SECOND: u64 = 1_000_000_000;
+
+/// Writes down what it is asked for; refuses what it is told to refuse.
+#[derive(Default)]
+struct PaperNetwork {
+    asked: Vec<String>,
+    refuse: Option<&'static str>,
+}
+
+impl Network for PaperNetwork {
+    fn apply(&mut self, action: &Action) -> Result<Applied, String> {
+        self.asked.push(format!("{action:?}"));
+        match self.refuse {
+            Some(why) => Err(why.to_owned()),
+            None => Ok(Applied::default()),
+        }
+    }
+}
+
+/// Flows end when they are stopped, or after a time of their own; `active` steps up at given instants.
+struct PaperLoad {
+    start: Instant,
+    said: Vec<(i64, String)>,
+    ends: BTreeMap<i64, FlowId>,
+    own_end: Option<i64>,
+    active: Vec<(i64, u64)>,
+}
+
+impl PaperLoad {
+    fn new(start: Instant) -> Self {
+        PaperLoad { start, said: vec![], ends: BTreeMap::new(), own_end: None, active: vec![] }
+    }
+
+    fn now(&self) -> i64 {
+        i64::try_from(self.start.elapsed().as_nanos()).unwrap()
+    }
+}
+
+impl Load for PaperLoad {
+    fn start(&mut self, flow: FlowId, at_ns: i64) {
+        self.said.push((at_ns, format!("start {}", flow.0)));
+        if let Some(after) = self.own_end {
+            self.ends.insert(at_ns + after, flow);
+        }
+    }
+
+    fn stop(&mut self, flow: FlowId, at_ns: i64) {
+        self.said.push((at_ns, format!("stop {}", flow.0)));
+        self.ends.insert(self.now() + MS, flow);
+    }
+
+    fn close_service(&mut self, service: ServiceId, _: &[NodeId]) {
+        self.said.push((self.now(), format!("close {}", service.0)));
+    }
+
+    async fn open_service(&mut self, service: ServiceId, _: &[NodeId]) -> Result<(), String> {
+        self.said.push((self.now(), format!("open {}", service.0)));
+        Ok(())
+    }
+
+    fn value(&self, _: FlowId, metric: &str) -> Option<u64> {
+        let now = self.now();
+        (metric == "active").then(|| self.active.iter().rfind(|(at, _)| *at <= now).map_or(0, |(_, value)| *value))
+    }
+
+    fn watch(&mut self, _: bool) {}
+
+    async fn notice(&mut self) -> Notice {
+        let change = self.active.iter().map(|(at, _)| *at).find(|at| *at > self.now());
+        let end = self.ends.first_key_value().map(|(at, _)| *at);
+        match (end, change) {
+            (Some(end), change) if change.is_none_or(|change| end <= change) => {
+                tokio::time::sleep_until(self.start + Duration::from_nanos(u64::try_from(end).unwrap())).await;
+                Notice::Ended(self.ends.remove(&end).unwrap())
+            }
+            (_, Some(change)) => {
+                tokio::time::sleep_until(self.start + Duration::from_nanos(u64::try_from(change).unwrap())).await;
+                Notice::Changed
+            }
+            _ => std::future::pending().await,
+        }
+    }
+}
+
+fn at(offset_ns: i64) -> When {
+    When::At(TimeRef { event: None, offset_ns })
+}
+
+fn entry(when: When, action: Action, text: &str) -> Entry {
+    Entry { when, action, lasts_ns: None, event: None, text: text.to_owned(), span: Span::default() }
+}
+
+fn plan(timeline: Vec<Entry>, load: FlowLoad) -> Plan {
+    let started = timeline.iter().any(|e| matches!(e.action, Action::Start(_)));
+    let flow = PlannedFlow {
+        id: FlowId(0),
+        name: "steady".to_owned(),
+        doc: String::new(),
+        from: NodeId(0),
+        target: "10.0.0.2:80".parse().unwrap(),
+        backends: vec![NodeId(1)],
+        pattern: Pattern { name: "sym".to_owned(), steps: vec![] },
+        load,
+        interval_ns: 0,
+        reconnect_after_ns: 0,
+        sample_tcp_info_ns: None,
+        starts_at_zero: !started,
+        span: Span::default(),
+    };
+    Plan {
+        version: VERSION,
+        scenario: "paper".to_owned(),
+        doc: String::new(),
+        tags: vec![],
+        file: "paper.scn".to_owned(),
+        span: Span::default(),
+        params: vec![],
+        seed: 1,
+        timeout_ns: 30 * SECOND,
+        timeout_said: false,
+        tolerance_ns: 5_000_000,
+        nodes: vec![],
+        links: vec![],
+        listeners: vec![],
+        flows: vec![flow],
+        events: vec![Event { name: "first".to_owned(), span: Span::default() }, Event { name: "second".to_owned(), span: Span::default() }],
+        timeline,
+        expectations: vec![],
+        descriptors: 0,
+    }
+}
+
+fn endless() -> FlowLoad {
+    FlowLoad { connections: 1, total: None, transactions: None, rate_nano: None, interval_ns: 0, duration_ns: None }
+}
+
+fn down() -> Action {
+    Action::Down(vec![Target::Link(LinkId(0))])
+}
+
+fn active_is(count: i64) -> Condition {
+    let metric = Metric {
+        flow: FlowId(0),
+        name: "active".to_owned(),
+        event: None,
+        dimension: Dimension::Count,
+        shape: Shape::Gauge,
+        span: Span::default(),
+    };
+    let right = Value::Given(Quantity::new(Dimension::Count, count));
+    Condition::Compare { operator: BinaryOperator::Equal, left: Value::Metric(metric), right }
+}
+
+/// Drives a plan; `arrange` sets the load up.
+async fn drive(
+    plan: &Plan,
+    network: &mut PaperNetwork,
+    arrange: impl FnOnce(&mut PaperLoad),
+    cancel_at: Option<u64>,
+) -> (Driven, PaperLoad) {
+    let start = Instant::now();
+    let mut load = PaperLoad::new(start);
+    arrange(&mut load);
+    let (tell, told) = watch::channel(None);
+    let line_of = |_: u32| 7;
+    let mut observe = |_: super::timeline::Progress<'_>| {};
+    let timeline = Timeline::new(plan, network, &mut load, start, &line_of, &mut observe);
+    let driven = match cancel_at {
+        None => timeline.drive(told).await,
+        Some(at) => {
+            let canceller = async {
+                tokio::time::sleep_until(start + Duration::from_nanos(at)).await;
+                tell.send(Some("SIGINT".to_owned())).unwrap();
+            };
+            tokio::join!(timeline.drive(told), canceller).0
+        }
+    };
+    (driven, load)
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_act_in_the_order_of_their_instants_and_of_the_file() {
+    let timeline = vec![
+        entry(at(20 * MS), down(), "down wan"),
+        entry(at(0), Action::Start(vec![FlowId(0)]), "start steady"),
+        entry(at(20 * MS), Action::Mark, "mark second"),
+        entry(at(50 * MS), Action::Stop(vec![FlowId(0)]), "stop steady"),
+    ];
+    let (driven, load) = drive(&plan(timeline, endless()), &mut PaperNetwork::default(), |_| {}, None).await;
+    let order: Vec<&str> = driven.events.iter().map(|e| e.text.as_str()).collect();
+    assert_eq!(order, ["start steady", "down wan", "mark second", "stop steady"]);
+    assert_eq!(driven.ended, Ended::Complete);
+    assert_eq!(load.said, [(0, "start 0".to_owned()), (50 * MS, "stop 0".to_owned())]);
+    assert!(driven.events.iter().all(|e| e.asked_ns >= e.planned_ns && e.asked_ns - e.planned_ns <= 2 * MS), "{:?}", driven.events);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instant_that_hangs_on_a_timed_event_is_fixed_beforehand() {
+    let mut failure = entry(at(20 * MS), down(), "down wan");
+    failure.event = Some(EventId(0));
+    let later = entry(When::At(TimeRef { event: Some(EventId(0)), offset_ns: 5 * MS }), Action::Mark, "mark second");
+    let (driven, _) = drive(&plan(vec![later, failure], endless()), &mut PaperNetwork::default(), |_| {}, None).await;
+    assert_eq!(driven.events[1].planned_ns, 25 * MS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_with_an_end_is_undone_and_says_when() {
+    let mut fault = entry(at(10 * MS), down(), "down wan");
+    fault.lasts_ns = Some(30_000_000);
+    let mut network = PaperNetwork::default();
+    let (driven, _) = drive(&plan(vec![fault], endless()), &mut network, |_| {}, None).await;
+    assert_eq!(network.asked.len(), 2);
+    assert!(network.asked[1].starts_with("Up"), "{:?}", network.asked);
+    assert_eq!(driven.events[1].kind, EventKind::Heal);
+    assert_eq!(driven.events[1].planned_ns, 40 * MS);
+    assert_eq!(driven.events[0].until_ns, Some(driven.events[1].asked_ns));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_acts_when_it_comes_true_and_later_entries_hang_on_it() {
+    let mut ready = entry(When::Condition { condition: active_is(200), within_ns: Some(2 * SECOND) }, Action::Mark, "mark ready");
+    ready.event = Some(EventId(0));
+    let after = entry(When::At(TimeRef { event: Some(EventId(0)), offset_ns: 10 * MS }), down(), "down wan");
+    let arrange = |load: &mut PaperLoad| load.active = vec![(0, 100), (35 * MS, 200)];
+    let (driven, _) = drive(&plan(vec![ready, after], endless()), &mut PaperNetwork::default(), arrange, None).await;
+    assert_eq!(driven.ended, Ended::Complete);
+    let ready_at = driven.events[0].asked_ns;
+    assert!((35 * MS..38 * MS).contains(&ready_at), "{ready_at}");
+    assert_eq!(driven.events[1].planned_ns, ready_at + 10 * MS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_that_never_comes_true_ends_the_run_and_says_so() {
+    let ready = entry(When::Condition { condition: active_is(200), within_ns: Some(SECOND) }, Action::Mark, "mark ready");
+    let (driven, load) = drive(&plan(vec![ready], endless()), &mut PaperNetwork::default(), |_| {}, None).await;
+    let Ended::Failed(why) = &driven.ended else { panic!("{:?}", driven.ended) };
+    assert!(why.contains("mark ready") && why.contains("line 7") && why.contains("1.0s"), "{why}");
+    assert!(load.said.iter().any(|(_, what)| what == "stop 0"), "flows are stopped all the same: {:?}", load.said);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_fails_ends_the_run_and_stops_the_flows() {
+    let mut network = PaperNetwork { refuse: Some("no such interface"), ..PaperNetwork::default() };
+    let timeline = vec![entry(at(10 * MS), down(), "down wan"), entry(at(20 * MS), Action::Mark, "mark second")];
+    let (driven, load) = drive(&plan(timeline, endless()), &mut network, |_| {}, None).await;
+    let Ended::Failed(why) = &driven.ended else { panic!("{:?}", driven.ended) };
+    assert!(why.contains("down wan") && why.contains("no such interface"), "{why}");
+    assert_eq!(driven.events.len(), 1);
+    assert_eq!(driven.events[0].error.as_deref(), Some("no such interface"));
+    assert_eq!(load.said.last().unwrap().1, "stop 0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupt_ends_the_run_in_order() {
+    let timeline = vec![entry(at(10_000 * MS), Action::Mark, "mark second")];
+    let (driven, load) = drive(&plan(timeline, endless()), &mut PaperNetwork::default(), |_| {}, Some(50_000_000)).await;
+    assert_eq!(driven.ended, Ended::Interrupted("SIGINT".to_owned()));
+    assert!((50 * MS..60 * MS).contains(&driven.end_ns), "{}", driven.end_ns);
+    assert_eq!(load.said.last().unwrap().1, "stop 0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_timeout_cuts_the_run_and_says_what_went_on() {
+    let mut long = plan(vec![], FlowLoad { total: Some(10), ..endless() });
+    long.timeout_ns = SECOND;
+    let (driven, _) = drive(&long, &mut PaperNetwork::default(), |_| {}, None).await;
+    let Ended::Timeout(why) = &driven.ended else { panic!("{:?}", driven.ended) };
+    assert!(why.contains("steady"), "{why}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flow_that_ends_by_itself_ends_the_run() {
+    let finite = plan(vec![], FlowLoad { duration_ns: Some(80_000_000), ..endless() });
+    let (driven, load) = drive(&finite, &mut PaperNetwork::default(), |load| load.own_end = Some(80 * MS), None).await;
+    assert_eq!(driven.ended, Ended::Complete);
+    assert!((80 * MS..85 * MS).contains(&driven.end_ns), "{}", driven.end_ns);
+    assert_eq!(load.said, [(0, "start 0".to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_violated_requirement_stops_the_run_at_once() {
+    let mut strict = plan(vec![entry(at(10_000 * MS), Action::Mark, "mark second")], endless());
+    strict.expectations = vec![Expectation {
+        name: "nobody is active".to_owned(),
+        words: "require always steady.active == 0".to_owned(),
+        kind: Kind::Require,
+        form: Form::Always,
+        from: None,
+        to: None,
+        sampled_every_ns: SECOND,
+        condition: active_is(0),
+        span: Span::default(),
+    }];
+    let arrange = |load: &mut PaperLoad| load.active = vec![(0, 0), (35 * MS, 1)];
+    let (driven, _) = drive(&strict, &mut PaperNetwork::default(), arrange, None).await;
+    assert_eq!(driven.ended, Ended::Required("nobody is active".to_owned()));
+    assert!(driven.end_ns < 100 * MS, "{}", driven.end_ns);
+}

@@ -1,0 +1,440 @@
+//! The event loop: carries out the timeline against a network and a load, from the start to the end of the last flow. In: a plan,
+//! the parts, a cancel signal. Out: what happened, and how it ended. Builds nothing and judges nothing.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use scn_grammar::scenario::expect::Condition;
+use scn_grammar::scenario::timeline::{Action, When};
+use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
+use scn_reports::record::{Ended, EventKind, EventRecord};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::parts::{Load, Network, Notice};
+use super::schedule::{Due, Schedule, undo_of};
+use super::watch::Requires;
+use crate::judge;
+use crate::plan::types::Plan;
+
+/// After a stop, connections finish their transaction within a limit of the traffic's; a flow that says nothing this long after
+/// is a fault of the program.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// How often the observer hears of the run.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Everything that can happen to a run. There is no other way in.
+enum Event {
+    /// The next timed thing is due.
+    Due,
+    /// The traffic tells something.
+    Notice(Notice),
+    /// Somebody wants the run to end.
+    Cancelled,
+    /// Time to tell the observer.
+    Tick,
+}
+
+/// What the observer is told while the timeline runs.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// A step before or after the timeline.
+    Step(&'a str),
+    /// Something happened.
+    Event(&'a EventRecord),
+    /// Time goes by: now, and the instant of the last known entry, ns.
+    Tick {
+        /// Now.
+        now_ns: i64,
+        /// The last timed thing that is known.
+        last_ns: i64,
+        /// A line about the flows: `steady 200 active, 1204 done, 3 failed`.
+        flows: &'a str,
+    },
+}
+
+/// How the timeline went.
+#[derive(Debug)]
+pub struct Driven {
+    /// What happened, in order.
+    pub events: Vec<EventRecord>,
+    /// How it ended.
+    pub ended: Ended,
+    /// Things a reader should know.
+    pub warnings: Vec<String>,
+    /// When it ended, ns.
+    pub end_ns: i64,
+}
+
+/// What a flow is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FlowState {
+    Waiting,
+    Running,
+    Stopping,
+    Ended,
+}
+
+/// The loop's state.
+pub struct Timeline<'a, N, L> {
+    plan: &'a Plan,
+    network: &'a mut N,
+    load: &'a mut L,
+    start: Instant,
+    schedule: Schedule<'a>,
+    flows: Vec<FlowState>,
+    events: Vec<EventRecord>,
+    /// What each of `events` did.
+    actions: Vec<Option<Action>>,
+    warnings: Vec<String>,
+    requires: Requires<'a>,
+    /// The condition that is watched, since when, ns.
+    watching: Option<(usize, i64)>,
+    line_of: &'a dyn Fn(u32) -> u32,
+    observe: &'a mut dyn FnMut(Progress<'_>),
+}
+
+impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
+    /// A timeline about to start at `start`. `line_of` gives the line of a byte of the file.
+    pub fn new(
+        plan: &'a Plan,
+        network: &'a mut N,
+        load: &'a mut L,
+        start: Instant,
+        line_of: &'a dyn Fn(u32) -> u32,
+        observe: &'a mut dyn FnMut(Progress<'_>),
+    ) -> Self {
+        Timeline {
+            plan,
+            network,
+            load,
+            start,
+            schedule: Schedule::new(&plan.timeline),
+            flows: vec![FlowState::Waiting; plan.flows.len()],
+            events: Vec::new(),
+            actions: Vec::new(),
+            warnings: Vec::new(),
+            requires: Requires::new(&plan.expectations),
+            watching: None,
+            line_of,
+            observe,
+        }
+    }
+
+    fn now_ns(&self) -> i64 {
+        let now = Instant::now();
+        match now.checked_duration_since(self.start) {
+            Some(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+            None => -i64::try_from((self.start - now).as_nanos()).unwrap_or(i64::MAX),
+        }
+    }
+
+    fn instant(&self, at_ns: i64) -> Instant {
+        self.start + Duration::from_nanos(u64::try_from(at_ns).unwrap_or(0))
+    }
+
+    /// Runs to the end. Never fails: what goes wrong is in [`Driven::ended`].
+    pub async fn drive(mut self, mut cancel: watch::Receiver<Option<String>>) -> Driven {
+        tokio::time::sleep_until(self.start).await;
+        self.start_unnamed_flows();
+        let ended = loop {
+            if let Some(ended) = self.act().await {
+                break ended;
+            }
+            if self.is_over() {
+                break Ended::Complete;
+            }
+            match self.next_event(&mut cancel).await {
+                Event::Due => {}
+                Event::Notice(Notice::Ended(flow)) => self.flows[flow.index()] = FlowState::Ended,
+                Event::Notice(Notice::Changed) => {}
+                Event::Notice(Notice::Broken(what)) => break Ended::Failed(what),
+                Event::Cancelled => break Ended::Interrupted(cancel.borrow().clone().unwrap_or_default()),
+                Event::Tick => self.tell(),
+            }
+        };
+        self.stop_all().await;
+        self.mark_healed();
+        let end_ns = self.now_ns();
+        Driven { events: self.events, ended, warnings: self.warnings, end_ns }
+    }
+
+    /// Waits for whatever comes first.
+    async fn next_event(&mut self, cancel: &mut watch::Receiver<Option<String>>) -> Event {
+        let timeout_ns = i64::try_from(self.plan.timeout_ns).unwrap_or(i64::MAX);
+        let limit = self.condition_limit().map_or(timeout_ns, |at| at.min(timeout_ns));
+        let due = self.schedule.next_instant().map_or(limit, |at| at.min(limit));
+        let due = self.requires.next_edge(self.now_ns()).map_or(due, |edge| due.min(edge));
+        tokio::select! {
+            biased;
+            _ = cancel.wait_for(Option::is_some) => Event::Cancelled,
+            () = tokio::time::sleep_until(self.instant(due)) => Event::Due,
+            notice = self.load.notice() => Event::Notice(notice),
+            () = tokio::time::sleep(TICK) => Event::Tick,
+        }
+    }
+
+    /// Flows that the timeline never names start with it.
+    fn start_unnamed_flows(&mut self) {
+        for flow in &self.plan.flows {
+            if flow.starts_at_zero {
+                self.load.start(flow.id, 0);
+                self.flows[flow.id.index()] = FlowState::Running;
+            }
+        }
+    }
+
+    /// Does all that is due; `Some` ends the run.
+    async fn act(&mut self) -> Option<Ended> {
+        while let Some(due) = self.schedule.take(self.now_ns()) {
+            if let Err(why) = self.carry_out(&due).await {
+                return Some(Ended::Failed(why));
+            }
+        }
+        if let Some(ended) = self.look_at_condition().await {
+            return Some(ended);
+        }
+        let now = self.now_ns();
+        let load = &*self.load;
+        let happened = |event| self.schedule.happened(event);
+        if let Some(name) = self.requires.violated(now, &happened, &|flow, metric| load.value(flow, metric)) {
+            return Some(Ended::Required(name));
+        }
+        if now >= i64::try_from(self.plan.timeout_ns).unwrap_or(i64::MAX) {
+            return Some(Ended::Timeout(self.still_going_on()));
+        }
+        self.stop_endless_flows(now);
+        self.load.watch(self.watching.is_some() || self.requires.any());
+        None
+    }
+
+    /// When the watched condition must have come true.
+    fn condition_limit(&self) -> Option<i64> {
+        let (entry, since) = self.watching?;
+        let When::Condition { within_ns, .. } = &self.plan.timeline[entry].when else { return None };
+        within_ns.map(|within| since.saturating_add_unsigned(within))
+    }
+
+    /// Sees whether the watched condition holds, and acts if so.
+    async fn look_at_condition(&mut self) -> Option<Ended> {
+        loop {
+            let watched = self.schedule.watched();
+            if watched != self.watching.map(|(entry, _)| entry) {
+                self.watching = watched.map(|entry| (entry, self.now_ns()));
+            }
+            let (entry, since) = self.watching?;
+            let When::Condition { condition, .. } = &self.plan.timeline[entry].when else { return None };
+            let now = self.now_ns();
+            if self.holds(condition) {
+                let due = self.schedule.came_true(entry, now);
+                self.watching = None;
+                if let Err(why) = self.carry_out(&due).await {
+                    return Some(Ended::Failed(why));
+                }
+                continue;
+            }
+            let limit = self.condition_limit()?;
+            return (now >= limit).then(|| {
+                let entry = &self.plan.timeline[entry];
+                let waited = Duration::from_nanos(u64::try_from(now - since).unwrap_or(0));
+                let line = (self.line_of)(entry.span.start);
+                Ended::Failed(format!("the condition of `{}` (line {line}) did not come true within {waited:.1?}", entry.text))
+            });
+        }
+    }
+
+    fn holds(&self, condition: &Condition) -> bool {
+        judge::live(condition, &|flow, metric| self.load.value(flow, metric)) == Some(true)
+    }
+
+    /// Carries out an entry or its undo and records it.
+    async fn carry_out(&mut self, due: &Due) -> Result<(), String> {
+        let entry = &self.plan.timeline[due.entry];
+        let undone = if due.undo { undo_of(&entry.action) } else { None };
+        let action = if due.undo { undone.as_ref() } else { Some(&entry.action) };
+        let asked_ns = self.now_ns();
+        let result = match action {
+            Some(action) => self.perform(action, due.at_ns).await,
+            None => Ok(()),
+        };
+        let done_ns = self.now_ns();
+        let (name, text) = match (&entry.event, due.undo) {
+            (Some(event), false) => (Some(self.plan.events[event.index()].name.clone()), entry.text.clone()),
+            (_, true) => (None, format!("end of {}", entry.text)),
+            (None, false) => (None, entry.text.clone()),
+        };
+        let record = EventRecord {
+            name,
+            text,
+            kind: action.map_or(EventKind::Mark, kind_of),
+            planned_ns: due.at_ns,
+            asked_ns,
+            done_ns,
+            line: if due.undo { 0 } else { (self.line_of)(entry.span.start) },
+            until_ns: None,
+            error: result.as_ref().err().cloned(),
+        };
+        (self.observe)(Progress::Event(&record));
+        self.events.push(record);
+        self.actions.push(action.cloned());
+        self.schedule.acted(due, asked_ns);
+        result.map_err(|why| format!("`{}` could not be done: {why}", entry.text))
+    }
+
+    async fn perform(&mut self, action: &Action, at_ns: i64) -> Result<(), String> {
+        match action {
+            Action::Start(flows) => {
+                for flow in flows {
+                    self.load.start(*flow, at_ns);
+                    self.flows[flow.index()] = FlowState::Running;
+                }
+            }
+            Action::Stop(flows) => {
+                for flow in flows {
+                    self.stop_flow(*flow, at_ns);
+                }
+            }
+            Action::StopService(service, nodes) => self.load.close_service(*service, nodes),
+            Action::StartService(service, nodes) => return self.open_service(*service, nodes).await,
+            Action::Mark => {}
+            Action::Down(_)
+            | Action::Up(_)
+            | Action::Silence(_)
+            | Action::Unsilence(_)
+            | Action::AddAddress { .. }
+            | Action::RemoveAddress { .. }
+            | Action::MoveAddress { .. } => {
+                let applied = self.network.apply(action)?;
+                self.warnings.extend(applied.warnings);
+            }
+        }
+        Ok(())
+    }
+
+    async fn open_service(&mut self, service: ServiceId, nodes: &[NodeId]) -> Result<(), String> {
+        self.load.open_service(service, nodes).await
+    }
+
+    fn stop_flow(&mut self, flow: FlowId, at_ns: i64) {
+        match self.flows[flow.index()] {
+            FlowState::Running => {
+                self.load.stop(flow, at_ns);
+                self.flows[flow.index()] = FlowState::Stopping;
+            }
+            FlowState::Waiting => {
+                self.warnings.push(format!("flow `{}` was stopped before it was started", self.plan.flows[flow.index()].name));
+            }
+            FlowState::Stopping | FlowState::Ended => {}
+        }
+    }
+
+    /// A flow that says neither `total` nor `duration` and that no entry stops runs to the scenario's end: that is here, when the
+    /// timeline is over and every other flow has ended.
+    fn stop_endless_flows(&mut self, now_ns: i64) {
+        if !self.schedule.is_over() {
+            return;
+        }
+        let endless = |flow: FlowId| {
+            let load = &self.plan.flows[flow.index()].load;
+            load.total.is_none() && load.duration_ns.is_none()
+        };
+        let busy = self.plan.flows.iter().any(|f| match self.flows[f.id.index()] {
+            FlowState::Running => !endless(f.id),
+            FlowState::Stopping => true,
+            FlowState::Waiting | FlowState::Ended => false,
+        });
+        if !busy {
+            let running = |f: &FlowId| self.flows[f.index()] == FlowState::Running && endless(*f);
+            let flows: Vec<FlowId> = self.plan.flows.iter().map(|f| f.id).filter(running).collect();
+            flows.into_iter().for_each(|f| self.stop_flow(f, now_ns));
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.schedule.is_over() && self.flows.iter().all(|f| matches!(f, FlowState::Ended | FlowState::Waiting))
+    }
+
+    /// Stops what still runs and waits for it, within a limit.
+    async fn stop_all(&mut self) {
+        let now = self.now_ns();
+        for index in 0..self.flows.len() {
+            if self.flows[index] == FlowState::Running {
+                self.stop_flow(self.plan.flows[index].id, now);
+            }
+        }
+        let limit = Instant::now() + STOP_LIMIT;
+        let mut open: BTreeSet<usize> = (0..self.flows.len()).filter(|i| self.flows[*i] == FlowState::Stopping).collect();
+        while !open.is_empty() {
+            match tokio::time::timeout_at(limit, self.load.notice()).await {
+                Ok(Notice::Ended(flow)) => {
+                    self.flows[flow.index()] = FlowState::Ended;
+                    open.remove(&flow.index());
+                }
+                Ok(Notice::Changed) => {}
+                Ok(Notice::Broken(what)) => self.warnings.push(what),
+                Err(_) => {
+                    let names: Vec<&str> = open.iter().map(|i| self.plan.flows[*i].name.as_str()).collect();
+                    self.warnings.push(format!("these flows did not end within {STOP_LIMIT:?} of their stop: {}", names.join(", ")));
+                    break;
+                }
+            }
+        }
+    }
+
+    /// What a timeout cut.
+    fn still_going_on(&self) -> String {
+        let mut parts = Vec::new();
+        let running = self.flows.iter().zip(&self.plan.flows).filter(|(s, _)| matches!(s, FlowState::Running | FlowState::Stopping));
+        let running: Vec<String> = running.map(|(_, flow)| format!("`{}`", flow.name)).collect();
+        if !running.is_empty() {
+            parts.push(format!("flows still running: {}", running.join(", ")));
+        }
+        if let Some((entry, _)) = self.watching {
+            parts.push(format!("still waiting for the condition of `{}`", self.plan.timeline[entry].text));
+        } else if !self.schedule.is_over() {
+            parts.push("entries of the timeline had not come yet".to_owned());
+        }
+        parts.join("; ")
+    }
+
+    /// Gives each fault the instant at which a later event ended it.
+    fn mark_healed(&mut self) {
+        for (index, action) in self.actions.iter().enumerate() {
+            if self.events[index].kind != EventKind::Fault {
+                continue;
+            }
+            let Some(healing) = action.as_ref().and_then(undo_of) else { continue };
+            let later = self.actions.iter().enumerate().skip(index + 1);
+            let heal = later.filter(|(_, action)| action.as_ref() == Some(&healing)).map(|(at, _)| at).next();
+            self.events[index].until_ns = heal.map(|at| self.events[at].asked_ns);
+        }
+    }
+
+    fn tell(&mut self) {
+        let (now_ns, last_ns) = (self.now_ns(), self.schedule.next_instant().unwrap_or(0));
+        let value = |flow, metric| self.load.value(flow, metric).unwrap_or(0);
+        let lines: Vec<String> = self
+            .plan
+            .flows
+            .iter()
+            .filter(|f| matches!(self.flows[f.id.index()], FlowState::Running | FlowState::Stopping))
+            .map(|f| {
+                let (active, done, failed) = (value(f.id, "active"), value(f.id, "transactions"), value(f.id, "failed_transactions"));
+                format!("{} {active} active, {done} done, {failed} failed", f.name)
+            })
+            .collect();
+        (self.observe)(Progress::Tick { now_ns, last_ns, flows: &lines.join(" · ") });
+    }
+}
+
+/// The picture's word for an action.
+fn kind_of(action: &Action) -> EventKind {
+    match action {
+        Action::Start(_) | Action::StartService(..) => EventKind::Start,
+        Action::Stop(_) | Action::StopService(..) => EventKind::Stop,
+        Action::Down(_) | Action::Silence(_) => EventKind::Fault,
+        Action::Up(_) | Action::Unsilence(_) => EventKind::Heal,
+        Action::AddAddress { .. } | Action::RemoveAddress { .. } | Action::MoveAddress { .. } => EventKind::Change,
+        Action::Mark => EventKind::Mark,
+    }
+}

@@ -1,0 +1,141 @@
+//! `require`: expectations that stop the run at once. In: expectations, live counters, the instants of events. Out: the first
+//! violated one. What cannot be told while the run goes on is left to the judge.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use scn_grammar::scenario::expect::{BinaryOperator, Condition, Expectation, Form, Kind, Shape, Value};
+use scn_grammar::scenario::timeline::TimeRef;
+use scn_grammar::scenario::{EventId, FlowId};
+
+use crate::judge;
+
+/// When an event happened.
+type Happened<'a> = dyn Fn(EventId) -> Option<i64> + 'a;
+/// A counter or gauge at this moment.
+type Values<'a> = dyn Fn(FlowId, &str) -> Option<u64> + 'a;
+
+/// The watched expectations.
+#[derive(Debug)]
+pub struct Requires<'a> {
+    watched: Vec<Watched<'a>>,
+}
+
+#[derive(Debug)]
+struct Watched<'a> {
+    expectation: &'a Expectation,
+    /// Counters at the window's start: what came before does not count. `None`: the window is not open yet.
+    baseline: RefCell<Option<BTreeMap<(FlowId, String), u64>>>,
+}
+
+impl<'a> Requires<'a> {
+    /// Those of a list that are `require` and can be violated before the end.
+    #[must_use]
+    pub fn new(expectations: &'a [Expectation]) -> Self {
+        let watched = expectations.iter().filter(|e| e.kind == Kind::Require && can_be_told_early(e));
+        Requires { watched: watched.map(|expectation| Watched { expectation, baseline: RefCell::new(None) }).collect() }
+    }
+
+    /// There is something to watch.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        !self.watched.is_empty()
+    }
+
+    /// The next instant at which a window that counts from the start opens.
+    #[must_use]
+    pub fn next_edge(&self, now_ns: i64) -> Option<i64> {
+        let edges = self.watched.iter().filter(|w| w.baseline.borrow().is_none());
+        edges
+            .filter_map(|w| w.expectation.from.filter(|from| from.event.is_none()))
+            .map(|from| from.offset_ns)
+            .filter(|at| *at > now_ns)
+            .min()
+    }
+
+    /// The name of the first violated one.
+    #[must_use]
+    pub fn violated(&self, now_ns: i64, happened: &Happened<'_>, value: &Values<'_>) -> Option<String> {
+        self.watched.iter().find(|w| w.is_violated(now_ns, happened, value)).map(|w| w.expectation.name.clone())
+    }
+}
+
+impl Watched<'_> {
+    fn is_violated(&self, now_ns: i64, happened: &Happened<'_>, value: &Values<'_>) -> bool {
+        let instant = |at: TimeRef| at.event.map_or(Some(0), happened).map(|base| base.saturating_add(at.offset_ns));
+        let open = self.expectation.from.is_none_or(|from| instant(from).is_some_and(|at| at <= now_ns));
+        let closed = self.expectation.to.is_some_and(|to| instant(to).is_some_and(|at| at < now_ns));
+        if !open || closed {
+            return false;
+        }
+        let mut slot = self.baseline.borrow_mut();
+        let baseline = slot.get_or_insert_with(|| {
+            let mut counters = BTreeMap::new();
+            if self.expectation.from.is_some() {
+                metrics(&self.expectation.condition, &mut |flow, name, shape| {
+                    if shape == Shape::Counter {
+                        counters.insert((flow, name.to_owned()), value(flow, name).unwrap_or(0));
+                    }
+                });
+            }
+            counters
+        });
+        let since = |flow: FlowId, metric: &str| {
+            let before = baseline.get(&(flow, metric.to_owned())).copied().unwrap_or(0);
+            value(flow, metric).map(|now| now.saturating_sub(before))
+        };
+        let holds = judge::live(&self.expectation.condition, &since);
+        if self.expectation.form == Form::Never { holds == Some(true) } else { holds == Some(false) }
+    }
+}
+
+/// Whether a false condition at one moment means that the expectation is violated for good.
+fn can_be_told_early(expectation: &Expectation) -> bool {
+    match expectation.form {
+        Form::Always | Form::Never => true,
+        Form::Whole => only_worsens(&expectation.condition),
+        Form::Within { .. } => false,
+    }
+}
+
+/// A condition that, once false, stays false: counters against given upper limits.
+fn only_worsens(condition: &Condition) -> bool {
+    let counter = |value: &Value| matches!(value, Value::Metric(metric) if metric.shape == Shape::Counter);
+    let given = |value: &Value| matches!(value, Value::Given(_));
+    match condition {
+        Condition::Compare { operator: BinaryOperator::Less | BinaryOperator::LessEqual, left, right } => counter(left) && given(right),
+        Condition::Compare { operator: BinaryOperator::Greater | BinaryOperator::GreaterEqual, left, right } => {
+            given(left) && counter(right)
+        }
+        // `x == 0` is false for good as soon as x counts; other equalities may still come true.
+        Condition::Compare { operator: BinaryOperator::Equal, left, right } => {
+            counter(left) && matches!(right, Value::Given(quantity) if quantity.value == 0)
+        }
+        Condition::All(conditions) => conditions.iter().all(only_worsens),
+        Condition::Compare { .. } | Condition::Any(_) | Condition::Not(_) => false,
+    }
+}
+
+/// Visits every metric of a condition.
+fn metrics(condition: &Condition, visit: &mut dyn FnMut(FlowId, &str, Shape)) {
+    match condition {
+        Condition::Compare { left, right, .. } => {
+            metrics_of_value(left, visit);
+            metrics_of_value(right, visit);
+        }
+        Condition::All(conditions) | Condition::Any(conditions) => conditions.iter().for_each(|c| metrics(c, visit)),
+        Condition::Not(condition) => metrics(condition, visit),
+    }
+}
+
+fn metrics_of_value(value: &Value, visit: &mut dyn FnMut(FlowId, &str, Shape)) {
+    match value {
+        Value::Given(_) => {}
+        Value::Metric(metric) => visit(metric.flow, &metric.name, metric.shape),
+        Value::Arithmetic { left, right, .. } => {
+            metrics_of_value(left, visit);
+            metrics_of_value(right, visit);
+        }
+        Value::Fold { values, .. } => values.iter().for_each(|v| metrics_of_value(v, visit)),
+    }
+}

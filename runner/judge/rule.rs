@@ -1,0 +1,301 @@
+//! One expectation to its outcome. In: the flows, the events, an expectation. Out: its outcome in words and numbers.
+
+use scn_grammar::scenario::FlowId;
+use scn_grammar::scenario::expect::{Expectation, Form, Metric};
+use scn_reports::record::{Ended, Outcome, RunRecord, Verdict};
+
+use super::condition::Ready;
+use super::forms::{self, Deadline, Ruling, Sight};
+use super::instants::{self, Instant};
+use super::moments::{Moment, Question, range};
+use super::range::{Range, Truth};
+use super::{lateness, nearby, words};
+use crate::measure::{self, Context, Measured, Series, Window, show};
+
+/// All that expectations are judged by.
+pub(super) struct Court<'a> {
+    /// The run.
+    pub record: &'a RunRecord,
+    /// Its flows, by id.
+    pub flows: &'a [Series<'a>],
+    /// Its events.
+    pub context: &'a Context,
+}
+
+/// The instants that an expectation names.
+struct Times {
+    from: Option<Instant>,
+    to: Option<Instant>,
+    after: Option<Instant>,
+}
+
+/// An expectation's window and what was found in it.
+struct Finding {
+    ruling: Ruling,
+    measured: Vec<Measured>,
+    window: Option<Window>,
+}
+
+impl Court<'_> {
+    /// The outcome of an expectation.
+    pub fn judge(&self, expectation: &Expectation) -> Outcome {
+        let ready = Ready::new(&expectation.condition);
+        let mut finding = self.find(expectation, &ready);
+        self.excuse_lateness(expectation, &ready, &mut finding);
+        self.regard_the_end(expectation, &mut finding.ruling);
+        let name = |flow: FlowId| self.flow_name(flow);
+        let decided_ns = finding.ruling.decided_ns;
+        let worst = finding.measured.iter().zip(&ready.metrics).find_map(|(m, metric)| {
+            let (value, at) = m.worst?;
+            Some((show::value(value, metric.dimension), at))
+        });
+        let shown = finding.ruling.shown.filter(|_| expectation.form != Form::Whole);
+        let mut measured = words::measured(&ready, &finding.measured, self.context, &name);
+        if let Some(moment) = shown {
+            measured.push_str(&if ready.is_momentary() {
+                format!(" at {}", show::instant(moment.from_ns))
+            } else {
+                format!(" in {}..{}", show::instant(moment.from_ns), show::instant(moment.to_ns))
+            });
+        }
+        Outcome {
+            verdict: finding.ruling.verdict,
+            measured,
+            expected: words::expected(expectation, &ready, self.context, &name),
+            reason: finding.ruling.reason,
+            samples: finding.measured.iter().map(|m| m.samples).sum(),
+            window_ns: finding.window.map(|window| (window.from_ns, self.last_instant(&ready, window))),
+            decided_ns,
+            worst: worst.or_else(|| shown_as_worst(&ready, &finding.measured, shown)),
+            nearby: decided_ns.map(|at| nearby(self.record, at)).unwrap_or_default(),
+        }
+    }
+
+    fn flow_name(&self, flow: FlowId) -> String {
+        self.flows.get(flow.index()).map_or_else(|| format!("flow {}", flow.0), |series| series.record.name.clone())
+    }
+
+    /// A window's end for people: a stop's own instant belongs to it.
+    fn last_instant(&self, ready: &Ready<'_>, window: Window) -> i64 {
+        let running = ready.flows().into_iter().filter_map(|flow| self.flows[flow.index()].running());
+        if running.into_iter().any(|running| running.to_ns == window.to_ns) { window.to_ns - 1 } else { window.to_ns }
+    }
+
+    fn times(&self, expectation: &Expectation) -> Result<Times, String> {
+        let resolve = |at: Option<_>| at.map(|at| instants::resolve(at, self.context, self.record)).transpose();
+        let after = if let Form::Within { after, .. } = expectation.form { after } else { None };
+        Ok(Times { from: resolve(expectation.from)?, to: resolve(expectation.to)?, after: resolve(after)? })
+    }
+
+    fn find(&self, expectation: &Expectation, ready: &Ready<'_>) -> Finding {
+        let nothing = |reason: String| Finding { ruling: Ruling::inconclusive(reason), measured: Vec::new(), window: None };
+        if let Some(unknown) = ready.flows().into_iter().find(|flow| flow.index() >= self.flows.len()) {
+            return nothing(format!("the record has no flow {}", unknown.0));
+        }
+        let times = match self.times(expectation) {
+            Ok(times) => times,
+            Err(reason) => return nothing(reason),
+        };
+        // What comes true after an event is counted from the event, unless the window says otherwise.
+        let begin = times.from.or(times.after);
+        let bounds = Window { from_ns: begin.map_or(i64::MIN, |i| i.at_ns), to_ns: times.to.map_or(i64::MAX, |i| i.at_ns) };
+        for flow in ready.flows() {
+            let series = &self.flows[flow.index()];
+            if series.runs.is_empty() {
+                return nothing(format!("{} never ran", series.record.name));
+            }
+            if series.cut(bounds).is_empty() {
+                return nothing(format!("{} did not run in the window{}", series.record.name, self.how_it_ended()));
+            }
+        }
+        if expectation.form == Form::Whole {
+            return self.whole(ready, bounds);
+        }
+        self.over_time(expectation, ready, bounds, &times)
+    }
+
+    /// `, and the run was cut`: for windows that may have come later.
+    fn how_it_ended(&self) -> String {
+        self.cut().map_or_else(String::new, |cut| format!(": {cut}"))
+    }
+
+    /// Why the run was cut, if it was.
+    fn cut(&self) -> Option<String> {
+        match &self.record.ended {
+            Ended::Complete => None,
+            Ended::Timeout(what) => Some(format!("the run was cut by its timeout ({what})")),
+            Ended::Required(name) => Some(format!("the run was stopped because `{name}` was violated")),
+            Ended::Interrupted(signal) => Some(format!("the run was interrupted by {signal}")),
+            Ended::Failed(what) => Some(format!("the run broke: {what}")),
+        }
+    }
+
+    /// Over the window as a whole; each flow's own start and stop cut it.
+    fn whole(&self, ready: &Ready<'_>, bounds: Window) -> Finding {
+        let of = |metric: &&_| self.measure(metric, bounds);
+        let measured: Vec<Measured> = ready.metrics.iter().map(of).collect();
+        let windows = ready.flows().into_iter().map(|flow| self.flows[flow.index()].cut(bounds));
+        let window = windows.reduce(|a, b| Window { from_ns: a.from_ns.min(b.from_ns), to_ns: a.to_ns.max(b.to_ns) });
+        let values: Vec<Range> = measured.iter().map(range).collect();
+        let truth = ready.holds(&values);
+        let mut ruling = match truth {
+            Truth::Yes => Ruling { verdict: Verdict::Pass, ..Ruling::inconclusive("it holds") },
+            Truth::No => Ruling { verdict: Verdict::Fail, ..Ruling::inconclusive("it does not hold") },
+            Truth::Unknown => Ruling::inconclusive(self.why_unknown(ready, &measured)),
+        };
+        if truth != Truth::Unknown {
+            let error = measured.iter().any(|m| m.error() > 0.0);
+            if error {
+                ruling.reason.push_str(", even with the error of measurement against it");
+            }
+            let notes: Vec<&str> = measured.iter().filter_map(|m| m.note.as_deref()).collect();
+            if !notes.is_empty() {
+                ruling.reason.push_str(&format!("; {}", notes.join("; ")));
+            }
+        }
+        ruling.decided_ns = match window {
+            Some(window) if ready.is_momentary() && truth != Truth::Unknown => self.turning_point(ready, window, truth),
+            Some(window) => measured.iter().find_map(|m| m.worst).map(|(_, at)| at).or(Some(window.to_ns.saturating_sub(1))),
+            None => None,
+        };
+        Finding { ruling, measured, window }
+    }
+
+    fn measure(&self, metric: &Metric, bounds: Window) -> Measured {
+        let series = &self.flows[metric.flow.index()];
+        measure::measure(metric, series, self.context, series.cut(bounds))
+    }
+
+    fn why_unknown(&self, ready: &Ready<'_>, measured: &[Measured]) -> String {
+        if let Some((metric, m)) = ready.metrics.iter().zip(measured).find(|(_, m)| m.value.is_none()) {
+            let why = m.note.as_deref().unwrap_or("there was nothing to measure");
+            return format!("no data for {}.{}: {why}", self.flow_name(metric.flow), metric.name);
+        }
+        if let Some((metric, m)) = ready.metrics.iter().zip(measured).find(|(_, m)| !m.complete) {
+            let series = &self.flows[metric.flow.index()];
+            let why = self.not_whole(series).unwrap_or_else(|| "the window was not seen to its end".to_owned());
+            let sofar = m.value.map_or_else(String::new, |value| format!("; so far {}", show::value(value, metric.dimension)));
+            return format!("{why}, before the window's end{sofar}");
+        }
+        let notes: Vec<&str> = measured.iter().filter_map(|m| m.note.as_deref()).collect();
+        let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
+        format!("the error of measurement is larger than the margin{notes}")
+    }
+
+    /// Why a flow's series do not reach its end.
+    fn not_whole(&self, series: &Series<'_>) -> Option<String> {
+        let truncated = series
+            .record
+            .truncated_at_ns
+            .map(|at| format!("the series of {} end at {}: more transactions than a record keeps", series.record.name, show::instant(at)));
+        truncated.or_else(|| self.cut())
+    }
+
+    /// When a condition over counters and gauges took its final truth.
+    fn turning_point(&self, ready: &Ready<'_>, window: Window, truth: Truth) -> Option<i64> {
+        let question = Question { ready, flows: self.flows, context: self.context, window, judged_from_ns: window.from_ns, every_ns: 1 };
+        let moments = question.moments();
+        let last_other = moments.iter().rposition(|m| m.truth != truth);
+        last_other.map_or(moments.first(), |at| moments.get(at + 1)).or(moments.last()).map(|m| m.from_ns)
+    }
+
+    /// `always`, `never`, `within`: over the time in which all flows ran.
+    fn over_time(&self, expectation: &Expectation, ready: &Ready<'_>, bounds: Window, times: &Times) -> Finding {
+        let never = expectation.form == Form::Never;
+        let window = ready.flows().into_iter().fold(bounds, |window, flow| self.flows[flow.index()].cut(window));
+        if window.is_empty() {
+            let ruling = Ruling::inconclusive("the flows did not run at the same time in the window");
+            return Finding { ruling, measured: Vec::new(), window: None };
+        }
+        let judged_from_ns = times.after.map_or(window.from_ns, |after| after.at_ns.max(window.from_ns));
+        let every_ns = i64::try_from(expectation.sampled_every_ns).unwrap_or(i64::MAX);
+        let question = Question { ready, flows: self.flows, context: self.context, window, judged_from_ns, every_ns };
+        let mut moments = question.moments();
+        if never {
+            for moment in &mut moments {
+                (moment.truth, moment.badness) = (moment.truth.not(), -moment.badness);
+            }
+        }
+        let sight = self.sight(ready, window, (!ready.is_momentary()).then_some(every_ns));
+        let mut ruling = match expectation.form {
+            Form::Within { limit_ns, stays, .. } => {
+                let after = times.after.unwrap_or(Instant { at_ns: window.from_ns, width_ns: 0 });
+                let limit = i64::try_from(limit_ns).unwrap_or(i64::MAX);
+                let at_ns = after.at_ns.saturating_add(limit);
+                let deadline = Deadline { after_ns: after.at_ns, at_ns, width_ns: after.width_ns };
+                if stays { forms::within_and_stays(&moments, deadline, &sight) } else { forms::within(&moments, deadline, &sight) }
+            }
+            _ => forms::always(&moments, &sight, never),
+        };
+        let measured = ruling.shown.map(|moment| question.values(&moment)).unwrap_or_default();
+        if ruling.verdict == Verdict::Pass
+            && let Some(missing) = self.missing_evidence(ready, window)
+        {
+            ruling = Ruling { shown: ruling.shown, ..Ruling::inconclusive(missing) };
+        }
+        Finding { ruling, measured, window: Some(window) }
+    }
+
+    /// A metric that had nothing to be counted on: no expectation passes on it.
+    fn missing_evidence(&self, ready: &Ready<'_>, window: Window) -> Option<String> {
+        if !ready.is_momentary() {
+            return None;
+        }
+        ready.metrics.iter().find_map(|metric| {
+            let measured = self.measure(metric, window);
+            let why = measured.note.unwrap_or_default();
+            measured.value.is_none().then(|| format!("no data for {}.{}: {why}", self.flow_name(metric.flow), metric.name))
+        })
+    }
+
+    fn sight(&self, ready: &Ready<'_>, window: Window, interval_ns: Option<i64>) -> Sight {
+        let flows = ready.flows();
+        let unseen = flows.iter().map(|f| &self.flows[f.index()]).find(|series| !series.saw_whole(window, self.context.cut));
+        let cut = unseen.map(|series| self.not_whole(series).unwrap_or_else(|| "the run was cut".to_owned()));
+        Sight { end_ns: window.to_ns, cut, interval_ns }
+    }
+
+    /// A late program decides nothing that depends on time.
+    fn excuse_lateness(&self, expectation: &Expectation, ready: &Ready<'_>, finding: &mut Finding) {
+        let Some(window) = finding.window.filter(|_| lateness::concerns(&ready.metrics, expectation.form)) else { return };
+        let timed = ready.metrics.iter().any(|metric| lateness::is_timed(metric));
+        let decided = match finding.ruling.verdict {
+            Verdict::Fail => true,
+            Verdict::Pass => timed,
+            Verdict::Inconclusive | Verdict::Error => false,
+        };
+        if !decided {
+            return;
+        }
+        let flows: Vec<&Series<'_>> = ready.flows().into_iter().map(|flow| &self.flows[flow.index()]).collect();
+        let excuse = lateness::excuse(&flows, &self.record.events, window, self.record.tolerance_ns);
+        if let Some(excuse) = excuse {
+            let otherwise = if finding.ruling.verdict == Verdict::Fail { "fail" } else { "pass" };
+            finding.ruling.verdict = Verdict::Inconclusive;
+            finding.ruling.reason = format!("{excuse}; in time it would be a {otherwise}: {}", finding.ruling.reason);
+        }
+    }
+
+    /// How the run ended decides what is still open.
+    fn regard_the_end(&self, expectation: &Expectation, ruling: &mut Ruling) {
+        match &self.record.ended {
+            Ended::Required(name) if *name == expectation.name && ruling.verdict != Verdict::Fail => {
+                let end = i64::try_from(self.record.duration_ns).unwrap_or(i64::MAX);
+                ruling.verdict = Verdict::Fail;
+                ruling.reason = format!("it was violated while the run went on, which stopped the run at {}", show::instant(end));
+                ruling.decided_ns = Some(end);
+            }
+            Ended::Failed(what) if ruling.verdict == Verdict::Inconclusive => {
+                ruling.verdict = Verdict::Error;
+                ruling.reason = format!("the run broke ({what}) before it could be told: {}", ruling.reason);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// For counters and gauges the shown moment is the worst sample.
+fn shown_as_worst(ready: &Ready<'_>, measured: &[Measured], shown: Option<Moment>) -> Option<(String, i64)> {
+    let (metric, measured) = (ready.metrics.first()?, measured.first()?);
+    Some((show::value(measured.value?, metric.dimension), shown?.from_ns))
+}

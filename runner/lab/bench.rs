@@ -1,0 +1,222 @@
+//! The thread on which faults are done: it moves between namespaces, so nothing else runs on it. In: steps. Out: when they were
+//! done, and what did not come up. Decides nothing.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{BridgePortState, InfoBridgePort, InfoPortData, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State};
+
+use super::announce;
+use super::error::LabError;
+use super::namespace::Namespace;
+use super::netlink::Netlink;
+use super::packet;
+
+/// An interface has so long to come up once its peer is up.
+const UP_WITHIN: Duration = Duration::from_secs(1);
+/// Between two looks at an interface that is to come up.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_micros(100);
+/// An announcement is said so often: a frame may meet a full queue.
+const ANNOUNCEMENTS: usize = 3;
+
+/// A request to the kernel with the words for its failure.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// What is sent.
+    pub(crate) message: RouteNetlinkMessage,
+    /// The node or link.
+    pub(crate) place: String,
+    /// `add address 10.0.0.1/24 to eth0`.
+    pub(crate) doing: String,
+}
+
+/// One thing to do.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    /// Requests in one namespace.
+    Netlink(usize, Vec<Request>),
+    /// Wait until an interface carries frames; a port of a bridge until the bridge forwards there.
+    Await(Awaited),
+    /// Tell the neighbours which addresses an interface has.
+    Announce {
+        /// The namespace.
+        slot: usize,
+        /// The interface.
+        index: u32,
+        /// Its hardware address.
+        mac: [u8; 6],
+        /// Its addresses.
+        addresses: Vec<IpAddr>,
+        /// The node, for words.
+        place: String,
+    },
+}
+
+/// An interface that is to come up.
+#[derive(Debug, Clone)]
+pub(crate) struct Awaited {
+    /// The namespace.
+    pub(crate) slot: usize,
+    /// The interface.
+    pub(crate) index: u32,
+    /// It is a port whose bridge is to forward there.
+    pub(crate) port: bool,
+    /// The link, for words.
+    pub(crate) place: String,
+}
+
+/// What the thread has at hand.
+pub(crate) struct Bench {
+    namespaces: Arc<Vec<Namespace>>,
+    sockets: BTreeMap<usize, Netlink>,
+}
+
+impl Bench {
+    /// Does all steps in order. Out: warnings.
+    pub(crate) fn perform(&mut self, steps: Vec<Step>) -> Result<Vec<String>, LabError> {
+        let mut warnings = Vec::new();
+        let until = Instant::now() + UP_WITHIN;
+        for step in steps {
+            match step {
+                Step::Netlink(slot, requests) => run(self.socket(slot)?, requests)?,
+                Step::Await(awaited) => {
+                    if !await_up(self.socket(awaited.slot)?, &awaited, until)? {
+                        warnings.push(format!("{} did not come up within {} s", awaited.place, UP_WITHIN.as_secs()));
+                    }
+                }
+                Step::Announce { slot, index, mac, addresses, place } => {
+                    let said = self.announce(slot, index, mac, &addresses);
+                    warnings.extend(said.err().map(|cause| format!("{place} could not announce its addresses: {cause}")));
+                }
+            }
+        }
+        Ok(warnings)
+    }
+
+    /// Packets that an interface has received.
+    pub(crate) fn received(&mut self, slot: usize, index: u32) -> Result<u64, LabError> {
+        let link = self.socket(slot)?.link(index);
+        let link = link.map_err(|refusal| LabError::netlink("lab", "read an interface's counters", &refusal))?;
+        let counts = link.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::Stats64(counts) => Some(counts.rx_packets),
+            _ => None,
+        });
+        Ok(counts.unwrap_or(0))
+    }
+
+    /// The routing socket of a namespace, opened when it is first needed.
+    fn socket(&mut self, slot: usize) -> Result<&mut Netlink, LabError> {
+        if !self.sockets.contains_key(&slot) {
+            let opened = self.namespaces[slot].enter().and_then(|()| Netlink::open());
+            let opened = opened.map_err(|cause| LabError::system("lab", "open a netlink socket", &cause))?;
+            self.sockets.insert(slot, opened);
+        }
+        Ok(self.sockets.get_mut(&slot).expect("it was put there just now"))
+    }
+
+    fn announce(&self, slot: usize, index: u32, mac: [u8; 6], addresses: &[IpAddr]) -> std::io::Result<()> {
+        self.namespaces[slot].enter()?;
+        let socket = packet::sender()?;
+        for _ in 0..ANNOUNCEMENTS {
+            for frame in addresses.iter().flat_map(|address| announce::frames(mac, *address)) {
+                packet::send(&socket, index, &frame)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sends requests and puts words to a refusal.
+pub(crate) fn run(socket: &mut Netlink, mut requests: Vec<Request>) -> Result<(), LabError> {
+    let messages = requests.iter().map(|request| request.message.clone()).collect();
+    socket.run(messages).map_err(|refusal| {
+        let request = requests.swap_remove(refusal.message.min(requests.len() - 1));
+        LabError::netlink(request.place, request.doing, &refusal)
+    })
+}
+
+/// Waits until an interface is up; false: it did not come up in time.
+pub(crate) fn await_up(socket: &mut Netlink, awaited: &Awaited, until: Instant) -> Result<bool, LabError> {
+    loop {
+        let link = socket.link(awaited.index);
+        let link = link.map_err(|refusal| LabError::netlink(&awaited.place, "look whether it is up", &refusal))?;
+        if is_up(&link, awaited.port) {
+            return Ok(true);
+        }
+        if Instant::now() >= until {
+            return Ok(false);
+        }
+        std::thread::sleep(LOOK_AGAIN_AFTER);
+    }
+}
+
+/// It has carrier and the kernel has drawn its conclusions; a port is let forward.
+fn is_up(link: &LinkMessage, port: bool) -> bool {
+    let carrier = link.header.flags.contains(LinkFlags::Up | LinkFlags::LowerUp);
+    let operating = link.attributes.contains(&LinkAttribute::OperState(State::Up));
+    carrier && operating && (!port || forwards(link))
+}
+
+fn forwards(link: &LinkMessage) -> bool {
+    let infos = link.attributes.iter().filter_map(|attribute| match attribute {
+        LinkAttribute::LinkInfo(infos) => Some(infos),
+        _ => None,
+    });
+    infos.flatten().any(|info| match info {
+        LinkInfo::PortData(InfoPortData::BridgePort(facts)) => facts.contains(&InfoBridgePort::State(BridgePortState::Forwarding)),
+        _ => false,
+    })
+}
+
+/// Work for the thread.
+type Job = Box<dyn FnOnce(&mut Bench) + Send>;
+
+/// The thread's handle.
+pub(crate) struct Keeper {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    /// Starts the thread.
+    pub(crate) fn start(namespaces: Arc<Vec<Namespace>>) -> Result<Self, LabError> {
+        let (jobs, todo) = channel::<Job>();
+        let thread = std::thread::Builder::new().name("scn-lab".to_owned()).spawn(move || {
+            let mut bench = Bench { namespaces, sockets: BTreeMap::new() };
+            while let Ok(job) = todo.recv() {
+                job(&mut bench);
+            }
+        });
+        let thread = thread.map_err(|cause| LabError::system("lab", "start its thread", &cause))?;
+        Ok(Keeper { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Runs something there and waits for its answer.
+    pub(crate) fn call<T: Send + 'static>(&self, job: impl FnOnce(&mut Bench) -> T + Send + 'static) -> Result<T, LabError> {
+        let closed = || LabError::Closed { thread: "fault".to_owned(), why: String::new() };
+        let (answer, result) = sync_channel(1);
+        let job: Job = Box::new(move |bench| {
+            let _ = answer.send(job(bench));
+        });
+        self.jobs.as_ref().ok_or_else(closed)?.send(job).map_err(|_| closed())?;
+        result.recv().map_err(|_| closed())
+    }
+
+    /// Ends the thread.
+    pub(crate) fn stop(&mut self) -> Result<(), LabError> {
+        self.jobs = None;
+        let ended = self.thread.take().map_or(Ok(()), JoinHandle::join);
+        ended.map_err(|_| LabError::Closed { thread: "fault".to_owned(), why: "It panicked (a bug in scn)".to_owned() })
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        let _ = self.stop();
+    }
+}

@@ -1,0 +1,131 @@
+//! The door: one thread that moves from namespace to namespace and makes sockets there, for all nodes of a lab. In: requests. Out:
+//! sockets, and no change to any other thread. A move takes about 2 us and a socket about 10 us, so that one thread does for
+//! hundreds of nodes.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use scn_grammar::scenario::NodeId;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::oneshot;
+
+use super::error::LabError;
+use super::namespace::Namespace;
+use crate::traffic::sockets::{Answer, Sockets};
+
+/// Connections that may wait to be accepted; the kernel lowers it to the node's `somaxconn`.
+const BACKLOG: i32 = 65_535;
+
+/// A request.
+enum Wanted {
+    /// So many client sockets.
+    Tcp { ipv6: bool, count: usize, answer: oneshot::Sender<io::Result<Vec<OwnedFd>>> },
+    /// A listener.
+    Listener { address: SocketAddr, answer: oneshot::Sender<io::Result<OwnedFd>> },
+}
+
+/// A message to the thread; `None`: the lab closes.
+type Message = Option<(usize, Wanted)>;
+
+/// Hands out sockets in the nodes of a lab. Clones lead to the same thread. After the lab is gone it answers with errors.
+#[derive(Clone)]
+pub struct Door {
+    messages: Sender<Message>,
+}
+
+/// The thread behind the door.
+pub(crate) struct DoorKeeper {
+    door: Door,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl DoorKeeper {
+    /// Starts the thread. The first `nodes` namespaces are those of nodes.
+    pub(crate) fn start(namespaces: Arc<Vec<Namespace>>, nodes: usize) -> Result<Self, LabError> {
+        let (messages, todo) = channel();
+        let thread = std::thread::Builder::new().name("scn-door".to_owned()).spawn(move || serve(&namespaces, nodes, &todo));
+        let thread = thread.map_err(|cause| LabError::system("door", "start its thread", &cause))?;
+        Ok(DoorKeeper { door: Door { messages }, thread: Some(thread) })
+    }
+
+    /// Another handle.
+    pub(crate) fn door(&self) -> Door {
+        self.door.clone()
+    }
+
+    /// Ends the thread, whoever still has a handle.
+    pub(crate) fn stop(&mut self) -> Result<(), LabError> {
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        let _ = self.door.messages.send(None);
+        thread.join().map_err(|_| LabError::Closed { thread: "door".to_owned(), why: "It panicked (a bug in scn)".to_owned() })
+    }
+}
+
+impl Drop for DoorKeeper {
+    fn drop(&mut self) {
+        let _ = self.stop();
+    }
+}
+
+/// Answers requests until the lab closes.
+fn serve(namespaces: &[Namespace], nodes: usize, todo: &Receiver<Message>) {
+    let mut here = None;
+    while let Ok(Some((slot, wanted))) = todo.recv() {
+        let place = namespaces.get(slot).filter(|_| slot < nodes).ok_or_else(|| io::Error::other("the lab has no such node"));
+        let entered = match place {
+            Ok(_) if here == Some(slot) => Ok(()),
+            Ok(namespace) => namespace.enter(),
+            Err(cause) => Err(cause),
+        };
+        here = entered.is_ok().then_some(slot);
+        // Who asked may have gone; then the sockets close.
+        match wanted {
+            Wanted::Tcp { ipv6, count, answer } => drop(answer.send(entered.and_then(|()| clients(ipv6, count)))),
+            Wanted::Listener { address, answer } => drop(answer.send(entered.and_then(|()| listener(address)))),
+        }
+    }
+}
+
+fn clients(ipv6: bool, count: usize) -> io::Result<Vec<OwnedFd>> {
+    let domain = if ipv6 { Domain::IPV6 } else { Domain::IPV4 };
+    let one = || Ok(Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?.into());
+    (0..count).map(|_| one()).collect()
+}
+
+fn listener(address: SocketAddr) -> io::Result<OwnedFd> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if let IpAddr::V6(ip) = address.ip() {
+        socket.set_only_v6(!ip.is_unspecified())?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+impl Door {
+    fn ask<T: Send + 'static>(&self, node: NodeId, wanted: impl FnOnce(oneshot::Sender<io::Result<T>>) -> Wanted) -> Answer<T> {
+        let (answer, result) = oneshot::channel();
+        let sent = self.messages.send(Some((node.index(), wanted(answer))));
+        Box::pin(async move {
+            let closed = || io::Error::new(io::ErrorKind::NotConnected, "the lab is closed");
+            sent.map_err(|_| closed())?;
+            result.await.map_err(|_| closed())?
+        })
+    }
+}
+
+impl Sockets for Door {
+    fn tcp(&self, node: NodeId, ipv6: bool, count: usize) -> Answer<Vec<OwnedFd>> {
+        self.ask(node, |answer| Wanted::Tcp { ipv6, count, answer })
+    }
+
+    fn tcp_listener(&self, node: NodeId, address: SocketAddr) -> Answer<OwnedFd> {
+        self.ask(node, |answer| Wanted::Listener { address, answer })
+    }
+}

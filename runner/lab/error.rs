@@ -1,0 +1,137 @@
+//! What can go wrong in the lab. In: facts from the place that failed. Out: one error type whose text names the place, the cause
+//! and what to do. Decides nothing.
+
+use std::io;
+
+use super::netlink::Refusal;
+
+/// A failure of the lab. Its text is a whole message for people: place, cause, what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LabError {
+    /// Namespaces cannot be made by this user.
+    #[error("no network namespaces for this user: {reason}. {advice}")]
+    Forbidden {
+        /// The setting or limit that forbids it.
+        reason: String,
+        /// What to do.
+        advice: String,
+    },
+    /// `enter` was called after another thread had begun.
+    #[error("a user namespace can only be entered before any thread starts: call enter() first thing in the program")]
+    TooLate,
+    /// The kernel refused something.
+    #[error("{place}: could not {doing}: {cause}{}", advice_after(.advice))]
+    Kernel {
+        /// Node, link or interface, by the names of the scenario.
+        place: String,
+        /// What was tried: `add address 10.0.0.1/24 to eth0`.
+        doing: String,
+        /// The kernel's own words.
+        cause: String,
+        /// What to do; empty: nothing known.
+        advice: String,
+    },
+    /// Too few file descriptors.
+    #[error(
+        "the run needs {needed} file descriptors at once, this process may have {limit}. \
+         Raise the hard limit (`ulimit -Hn {needed}`, or LimitNOFILE= of the service), or lower the connections of the flows"
+    )]
+    Descriptors {
+        /// By the plan.
+        needed: u64,
+        /// The hard limit.
+        limit: u64,
+    },
+    /// A file that the lab must write is read-only.
+    #[error("{path} cannot be written: {cause}. Give the container a writable /proc/sys (docker: --privileged, or run rootless)")]
+    ReadOnly {
+        /// Which.
+        path: String,
+        /// The kernel's own words.
+        cause: String,
+    },
+    /// The plan does not fit together; a mistake of ours.
+    #[error("the plan is inconsistent (a bug in scn): {what}")]
+    Plan {
+        /// What does not fit.
+        what: String,
+    },
+    /// A fault names an interface that the node does not have.
+    #[error("node `{node}` has no interface `{interface}`; it has: {known}")]
+    NoInterface {
+        /// The node.
+        node: String,
+        /// The name that was looked for.
+        interface: String,
+        /// Those that exist.
+        known: String,
+    },
+    /// An address fits no interface.
+    #[error("node `{node}` has no interface whose subnet holds {address}; name the interface")]
+    NoSubnet {
+        /// The node.
+        node: String,
+        /// The address.
+        address: String,
+    },
+    /// An address is not where it should be taken from.
+    #[error("node `{node}` does not have the address {address}; it has: {known}")]
+    NoAddress {
+        /// The node.
+        node: String,
+        /// The address.
+        address: String,
+        /// Those it has.
+        known: String,
+    },
+    /// A fault on a plain link between two nodes.
+    #[error("link `{link}` is a plain veth pair between two nodes: it cannot be struck. The plan must make it a wire (a bug in scn)")]
+    CannotStrike {
+        /// The link.
+        link: String,
+    },
+    /// An action that is none of the lab's.
+    #[error("the lab was asked for what is not its work (a bug in scn): {action}")]
+    NotTheLabs {
+        /// The action.
+        action: String,
+    },
+    /// A thread of the lab is gone.
+    #[error("the lab's {thread} thread has ended{}", advice_after(.why))]
+    Closed {
+        /// Which.
+        thread: String,
+        /// Why, if known.
+        why: String,
+    },
+}
+
+/// The advice as a sentence of its own.
+fn advice_after(advice: &str) -> String {
+    if advice.is_empty() { String::new() } else { format!(". {advice}") }
+}
+
+impl LabError {
+    /// A system call that failed.
+    pub(crate) fn system(place: impl Into<String>, doing: impl Into<String>, cause: &io::Error) -> Self {
+        LabError::Kernel { place: place.into(), doing: doing.into(), cause: cause.to_string(), advice: advice(cause.raw_os_error()) }
+    }
+
+    /// A netlink request that failed.
+    pub(crate) fn netlink(place: impl Into<String>, doing: impl Into<String>, refusal: &Refusal) -> Self {
+        LabError::Kernel { place: place.into(), doing: doing.into(), cause: refusal.to_string(), advice: advice(Some(refusal.errno)) }
+    }
+}
+
+/// What usually helps.
+fn advice(errno: Option<i32>) -> String {
+    let text = match errno {
+        Some(libc::EMFILE | libc::ENFILE) => "Raise the limit of open files (`ulimit -n`)",
+        Some(libc::ENOSPC | libc::EUSERS) => "Raise /proc/sys/user/max_net_namespaces",
+        Some(libc::EPERM | libc::EACCES) => "Run `scn doctor` to see which privilege is missing",
+        Some(libc::EOPNOTSUPP | libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT) => "This kernel lacks it; run `scn doctor`",
+        Some(libc::ENOMEM | libc::ENOBUFS) => "The machine is out of memory for it; use fewer nodes",
+        _ => "",
+    };
+    text.to_owned()
+}

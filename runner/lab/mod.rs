@@ -1,0 +1,198 @@
+//! THE ONLY KERNEL ROOM: namespaces, links, faults, preflight, clean-up. In: a plan, then actions. Out: sockets in nodes, instants,
+//! accounts. Everything hangs on descriptors and threads of this process: when it ends, however it ends, the kernel removes all.
+//!
+//! The order of calls: [`enter`] before any thread exists, [`preflight`], [`KernelLab::build`], then [`KernelLab::door`],
+//! [`KernelLab::apply`] and [`KernelLab::accounts`] at will, [`KernelLab::destroy`].
+
+mod addresses;
+mod announce;
+mod bench;
+mod build;
+mod doctor;
+mod door;
+mod enter;
+mod error;
+mod faults;
+mod layout;
+mod messages;
+mod namespace;
+mod netlink;
+mod packet;
+mod preflight;
+mod sysctl;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use scn_grammar::scenario::timeline::Action;
+use scn_reports::record::LinkAccount;
+
+use self::bench::Keeper;
+use self::door::DoorKeeper;
+use self::faults::{Faults, Todo};
+use self::layout::Layout;
+use self::namespace::Namespace;
+use self::wire::{Span, Wires};
+use crate::plan::types::Plan;
+
+pub use self::doctor::{Finding, State, doctor};
+pub use self::door::Door;
+pub use self::enter::{Privilege, enter};
+pub use self::error::LabError;
+pub use self::preflight::preflight;
+
+/// An action that was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// When the lab was asked.
+    pub asked: Instant,
+    /// When the kernel had done it: for `up`, when both ends carried frames again; for addresses, when neighbours were told.
+    pub done: Instant,
+    /// What a reader should know: that it had no effect, for one.
+    pub warnings: Vec<String>,
+}
+
+/// A network that stands.
+pub struct KernelLab {
+    keeper: Keeper,
+    doors: DoorKeeper,
+    wires: Option<Wires>,
+    faults: Faults,
+    links: usize,
+    /// Links that are silent, with what had crossed when it began.
+    silent: BTreeMap<usize, u64>,
+    facts: Vec<(String, String)>,
+    warnings: Vec<String>,
+}
+
+impl KernelLab {
+    /// Makes the network of a plan; `progress` hears what is being made. When it returns, every interface carries frames.
+    ///
+    /// # Errors
+    /// The node or link where it failed, the kernel's words, what to do. Whatever had been made is gone then.
+    pub fn build(plan: &Plan, progress: &dyn Fn(&str)) -> Result<Self, LabError> {
+        let layout = Layout::of(plan)?;
+        let built = build::build(plan, &layout, progress)?;
+        let wires = start_wires(plan, &layout, &built.namespaces)?;
+        let (settings, warnings) = sysctl::summary(&built.settings);
+        let mut facts = machine();
+        facts.extend(wires.as_ref().map(|wires| ("wire thread".to_owned(), wires.scheduling.to_owned())));
+        facts.extend(settings);
+        Ok(KernelLab {
+            keeper: Keeper::start(Arc::clone(&built.namespaces))?,
+            doors: DoorKeeper::start(built.namespaces, plan.nodes.len())?,
+            wires,
+            faults: Faults::new(plan, layout),
+            links: plan.links.len(),
+            silent: BTreeMap::new(),
+            facts,
+            warnings,
+        })
+    }
+
+    /// Through it come sockets. It may be cloned and outlive the lab; it then answers with errors.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        self.doors.door()
+    }
+
+    /// What a reader should know about the building: settings that the kernel lacks or refused.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Does a fault, ends one, or changes addresses. Blocks until it is done: some 0.1 to 10 ms.
+    ///
+    /// # Errors
+    /// What could not be done, where, and why. Actions that are not the lab's are refused.
+    pub fn apply(&mut self, action: &Action) -> Result<Done, LabError> {
+        let asked = Instant::now();
+        let Todo { cuts, steps, silenced, unsilenced, mut warnings } = self.faults.plan(action)?;
+        for link in silenced {
+            let crossed = self.crossed(link)?;
+            self.silent.insert(link, crossed);
+        }
+        for (link, cut) in cuts {
+            self.wires.iter().for_each(|wires| wires.set_cut(link, cut));
+        }
+        let told = if steps.is_empty() { Vec::new() } else { self.keeper.call(|bench| bench.perform(steps))?? };
+        let done = Instant::now();
+        warnings.extend(told);
+        for link in unsilenced {
+            warnings.extend(self.without_effect(link)?);
+            self.silent.remove(&link);
+        }
+        Ok(Done { asked, done, warnings })
+    }
+
+    /// Silences that still last and that nothing has met so far, as warnings.
+    ///
+    /// # Errors
+    /// When the kernel does not tell its counters.
+    pub fn effects(&mut self) -> Result<Vec<String>, LabError> {
+        let links: Vec<usize> = self.silent.keys().copied().collect();
+        let found: Result<Vec<Option<String>>, LabError> = links.into_iter().map(|link| self.without_effect(link)).collect();
+        Ok(found?.into_iter().flatten().collect())
+    }
+
+    /// What a silence has met so far: frames that a wire's cut took, or that came to a port that leads nowhere.
+    fn crossed(&self, link: usize) -> Result<u64, LabError> {
+        if let (true, Some(wires)) = (self.faults.is_wire(link), &self.wires) {
+            return Ok(wires.cut_frames(link));
+        }
+        let ports = self.faults.ports(link);
+        let count = move |bench: &mut bench::Bench| ports.iter().map(|(slot, index)| bench.received(*slot, *index)).sum();
+        self.keeper.call(count)?
+    }
+
+    /// The warning about a silence that met nothing.
+    fn without_effect(&self, link: usize) -> Result<Option<String>, LabError> {
+        let Some(before) = self.silent.get(&link) else { return Ok(None) };
+        let idle = self.crossed(link)? == *before;
+        Ok(idle.then(|| format!("silence of link {} had no effect: nothing came to cross it", self.faults.link_name(link))))
+    }
+
+    /// The account of every link, in the plan's order; `None` for links without the wire engine.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<Option<LinkAccount>> {
+        (0..self.links).map(|link| self.wires.as_ref().and_then(|wires| wires.account(link))).collect()
+    }
+
+    /// Facts for the record: kernel, cores, privilege, and every setting of the nodes.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        self.facts.clone()
+    }
+
+    /// Takes it all down. Out: whatever went wrong on the way; everything is gone nonetheless. Dropping the lab does the same.
+    #[must_use]
+    pub fn destroy(mut self) -> Vec<LabError> {
+        let pump = self.wires.as_mut().map_or(Ok(()), Wires::stop);
+        [pump, self.doors.stop(), self.keeper.stop()].into_iter().filter_map(Result::err).collect()
+    }
+}
+
+/// Starts the pump if there is anything to carry.
+fn start_wires(plan: &Plan, layout: &Layout, namespaces: &Arc<Vec<Namespace>>) -> Result<Option<Wires>, LabError> {
+    let Some(fabric) = layout.fabric else { return Ok(None) };
+    let span = |(link, place): (usize, &layout::LinkPlace)| {
+        let delay_ns = [plan.links[link].forward.delay_ns, plan.links[link].back.delay_ns];
+        place.outer.map(|outer| Span { link, outer, delay_ns })
+    };
+    let spans = layout.links.iter().enumerate().filter_map(span).collect();
+    Wires::start(namespaces, fabric, spans).map(Some)
+}
+
+/// What the machine is.
+fn machine() -> Vec<(String, String)> {
+    let kernel = nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    vec![
+        ("kernel".to_owned(), kernel.unwrap_or_else(|_| "unknown".to_owned())),
+        ("cores".to_owned(), cores.to_string()),
+        ("privilege".to_owned(), enter::current().words().to_owned()),
+    ]
+}

@@ -1,0 +1,39 @@
+//! Network namespaces without names, held by descriptors. In: nothing. Out: namespaces, and threads moved into them. The only file
+//! that calls `unshare` or `setns`. Every thread that calls [`Namespace::create`] or [`Namespace::enter`] is one of the lab's own.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::sched::{CloneFlags, setns, unshare};
+
+/// A network namespace. It lives as long as a descriptor, a socket or a thread in it.
+#[derive(Debug)]
+pub(crate) struct Namespace {
+    descriptor: OwnedFd,
+}
+
+impl Namespace {
+    /// Makes one and moves the calling thread into it.
+    pub(crate) fn create() -> io::Result<Self> {
+        unshare(CloneFlags::CLONE_NEWNET)?;
+        // Not /proc/self: that is the main thread's.
+        Ok(Namespace { descriptor: File::open("/proc/thread-self/ns/net")?.into() })
+    }
+
+    /// Moves the calling thread into it.
+    pub(crate) fn enter(&self) -> io::Result<()> {
+        setns(self.descriptor.as_fd(), CloneFlags::CLONE_NEWNET)?;
+        Ok(())
+    }
+
+    /// The descriptor, for netlink messages that name a namespace.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+/// Moves the whole process, which has one thread only, into a new user namespace with a network namespace of its own.
+pub(crate) fn unshare_user_and_network() -> io::Result<()> {
+    Ok(unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)?)
+}

@@ -1,0 +1,84 @@
+//! Raw Ethernet sockets. In: an interface index. Out: sockets, and frames sent. Opens in the calling thread's namespace.
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::AsRawFd;
+
+use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
+
+/// Every protocol, in the byte order of the wire.
+const ALL: u16 = (libc::ETH_P_ALL as u16).to_be();
+/// From `linux/if_packet.h`: frames are preceded by a virtio header, so that offloads pass through.
+const PACKET_VNET_HDR: libc::c_int = 15;
+/// From `linux/if_packet.h`: what is sent through the interface does not come back as received.
+const PACKET_IGNORE_OUTGOING: libc::c_int = 23;
+/// From `asm-generic/socket.h`: received frames carry the instant of their arrival, in ns of the wall clock.
+const SO_TIMESTAMPNS: libc::c_int = 35;
+
+/// Frames lost because the socket's buffer was full: `struct tpacket_stats`.
+#[repr(C)]
+#[derive(Default)]
+struct PacketStatistics {
+    packets: libc::c_uint,
+    drops: libc::c_uint,
+}
+
+/// A socket that only sends frames.
+pub(crate) fn sender() -> io::Result<Socket> {
+    // Protocol 0: nothing is received.
+    Socket::new(Domain::PACKET, Type::RAW, None)
+}
+
+/// A socket that gets every frame that comes in at an interface and sends out there; each frame with its virtio header.
+pub(crate) fn tap(index: u32, buffer_bytes: usize) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
+    socket.set_nonblocking(true)?;
+    set(&socket, libc::SOL_PACKET, PACKET_VNET_HDR, 1)?;
+    set(&socket, libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)?;
+    set(&socket, libc::SOL_SOCKET, SO_TIMESTAMPNS, 1)?;
+    let size = libc::c_int::try_from(buffer_bytes).unwrap_or(libc::c_int::MAX);
+    for (force, plain) in [(libc::SO_RCVBUFFORCE, libc::SO_RCVBUF), (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)] {
+        // Only root may go over the machine's limit; others get as much as that.
+        if set(&socket, libc::SOL_SOCKET, force, size).is_err() {
+            set(&socket, libc::SOL_SOCKET, plain, size)?;
+        }
+    }
+    socket.bind(&address(index, ALL))?;
+    Ok(socket)
+}
+
+/// Sends one frame out of an interface.
+pub(crate) fn send(socket: &Socket, index: u32, frame: &[u8]) -> io::Result<()> {
+    socket.send_to(frame, &address(index, 0)).map(drop)
+}
+
+/// Frames that a tap lost since this was last asked: its buffer was full.
+pub(crate) fn lost(socket: &Socket) -> u64 {
+    let mut statistics = PacketStatistics::default();
+    let mut length = size_of::<PacketStatistics>() as libc::socklen_t;
+    // SAFETY: both pointers point to living values of ours, and `length` is the size of the first.
+    let result = unsafe {
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_PACKET, libc::PACKET_STATISTICS, (&raw mut statistics).cast(), &raw mut length)
+    };
+    if result == 0 { u64::from(statistics.drops) } else { 0 }
+}
+
+fn set(socket: &Socket, level: libc::c_int, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    // SAFETY: the pointer points to a living c_int and the length is its size.
+    let result = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), size_of::<libc::c_int>() as libc::socklen_t)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// An interface as an address; `protocol` in the byte order of the wire.
+fn address(index: u32, protocol: u16) -> SockAddr {
+    let mut storage = SockAddrStorage::zeroed();
+    // SAFETY: the storage is large and aligned enough for every kind of address, and zeroed.
+    let link = unsafe { storage.view_as::<libc::sockaddr_ll>() };
+    link.sll_family = libc::AF_PACKET as libc::sa_family_t;
+    link.sll_ifindex = index.cast_signed();
+    link.sll_protocol = protocol;
+    // SAFETY: the storage was just filled as a `sockaddr_ll`, whose size is given.
+    unsafe { SockAddr::new(storage, size_of::<libc::sockaddr_ll>() as libc::socklen_t) }
+}

@@ -1,0 +1,57 @@
+//! Looks before anything is made. In: a plan. Out: warnings, or why the machine cannot run it. Raises the limit of open files.
+
+use std::fs::OpenOptions;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use super::enter;
+use super::error::LabError;
+use crate::plan::types::{Engine, Plan};
+
+/// Descriptors of the lab besides those of namespaces: its threads' sockets, epoll, timer, pipe.
+const OWN_DESCRIPTORS: u64 = 32;
+
+/// Checks privilege, descriptors and `/proc/sys`, and raises the soft limit of open files to the hard one. Out: warnings.
+///
+/// # Errors
+/// What is missing, and what to do about it. Nothing has been made then.
+pub fn preflight(plan: &Plan) -> Result<Vec<String>, LabError> {
+    if !enter::privileged() {
+        let reason = "the process has no CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW".to_owned();
+        return Err(LabError::Forbidden { reason, advice: "Call enter() first, or run as root".to_owned() });
+    }
+    descriptors(plan)?;
+    writable()?;
+    let mut warnings = Vec::new();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cores < 2 {
+        warnings.push("one core only: the program will compete with the network it measures".to_owned());
+    }
+    Ok(warnings)
+}
+
+/// What the lab itself keeps open: a namespace and at times a routing socket a node, two taps a wire.
+fn own(plan: &Plan) -> u64 {
+    let wires = plan.links.iter().filter(|link| link.engine == Engine::Wire).count();
+    2 * (plan.nodes.len() + wires) as u64 + OWN_DESCRIPTORS
+}
+
+fn descriptors(plan: &Plan) -> Result<(), LabError> {
+    let failed = |cause: nix::Error| LabError::system("limits", "read or raise the number of open files", &cause.into());
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed)?;
+    let needed = plan.descriptors.max(own(plan));
+    if needed > hard {
+        return Err(LabError::Descriptors { needed, limit: hard });
+    }
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Settings of nodes are files; containers often have them read-only.
+fn writable() -> Result<(), LabError> {
+    let path = "/proc/sys/net/ipv4/ip_forward";
+    let opened = OpenOptions::new().write(true).open(path);
+    opened.map(drop).map_err(|cause| LabError::ReadOnly { path: path.to_owned(), cause: cause.to_string() })
+}

@@ -1,0 +1,144 @@
+//! Counters: how often something happened in a window. In: a series. Out: a count, exact, or its steps.
+//!
+//! `sent`, `received`, `lost`, `dropped`, `corrupt`, `misdelivered`, `transactions`, `failed_transactions`, `errors`, `connections`,
+//! `failed_connects`, `failed_connections`, `reconnects`, `resets`, `timeouts`, `backends`.
+
+use std::collections::BTreeMap;
+
+use scn_reports::record::flow::{Connection, ConnectionEnd, CorruptionKind, NEVER};
+
+use super::series::{Order, Series};
+use super::{Measured, Steps, Window};
+
+/// How a counter finds what it counts.
+enum Source {
+    /// Items of an order.
+    Items(Order),
+    /// Instants of connections.
+    Connections(fn(&Connection) -> Option<i64>),
+    /// Wrong content of these kinds.
+    Content(&'static [CorruptionKind]),
+}
+
+fn sources(name: &str) -> Option<&'static [Source]> {
+    Some(match name {
+        "sent" => &[Source::Items(Order::Sent)],
+        "received" | "transactions" => &[Source::Items(Order::Done)],
+        "lost" => &[Source::Items(Order::Lost)],
+        "dropped" => &[Source::Items(Order::Dropped)],
+        "failed_transactions" => &[Source::Items(Order::Failed)],
+        "corrupt" => &[Source::Content(&[CorruptionKind::Content, CorruptionKind::Sequence])],
+        "misdelivered" => &[Source::Content(&[CorruptionKind::Misdelivered])],
+        "connections" => &[Source::Connections(opened)],
+        "failed_connects" => &[Source::Connections(failed_to_connect)],
+        "failed_connections" => &[Source::Connections(broke)],
+        "reconnects" => &[Source::Connections(succeeded_another)],
+        "resets" => &[Source::Connections(was_reset)],
+        "timeouts" => &[Source::Connections(timed_out)],
+        "errors" => &[Source::Items(Order::Failed), Source::Connections(failed_to_connect), Source::Connections(broke)],
+        _ => return None,
+    })
+}
+
+fn known(instant: i64) -> Option<i64> {
+    (instant != NEVER).then_some(instant)
+}
+
+fn opened(connection: &Connection) -> Option<i64> {
+    known(connection.opened_ns)
+}
+
+fn ended_badly(connection: &Connection) -> bool {
+    !matches!(connection.end, ConnectionEnd::Open | ConnectionEnd::Closed)
+}
+
+/// Never established, and not because the flow was stopped.
+fn failed_to_connect(connection: &Connection) -> Option<i64> {
+    (connection.established_ns == NEVER && ended_badly(connection)).then(|| known(connection.closed_ns).unwrap_or(connection.opened_ns))
+}
+
+/// Established, then ended otherwise than planned.
+pub(super) fn broke(connection: &Connection) -> Option<i64> {
+    let broken = connection.established_ns != NEVER && ended_badly(connection);
+    broken.then(|| known(connection.closed_ns).unwrap_or(connection.established_ns))
+}
+
+fn succeeded_another(connection: &Connection) -> Option<i64> {
+    (connection.successor_of != u32::MAX).then_some(connection.opened_ns)
+}
+
+fn was_reset(connection: &Connection) -> Option<i64> {
+    (connection.end == ConnectionEnd::Reset).then(|| known(connection.closed_ns)).flatten()
+}
+
+fn timed_out(connection: &Connection) -> Option<i64> {
+    matches!(connection.end, ConnectionEnd::Timeout | ConnectionEnd::ConnectTimeout).then(|| known(connection.closed_ns)).flatten()
+}
+
+/// The instants of what a source counts in a window.
+fn instants(flow: &Series<'_>, source: &Source, window: Window) -> Vec<i64> {
+    let inside = |at: &i64| (window.from_ns..window.to_ns).contains(at);
+    let counted = |at: i64| flow.counted_at(at);
+    match source {
+        Source::Items(order) => flow.rows(*order, window).iter().map(|row| flow.instant(*order, *row)).collect(),
+        Source::Connections(instant) => flow.record.connections.iter().filter_map(instant).map(counted).filter(inside).collect(),
+        Source::Content(kinds) => {
+            let wrong = flow.record.corrupt.iter().filter(|c| kinds.contains(&c.kind));
+            wrong.map(|c| counted(c.at_ns)).filter(inside).collect()
+        }
+    }
+}
+
+/// The first answer of each node in a window.
+fn first_answers(flow: &Series<'_>, window: Window) -> Vec<i64> {
+    let mut first: BTreeMap<u16, i64> = BTreeMap::new();
+    for row in flow.rows(Order::Done, window) {
+        let backend = flow.item(*row).backend;
+        if backend != u16::MAX {
+            first.entry(backend).or_insert_with(|| flow.instant(Order::Done, *row));
+        }
+    }
+    first.into_values().collect()
+}
+
+/// Counters of what goes wrong: none of it is no good news where nothing could have gone wrong.
+fn could_have_happened(flow: &Series<'_>, name: &str, window: Window) -> Result<(), String> {
+    let tried = !flow.record.items.is_empty() || !flow.record.connections.is_empty();
+    match name {
+        "corrupt" | "misdelivered" => {
+            let received = [Order::Done, Order::Failed].into_iter().any(|order| !flow.rows(order, window).is_empty());
+            if received { Ok(()) } else { Err("nothing was received whose content could be wrong".to_owned()) }
+        }
+        "lost" if flow.rows(Order::Sent, window).is_empty() => Err("nothing was sent that could be lost".to_owned()),
+        "lost" | "dropped" | "failed_transactions" | "errors" | "failed_connects" | "failed_connections" | "resets" | "timeouts"
+            if !tried =>
+        {
+            Err(format!("{} attempted nothing", flow.record.name))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The count of a window, exact.
+pub(super) fn count(flow: &Series<'_>, name: &str, window: Window) -> Measured {
+    let counted = match sources(name) {
+        Some([Source::Items(order)]) => flow.rows(*order, window).len(),
+        Some(sources) => sources.iter().map(|source| instants(flow, source, window).len()).sum(),
+        None if name == "backends" => first_answers(flow, window).len(),
+        None => return Measured::nothing(format!("this version does not know how to measure `{name}`")),
+    };
+    match could_have_happened(flow, name, window) {
+        Err(why) if counted == 0 => Measured::nothing(why),
+        _ => Measured::exact(counted as f64, counted as u64),
+    }
+}
+
+/// Every change of a counter in a window, counted from the window's start.
+pub(super) fn steps(flow: &Series<'_>, name: &str, window: Window) -> Option<Steps> {
+    let instants: Vec<i64> = match sources(name) {
+        Some(sources) => sources.iter().flat_map(|source| instants(flow, source, window)).collect(),
+        None if name == "backends" => first_answers(flow, window),
+        None => return None,
+    };
+    Some(Steps::new(0.0, instants.into_iter().map(|at| (at, 1.0)).collect()))
+}

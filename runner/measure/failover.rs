@@ -1,0 +1,134 @@
+//! Failover and reversion time (RFC 6414: from the fault to the service's return) and the time to the first loss. In: a series, an
+//! event. Out: durations with their error, which holds the event's own width (asked to done).
+
+use scn_reports::record::flow::NEVER;
+
+use super::outage::{self, By, Gap};
+use super::series::{Order, Series};
+use super::{Context, Happening, Measured, Window, loss};
+
+/// An event by its name, if it happened.
+type Event<'a> = Option<(&'a str, Option<Happening>)>;
+
+/// Something that failed, and when it was back.
+#[derive(Debug, Clone, Copy)]
+struct Failure {
+    begin_ns: i64,
+    /// It had begun before the event.
+    before: bool,
+    restored_ns: Option<i64>,
+}
+
+fn happened<'a>(flow: &Series<'_>, window: Window, event: Event<'a>) -> Result<(&'a str, Happening), Measured> {
+    let (name, happening) = event.ok_or_else(|| Measured::nothing("the metric names no event"))?;
+    let happening = happening.ok_or_else(|| Measured::nothing(format!("`{name}` did not happen")))?;
+    if !(window.from_ns..window.to_ns).contains(&happening.asked_ns) {
+        return Err(Measured::nothing(format!("`{name}` lies outside the window in which {} was measured", flow.record.name)));
+    }
+    Ok((name, happening))
+}
+
+/// `failover_time(E)` and `reversion_time(E)`: S(first received after the disruption) − E, for the first disruption that begins
+/// at or after E.
+///
+/// A disruption is one of losses, or a counted gap between received items (which sees what was only held back); those that
+/// follow within 1 s are one with it. An item that was held back and then delivered restores at its arrival, any other at its
+/// sending. Nothing failed: 0. Not restored by the window's end: at least the time until then.
+pub(super) fn restored_after(flow: &Series<'_>, context: &Context, window: Window, event: Event<'_>) -> Measured {
+    let (name, happening) = match happened(flow, window, event) {
+        Ok(event) => event,
+        Err(nothing) => return nothing,
+    };
+    let event_ns = happening.asked_ns;
+    let after = Window { from_ns: event_ns, ..window };
+    let samples = flow.rows(Order::Done, after).len() as u64;
+    if samples == 0 && flow.rows(Order::Intended, after).is_empty() {
+        return Measured::nothing(format!("{} offered nothing after `{name}`", flow.record.name));
+    }
+    let error = outage::error_ns(flow, context, window);
+    let error = (error, error + happening.width_ns() as f64);
+    let Some(failure) = first_failure(flow, window, event_ns) else {
+        let mut measured = Measured::exact(0.0, samples);
+        measured.above = error.0;
+        return measured.noted(Some(format!("nothing failed after `{name}`")));
+    };
+    if failure.before {
+        return Measured::nothing(format!("{} was already disrupted when `{name}` happened", flow.record.name));
+    }
+    let mut measured = match failure.restored_ns {
+        Some(restored) => Measured::about((restored - event_ns).max(0) as f64, error.0, samples),
+        None => {
+            let end = flow.runs.last().map_or(window.to_ns, |run| run.1.min(window.to_ns));
+            let mut measured = Measured::about((end - event_ns).max(0) as f64, error.0, samples);
+            measured.above = f64::INFINITY;
+            measured.noted(Some("it was not restored by the window's end".to_owned()))
+        }
+    };
+    measured.below = error.1;
+    let value = measured.value.unwrap_or(0.0);
+    measured.worst(Some((value, failure.restored_ns.unwrap_or(window.to_ns))))
+}
+
+/// The first failure that ends after an event, joined with those that follow it closely.
+fn first_failure(flow: &Series<'_>, window: Window, event_ns: i64) -> Option<Failure> {
+    let before = Window { from_ns: flow.runs.first().map_or(window.from_ns, |run| run.0), to_ns: window.to_ns };
+    let lost = loss::disruptions(flow, before).into_iter();
+    let mut failures: Vec<Failure> = lost
+        .filter(|d| d.restored_ns.is_none_or(|at| at > event_ns))
+        .map(|d| Failure { begin_ns: d.first_ns.max(event_ns), before: d.seen_ns < event_ns, restored_ns: d.restored_ns })
+        .collect();
+    let threshold = outage::threshold_ns(flow);
+    outage::gaps(flow, before, By::Received, |gap| {
+        if gap.outage_ns >= threshold && gap.to_ns > event_ns {
+            let before = ((event_ns - gap.from_ns) as f64) > threshold + flow.regular_gap_ns();
+            failures.push(Failure { begin_ns: gap.from_ns.max(event_ns), before, restored_ns: end_of(flow, gap, threshold) });
+        }
+    });
+    failures.sort_by_key(|f| f.begin_ns);
+    failures.into_iter().reduce(|mut first, next| {
+        let near = first.restored_ns.is_none_or(|at| next.begin_ns - at < loss::SETTLE_NS);
+        if near {
+            first.before |= next.before && next.begin_ns == first.begin_ns;
+            first.restored_ns = first.restored_ns.zip(next.restored_ns).map(|(a, b)| a.max(b));
+        }
+        first
+    })
+}
+
+/// When a gap's service was back: the sending of the item that ended it, or its arrival if it had been held back.
+fn end_of(flow: &Series<'_>, gap: Gap, threshold: f64) -> Option<i64> {
+    gap.ended_by.map(|row| {
+        let item = flow.item(row);
+        let held_back = item.sent_ns == NEVER || (item.done_ns - item.sent_ns) as f64 > threshold || item.sent_ns < gap.from_ns;
+        if held_back { item.done_ns } else { item.sent_ns }
+    })
+}
+
+/// `time_to_first_loss(E)`: S(first lost item) − E. Items under way at the event count with 0. Nothing lost: at least the time to
+/// the window's end.
+pub(super) fn first_loss_after(flow: &Series<'_>, context: &Context, window: Window, event: Event<'_>) -> Measured {
+    let (name, happening) = match happened(flow, window, event) {
+        Ok(event) => event,
+        Err(nothing) => return nothing,
+    };
+    let event_ns = happening.asked_ns;
+    let sent = flow.rows(Order::Sent, Window { from_ns: event_ns, ..window }).len() as u64;
+    if sent == 0 {
+        return Measured::nothing(format!("nothing was sent after `{name}`"));
+    }
+    let lost = flow.rows(Order::Lost, Window { from_ns: i64::MIN, ..window }).iter().map(|row| flow.item(*row));
+    let first = lost.filter(|item| item.sent_ns >= event_ns || item.done_ns >= event_ns).map(|item| item.sent_ns).min();
+    let error = outage::error_ns(flow, context, window);
+    match first {
+        Some(at) => {
+            let value = (at - event_ns).max(0) as f64;
+            let measured = Measured::about(value, error, sent).worst(Some((value, at)));
+            Measured { below: error + happening.width_ns() as f64, ..measured }
+        }
+        None => {
+            let end = flow.runs.last().map_or(window.to_ns, |run| run.1.min(window.to_ns));
+            let measured = Measured::about((end - event_ns).max(0) as f64, error, sent);
+            Measured { above: f64::INFINITY, ..measured }.noted(Some(format!("nothing was lost after `{name}`")))
+        }
+    }
+}

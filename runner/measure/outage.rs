@@ -1,0 +1,221 @@
+//! Outages (RFC 6414, timestamp-based, loss-based and rate-based methods). In: a series. Out: how long nothing came, with its error.
+//!
+//! T is the time between two items when all is well: between two intended starts, or in a closed loop the median gap of the run.
+//! A gap between two received items (or between one and the window's edge, or the flow's start or stop) is an outage of
+//! *gap − T*. `outage.max` is the longest, whatever its size. Those of at least 3 T and 10 ms are counted and summed.
+//!
+//! The error is T (nothing is seen between two items), the links' own lateness, and the program's: the p99 of `lag` in the
+//! window, or its maximum when that p99 exceeds T, for then the intended spacing does not hold.
+
+use super::distribution::Family;
+use super::loss::{self, Disruption};
+use super::series::{Order, Series};
+use super::{Context, Measured, Window};
+
+/// Shorter ones are not counted, ns.
+const SHORTEST_COUNTED_NS: f64 = 10e6;
+/// Shorter than as many regular gaps is not counted.
+const SHORTEST_COUNTED_GAPS: f64 = 3.0;
+/// Bins of the rate-derived outage, ns, unless that holds fewer than [`BIN_ITEMS`] items.
+const BIN_NS: f64 = 10e6;
+/// Items that a bin holds at least.
+const BIN_ITEMS: f64 = 10.0;
+/// A bin below this share of the offered load counts as outage.
+const BELOW: f64 = 0.95;
+/// More bins than this are not made: the bins get larger.
+const MAX_BINS: f64 = 4e6;
+
+/// Which end's timestamps an outage is derived from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// When items came back.
+    Received,
+    /// When those that came back were sent.
+    Sent,
+}
+
+/// A gap between two neighbours.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Gap {
+    /// The last item before it, or the edge, ns.
+    pub from_ns: i64,
+    /// The first item after it, or the edge, ns.
+    pub to_ns: i64,
+    /// The row of the item that ends it; `None`: an edge ends it.
+    pub ended_by: Option<u32>,
+    /// Its length less T, at least 0, ns.
+    pub outage_ns: f64,
+}
+
+/// Calls with every gap of a window, in order. The edges of the window and of the flow's runs are boundaries.
+pub(super) fn gaps(flow: &Series<'_>, window: Window, by: By, mut visit: impl FnMut(Gap)) {
+    let order = if by == By::Received { Order::Done } else { Order::DoneBySent };
+    let regular = flow.regular_gap_ns();
+    for piece in flow.pieces(window) {
+        let mut last = piece.from_ns;
+        let mut gap = |from_ns: i64, to_ns: i64, ended_by| {
+            visit(Gap { from_ns, to_ns, ended_by, outage_ns: ((to_ns - from_ns) as f64 - regular).max(0.0) });
+        };
+        for row in flow.rows(order, Window { to_ns: piece.to_ns.saturating_add(1), ..piece }) {
+            let at = flow.instant(order, *row);
+            gap(last, at, Some(*row));
+            last = at;
+        }
+        gap(last, piece.to_ns, None);
+    }
+}
+
+/// The least that counts as an outage, ns.
+pub(super) fn threshold_ns(flow: &Series<'_>) -> f64 {
+    (SHORTEST_COUNTED_GAPS * flow.regular_gap_ns()).max(SHORTEST_COUNTED_NS)
+}
+
+/// The error of one outage in a window, ns: T, the links' lateness and the program's.
+pub(super) fn error_ns(flow: &Series<'_>, context: &Context, window: Window) -> f64 {
+    let regular = flow.regular_gap_ns();
+    let mut lag = flow.distribution(Family::Lag, window);
+    if lag.len() == 0
+        && let Some(running) = flow.running()
+    {
+        lag = flow.distribution(Family::Lag, running);
+    }
+    let at = |statistic| lag.statistic(statistic).value.unwrap_or(0.0);
+    let late = if at("p99") > regular { at("max") } else { at("p99") };
+    regular + context.wire_ns + late
+}
+
+/// Nothing was offered: there is nothing that could have come.
+fn idle(flow: &Series<'_>, window: Window) -> Option<Measured> {
+    if flow.record.items.is_empty() && flow.record.connections.is_empty() {
+        return Some(Measured::nothing(format!("{} offered nothing", flow.record.name)));
+    }
+    (flow.running_ns(window) == 0).then(|| Measured::nothing("the window is too short for an outage"))
+}
+
+/// `outage.max` and `outage.tx.max`: the longest gap less T.
+pub(super) fn longest(flow: &Series<'_>, context: &Context, window: Window, by: By) -> Measured {
+    if let Some(nothing) = idle(flow, window) {
+        return nothing;
+    }
+    let mut longest: Option<Gap> = None;
+    let mut received = 0;
+    gaps(flow, window, by, |gap| {
+        received += u64::from(gap.ended_by.is_some());
+        if longest.is_none_or(|known| gap.outage_ns > known.outage_ns) {
+            longest = Some(gap);
+        }
+    });
+    let Some(gap) = longest else { return Measured::nothing("the window is too short for an outage") };
+    let dropped = flow.rows(Order::Dropped, window).len();
+    let note = (dropped > 0).then(|| format!("{dropped} due transactions found no free connection and were not sent"));
+    Measured::about(gap.outage_ns, error_ns(flow, context, window), received).worst(Some((gap.outage_ns, gap.from_ns))).noted(note)
+}
+
+/// The outages that count, and how many could count or not count within the error.
+fn counted(flow: &Series<'_>, context: &Context, window: Window) -> (Vec<Gap>, u64, u64, u64) {
+    let (threshold, error) = (threshold_ns(flow), error_ns(flow, context, window));
+    let (mut outages, mut doubtful, mut nearly, mut received) = (Vec::new(), 0, 0, 0);
+    gaps(flow, window, By::Received, |gap| {
+        received += u64::from(gap.ended_by.is_some());
+        if gap.outage_ns >= threshold {
+            doubtful += u64::from(gap.outage_ns - error < threshold);
+            outages.push(gap);
+        } else if gap.outage_ns + error >= threshold && gap.outage_ns > error {
+            nearly += 1;
+        }
+    });
+    (outages, doubtful, nearly, received)
+}
+
+fn worst(outages: &[Gap]) -> Option<(f64, i64)> {
+    outages.iter().max_by(|a, b| a.outage_ns.total_cmp(&b.outage_ns)).map(|gap| (gap.outage_ns, gap.from_ns))
+}
+
+/// `outage.count`: how many outages. Gaps within the error of the threshold may count or not.
+pub(super) fn count(flow: &Series<'_>, context: &Context, window: Window) -> Measured {
+    if let Some(nothing) = idle(flow, window) {
+        return nothing;
+    }
+    let (outages, doubtful, nearly, received) = counted(flow, context, window);
+    let measured = Measured::exact(outages.len() as f64, received).worst(worst(&outages));
+    Measured { below: doubtful as f64, above: nearly as f64, ..measured }
+}
+
+/// `outage.total`: the sum of the counted outages, each with its error.
+pub(super) fn total(flow: &Series<'_>, context: &Context, window: Window) -> Measured {
+    if let Some(nothing) = idle(flow, window) {
+        return nothing;
+    }
+    let (outages, _, _, received) = counted(flow, context, window);
+    let sum: f64 = outages.iter().map(|gap| gap.outage_ns).sum();
+    Measured::about(sum, error_ns(flow, context, window) * outages.len() as f64, received).worst(worst(&outages))
+}
+
+/// `outage.loss.max`: the items lost in one disruption times T. Dropped items were never sent, so they are not in it.
+pub(super) fn by_loss(flow: &Series<'_>, context: &Context, window: Window) -> Measured {
+    let sent = flow.rows(Order::Sent, window).len() as u64;
+    if sent == 0 {
+        return Measured::nothing("nothing was sent in the window");
+    }
+    let regular = flow.regular_gap_ns();
+    let disruptions = loss::disruptions(flow, window);
+    let Some(most) = disruptions.iter().copied().reduce(|a, b: Disruption| if b.lost > a.lost { b } else { a }) else {
+        return Measured::exact(0.0, sent);
+    };
+    let outage = most.lost as f64 * regular;
+    let mut measured = Measured::about(outage, error_ns(flow, context, window), sent).worst(Some((outage, most.first_ns)));
+    measured.above += most.unfinished as f64 * regular;
+    let note = (disruptions.len() > 1).then(|| format!("the worst of {} disruptions", disruptions.len()));
+    measured.noted(note)
+}
+
+/// `outage.rate.max`: the longest run of bins below 95 % of the offered load. A bin is 10 ms, or 10 T where that is more. A bin
+/// counts as below when one item more would leave it there: regular arrivals differ by one from bin to bin. The offered load of
+/// a closed loop is the median of its bins. The error is one bin on top of the usual one.
+pub(super) fn by_rate(flow: &Series<'_>, context: &Context, window: Window) -> Measured {
+    if let Some(nothing) = idle(flow, window) {
+        return nothing;
+    }
+    let open_loop = flow.record.interval_ns > 0;
+    let all = flow.all(Order::Done).len().max(1) as f64;
+    let whole = flow.running().map_or(1, |running| flow.running_ns(running)).max(1) as f64;
+    let regular = if open_loop { flow.regular_gap_ns() } else { whole / all };
+    let bin = (regular * BIN_ITEMS).max(BIN_NS).max(whole / MAX_BINS).ceil() as i64;
+    let bins = |piece: Window| -> Vec<u32> {
+        let mut bins = vec![0u32; usize::try_from(piece.length_ns() / bin).unwrap_or(0)];
+        for row in flow.rows(Order::Done, piece) {
+            let at = usize::try_from((flow.instant(Order::Done, *row) - piece.from_ns) / bin).unwrap_or(0);
+            if let Some(count) = bins.get_mut(at) {
+                *count += 1;
+            }
+        }
+        bins
+    };
+    let offered = if open_loop { bin as f64 / regular } else { median_of_bins(flow, &bins) };
+    let (mut longest, mut seen) = ((0i64, 0i64), 0u64);
+    for piece in flow.pieces(window) {
+        let mut run = 0i64;
+        for (at, count) in (0i64..).zip(bins(piece)) {
+            seen += 1;
+            run = if f64::from(count) + 1.0 < BELOW * offered { run + 1 } else { 0 };
+            if run > longest.0 {
+                longest = (run, piece.from_ns + (at + 1 - run) * bin);
+            }
+        }
+    }
+    if seen == 0 {
+        return Measured::nothing(format!("the window is shorter than one bin of {bin} ns"));
+    }
+    let outage = (longest.0 * bin) as f64;
+    Measured::about(outage, bin as f64 + error_ns(flow, context, window), seen).worst((longest.0 > 0).then_some((outage, longest.1)))
+}
+
+fn median_of_bins(flow: &Series<'_>, bins: &dyn Fn(Window) -> Vec<u32>) -> f64 {
+    let Some(running) = flow.running() else { return 0.0 };
+    let mut counts: Vec<u32> = flow.pieces(running).flat_map(bins).collect();
+    if counts.is_empty() {
+        return 0.0;
+    }
+    let middle = counts.len() / 2;
+    f64::from(*counts.select_nth_unstable(middle).1)
+}

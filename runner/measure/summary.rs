@@ -1,0 +1,122 @@
+//! A flow's numbers in words, for reports that only print them. In: a series and the events. Out: rows in a fixed order. Judges
+//! nothing.
+
+use scn_grammar::scenario::expect::{METRICS, Metric};
+use scn_grammar::scenario::{EventId, FlowId};
+use scn_grammar::source::Span;
+use scn_reports::record::flow::Measurement;
+
+use super::{Context, Measured, Series, definitions, measure, show};
+
+/// Rows that every flow has.
+const ALWAYS: &[&str] = &[
+    "sent",
+    "received",
+    "lost",
+    "loss",
+    "dropped",
+    "failed_transactions",
+    "corrupt",
+    "misdelivered",
+    "rate",
+    "goodput.forward",
+    "goodput.back",
+    "latency.min",
+    "latency.p50",
+    "latency.p90",
+    "latency.p99",
+    "latency.p999",
+    "latency.max",
+    "service.p50",
+    "service.p99",
+    "service.max",
+    "outage.max",
+    "outage.tx.max",
+    "outage.loss.max",
+    "outage.rate.max",
+    "outage.count",
+    "outage.total",
+    "connections",
+    "failed_connects",
+    "failed_connections",
+    "reconnects",
+    "resets",
+    "timeouts",
+    "lasting_connections",
+    "connect_time.p50",
+    "connect_time.p99",
+    "connect_time.max",
+    "backends",
+];
+
+/// Rows that appear where there is something to show.
+const WHERE_KNOWN: &[&str] = &[
+    "reconnect_time.p50",
+    "reconnect_time.max",
+    "backends.skew",
+    "tcp.client.rtt.p50",
+    "tcp.client.rtt.p99",
+    "tcp.client.min_rtt.min",
+    "tcp.client.cwnd.p50",
+    "tcp.client.retransmits",
+    "tcp.server.rtt.p50",
+    "tcp.server.rtt.p99",
+    "tcp.server.retransmits",
+    "lag.p50",
+    "lag.p99",
+    "lag.max",
+];
+
+/// A metric by its full name, from the table.
+pub(super) fn metric(name: &str, event: Option<EventId>) -> Option<Metric> {
+    let fits = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(family) => name.starts_with(family) && name.len() > family.len(),
+        None => pattern == name,
+    };
+    let (_, dimension, shape) = METRICS.iter().find(|(pattern, _, _)| fits(pattern))?;
+    let (flow, span) = (FlowId(0), Span::default());
+    Some(Metric { flow, name: name.to_owned(), event, dimension: *dimension, shape: *shape, span })
+}
+
+fn row(name: String, metric: &Metric, measured: &Measured) -> Measurement {
+    let definition = definitions::of(&metric.name).unwrap_or_default().to_owned();
+    let Some(value) = measured.value else {
+        return Measurement { name, value: "n/a".to_owned(), error: String::new(), definition };
+    };
+    let dimension = metric.dimension;
+    let text = match (measured.below.is_infinite(), measured.above.is_infinite()) {
+        (false, false) => show::value(value, dimension),
+        _ => show::with_error(value, measured.below, measured.above, dimension, None),
+    };
+    let error = match measured.error().is_finite() {
+        true => show::error(measured.below, measured.above, dimension),
+        false => String::new(),
+    };
+    Measurement { name, value: text, error, definition }
+}
+
+/// The rows of a flow over its whole running time; none if it never ran.
+#[must_use]
+pub fn summary(flow: &Series<'_>, context: &Context) -> Vec<Measurement> {
+    let Some(window) = flow.running() else { return Vec::new() };
+    let always = ALWAYS.iter().map(|name| (*name, true));
+    let known = WHERE_KNOWN.iter().map(|name| (*name, false));
+    let mut rows: Vec<Measurement> = always
+        .chain(known)
+        .filter_map(|(name, always)| {
+            let metric = metric(name, None)?;
+            let measured = measure(&metric, flow, context, window);
+            (always || measured.value.is_some()).then(|| row(name.to_owned(), &metric, &measured))
+        })
+        .collect();
+    let after_outages = rows.iter().position(|row| row.name == "connections").unwrap_or(rows.len());
+    let failovers = context.faults.iter().filter_map(|id| {
+        let metric = metric("failover_time", Some(EventId(*id)))?;
+        let measured = measure(&metric, flow, context, window);
+        measured.value?;
+        Some(row(format!("failover_time({})", context.names.get(*id as usize)?), &metric, &measured))
+    });
+    let failovers: Vec<Measurement> = failovers.collect();
+    rows.splice(after_outages..after_outages, failovers);
+    rows
+}

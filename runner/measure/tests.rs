@@ -1,0 +1,1 @@
+//! Tables of synthetic records with values computed by hand.

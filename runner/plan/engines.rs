@@ -1,0 +1,77 @@
+//! How each link is made. In: links and the faults of the timeline. Out: an engine for each link. Also refuses faults that strike
+//! nothing. Makes nothing.
+
+use scn_grammar::scenario::timeline::{Action, Entry, Target};
+use scn_grammar::scenario::topology::{Link, NodeKind};
+
+use super::errors::{Findings, PlanError};
+use super::graph::Graph;
+use super::types::Engine;
+
+/// Chooses the engine of each link: the wire where something touches packets, or where a fault strikes a link that no bridge
+/// ends (a bridge's port can be taken away without the node's help).
+pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &mut Findings) -> Vec<Engine> {
+    let links = &graph.topology.links;
+    let mut struck = vec![false; links.len()];
+    for entry in timeline {
+        for target in targets(&entry.action) {
+            for link in links_of(target, entry, graph, findings) {
+                struck[link] = true;
+            }
+        }
+    }
+    let bridged = |link: &Link| link.ends.iter().any(|end| graph.kind(end.node.index()) == NodeKind::Bridge);
+    let impaired = |link: &Link| link.forward != Default::default() || link.back != Default::default();
+    let engine = |(link, struck)| if impaired(link) || (struck && !bridged(link)) { Engine::Wire } else { Engine::Direct };
+    links.iter().zip(struck).map(engine).collect()
+}
+
+/// What an action strikes, or heals.
+fn targets(action: &Action) -> &[Target] {
+    match action {
+        Action::Down(targets) | Action::Up(targets) | Action::Silence(targets) | Action::Unsilence(targets) => targets,
+        Action::Start(_)
+        | Action::Stop(_)
+        | Action::StopService(..)
+        | Action::StartService(..)
+        | Action::AddAddress { .. }
+        | Action::RemoveAddress { .. }
+        | Action::MoveAddress { .. }
+        | Action::Mark => &[],
+    }
+}
+
+/// The links of a target, as positions.
+fn links_of(target: &Target, entry: &Entry, graph: &Graph<'_>, findings: &mut Findings) -> Vec<usize> {
+    match target {
+        Target::Link(link) => vec![link.index()],
+        Target::Node(node) => {
+            let links: Vec<usize> = graph.interfaces[node.index()].iter().map(|interface| interface.link.index()).collect();
+            if links.is_empty() {
+                let declared = graph.topology.nodes[node.index()].span;
+                findings.add(PlanError::NothingToStrike { node: graph.name(*node).to_owned(), span: entry.span, declared });
+            }
+            links
+        }
+        Target::Interface(node, name) => {
+            let all = &graph.interfaces[node.index()];
+            let found = all.iter().find(|interface| interface.name == *name);
+            if found.is_none() {
+                findings.add(no_such_interface(graph, *node, name, entry.span));
+            }
+            found.map(|interface| interface.link.index()).into_iter().collect()
+        }
+    }
+}
+
+/// The problem of an interface that a node does not have.
+pub(crate) fn no_such_interface(
+    graph: &Graph<'_>,
+    node: scn_grammar::scenario::NodeId,
+    name: &str,
+    span: scn_grammar::source::Span,
+) -> PlanError {
+    let names: Vec<&str> = graph.interfaces[node.index()].iter().map(|interface| interface.name.as_str()).collect();
+    let has = if names.is_empty() { "none: no link ends there".to_owned() } else { names.join(", ") };
+    PlanError::NoSuchInterface { node: graph.name(node).to_owned(), name: name.to_owned(), has, span }
+}

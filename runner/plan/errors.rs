@@ -1,0 +1,195 @@
+//! What can be wrong with a scenario that is well formed but cannot be planned. In: facts. Out: diagnostics with a code, the
+//! places and what to write instead. Decides nothing.
+
+use scn_grammar::diagnostics::{Diagnostic, Severity};
+use scn_grammar::source::Span;
+
+/// Declares the problems of the planner: each variant holds facts and says how it reads.
+macro_rules! problems {
+    ($($(#[$doc:meta])* $variant:ident { $($field:ident: $kind:ty),* $(,)? } $severity:ident $code:literal $body:block)*) => {
+        /// What cannot be planned. Facts that the checker looks at too carry the checker's code: one problem has one page.
+        #[derive(Debug, Clone)]
+        pub enum PlanError {
+            $($(#[$doc])* $variant {
+                $(#[doc = concat!("The fact `", stringify!($field), "` of the message.")] $field: $kind,)*
+            },)*
+        }
+
+        impl PlanError {
+            /// Every code that a plan can give.
+            pub const CODES: &'static [&'static str] = &[$($code),*];
+        }
+
+        impl From<PlanError> for Diagnostic {
+            fn from(problem: PlanError) -> Self {
+                match problem {
+                    $(PlanError::$variant { $($field),* } => {
+                        let drawn: Diagnostic = $body;
+                        Diagnostic { code: $code, severity: Severity::$severity, ..drawn }
+                    })*
+                }
+            }
+        }
+    };
+}
+
+/// Starts a picture; code and severity are filled in by [`problems!`].
+fn at(span: Span, message: impl Into<String>, label: impl Into<String>) -> Diagnostic {
+    Diagnostic::error("", span, message, label)
+}
+
+problems! {
+    /// A name that the kernel does not take.
+    InterfaceName { name: String, reason: &'static str, span: Span } Error "scn::expand::interface_name" {
+        at(span, format!("`{name}` can't be an interface's name: {reason}"), "not possible")
+            .help("an interface's name has 1 to 15 bytes, without `/`, `:` and blanks")
+    }
+    /// One interface, two links.
+    InterfaceTwice { node: String, name: String, span: Span, first: Span } Error "scn::expand::interface_twice" {
+        at(span, format!("`{node}` has `{name}` on two links"), "again").also(first, "first here")
+            .help("give each link an interface of its own, or leave the name out")
+    }
+    /// A bridge where a host is needed.
+    NotAHost { name: String, what: &'static str, span: Span, declared: Span } Error "scn::expand::not_a_host" {
+        at(span, format!("`{name}` is a bridge and can't {what}"), "a bridge").also(declared, "declared here").help("use a `node` or a `router`")
+    }
+    /// One address, two places.
+    AddressTwice { address: String, span: Span, first: Span } Error "scn::expand::address_twice" {
+        at(span, format!("the address {address} is used twice"), "used again").also(first, "first used here")
+            .help("give one of them another address, or let the timeline `move` it")
+    }
+    /// An address that no host can have.
+    NotAHostAddress { address: String, what: &'static str, span: Span } Error "scn::expand::not_a_host_address" {
+        at(span, format!("{address} is {what}, not the address of a host"), what)
+    }
+    /// Two listeners on one port.
+    PortTwice { node: String, port: u16, span: Span, first: Span } Error "scn::expand::port_twice" {
+        at(span, format!("port {port} of `{node}` is taken"), "listens there too").also(first, "listens there already")
+            .help("give one of them another port, or an address of its own")
+    }
+    /// Bridges joined in a ring.
+    BridgeLoop { first: String, second: String, span: Span } Error "scn::plan::bridge_loop" {
+        at(span, format!("this link closes a ring of bridges: `{first}` and `{second}` are joined already"), "closes the ring")
+            .help("take the link away or put a `router` in between: frames would circle in the ring for ever")
+    }
+    /// An address that its neighbours do not share a subnet with.
+    OutsideSubnet { address: String, subnet: String, span: Span, said: Span } Error "scn::expand::outside_subnet" {
+        at(span, format!("{address} is not of the subnet {subnet} of its broadcast domain"), "another subnet")
+            .also(said, format!("this says {subnet}"))
+            .help(format!("write an address of {subnet}; links that bridges join share one subnet of each family"))
+    }
+    /// An address with nothing that says its subnet.
+    NoSubnet { address: String, span: Span } Error "scn::plan::no_subnet" {
+        at(span, format!("nothing says which subnet {address} is of"), "a single address")
+            .help("write the length of the subnet, such as /24; a single address may stand beside one that says it")
+    }
+    /// Two broadcast domains with the same addresses.
+    OverlappingSubnets { first: String, second: String, span: Span, other: Span } Error "scn::plan::overlapping_subnets" {
+        at(span, format!("the subnet {second} overlaps {first}, but no bridge joins them"), format!("{second} here"))
+            .also(other, format!("{first} here")).help("give each broadcast domain a subnet of its own, or join the links by a bridge")
+    }
+    /// No address left.
+    SubnetFull { subnet: String, node: String, span: Span, said: Span } Error "scn::plan::subnet_full" {
+        at(span, format!("no address of {subnet} is left for `{node}`"), "needs an address").also(said, format!("this says {subnet}"))
+            .help("write a shorter prefix length, such as /16, or leave all addresses of these links out")
+    }
+    /// No subnet left in the run's own pool.
+    PoolExhausted { pool: String, needed: u64, span: Span } Error "scn::plan::pool_exhausted" {
+        at(span, format!("the run's own pool {pool} has no subnet left for {needed} addresses"), "needs a subnet")
+            .help(format!("write addresses here, or keep the file's own addresses out of {pool}"))
+    }
+    /// A next hop that can't be reached at once.
+    NextHop { via: String, node: String, subnets: String, span: Span } Error "scn::plan::next_hop" {
+        at(span, format!("the next hop {via} is not a neighbour of `{node}`"), "on none of its subnets")
+            .help(format!("`{node}` is on {subnets}: name the address of a router there"))
+    }
+    /// Two written routes to one place.
+    RouteTwice { node: String, to: String, span: Span, first: Span } Error "scn::plan::route_twice" {
+        at(span, format!("`{node}` has two routes to {to}"), "again").also(first, "first here").help("keep one of them")
+    }
+    /// More of something than there can be.
+    TooMany { what: String, count: u64, limit: u64, span: Span, instead: &'static str } Error "scn::plan::too_many" {
+        at(span, format!("{what}: {count}, but at most {limit} are possible"), "too many").help(instead)
+    }
+    /// A service on an address that its node never has.
+    ListenAddress { service: String, node: String, address: String, span: Span } Error "scn::plan::listen_address" {
+        at(span, format!("`{service}` listens on {address}, but `{node}` never has that address"), "can't listen there")
+            .help(format!("give {address} to `{node}` in the topology or by `add` or `move`, or write `listen tcp :PORT`"))
+    }
+    /// A target address that nobody has.
+    NoSuchAddress { address: String, span: Span, nearest: Option<String> } Error "scn::plan::no_such_address" {
+        let help = match nearest {
+            Some(nearest) => format!("the nearest address there is: {nearest}"),
+            None => "no node has an address of this family".to_owned(),
+        };
+        at(span, format!("no node has the address {address}, at the start or later"), format!("goes to {address}")).help(help)
+    }
+    /// A target where nothing answers.
+    NobodyListens { target: String, nodes: String, span: Span, listening: String } Error "scn::plan::nobody_listens" {
+        at(span, format!("nothing listens on {target}"), format!("{nodes} has the address, but not the port")).help(listening)
+    }
+    /// A flow without a way.
+    Unreachable { flow: String, from: String, to: String, ends: String, span: Span } Error "scn::plan::unreachable" {
+        at(span, format!("`{flow}` can't get from `{from}` to {to}: {ends}"), "no way there and back")
+            .help("add a link, a router or a route; `scn plan` without this flow shows the routes of each node")
+    }
+    /// An interface that is not there.
+    NoSuchInterface { node: String, name: String, has: String, span: Span } Error "scn::resolve::unknown_interface" {
+        at(span, format!("`{node}` has no interface `{name}`"), "no link ends here").help(format!("it has {has}"))
+    }
+    /// An address that comes to a node that is not on its subnet.
+    NotOnSubnet { address: String, place: String, subnets: String, span: Span } Error "scn::plan::not_on_subnet" {
+        at(span, format!("{address} can't come to {place}, which is not on that subnet"), "another subnet")
+            .help(format!("{place} is on {subnets}"))
+    }
+    /// An address taken from a node that never has it.
+    NotHeld { address: String, node: String, holders: String, span: Span } Error "scn::expand::address_not_there" {
+        at(span, format!("`{node}` does not have {address}"), "no link gives it, and no entry").help(holders)
+    }
+    /// A fault on a node without links.
+    NothingToStrike { node: String, span: Span, declared: Span } Error "scn::plan::nothing_to_strike" {
+        at(span, format!("`{node}` has no link that could fail"), "strikes nothing").also(declared, "declared here, on no link")
+            .help("link it to something, or take the entry away")
+    }
+    /// A flow that never ends.
+    EndlessFlow { flow: String, span: Span } Error "scn::plan::endless_flow" {
+        at(span, format!("`{flow}` never ends: nothing of the timeline comes after its start"), "no end")
+            .help(format!("say `total 100` or `duration 10s` in the flow, or `at 10s stop {flow}` in the timeline"))
+    }
+    /// A timeout that cuts the run for certain.
+    TimeoutTooShort { timeout: String, needed: String, what: String, span: Span } Warning "scn::plan::timeout_too_short" {
+        at(span, format!("the run is cut after {timeout}, but {what} needs {needed}"), "not seen to its end")
+            .help("raise `timeout`; what a cut run could not see is inconclusive")
+    }
+    /// Instants that wait for each other.
+    CircularTime { span: Span, other: Span } Error "scn::plan::circular_time" {
+        at(span, "these entries wait for each other", "waits for the other").also(other, "and this waits too")
+            .help("a `when` is watched once every entry before it has acted: put entries that follow its event after it")
+    }
+    /// An instant before something that nobody can foresee, or before the start.
+    UnknowableTime { span: Span, reason: String } Error "scn::plan::unknowable_time" {
+        at(span, format!("this entry can't act in time: {reason}"), "too early").help("count forward from an event, or from the start")
+    }
+}
+
+/// Everything found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    found: Vec<Diagnostic>,
+}
+
+impl Findings {
+    pub(crate) fn add(&mut self, problem: PlanError) {
+        self.found.push(problem.into());
+    }
+
+    pub(crate) fn failed(&self) -> bool {
+        self.found.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// All of it in the order of the text.
+    pub(crate) fn sorted(mut self) -> Vec<Diagnostic> {
+        self.found.sort_by_key(|diagnostic| (diagnostic.primary.span, diagnostic.code));
+        self.found
+    }
+}

@@ -1,0 +1,242 @@
+//! Where each flow goes. In: flows, listeners, holdings, routes. Out: flows with a target that is there, listens and can be
+//! reached. Sends nothing.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use scn_grammar::scenario::timeline::{Action, Entry};
+use scn_grammar::scenario::{Destination, Flow, FlowId, NodeId, Scenario, ServiceId};
+
+use super::errors::{Findings, PlanError};
+use super::graph::Graph;
+use super::holders::Holders;
+use super::listeners::{Listeners, is_host};
+use super::network::{FAMILIES, Family};
+use super::types::PlannedFlow;
+use super::walk::Walker;
+
+/// Nanoseconds in a second, times the 1e-9/s of a rate.
+const RATE_SCALE: u64 = 1_000_000_000_000_000_000;
+
+/// What a flow looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    /// One listener, by its position.
+    Listener(usize),
+    /// Any of a service's.
+    Service(ServiceId),
+}
+
+/// The nearest place of a goal, for every node. Flows of one declaration follow each other: the last answer serves them all.
+type Nearest = (Goal, Family, Vec<Option<(NodeId, u32)>>);
+
+/// The search for targets.
+pub(crate) struct Targets<'a> {
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) graph: &'a Graph<'a>,
+    pub(crate) holders: &'a Holders,
+    pub(crate) listeners: &'a Listeners,
+    pub(crate) walker: Walker<'a>,
+    /// The routes hold: otherwise a way that is missing is no news.
+    pub(crate) routed: bool,
+    nearest: Option<Nearest>,
+}
+
+impl<'a> Targets<'a> {
+    pub(crate) fn new(
+        scenario: &'a Scenario,
+        graph: &'a Graph<'a>,
+        holders: &'a Holders,
+        listeners: &'a Listeners,
+        walker: Walker<'a>,
+        routed: bool,
+    ) -> Targets<'a> {
+        Targets { scenario, graph, holders, listeners, walker, routed, nearest: None }
+    }
+
+    /// Plans every flow; those without a target are reported and left out.
+    pub(crate) fn plan_flows(&mut self, work: &mut u64, findings: &mut Findings) -> Vec<PlannedFlow> {
+        let started = started_by(&self.scenario.timeline, self.scenario.flows.len());
+        let mut flows = Vec::with_capacity(self.scenario.flows.len());
+        for (index, flow) in (0u32..).zip(&self.scenario.flows) {
+            if !is_host(self.graph, flow.from, "send a flow", flow.span, findings) {
+                continue;
+            }
+            let found = match flow.to {
+                Destination::Address(address, port) => self.find_address(flow, address, port).map(Some),
+                Destination::Service(service) => self.find_goal(flow, Goal::Service(service), work).map(Some),
+                // A flow without a listener was reported when listeners were found.
+                Destination::Node(..) => {
+                    self.listeners.of_flow[index as usize].map(|listener| self.find_goal(flow, Goal::Listener(listener), work)).transpose()
+                }
+            };
+            match found {
+                Ok(Some((target, backends))) => flows.push(planned(FlowId(index), flow, target, backends, !started[index as usize])),
+                Ok(None) => {}
+                Err(problem) => findings.add(problem),
+            }
+        }
+        flows
+    }
+
+    /// To whoever has an address.
+    fn find_address(&mut self, flow: &Flow, address: IpAddr, port: u16) -> Result<(SocketAddr, Vec<NodeId>), PlanError> {
+        let holding = self.holders.of(address);
+        if holding.is_empty() {
+            let nearest = self.holders.nearest(address).map(|(address, node)| format!("{address} of `{}`", self.graph.name(node)));
+            return Err(PlanError::NoSuchAddress { address: address.to_string(), span: flow.span, nearest });
+        }
+        let backends = self.backends(address, port);
+        if backends.is_empty() {
+            let nodes: Vec<NodeId> = holding.iter().map(|holding| holding.node).collect();
+            let names: Vec<String> = nodes.iter().map(|node| format!("`{}`", self.graph.name(*node))).collect();
+            let target = SocketAddr::new(address, port).to_string();
+            return Err(PlanError::NobodyListens {
+                target,
+                nodes: names.join(", "),
+                span: flow.span,
+                listening: self.what_listens(&nodes, port),
+            });
+        }
+        match self.reach(flow.from, &backends, address) {
+            Ok(()) => Ok((SocketAddr::new(address, port), backends)),
+            Err(ends) => Err(self.unreachable(flow, SocketAddr::new(address, port).to_string(), ends)),
+        }
+    }
+
+    /// To a service or a peer, at its nearest address; IPv4 if both ends have it and it leads there, else IPv6.
+    fn find_goal(&mut self, flow: &Flow, goal: Goal, work: &mut u64) -> Result<(SocketAddr, Vec<NodeId>), PlanError> {
+        let (nodes, bound, port) = self.places(goal);
+        let mut failure = None;
+        for family in FAMILIES {
+            let candidates = self.candidates(&nodes, bound, family);
+            let Some(first) = candidates.first().copied() else { continue };
+            if !self.graph.speaks(flow.from, family) {
+                continue;
+            }
+            let (node, interface) = self.nearest(goal, family, flow.from, &candidates, work).unwrap_or(first);
+            let Some(address) = bound.or_else(|| self.graph.address(node.index(), interface, family)) else { continue };
+            let backends = self.backends(address, port);
+            match self.reach(flow.from, &backends, address) {
+                Ok(()) => return Ok((SocketAddr::new(address, port), backends)),
+                Err(ends) => _ = failure.get_or_insert((SocketAddr::new(address, port).to_string(), ends)),
+            }
+        }
+        if bound.is_none() && nodes.contains(&flow.from) && failure.is_none() {
+            // A node without links talks to itself.
+            return Ok((SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port), vec![flow.from]));
+        }
+        let names: Vec<String> = nodes.iter().map(|node| format!("`{}`", self.graph.name(*node))).collect();
+        let none = || (names.join(", "), "they have addresses of no family in common".to_owned());
+        let (target, ends) = failure.unwrap_or_else(none);
+        Err(self.unreachable(flow, target, ends))
+    }
+
+    /// Nodes, bound address and port of a goal.
+    fn places(&self, goal: Goal) -> (Vec<NodeId>, Option<IpAddr>, u16) {
+        match goal {
+            Goal::Listener(index) => {
+                let listener = &self.listeners.list[index];
+                (vec![listener.node], Some(listener.address).filter(|address| !address.is_unspecified()), listener.port)
+            }
+            Goal::Service(service) => {
+                let service = &self.scenario.services[service.index()];
+                (service.nodes.clone(), service.address, service.port)
+            }
+        }
+    }
+
+    /// Interfaces by which the goal can be reached in a family, those that have the address from the start if any has.
+    fn candidates(&self, nodes: &[NodeId], bound: Option<IpAddr>, family: Family) -> Vec<(NodeId, u32)> {
+        if let Some(bound) = bound {
+            let holding = self.holders.of(bound).iter().filter(|holding| Family::of(bound) == family && nodes.contains(&holding.node));
+            let holding: Vec<_> = holding.collect();
+            let starts = holding.iter().any(|holding| holding.at_start);
+            return holding.iter().filter(|holding| holding.at_start || !starts).map(|holding| (holding.node, holding.interface)).collect();
+        }
+        let with = |node: &NodeId| {
+            let node = *node;
+            let interfaces = (0u32..).zip(&self.graph.interfaces[node.index()]);
+            interfaces.filter_map(move |(at, _)| self.graph.address(node.index(), at, family).map(|_| (node, at)))
+        };
+        nodes.iter().flat_map(with).collect()
+    }
+
+    /// The candidate that is the fewest links away.
+    fn nearest(&mut self, goal: Goal, family: Family, from: NodeId, candidates: &[(NodeId, u32)], work: &mut u64) -> Option<(NodeId, u32)> {
+        if let [only] = candidates {
+            return Some(*only);
+        }
+        let known = self.nearest.take().filter(|known| (known.0, known.1) == (goal, family));
+        let (_, _, nearest) = self.nearest.insert(known.unwrap_or_else(|| (goal, family, self.graph.nearest(candidates, work))));
+        nearest[from.index()]
+    }
+
+    /// Nodes that have an address at some time and listen there, each once, in order.
+    fn backends(&self, address: IpAddr, port: u16) -> Vec<NodeId> {
+        let holding = self.holders.of(address).iter().map(|holding| holding.node);
+        let mut nodes: Vec<NodeId> = holding.filter(|node| self.listeners.at(*node, address, port).is_some()).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+
+    /// At least one of them can be reached there and back; otherwise where the way to the first ends.
+    fn reach(&mut self, from: NodeId, backends: &[NodeId], address: IpAddr) -> Result<(), String> {
+        if !self.routed {
+            return Ok(());
+        }
+        let mut ends = None;
+        for backend in backends {
+            match self.walker.both_ways(from, *backend, address) {
+                Ok(()) => return Ok(()),
+                Err(why) => _ = ends.get_or_insert(why),
+            }
+        }
+        Err(ends.unwrap_or_else(|| "nothing of it ever has its address".to_owned()))
+    }
+
+    fn unreachable(&self, flow: &Flow, to: String, ends: String) -> PlanError {
+        PlanError::Unreachable { flow: flow.name.clone(), from: self.graph.name(flow.from).to_owned(), to, ends, span: flow.span }
+    }
+
+    /// What these nodes listen on, for help.
+    fn what_listens(&self, nodes: &[NodeId], port: u16) -> String {
+        let mut words: Vec<String> = Vec::new();
+        for node in nodes {
+            words.extend(self.listeners.ports(*node).iter().map(|port| format!("`{}` on {port}", self.graph.name(*node))));
+        }
+        let name = nodes.first().map_or("NODE", |node| self.graph.name(*node));
+        let declare = format!("declare `service NAME on {name} {{ listen tcp :{port}  serve PATTERN }}`");
+        if words.is_empty() { declare } else { format!("there listen: {}; or {declare}", words.join(", ")) }
+    }
+}
+
+/// By flow: an entry of the timeline starts it.
+fn started_by(timeline: &[Entry], flows: usize) -> Vec<bool> {
+    let mut started = vec![false; flows];
+    for entry in timeline {
+        if let Action::Start(list) = &entry.action {
+            list.iter().for_each(|flow| started[flow.index()] = true);
+        }
+    }
+    started
+}
+
+/// A flow with everything known.
+fn planned(id: FlowId, flow: &Flow, target: SocketAddr, backends: Vec<NodeId>, starts_at_zero: bool) -> PlannedFlow {
+    PlannedFlow {
+        id,
+        name: flow.name.clone(),
+        doc: flow.doc.clone(),
+        from: flow.from,
+        target,
+        backends,
+        pattern: flow.pattern.clone(),
+        load: flow.load,
+        interval_ns: flow.load.rate_nano.and_then(|rate| RATE_SCALE.checked_div(rate)).unwrap_or(0),
+        reconnect_after_ns: flow.reconnect_after_ns,
+        sample_tcp_info_ns: flow.sample_tcp_info_ns,
+        starts_at_zero,
+        span: flow.span,
+    }
+}

@@ -1,0 +1,203 @@
+//! What listens where. In: services, flows, holdings. Out: listeners, with the peers that flows without a service need. Two on
+//! one port are refused. Reaches nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv6Addr};
+
+use scn_grammar::scenario::pattern::Pattern;
+use scn_grammar::scenario::topology::NodeKind;
+use scn_grammar::scenario::{Destination, Flow, NodeId, Scenario, ServiceId};
+use scn_grammar::source::Span;
+
+use super::errors::{Findings, PlanError};
+use super::graph::Graph;
+use super::holders::Holders;
+use super::types::PlannedListener;
+
+/// Ports of peers count up from here.
+const FIRST_PEER_PORT: u16 = 20_000;
+
+/// Every address of a node, both families.
+const ANYWHERE: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+
+/// All listeners.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    /// The listeners, those added for flows last.
+    pub(crate) list: Vec<PlannedListener>,
+    /// The statement that each comes from.
+    spans: Vec<Span>,
+    by_port: BTreeMap<(NodeId, u16), Vec<usize>>,
+    /// By flow: the listener of a flow to a node.
+    pub(crate) of_flow: Vec<Option<usize>>,
+}
+
+impl Listeners {
+    /// The listener that answers at an address and a port of a node.
+    pub(crate) fn at(&self, node: NodeId, address: IpAddr, port: u16) -> Option<usize> {
+        let covers = |listener: &usize| self.list[*listener].address.is_unspecified() || self.list[*listener].address == address;
+        self.by_port.get(&(node, port))?.iter().copied().find(covers)
+    }
+
+    /// The ports that something listens on at a node.
+    pub(crate) fn ports(&self, node: NodeId) -> Vec<u16> {
+        self.by_port.range((node, 0)..=(node, u16::MAX)).map(|((_, port), _)| *port).collect()
+    }
+
+    /// Something at a node listens on an address that the node does not have at the start.
+    pub(crate) fn waits_for_address(&self, node: NodeId, holders: &Holders) -> bool {
+        let of_node = self.by_port.range((node, 0)..=(node, u16::MAX)).flat_map(|(_, list)| list);
+        of_node.map(|listener| self.list[*listener].address).any(|address| !address.is_unspecified() && !holders.starts_with(node, address))
+    }
+
+    /// Takes a listener in, unless its place is taken.
+    fn add(&mut self, listener: PlannedListener, span: Span, graph: &Graph<'_>, findings: &mut Findings) -> Option<usize> {
+        let (node, port) = (listener.node, listener.port);
+        let place = self.by_port.entry((node, port)).or_default();
+        let clashes = |other: &&usize| {
+            let other = self.list[**other].address;
+            other.is_unspecified() || listener.address.is_unspecified() || other == listener.address
+        };
+        if let Some(first) = place.iter().find(clashes) {
+            findings.add(PlanError::PortTwice { node: graph.name(node).to_owned(), port, span, first: self.spans[*first] });
+            return None;
+        }
+        let index = self.list.len();
+        place.push(index);
+        self.list.push(listener);
+        self.spans.push(span);
+        Some(index)
+    }
+}
+
+/// Finds every listener.
+pub(crate) fn find_listeners(scenario: &Scenario, graph: &Graph<'_>, holders: &Holders, findings: &mut Findings) -> Listeners {
+    let mut listeners = Listeners::default();
+    for (index, service) in (0u32..).zip(&scenario.services) {
+        for node in service.nodes.iter().copied() {
+            if !is_host(graph, node, "listen", service.span, findings) {
+                continue;
+            }
+            if let Some(address) = service.address.filter(|address| !holders.has(node, *address)) {
+                let (service_name, node) = (service.name.clone(), graph.name(node).to_owned());
+                findings.add(PlanError::ListenAddress { service: service_name, node, address: address.to_string(), span: service.span });
+            }
+            let listener = PlannedListener {
+                name: service.name.clone(),
+                service: Some(ServiceId(index)),
+                node,
+                address: service.address.unwrap_or(ANYWHERE),
+                port: service.port,
+                pattern: service.pattern.clone(),
+            };
+            listeners.add(listener, service.span, graph, findings);
+        }
+    }
+    let mut peers = Peers { said: said_ports(scenario, holders), next: BTreeMap::new(), of_declaration: BTreeMap::new() };
+    for flow in &scenario.flows {
+        let listener = match flow.to {
+            Destination::Node(node, port) if is_host(graph, node, "answer a flow", flow.span, findings) => match port {
+                Some(port) => peer_on(flow, node, port, &mut listeners, graph, findings),
+                None => peers.peer(flow, node, &mut listeners, graph, findings),
+            },
+            _ => None,
+        };
+        listeners.of_flow.push(listener);
+    }
+    listeners
+}
+
+/// Bridges neither listen nor send.
+pub(crate) fn is_host(graph: &Graph<'_>, node: NodeId, what: &'static str, span: Span, findings: &mut Findings) -> bool {
+    let bridge = graph.kind(node.index()) == NodeKind::Bridge;
+    if bridge {
+        findings.add(PlanError::NotAHost {
+            name: graph.name(node).to_owned(),
+            what,
+            span,
+            declared: graph.topology.nodes[node.index()].span,
+        });
+    }
+    !bridge
+}
+
+/// Ports that the file names, by node.
+fn said_ports(scenario: &Scenario, holders: &Holders) -> BTreeSet<(NodeId, u16)> {
+    let mut said = BTreeSet::new();
+    for flow in &scenario.flows {
+        match flow.to {
+            Destination::Node(node, Some(port)) => _ = said.insert((node, port)),
+            Destination::Address(address, port) => said.extend(holders.of(address).iter().map(|holding| (holding.node, port))),
+            Destination::Node(_, None) | Destination::Service(_) => {}
+        }
+    }
+    said
+}
+
+/// The peer that a flow's node needs.
+fn peer(flow: &Flow, node: NodeId, port: u16) -> PlannedListener {
+    PlannedListener {
+        name: format!("peer of {}", declared_name(&flow.name)),
+        service: None,
+        node,
+        address: ANYWHERE,
+        port,
+        pattern: flow.pattern.clone(),
+    }
+}
+
+/// A replica's name without its index: `f` of `f[3]`.
+fn declared_name(name: &str) -> &str {
+    name.split_once('[').map_or(name, |(declared, _)| declared)
+}
+
+/// What answers on a written port of a node: a service, or a peer with this flow's pattern.
+fn peer_on(flow: &Flow, node: NodeId, port: u16, listeners: &mut Listeners, graph: &Graph<'_>, findings: &mut Findings) -> Option<usize> {
+    let there = listeners.by_port.get(&(node, port)).and_then(|list| list.first()).copied();
+    if let Some(listener) = there {
+        let known = &listeners.list[listener];
+        if known.service.is_some() || known.pattern == flow.pattern {
+            return Some(listener);
+        }
+    }
+    listeners.add(peer(flow, node, port), flow.span, graph, findings)
+}
+
+/// Peers on free ports.
+struct Peers {
+    said: BTreeSet<(NodeId, u16)>,
+    /// By node: the next port to try.
+    next: BTreeMap<NodeId, u16>,
+    /// Replicas of one declaration share the peer of a node.
+    of_declaration: BTreeMap<(NodeId, Span), Vec<usize>>,
+}
+
+impl Peers {
+    /// The peer of a flow to a node without a port.
+    fn peer(&mut self, flow: &Flow, node: NodeId, listeners: &mut Listeners, graph: &Graph<'_>, findings: &mut Findings) -> Option<usize> {
+        let shared = self.of_declaration.entry((node, flow.span)).or_default();
+        let same = |listener: &&usize| -> bool {
+            let known: &Pattern = &listeners.list[**listener].pattern;
+            *known == flow.pattern
+        };
+        if let Some(listener) = shared.iter().find(same) {
+            return Some(*listener);
+        }
+        let next = self.next.entry(node).or_insert(FIRST_PEER_PORT);
+        let free = |port: &u16| !self.said.contains(&(node, *port)) && !listeners.by_port.contains_key(&(node, *port));
+        let Some(port) = (*next..=u16::MAX).find(free) else {
+            findings.add(PlanError::TooMany {
+                what: format!("flows to `{}`", graph.name(node)),
+                count: listeners.ports(node).len() as u64 + 1,
+                limit: u64::from(u16::MAX - FIRST_PEER_PORT) + 1,
+                span: flow.span,
+                instead: "let several flows go to one service",
+            });
+            return None;
+        };
+        *next = port.saturating_add(1);
+        let listener = listeners.add(peer(flow, node, port), flow.span, graph, findings)?;
+        shared.push(listener);
+        Some(listener)
+    }
+}

@@ -1,0 +1,167 @@
+//! From scenario to plan: addresses, routes, ports, the schedule. In: a `Scenario` and the run's settings. Out: a [`types::Plan`]
+//! with warnings, or diagnostics. Pure: one scenario, one seed and one set of settings give the same plan, byte for byte.
+
+mod addresses;
+mod descriptors;
+mod domains;
+mod ends;
+mod engines;
+mod errors;
+mod flows;
+mod graph;
+mod holders;
+mod listeners;
+mod names;
+mod network;
+mod pool;
+pub mod print;
+mod routes;
+pub mod schedule;
+mod sysctls;
+pub mod types;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use scn_grammar::diagnostics::Diagnostic;
+use scn_grammar::scenario::Scenario;
+use scn_grammar::scenario::timeline::Entry;
+
+use errors::Findings;
+pub use errors::PlanError;
+use graph::Graph;
+use holders::Holders;
+use listeners::Listeners;
+use names::Interfaces;
+use types::{Engine, Plan, PlannedFlow, PlannedLink, PlannedNode, PlannedRoute, VERSION};
+
+/// What a run adds to its scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// All randomness comes from it.
+    pub seed: u64,
+    /// The scenario's tolerance is multiplied by this: 1, or more on slow machines.
+    pub timing: u32,
+}
+
+impl Settings {
+    /// The factor of `--timing ci`.
+    pub const TIMING_CI: u32 = 4;
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { seed: 0, timing: 1 }
+    }
+}
+
+/// A plan and what is odd about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// Warnings, in the order of the text.
+    pub warnings: Vec<Diagnostic>,
+    /// Links that the searches for routes and targets looked at. Bounds the work without a clock.
+    pub work: u64,
+}
+
+/// Plans a scenario.
+///
+/// # Errors
+/// Everything that makes the scenario impossible to build or to run, with warnings, in the order of the text.
+pub fn plan(scenario: &Scenario, settings: &Settings) -> Result<Planned, Vec<Diagnostic>> {
+    let mut findings = Findings::default();
+    let mut work = 0;
+    let mut interfaces = names::name_interfaces(&scenario.topology, &mut findings);
+    if findings.failed() {
+        return Err(findings.sorted());
+    }
+    let mut domains = domains::find_domains(&scenario.topology, &interfaces, &mut findings);
+    addresses::give_addresses(scenario, &mut domains, &mut interfaces, &mut findings);
+    if findings.failed() {
+        return Err(findings.sorted());
+    }
+    let graph = Graph::new(&scenario.topology, &domains, &interfaces);
+    let routes = routes::give_routes(scenario, &graph, &mut work, &mut findings);
+    let routed = !findings.failed();
+    let engines = engines::choose_engines(&scenario.timeline, &graph, &mut findings);
+    let (holders, timeline) = holders::find_holders(&scenario.timeline, &graph, &mut findings);
+    let listeners = listeners::find_listeners(scenario, &graph, &holders, &mut findings);
+    let moments = schedule::find_schedule(&scenario.timeline, &mut findings);
+    ends::check_ends(scenario, &moments, &mut findings);
+    let walker = walk::Walker::new(&graph, &routes);
+    let flows = flows::Targets::new(scenario, &graph, &holders, &listeners, walker, routed).plan_flows(&mut work, &mut findings);
+    if findings.failed() {
+        return Err(findings.sorted());
+    }
+    let nodes = nodes(scenario, &interfaces, routes, &listeners, &holders);
+    let links = links(scenario, &interfaces, &engines);
+    let plan = assemble(scenario, *settings, nodes, links, listeners, flows, timeline);
+    Ok(Planned { plan, warnings: findings.sorted(), work })
+}
+
+/// Namespaces to make.
+fn nodes(
+    scenario: &Scenario,
+    interfaces: &Interfaces,
+    routes: Vec<Vec<PlannedRoute>>,
+    listeners: &Listeners,
+    holders: &Holders,
+) -> Vec<PlannedNode> {
+    let parts = scenario.topology.nodes.iter().zip(&interfaces.of_node).zip(routes);
+    let planned = |(index, ((node, interfaces), routes)): (usize, ((&scn_grammar::scenario::topology::Node, &Vec<_>), _))| {
+        let id = names::node_id(index);
+        let sysctls = sysctls::sysctls(node.kind, &listeners.ports(id), listeners.waits_for_address(id, holders));
+        PlannedNode { name: node.name.clone(), kind: node.kind, interfaces: interfaces.clone(), routes, sysctls }
+    };
+    parts.enumerate().map(planned).collect()
+}
+
+/// Links to make.
+fn links(scenario: &Scenario, interfaces: &Interfaces, engines: &[Engine]) -> Vec<PlannedLink> {
+    let parts = scenario.topology.links.iter().zip(&interfaces.of_link).zip(engines);
+    let planned = |((link, ends), engine): ((&scn_grammar::scenario::topology::Link, &_), &Engine)| PlannedLink {
+        name: link.name.clone(),
+        ends: *ends,
+        engine: *engine,
+        forward: link.forward,
+        back: link.back,
+    };
+    parts.map(planned).collect()
+}
+
+/// Puts the parts together.
+fn assemble(
+    scenario: &Scenario,
+    settings: Settings,
+    nodes: Vec<PlannedNode>,
+    links: Vec<PlannedLink>,
+    listeners: Listeners,
+    flows: Vec<PlannedFlow>,
+    timeline: Vec<Entry>,
+) -> Plan {
+    let descriptors = descriptors::descriptors(&nodes, &links, &listeners.list, &flows);
+    Plan {
+        version: VERSION,
+        scenario: scenario.name.clone(),
+        doc: scenario.doc.clone(),
+        tags: scenario.tags.clone(),
+        file: scenario.file.clone(),
+        span: scenario.span,
+        params: scenario.params.clone(),
+        seed: settings.seed,
+        timeout_ns: scenario.timeout_ns,
+        timeout_said: scenario.timeout_said,
+        tolerance_ns: scenario.tolerance_ns.saturating_mul(u64::from(settings.timing)),
+        nodes,
+        links,
+        listeners: listeners.list,
+        flows,
+        events: scenario.events.clone(),
+        timeline,
+        expectations: scenario.expectations.clone(),
+        descriptors,
+    }
+}

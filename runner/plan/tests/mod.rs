@@ -1,0 +1,7 @@
+//! Tests of the planner as a whole: what it gives, what it refuses, and laws that hold for every plan.
+
+mod build;
+mod files;
+mod laws;
+mod network;
+mod run;

@@ -1,0 +1,173 @@
+//! The plan: a scenario with everything computed that does not need the machine. Integers only; one scenario, one seed and one
+//! set of settings give the same plan, byte for byte.
+
+use std::net::{IpAddr, SocketAddr};
+
+use scn_grammar::scenario::expect::Expectation;
+use scn_grammar::scenario::pattern::Pattern;
+use scn_grammar::scenario::timeline::{Entry, Event};
+use scn_grammar::scenario::topology::{Impairment, NodeKind, Prefix};
+use scn_grammar::scenario::{FlowId, LinkId, Load, NodeId, Param, ServiceId};
+use scn_grammar::source::Span;
+use serde::{Deserialize, Serialize};
+
+/// The version of the plan's JSON form.
+pub const VERSION: u32 = 1;
+
+/// What will be built, sent, done and judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The `##` lines over it.
+    pub doc: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// The file it stands in.
+    pub file: String,
+    /// The declaration.
+    pub span: Span,
+    /// Parameters of this run.
+    pub params: Vec<Param>,
+    /// All randomness comes from it.
+    pub seed: u64,
+    /// The run is cut after this long, ns.
+    pub timeout_ns: u64,
+    /// `timeout` was written.
+    pub timeout_said: bool,
+    /// The program may be this late, ns, `--timing` multiplied in.
+    pub tolerance_ns: u64,
+    /// Nodes in the scenario's order: an id is a position here.
+    pub nodes: Vec<PlannedNode>,
+    /// Links in the scenario's order.
+    pub links: Vec<PlannedLink>,
+    /// Listeners, those added for flows last.
+    pub listeners: Vec<PlannedListener>,
+    /// Flows in the scenario's order.
+    pub flows: Vec<PlannedFlow>,
+    /// Named instants.
+    pub events: Vec<Event>,
+    /// What happens when.
+    pub timeline: Vec<Entry>,
+    /// What must hold.
+    pub expectations: Vec<Expectation>,
+    /// File descriptors that the run needs at most at once.
+    pub descriptors: u64,
+}
+
+/// A namespace to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedNode {
+    /// Its name.
+    pub name: String,
+    /// Host, router or bridge.
+    pub kind: NodeKind,
+    /// Its interfaces, in the order of their links. A bridge has them too, as its ports.
+    pub interfaces: Vec<PlannedInterface>,
+    /// Its routes beyond those of its own subnets.
+    pub routes: Vec<PlannedRoute>,
+    /// Kernel settings of its namespace, in the order they are written: `net.ipv4.ip_forward`, value. Those that the kernel
+    /// lacks are skipped and reported.
+    pub sysctls: Vec<(String, String)>,
+}
+
+/// An interface to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedInterface {
+    /// `eth0`; at most 15 bytes. Ports of a bridge are `port0`, `port1`, ...
+    pub name: String,
+    /// Its link.
+    pub link: LinkId,
+    /// Which end of the link: 0 or 1.
+    pub end: u8,
+    /// Locally administered, computed from the node's and interface's position.
+    pub mac: [u8; 6],
+    /// Its addresses; none for ports of a bridge.
+    pub addresses: Vec<Prefix>,
+}
+
+/// A route.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedRoute {
+    /// Where to.
+    pub to: Prefix,
+    /// Next hop; on a subnet of the node.
+    pub via: IpAddr,
+    /// The file says so; otherwise it was computed.
+    pub said: bool,
+}
+
+/// A link to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedLink {
+    /// Its name.
+    pub name: String,
+    /// The two ends: node, and position in its interfaces.
+    pub ends: [(NodeId, u32); 2],
+    /// How it is made.
+    pub engine: Engine,
+    /// From the first end to the second.
+    pub forward: Impairment,
+    /// From the second end to the first.
+    pub back: Impairment,
+}
+
+/// How a link is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// One veth pair from node to node. A fault can strike it only where one end is a bridge: the port is what goes down.
+    Direct,
+    /// Two veth pairs into a fabric namespace, joined by our own pump: impaired links, and links between nodes that a fault strikes.
+    Wire,
+}
+
+/// Something of ours that listens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedListener {
+    /// `store`, or `peer of steady`.
+    pub name: String,
+    /// The service it stands for; `None`: a peer that the planner added.
+    pub service: Option<ServiceId>,
+    /// Where.
+    pub node: NodeId,
+    /// Unspecified (`[::]`, both families): every address of the node.
+    pub address: IpAddr,
+    /// TCP port.
+    pub port: u16,
+    /// What it plays the server's side of.
+    pub pattern: Pattern,
+}
+
+/// A flow with its target computed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedFlow {
+    /// Its position.
+    pub id: FlowId,
+    /// Its name.
+    pub name: String,
+    /// The `##` lines over it.
+    pub doc: String,
+    /// The client's node.
+    pub from: NodeId,
+    /// Where it connects to.
+    pub target: SocketAddr,
+    /// Nodes whose listeners may answer there, in order.
+    pub backends: Vec<NodeId>,
+    /// What one transaction is.
+    pub pattern: Pattern,
+    /// How much, and when.
+    pub load: Load,
+    /// Between two intended starts, ns, rounded down; 0: closed loop. The k-th start is at `k * 1e18 / rate_nano` ns.
+    pub interval_ns: u64,
+    /// Pause before a broken connection is opened anew, ns.
+    pub reconnect_after_ns: u64,
+    /// tcp_info is read this often, ns.
+    pub sample_tcp_info_ns: Option<u64>,
+    /// No entry of the timeline starts it: it starts at 0.
+    pub starts_at_zero: bool,
+    /// The declaration.
+    pub span: Span,
+}

@@ -1,0 +1,385 @@
+//! One place of a flow: opens a connection, runs transactions on it, and a successor when it ends. In: starts from the flow. Out: items,
+//! connections, failures. `TCP_NODELAY` is set: transactions are small and each waits for its answer.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::task::Poll;
+
+use futures_util::task::AtomicWaker;
+use scn_grammar::scenario::pattern::Side;
+use scn_reports::record::flow::{Connection, ConnectionEnd, Item, ItemOutcome, NEVER};
+use tokio::net::TcpStream;
+
+use super::Notice;
+use super::control::{Broken, Control, Order, Start};
+use super::draw::Key;
+use super::flow::Run;
+use super::pacer::NEVER_DUE;
+use super::pattern::session::{Cut, Identity, Played, Session, end_of, in_words};
+use super::registry::{Entry, NOBODY};
+use super::wire::{Buffers, Wire};
+use super::worker::Worker;
+
+/// A connection that is not established after this long is given up, ns.
+pub const CONNECT_LIMIT_NS: i64 = 5_000_000_000;
+
+/// What a place keeps from one connection to the next.
+struct Place<'a> {
+    worker: &'a Rc<Worker>,
+    run: &'a Rc<Run>,
+    control: &'a Rc<Control>,
+    key: Key,
+    target: SocketAddr,
+    buffers: Buffers,
+    /// The broken connection that the next one succeeds.
+    after: u32,
+}
+
+/// A connection while it is opened and used.
+struct Open {
+    number: u32,
+    row: Connection,
+    entry: Arc<Entry>,
+}
+
+/// Why an attempt failed.
+struct Refusal {
+    end: ConnectionEnd,
+    what: String,
+}
+
+/// What an idle connection met.
+enum Idle {
+    Start(Start),
+    Broken(Broken),
+    Over,
+}
+
+/// Opens connections one after the other until the flow ends.
+pub async fn place(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, number: u64) {
+    let planned = &worker.shared.plan.flows[run.flow];
+    let key = Key::of_seed(worker.shared.plan.seed).part(run.flow as u64).part(run.generation).part(number);
+    let mut place = Place { worker, run, control, key, target: planned.target, buffers: Buffers::default(), after: u32::MAX };
+    let mut attempt = 0;
+    while control.order() == Order::Go && run.ticket(worker) {
+        let (number, end) = place.attempt(attempt).await;
+        attempt += 1;
+        let broken = !matches!(end, ConnectionEnd::Closed | ConnectionEnd::Open);
+        place.after = if broken { number } else { u32::MAX };
+        let pause = if broken { planned.reconnect_after_ns.max(planned.load.interval_ns) } else { planned.load.interval_ns };
+        if pause > 0 {
+            let until = worker.pacer.now_ns().saturating_add(i64::try_from(pause).unwrap_or(i64::MAX));
+            worker.rest_while(control, until, |order| order == Order::Go).await;
+        }
+    }
+}
+
+impl Place<'_> {
+    /// One connection from `connect` to its end: its number and how it ended.
+    async fn attempt(&mut self, attempt: u64) -> (u32, ConnectionEnd) {
+        let (worker, flow) = (self.worker, self.run.flow);
+        let shared = &worker.shared.flows[flow];
+        let socket = self.run.socket(worker).await;
+        let number = shared.next_connection.fetch_add(1, Ordering::Relaxed);
+        shared.live.connections.fetch_add(1, Ordering::Relaxed);
+        shared.live.connecting.fetch_add(1, Ordering::Relaxed);
+        if self.after != u32::MAX {
+            shared.live.reconnects.fetch_add(1, Ordering::Relaxed);
+        }
+        worker.changed();
+        let entry = Arc::new(Entry {
+            flow: flow as u16,
+            connection: number,
+            key: self.key.part(attempt).bits(),
+            worker: worker.index,
+            backend: AtomicU16::new(NOBODY),
+            begun: AtomicU64::new(0),
+            waiting: AtomicWaker::new(),
+        });
+        let row = Connection {
+            opened_ns: worker.pacer.now_ns(),
+            established_ns: NEVER,
+            closed_ns: NEVER,
+            end: ConnectionEnd::Open,
+            successor_of: self.after,
+            backend: NOBODY,
+            transactions: 0,
+            local: String::new(),
+            remote: self.target.to_string(),
+        };
+        let mut open = Open { number, row, entry };
+        let connected = match socket {
+            Ok(socket) => self.connect(socket, &mut open).await,
+            Err(error) => {
+                let what = format!("no socket for a connection: {error}");
+                worker.shared.tell(Notice::Broken { what: format!("flow {}: {what}", worker.shared.plan.flows[flow].name) });
+                Err(Some(Refusal { end: ConnectionEnd::Other, what }))
+            }
+        };
+        shared.live.connecting.fetch_sub(1, Ordering::Relaxed);
+        match connected {
+            Ok(stream) => {
+                shared.live.active.fetch_add(1, Ordering::Relaxed);
+                open.row.established_ns = worker.pacer.now_ns();
+                worker.changed();
+                open.row.end = self.transact(stream, &mut open).await;
+                shared.live.active.fetch_sub(1, Ordering::Relaxed);
+            }
+            Err(None) => open.row.end = if worker.finishing.get() { ConnectionEnd::Open } else { ConnectionEnd::Closed },
+            Err(Some(refusal)) => self.refused(refusal, &mut open),
+        }
+        self.over(open)
+    }
+
+    /// Opens a connection; `Err(None)`: it was told to give up.
+    async fn connect(&self, socket: OwnedFd, open: &mut Open) -> Result<TcpStream, Option<Refusal>> {
+        let socket = socket2::Socket::from(socket);
+        let failed = |error: io::Error| Some(refusal(&error));
+        socket.set_tcp_nodelay(true).map_err(failed)?;
+        match socket.connect(&self.target.into()) {
+            Ok(()) => {}
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+            Err(error) => return Err(failed(error)),
+        }
+        if let Some(local) = socket.local_addr().ok().and_then(|local| local.as_socket()) {
+            self.worker.shared.registry.insert(local, self.target, Arc::clone(&open.entry));
+            open.row.local = local.to_string();
+        }
+        let stream = TcpStream::from_std(socket.into()).map_err(failed)?;
+        self.worker.limit(self.control, self.worker.pacer.now_ns().saturating_add(CONNECT_LIMIT_NS));
+        let ready = poll_fn(|context| match self.control.interrupted(context) {
+            // An order to close is reason enough to give up an attempt.
+            None if self.control.order() != Order::Go => Poll::Ready(Err(Broken::Aborted)),
+            None => stream.poll_write_ready(context).map_err(Broken::Io),
+            Some(broken) => Poll::Ready(Err(broken)),
+        })
+        .await;
+        match ready {
+            Ok(()) => {}
+            Err(Broken::Aborted) => return Err(None),
+            Err(Broken::Io(error)) => return Err(failed(error)),
+            Err(Broken::TimedOut | Broken::Eof) => {
+                let what = format!("no answer within {} s", CONNECT_LIMIT_NS / 1_000_000_000);
+                return Err(Some(Refusal { end: ConnectionEnd::ConnectTimeout, what }));
+            }
+        }
+        match stream.take_error() {
+            Ok(None) => Ok(stream),
+            Ok(Some(error)) | Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn refused(&self, refusal: Refusal, open: &mut Open) {
+        let live = &self.worker.shared.flows[self.run.flow].live;
+        live.failed_connects.fetch_add(1, Ordering::Relaxed);
+        live.errors.fetch_add(1, Ordering::Relaxed);
+        match refusal.end {
+            ConnectionEnd::ConnectTimeout => drop(live.timeouts.fetch_add(1, Ordering::Relaxed)),
+            ConnectionEnd::Reset => drop(live.resets.fetch_add(1, Ordering::Relaxed)),
+            _ => {}
+        }
+        open.row.end = refusal.end;
+        let step = format!("connect to {}", self.target);
+        self.worker.parts.borrow_mut()[self.run.flow].failure(&step, None, refusal.what, self.worker.pacer.now_ns());
+    }
+
+    /// Runs transactions on an established connection until it ends.
+    async fn transact(&mut self, stream: TcpStream, open: &mut Open) -> ConnectionEnd {
+        let (worker, flow) = (self.worker, self.run.flow);
+        let plan = &worker.shared.plan;
+        let planned = &plan.flows[flow];
+        let wire = Wire::new(stream, Rc::clone(self.control), std::mem::take(&mut self.buffers));
+        let identity = Identity {
+            run: worker.shared.run,
+            flow: flow as u16,
+            connection: open.number,
+            node: planned.from.0 as u16,
+            key: Key::from_bits(open.entry.key),
+            client_name: worker.shared.node_name(planned.from).into(),
+            server_name: "".into(),
+        };
+        self.control.connection.set(open.number);
+        let mut session = Session::new(wire, worker.program(Side::Client, flow), Rc::clone(worker), identity);
+        let most = planned.load.transactions.or(planned.load.total.map(|_| 1));
+        let end = loop {
+            if most.is_some_and(|most| u64::from(open.row.transactions) >= most) {
+                break ConnectionEnd::Closed;
+            }
+            let start = match self.next_start(&mut session, planned.load.rate_nano.is_some()).await {
+                Idle::Start(start) => start,
+                Idle::Over => break self.ordered_end(),
+                Idle::Broken(broken) => break self.idle_break(broken),
+            };
+            if let Some(end) = self.transaction(&mut session, open, start).await {
+                break end;
+            }
+            if self.control.order() != Order::Go {
+                break self.ordered_end();
+            }
+        };
+        worker.sample(self.control);
+        open.row.closed_ns = if end == ConnectionEnd::Open { NEVER } else { worker.pacer.now_ns() };
+        self.control.connection.set(u32::MAX);
+        self.buffers = session.wire.close();
+        end
+    }
+
+    /// One transaction; the end of the connection if it ends with it.
+    async fn transaction(&self, session: &mut Session<TcpStream>, open: &mut Open, start: Start) -> Option<ConnectionEnd> {
+        let (worker, flow) = (self.worker, self.run.flow);
+        if !session.program().speaks_first {
+            open.entry.begun.fetch_add(1, Ordering::Release);
+            open.entry.waiting.wake();
+        }
+        let played = session.play(u64::from(open.row.transactions)).await;
+        let done_ns = worker.pacer.now_ns();
+        open.row.backend = worker.backend(flow, open.row.backend, session.peer_node, open.entry.backend());
+        if session.identity.server_name.is_empty() && open.row.backend != NOBODY {
+            session.identity.server_name =
+                worker.shared.plan.nodes.get(open.row.backend as usize).map_or("", |node| node.name.as_str()).into();
+        }
+        let progress = session.progress;
+        let whole = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let mut item = Item {
+            intended_ns: start.intended_ns,
+            sent_ns: progress.sent_ns,
+            done_ns,
+            lag_ns: start.lag_ns,
+            connection: open.number,
+            backend: open.row.backend,
+            outcome: ItemOutcome::Done,
+            forward_bytes: whole(progress.sent_bytes),
+            back_bytes: whole(progress.received_bytes),
+        };
+        match played {
+            Ok(played) => {
+                open.row.transactions += 1;
+                worker.item(flow, item);
+                (played == Played::Closed).then_some(ConnectionEnd::Closed)
+            }
+            Err(Cut::Aborted) => {
+                // How much of it the server received cannot be told.
+                item = Item { outcome: ItemOutcome::Unfinished, done_ns: NEVER, forward_bytes: 0, ..item };
+                worker.item(flow, item);
+                Some(self.ordered_end())
+            }
+            Err(Cut::Fault(fault)) => {
+                if item.sent_ns == NEVER {
+                    worker.transaction_sent(flow as u16);
+                    item.sent_ns = done_ns;
+                }
+                item = Item { outcome: ItemOutcome::Failed, forward_bytes: 0, ..item };
+                worker.item(flow, item);
+                let end = fault.end;
+                self.broken(end);
+                worker.fault(flow as u16, open.number, session.program(), *fault);
+                Some(end)
+            }
+        }
+    }
+
+    /// An established connection broke.
+    fn broken(&self, end: ConnectionEnd) {
+        let live = &self.worker.shared.flows[self.run.flow].live;
+        live.failed_connections.fetch_add(1, Ordering::Relaxed);
+        live.errors.fetch_add(1, Ordering::Relaxed);
+        match end {
+            ConnectionEnd::Reset => drop(live.resets.fetch_add(1, Ordering::Relaxed)),
+            ConnectionEnd::Timeout => drop(live.timeouts.fetch_add(1, Ordering::Relaxed)),
+            _ => {}
+        }
+        self.worker.changed();
+    }
+
+    /// A connection without work broke.
+    fn idle_break(&self, broken: Broken) -> ConnectionEnd {
+        let (end, what) = match broken {
+            Broken::Eof => (ConnectionEnd::EarlyClose, "the peer closed the connection between two transactions".to_owned()),
+            Broken::Io(error) => {
+                let end = end_of(&error);
+                (end, format!("{} between two transactions", in_words(end, &error)))
+            }
+            Broken::TimedOut | Broken::Aborted => return self.ordered_end(),
+        };
+        self.broken(end);
+        let step = format!("connection to {}", self.target);
+        self.worker.parts.borrow_mut()[self.run.flow].failure(&step, None, what, self.worker.pacer.now_ns());
+        end
+    }
+
+    /// How a connection ends that was told to.
+    fn ordered_end(&self) -> ConnectionEnd {
+        if self.worker.finishing.get() { ConnectionEnd::Open } else { ConnectionEnd::Closed }
+    }
+
+    /// The next start: at once in a closed loop, else when one is due. Meanwhile the socket is watched: a peer that goes away is
+    /// seen when it does.
+    async fn next_start(&self, session: &mut Session<TcpStream>, open_loop: bool) -> Idle {
+        if self.control.order() != Order::Go {
+            return Idle::Over;
+        }
+        if !open_loop {
+            return Idle::Start(Start { intended_ns: self.worker.pacer.now_ns(), lag_ns: 0 });
+        }
+        if let Some(start) = self.run.waiting.borrow_mut().pop_front() {
+            return Idle::Start(start);
+        }
+        self.control.idle.set(true);
+        self.run.idle.borrow_mut().push_back(Rc::clone(self.control));
+        self.worker.limit(self.control, NEVER_DUE);
+        let met = poll_fn(|context| {
+            self.control.register(context);
+            if let Some(start) = self.control.start.take() {
+                return Poll::Ready(Idle::Start(start));
+            }
+            if self.control.order() != Order::Go {
+                return Poll::Ready(Idle::Over);
+            }
+            while session.wire.has_room() {
+                match session.wire.poll_more(context) {
+                    Poll::Pending => break,
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(broken)) => return Poll::Ready(Idle::Broken(broken)),
+                }
+            }
+            Poll::Pending
+        })
+        .await;
+        if self.control.idle.replace(false) {
+            self.run.idle.borrow_mut().retain(|other| !Rc::ptr_eq(other, self.control));
+        }
+        met
+    }
+
+    /// Keeps the row of a connection that is over.
+    fn over(&mut self, mut open: Open) -> (u32, ConnectionEnd) {
+        if let Ok(local) = open.row.local.parse() {
+            self.worker.shared.registry.retire(local, self.target, &open.entry);
+        }
+        if open.row.closed_ns == NEVER && open.row.end != ConnectionEnd::Open {
+            open.row.closed_ns = self.worker.pacer.now_ns();
+        }
+        if open.row.backend == NOBODY {
+            open.row.backend = open.entry.backend();
+        }
+        let end = open.row.end;
+        self.worker.parts.borrow_mut()[self.run.flow].connection(open.number, open.row);
+        self.worker.changed();
+        (open.number, end)
+    }
+}
+
+/// Why the kernel refused to connect.
+fn refusal(error: &io::Error) -> Refusal {
+    let end = match error.raw_os_error() {
+        Some(libc::ETIMEDOUT) => ConnectionEnd::ConnectTimeout,
+        _ => end_of(error),
+    };
+    let what = if end == ConnectionEnd::ConnectTimeout { "no answer".to_owned() } else { in_words(end, error) };
+    Refusal { end, what }
+}

@@ -1,0 +1,348 @@
+//! One run of a flow on one worker: opens its places, releases starts at their intended instants, ends it. In: start and stop. Out:
+//! starts for connections, `FlowEnded`. What a place does with its connections stands in `client`.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::task::{Poll, Waker};
+
+use scn_grammar::scenario::FlowId;
+use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
+
+use super::Notice;
+use super::client;
+use super::control::{Control, Order, Role, Start};
+use super::pacer::NEVER_DUE;
+use super::worker::Worker;
+
+/// A start that finds no free connection waits this long from its intended instant; then it is dropped.
+pub const START_PATIENCE_NS: i64 = 1_000_000_000;
+/// A flow that is stopped gives its transactions this long to end.
+pub const DRAIN_LIMIT_NS: i64 = 1_000_000_000;
+/// Sockets asked for at once where connections are short.
+const SOCKETS_AT_ONCE: usize = 16;
+/// Rates are in 1e-9/s, instants in 1e-9 s.
+const NANO: u128 = 1_000_000_000_000_000_000;
+
+/// One run of a flow on one worker.
+pub struct Run {
+    /// The flow.
+    pub flow: usize,
+    /// Distinguishes it from other runs on the worker.
+    pub number: u64,
+    /// How often the flow was started before: part of the key of draws.
+    pub generation: u64,
+    /// When it started, ns.
+    pub from_ns: i64,
+    /// It is over on this worker.
+    pub over: Cell<bool>,
+    /// Connections without work, the longest idle first.
+    pub idle: RefCell<VecDeque<Rc<Control>>>,
+    /// Starts without a connection, the oldest first.
+    pub waiting: RefCell<VecDeque<Start>>,
+    sockets: RefCell<Vec<OwnedFd>>,
+    until_ns: Cell<i64>,
+    own_tickets: Cell<Option<u64>>,
+    places_left: Cell<usize>,
+    waker: RefCell<Option<Waker>>,
+    woken: Cell<bool>,
+}
+
+/// How many workers a flow is spread over.
+pub fn spread(workers: usize, connections: u64) -> usize {
+    usize::try_from(connections).unwrap_or(usize::MAX).clamp(1, workers.max(1))
+}
+
+/// How many of `count` numbers from 0 on fall to one of so many workers.
+fn share(count: u64, index: usize, workers: usize) -> u64 {
+    let (index, workers) = (index as u64, workers as u64);
+    count / workers + u64::from(index < count % workers)
+}
+
+/// Starts a flow on this worker, if it has a share in it.
+pub fn start(worker: &Rc<Worker>, flow: FlowId, at_ns: i64) {
+    let planned = &worker.shared.plan.flows[flow.index()];
+    let workers = spread(worker.shared.workers.get().map_or(1, Vec::len), planned.load.connections);
+    if worker.index >= workers {
+        return;
+    }
+    let load = planned.load;
+    let generation = worker.shared.flows[flow.index()].starts.load(Ordering::SeqCst);
+    let until_ns = load.duration_ns.map_or(NEVER_DUE, |duration| at_ns.saturating_add(i64::try_from(duration).unwrap_or(i64::MAX)));
+    let own_tickets = if load.rate_nano.is_some() { load.total.map(|total| share(total, worker.index, workers)) } else { None };
+    let run = Rc::new(Run {
+        flow: flow.index(),
+        number: generation,
+        generation,
+        from_ns: at_ns,
+        over: Cell::new(false),
+        idle: RefCell::default(),
+        waiting: RefCell::default(),
+        sockets: RefCell::default(),
+        until_ns: Cell::new(until_ns),
+        own_tickets: Cell::new(own_tickets),
+        places_left: Cell::new(0),
+        waker: RefCell::new(None),
+        woken: Cell::new(false),
+    });
+    worker.add_run(&run);
+    let task = Rc::clone(worker);
+    worker.spawn(async move { supervise(&task, &run, workers).await });
+}
+
+impl Run {
+    /// Stops at this instant, at once if it is past.
+    pub fn stop(&self, at_ns: i64) {
+        if at_ns < self.until_ns.get() {
+            self.until_ns.set(at_ns);
+        }
+        self.wake();
+    }
+
+    /// The role of its places.
+    pub fn role(&self) -> Role {
+        Role::Client(self.flow, self.number)
+    }
+
+    /// May one more connection be opened? With a total each attempt takes one of it, also one that fails.
+    pub fn ticket(&self, worker: &Worker) -> bool {
+        if let Some(left) = self.own_tickets.get() {
+            self.own_tickets.set(Some(left.saturating_sub(1)));
+            return left > 0;
+        }
+        if worker.shared.plan.flows[self.flow].load.total.is_none() {
+            return true;
+        }
+        let tickets = &worker.shared.flows[self.flow].tickets;
+        tickets.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+
+    /// A place opens no more connections.
+    pub fn place_over(&self) {
+        self.places_left.set(self.places_left.get() - 1);
+        if self.places_left.get() == 0 {
+            self.wake();
+        }
+    }
+
+    /// A socket in the client's node.
+    pub async fn socket(&self, worker: &Worker) -> std::io::Result<OwnedFd> {
+        if let Some(socket) = self.sockets.borrow_mut().pop() {
+            return Ok(socket);
+        }
+        let flow = &worker.shared.plan.flows[self.flow];
+        let count = if flow.load.total.is_some() { self.places_left.get().clamp(1, SOCKETS_AT_ONCE) } else { 1 };
+        let mut sockets = worker.shared.sockets.tcp(flow.from, flow.target.is_ipv6(), count).await?;
+        let socket = sockets.pop().ok_or_else(|| std::io::Error::other("the lab gave no socket"))?;
+        self.sockets.borrow_mut().extend(sockets);
+        Ok(socket)
+    }
+
+    fn wake(&self) {
+        self.woken.set(true);
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    /// Waits until an instant, or until something happened to the run.
+    async fn event(&self, worker: &Worker, until_ns: i64) {
+        let mut sleep = std::pin::pin!(worker.pacer.sleep_until(until_ns));
+        poll_fn(|context| {
+            if self.woken.take() {
+                return Poll::Ready(());
+            }
+            *self.waker.borrow_mut() = Some(context.waker().clone());
+            sleep.as_mut().poll(context)
+        })
+        .await;
+    }
+
+    /// Hands a start to the connection that is idle longest; without one it waits.
+    fn release(&self, start: Start) {
+        while let Some(control) = self.idle.borrow_mut().pop_front() {
+            if control.idle.replace(false) && control.order() == Order::Go {
+                control.start.set(Some(start));
+                control.wake();
+                return;
+            }
+        }
+        self.waiting.borrow_mut().push_back(start);
+    }
+
+    /// Drops the starts that have waited too long.
+    fn drop_late(&self, worker: &Rc<Worker>, now_ns: i64) {
+        loop {
+            let oldest = self.waiting.borrow().front().copied();
+            let Some(start) = oldest.filter(|start| start.intended_ns.saturating_add(START_PATIENCE_NS) <= now_ns) else { return };
+            self.waiting.borrow_mut().pop_front();
+            unsent(worker, self.flow, start, ItemOutcome::Dropped);
+        }
+    }
+}
+
+/// An item that no connection took.
+fn unsent(worker: &Rc<Worker>, flow: usize, start: Start, outcome: ItemOutcome) {
+    let item = Item {
+        intended_ns: start.intended_ns,
+        sent_ns: NEVER,
+        done_ns: NEVER,
+        lag_ns: start.lag_ns,
+        connection: u32::MAX,
+        backend: u16::MAX,
+        outcome,
+        forward_bytes: 0,
+        back_bytes: 0,
+    };
+    worker.item(flow, item);
+}
+
+/// When the k-th start is meant to be: exact, without drift.
+pub fn intended(from_ns: i64, k: u64, rate_nano: u64) -> i64 {
+    let after = u128::from(k) * NANO / u128::from(rate_nano.max(1));
+    from_ns.saturating_add(i64::try_from(after).unwrap_or(i64::MAX))
+}
+
+async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
+    while worker.pacer.now_ns() < run.from_ns.min(run.until_ns.get()) {
+        run.event(worker, run.from_ns.min(run.until_ns.get())).await;
+    }
+    open_places(worker, run, workers).await;
+    let planned = &worker.shared.plan.flows[run.flow];
+    if let Some(interval) = planned.sample_tcp_info_ns {
+        let (worker, run) = (Rc::clone(worker), Rc::clone(run));
+        let interval = i64::try_from(interval.max(1)).unwrap_or(i64::MAX);
+        tokio::task::spawn_local(async move { sample(&worker, &run, interval).await });
+    }
+    match planned.load.rate_nano {
+        Some(rate) => {
+            let total = planned.load.total.map(|total| total.saturating_mul(planned.load.transactions.unwrap_or(1)));
+            dispatch(worker, run, workers, rate, total.unwrap_or(u64::MAX)).await;
+        }
+        None => {
+            while run.places_left.get() > 0 && worker.pacer.now_ns() < run.until_ns.get() {
+                run.event(worker, run.until_ns.get()).await;
+            }
+        }
+    }
+    drain(worker, run).await;
+    end(worker, run);
+}
+
+/// Opens the worker's share of the connections, with one request for their sockets.
+async fn open_places(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
+    let planned = &worker.shared.plan.flows[run.flow];
+    let mut places = share(planned.load.connections.max(1), worker.index, workers);
+    if let Some(total) = planned.load.total {
+        places = places.min(share(total, worker.index, workers));
+    }
+    let count = usize::try_from(places).unwrap_or(usize::MAX);
+    if count == 0 || worker.finishing.get() {
+        return;
+    }
+    match worker.shared.sockets.tcp(planned.from, planned.target.is_ipv6(), count).await {
+        Ok(sockets) => *run.sockets.borrow_mut() = sockets,
+        Err(error) => {
+            let what = format!("flow {}: {count} sockets for its connections: {error}", planned.name);
+            worker.shared.tell(Notice::Broken { what });
+            return;
+        }
+    }
+    run.places_left.set(count);
+    for place in 0..places {
+        let number = place * workers as u64 + worker.index as u64;
+        let control = Rc::new(Control::new(run.role(), Some(run.flow)));
+        let member = worker.enlist(&control);
+        let (task, run) = (Rc::clone(worker), Rc::clone(run));
+        worker.spawn(async move {
+            client::place(&task, &run, &control, number).await;
+            task.dismiss(member);
+            run.place_over();
+        });
+    }
+}
+
+/// Releases the worker's share of the starts: of each `workers` in a row, one.
+async fn dispatch(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, rate_nano: u64, count: u64) {
+    let mut k = worker.index as u64;
+    loop {
+        let next = if k < count { intended(run.from_ns, k, rate_nano) } else { NEVER_DUE };
+        let (now, end) = (worker.pacer.now_ns(), run.until_ns.get());
+        if next <= now && next < end {
+            run.release(Start { intended_ns: next, lag_ns: u32::try_from(now - next).unwrap_or(u32::MAX) });
+            k += workers as u64;
+            continue;
+        }
+        run.drop_late(worker, now);
+        if now >= end {
+            return;
+        }
+        let oldest = run.waiting.borrow().front().map_or(NEVER_DUE, |start| start.intended_ns.saturating_add(START_PATIENCE_NS));
+        if k >= count && oldest == NEVER_DUE {
+            return;
+        }
+        run.event(worker, next.min(end).min(oldest)).await;
+    }
+}
+
+/// Lets the connections end: those at work after their transaction.
+async fn drain(worker: &Rc<Worker>, run: &Rc<Run>) {
+    for start in run.waiting.take() {
+        unsent(worker, run.flow, start, ItemOutcome::Unfinished);
+    }
+    let order = if worker.finishing.get() { Order::Abort } else { Order::Drain };
+    worker.order(run.role(), order);
+    let mut limit = NEVER_DUE;
+    while run.places_left.get() > 0 {
+        let now = worker.pacer.now_ns();
+        if limit == NEVER_DUE && now >= run.until_ns.get() {
+            limit = now.saturating_add(DRAIN_LIMIT_NS);
+        }
+        if now >= limit {
+            worker.order(run.role(), Order::Abort);
+            limit = NEVER_DUE - 1;
+        }
+        run.event(worker, if limit == NEVER_DUE { run.until_ns.get() } else { limit }).await;
+    }
+    run.sockets.borrow_mut().clear();
+}
+
+/// Tells that the flow is over on this worker; the last one tells the engine.
+fn end(worker: &Rc<Worker>, run: &Rc<Run>) {
+    run.over.set(true);
+    let shared = &worker.shared.flows[run.flow];
+    let now = worker.pacer.now_ns();
+    // Of a flow that was stopped the end is the stop, not the end of what it left behind.
+    let ended = if worker.finishing.get() { now } else { now.min(run.until_ns.get()) }.max(run.from_ns);
+    shared.ended_ns.fetch_max(ended, Ordering::SeqCst);
+    if shared.running.fetch_sub(1, Ordering::SeqCst) != 1 {
+        return;
+    }
+    let ran = (run.from_ns, shared.ended_ns.load(Ordering::SeqCst));
+    shared.ran_ns.lock().unwrap_or_else(PoisonError::into_inner).push(ran);
+    if !worker.finishing.get() {
+        shared.finished.store(true, Ordering::SeqCst);
+        worker.shared.tell(Notice::FlowEnded(FlowId(u32::try_from(run.flow).unwrap_or(u32::MAX))));
+    }
+}
+
+/// Reads tcp_info of the flow's connections at both ends, at even intervals from its start.
+async fn sample(worker: &Rc<Worker>, run: &Rc<Run>, interval_ns: i64) {
+    let mut next = run.from_ns.saturating_add(interval_ns);
+    while !run.over.get() {
+        worker.pacer.sleep_until(next).await;
+        if run.over.get() {
+            return;
+        }
+        worker.sample_flow(run.flow);
+        let now = worker.pacer.now_ns();
+        // Instants that were missed are not made up for.
+        while next <= now {
+            next = next.saturating_add(interval_ns);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What a flow counts while it runs: read by conditions of the timeline, by `require` and by the progress line. In: counts from
+//! the workers. Out: numbers of this moment. Keeps no history.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Makes the counters and their lookup by metric name.
+macro_rules! live {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// Counters and gauges of one flow at this moment. The names are those of the metrics.
+        #[derive(Debug, Default)]
+        pub struct Live {
+            $($(#[$doc])* pub $name: AtomicU64,)*
+        }
+
+        impl Live {
+            /// The value of a counter or gauge by its metric's name; `None`: it cannot be told at one moment.
+            #[must_use]
+            pub fn get(&self, metric: &str) -> Option<u64> {
+                match metric {
+                    $(stringify!($name) => Some(self.$name.load(Ordering::Relaxed)),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+live! {
+    /// Transactions whose first byte was sent.
+    sent,
+    /// Transactions that came back whole.
+    received,
+    /// Transactions sent that will not come back.
+    lost,
+    /// Intended transactions that found no free connection in time.
+    dropped,
+    /// Payloads with a wrong byte.
+    corrupt,
+    /// Payloads of another run, flow or connection.
+    misdelivered,
+    /// Transactions completed.
+    transactions,
+    /// Transactions that were not as the pattern says, or whose connection broke.
+    failed_transactions,
+    /// Failed transactions, connects and connections.
+    errors,
+    /// Connections opened in all (attempts).
+    connections,
+    /// Connections open and usable now.
+    active,
+    /// Connections being opened now.
+    connecting,
+    /// Attempts that failed.
+    failed_connects,
+    /// Established connections that broke.
+    failed_connections,
+    /// Connections opened in place of broken ones.
+    reconnects,
+    /// Connections that the peer reset.
+    resets,
+    /// Connections and transactions given up for lack of an answer.
+    timeouts,
+    /// Distinct nodes that answered.
+    backends,
+}

@@ -1,0 +1,299 @@
+//! Sends and receives. In: a plan's flows and listeners, sockets from the lab, starts and stops from the engine. Out: counters of
+//! this moment, and everything that was measured. Opens no socket and makes no plan.
+//!
+//! A few worker threads, each with an event loop of its own, carry the connections; both ends of a connection live on one worker.
+//!
+//! ```text
+//! Traffic --Command--> worker --> flow --Start--> client ==socket== server
+//!    ^                   |                          |                 |
+//!    +---Notice, Live----+        series <--rows----+-----------------+
+//! ```
+
+mod client;
+mod control;
+mod draw;
+mod flow;
+mod frame;
+pub mod live;
+mod pacer;
+mod pattern;
+mod registry;
+mod series;
+mod server;
+mod shared;
+pub mod sockets;
+mod tcp_info;
+#[cfg(test)]
+mod tests;
+mod timer;
+mod wire;
+mod worker;
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use scn_grammar::scenario::pattern::Side;
+use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+
+pub use client::CONNECT_LIMIT_NS;
+pub use flow::{DRAIN_LIMIT_NS, START_PATIENCE_NS};
+pub use pattern::session::RESPONSE_LIMIT_NS;
+pub use series::{FailureKind, FlowSeries};
+
+use crate::engine::clock::Clock;
+use crate::plan::types::Plan;
+use live::Live;
+use pattern::program::Program;
+use shared::{Command, Shared};
+use sockets::Sockets;
+use worker::Programs;
+
+/// More workers than this do not help on the machines that scenarios run on.
+const MAX_WORKERS: usize = 4;
+/// At the end each worker gets so long to hand over what it measured.
+const FINISH_LIMIT: Duration = Duration::from_secs(5);
+
+/// What traffic tells the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A flow did all it had to, or was stopped and has ended.
+    FlowEnded(FlowId),
+    /// A counter changed. Told only while somebody watches, and once until [`Traffic::live`] is asked again.
+    Changed,
+    /// Something of our own broke: no more descriptors, a thread that could not start. The run cannot be trusted.
+    Broken {
+        /// What, as a sentence.
+        what: String,
+    },
+}
+
+/// Why traffic could not be prepared.
+#[derive(Debug, Error)]
+pub enum TrafficError {
+    /// A listener could not be opened.
+    #[error("{listener} cannot listen on {address} at node {node}: {error}")]
+    Listen {
+        /// The listener's name.
+        listener: String,
+        /// The node's name.
+        node: String,
+        /// Where.
+        address: SocketAddr,
+        /// The kernel's reason.
+        error: std::io::Error,
+    },
+    /// A pattern cannot be carried out.
+    #[error("the pattern of {owner} cannot be carried out: {why}")]
+    Pattern {
+        /// The flow or listener.
+        owner: String,
+        /// Why.
+        why: String,
+    },
+    /// A worker thread could not be started.
+    #[error("a traffic worker could not be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Everything that was measured, by flow.
+#[derive(Debug, Default)]
+pub struct TrafficResult {
+    /// In the order of the plan's flows.
+    pub flows: Vec<FlowSeries>,
+    /// What a reader should know.
+    pub warnings: Vec<String>,
+}
+
+/// The traffic of one run. Dropping it ends everything at once and throws the measurements away.
+pub struct Traffic {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Traffic {
+    /// Opens the listeners and starts the workers; nothing is sent yet.
+    ///
+    /// # Errors
+    /// A listener that cannot be opened, a pattern that cannot be carried out, a thread that cannot be started.
+    pub async fn prepare(
+        plan: Arc<Plan>,
+        sockets: Arc<dyn Sockets>,
+        notices: mpsc::UnboundedSender<Notice>,
+    ) -> Result<Traffic, TrafficError> {
+        let programs = compile(&plan)?;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        let shared = Arc::new(Shared::new(plan, sockets, notices));
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..cores.min(MAX_WORKERS)).map(|_| mpsc::unbounded_channel()).unzip();
+        let _ = shared.workers.set(senders);
+        let mut traffic = Traffic { shared: Arc::clone(&shared), threads: Vec::new() };
+        let clock = Clock::starting_at(Instant::now());
+        for (index, commands) in receivers.into_iter().enumerate() {
+            let (shared, programs) = (Arc::clone(&shared), programs.clone());
+            let thread = std::thread::Builder::new().name(format!("traffic-{index}"));
+            let thread = thread.spawn(move || worker::run(index, shared, programs, clock, commands)).map_err(TrafficError::Thread)?;
+            traffic.threads.push(thread);
+        }
+        for listener in 0..traffic.shared.plan.listeners.len() {
+            traffic.open(listener).await?;
+        }
+        Ok(traffic)
+    }
+
+    /// The timeline's clock, given once just before the timeline starts.
+    pub fn start_clock(&self, clock: Clock) {
+        self.all(|| Command::Clock(clock));
+    }
+
+    /// Starts a flow. `at_ns` is the intended instant: its schedule counts from there. A flow that runs already goes on.
+    pub fn start_flow(&self, flow: FlowId, at_ns: i64) {
+        let Some(shared) = self.shared.flows.get(flow.index()) else { return };
+        let load = self.shared.plan.flows[flow.index()].load;
+        let workers = flow::spread(self.workers().len(), load.connections);
+        if shared.running.compare_exchange(0, workers, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            let name = &self.shared.plan.flows[flow.index()].name;
+            self.shared.warn(format!("flow {name} was started while it was running: it went on as it was"));
+            return;
+        }
+        shared.tickets.store(load.total.unwrap_or(0), Ordering::SeqCst);
+        shared.started_ns.store(at_ns, Ordering::SeqCst);
+        shared.ended_ns.store(i64::MIN, Ordering::SeqCst);
+        shared.finished.store(false, Ordering::SeqCst);
+        shared.starts.fetch_add(1, Ordering::SeqCst);
+        self.all(|| Command::Start(flow, at_ns));
+    }
+
+    /// Stops a flow: transactions under way get [`DRAIN_LIMIT_NS`] to end, then its connections close. Intended starts before
+    /// `at_ns` are accounted for.
+    pub fn stop_flow(&self, flow: FlowId, at_ns: i64) {
+        self.all(|| Command::Stop(flow, at_ns));
+    }
+
+    /// Closes a service's listeners on these nodes, and each of their connections after its current transaction.
+    pub fn stop_service(&self, service: ServiceId, nodes: &[NodeId]) {
+        for listener in self.listeners(service, nodes) {
+            self.all(|| Command::Unlisten(listener));
+        }
+    }
+
+    /// Opens a service's listeners on these nodes again.
+    ///
+    /// # Errors
+    /// A listener that cannot be opened.
+    pub async fn start_service(&self, service: ServiceId, nodes: &[NodeId]) -> Result<(), TrafficError> {
+        for listener in self.listeners(service, nodes) {
+            self.open(listener).await?;
+        }
+        Ok(())
+    }
+
+    /// A flow's counters and gauges at this moment. Asking also arms the next [`Notice::Changed`].
+    ///
+    /// # Panics
+    /// For a flow that the plan does not have.
+    #[must_use]
+    pub fn live(&self, flow: FlowId) -> &Live {
+        self.shared.seen();
+        &self.shared.flows[flow.index()].live
+    }
+
+    /// Whether [`Notice::Changed`] is sent when a counter of a flow changes: at once, but at most once a millisecond from each worker.
+    pub fn watch(&self, on: bool) {
+        self.shared.watch(on);
+    }
+
+    /// Ends everything at once and collects what was measured. Takes at most a few seconds, whatever hangs.
+    pub async fn finish(mut self) -> TrafficResult {
+        let mut answers = Vec::new();
+        for worker in self.workers() {
+            let (answer, answered) = oneshot::channel();
+            // A worker that broke has told so; its part is missing.
+            let _ = worker.send(Command::Finish(answer));
+            answers.push(answered);
+        }
+        let mut parts: Vec<Vec<series::Part>> = self.shared.plan.flows.iter().map(|_| Vec::new()).collect();
+        let mut late = false;
+        for (index, answer) in answers.into_iter().enumerate() {
+            match tokio::time::timeout(FINISH_LIMIT, answer).await {
+                Ok(Ok(worker)) => parts.iter_mut().zip(worker).for_each(|(parts, part)| parts.push(part)),
+                Ok(Err(_)) | Err(_) => {
+                    late = true;
+                    self.shared.warn(format!("traffic worker {index} did not hand over what it measured: the series are not whole"));
+                }
+            }
+        }
+        let threads = std::mem::take(&mut self.threads);
+        if !late {
+            for thread in threads {
+                // A panic of a worker was told by its missing part.
+                let _ = thread.join();
+            }
+        }
+        let flows = parts.into_iter().zip(&self.shared.flows).map(|(parts, shared)| {
+            let mut ran_ns = shared.ran_ns.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if late && shared.running.load(Ordering::SeqCst) > 0 {
+                ran_ns.push((
+                    shared.started_ns.load(Ordering::SeqCst),
+                    shared.ended_ns.load(Ordering::SeqCst).max(shared.started_ns.load(Ordering::SeqCst)),
+                ));
+            }
+            FlowSeries { ran_ns, finished: shared.finished.load(Ordering::SeqCst) && !late, ..series::merge(parts) }
+        });
+        TrafficResult { flows: flows.collect(), warnings: self.shared.warnings() }
+    }
+
+    fn workers(&self) -> &[mpsc::UnboundedSender<Command>] {
+        self.shared.workers.get().map_or(&[], Vec::as_slice)
+    }
+
+    fn all(&self, command: impl Fn() -> Command) {
+        for worker in self.workers() {
+            // A worker that broke has told so.
+            let _ = worker.send(command());
+        }
+    }
+
+    fn listeners(&self, service: ServiceId, nodes: &[NodeId]) -> Vec<usize> {
+        let listeners = self.shared.plan.listeners.iter().enumerate();
+        listeners.filter(|(_, l)| l.service == Some(service) && nodes.contains(&l.node)).map(|(position, _)| position).collect()
+    }
+
+    async fn open(&self, listener: usize) -> Result<(), TrafficError> {
+        let planned = &self.shared.plan.listeners[listener];
+        let address = SocketAddr::new(planned.address, planned.port);
+        let socket = self.shared.sockets.tcp_listener(planned.node, address).await.map_err(|error| TrafficError::Listen {
+            listener: planned.name.clone(),
+            node: self.shared.node_name(planned.node).to_owned(),
+            address,
+            error,
+        })?;
+        let workers = self.workers();
+        // A worker that broke has told so.
+        let _ = workers[listener % workers.len()].send(Command::Listen(listener, socket));
+        Ok(())
+    }
+}
+
+impl Drop for Traffic {
+    fn drop(&mut self) {
+        if !self.threads.is_empty() {
+            self.all(|| Command::Finish(oneshot::channel().0));
+        }
+    }
+}
+
+/// Compiles every pattern for the sides that play it.
+fn compile(plan: &Plan) -> Result<Programs, TrafficError> {
+    let wrong = |owner: &str| {
+        let owner = owner.to_owned();
+        |why| TrafficError::Pattern { owner, why }
+    };
+    let clients = plan.flows.iter().map(|f| Program::new(&f.pattern, Side::Client).map_err(wrong(&f.name))).collect::<Result<_, _>>()?;
+    let servers =
+        plan.listeners.iter().map(|l| Program::new(&l.pattern, Side::Server).map_err(wrong(&l.name))).collect::<Result<_, _>>()?;
+    Ok(Programs { clients, servers })
+}

@@ -1,0 +1,313 @@
+//! A pattern as one side carries it out: a flat list of operations, regexes compiled. In: a `Pattern` and a side. Out: a
+//! [`Program`]. Runs nothing.
+
+use regex::bytes::{Regex, RegexBuilder};
+use scn_grammar::scenario::pattern::{Close, Expected, Pattern, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
+use scn_grammar::source::Span;
+
+use crate::traffic::draw;
+
+/// A compiled regex may take so many bytes.
+const REGEX_SIZE: usize = 4 * 1024 * 1024;
+
+/// One side's part of a pattern.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Whose part.
+    pub side: Side,
+    /// In order; loops by jumps.
+    pub operations: Vec<Operation>,
+    /// The steps that operations belong to: text and place.
+    pub steps: Vec<(String, Span)>,
+    /// How many names captures have.
+    pub captures: usize,
+    /// This side sends before it receives anything.
+    pub speaks_first: bool,
+    /// This side receives something.
+    pub receives: bool,
+    /// What is received must be kept, because it is sent back later.
+    pub keeps: bool,
+    /// What is sent must be kept, because it comes back.
+    pub compares: bool,
+    /// The longest that the other side may pause within one transaction, ns.
+    pub allowance_ns: i64,
+}
+
+/// One operation.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// A position in the steps.
+    pub step: u32,
+    /// At most this long, ns.
+    pub within_ns: Option<u64>,
+    /// What is passed over after it.
+    pub rest: Rest,
+    /// What it does.
+    pub act: Act,
+}
+
+/// What an operation does.
+#[derive(Debug, Clone)]
+pub enum Act {
+    /// Sends filling.
+    SendFrame(Varying),
+    /// Sends a text.
+    SendText(Vec<Piece>),
+    /// Receives and verifies filling of this size, if it is always the same.
+    TakeFrame(Option<u64>),
+    /// Receives so many bytes.
+    TakeCount(u64),
+    /// Receives exactly this.
+    TakeText(Vec<Piece>),
+    /// Receives to a match; groups and the captures they fill.
+    TakeRegex(Box<Regex>, Vec<(usize, usize)>),
+    /// Receives a line, which matches if there is something to match.
+    TakeLine(Option<Box<Regex>>, Vec<(usize, usize)>),
+    /// Receives at least one byte.
+    TakeAny,
+    /// Receives what this side sent last.
+    TakeEcho,
+    /// Sends back what was received last.
+    SendBack,
+    /// Waits, ns.
+    Pause(Varying),
+    /// Begins a loop: how often, and the operation after its end.
+    Loop(u64, usize),
+    /// Ends a loop: its first operation.
+    Again(usize),
+    /// Ends the connection, or this side of it.
+    Close(Close),
+    /// The other side does.
+    PeerCloses(Close),
+}
+
+/// A piece of a text.
+#[derive(Debug, Clone)]
+pub enum Piece {
+    /// As it stands.
+    Bytes(Vec<u8>),
+    /// The client's node.
+    ClientName,
+    /// The server's node.
+    ServerName,
+    /// What was captured under this name.
+    Capture(usize),
+}
+
+/// What the other side sent last, and whether this side's script has taken it.
+struct Last<'a> {
+    payload: Option<&'a Payload>,
+    taken: bool,
+}
+
+struct Compiler<'a> {
+    program: Program,
+    names: Vec<String>,
+    last: Last<'a>,
+}
+
+impl Program {
+    /// One side's part of a pattern.
+    ///
+    /// # Errors
+    /// A regex that does not compile, as a sentence that names it.
+    pub fn new(pattern: &Pattern, side: Side) -> Result<Program, String> {
+        let program = Program {
+            side,
+            operations: Vec::new(),
+            steps: Vec::new(),
+            captures: 0,
+            speaks_first: false,
+            receives: false,
+            keeps: false,
+            compares: false,
+            allowance_ns: 0,
+        };
+        let mut compiler = Compiler { program, names: Vec::new(), last: Last { payload: None, taken: true } };
+        compiler.steps(&pattern.steps)?;
+        let mut program = compiler.program;
+        program.captures = compiler.names.len();
+        program.keeps = program.operations.iter().any(|o| matches!(o.act, Act::SendBack));
+        program.compares = program.operations.iter().any(|o| matches!(o.act, Act::TakeEcho));
+        program.receives = program.operations.iter().any(|o| o.act.receives());
+        let first = program.operations.iter().find(|o| o.act.receives() || o.act.sends());
+        program.speaks_first = first.is_none_or(|o| o.act.sends());
+        program.allowance_ns = pauses(&pattern.steps, side);
+        Ok(program)
+    }
+}
+
+impl Act {
+    /// It waits for bytes, or for their end.
+    fn receives(&self) -> bool {
+        matches!(
+            self,
+            Act::TakeFrame(_)
+                | Act::TakeCount(_)
+                | Act::TakeText(_)
+                | Act::TakeRegex(..)
+                | Act::TakeLine(..)
+                | Act::TakeAny
+                | Act::TakeEcho
+                | Act::PeerCloses(_)
+        )
+    }
+
+    /// It sends bytes, or their end.
+    fn sends(&self) -> bool {
+        matches!(self, Act::SendFrame(_) | Act::SendText(_) | Act::SendBack | Act::Close(_))
+    }
+}
+
+/// The longest that the side opposite to this one pauses in a transaction.
+fn pauses(steps: &[Step], side: Side) -> i64 {
+    steps.iter().fold(0i64, |sum, step| {
+        let more = match &step.kind {
+            StepKind::Pause { by, duration } if *by != side => i64::try_from(draw::at_most(duration)).unwrap_or(i64::MAX),
+            StepKind::Repeat { count, steps } => pauses(steps, side).saturating_mul(i64::try_from(*count).unwrap_or(i64::MAX)),
+            _ => 0,
+        };
+        sum.saturating_add(more)
+    })
+}
+
+impl<'a> Compiler<'a> {
+    fn steps(&mut self, steps: &'a [Step]) -> Result<(), String> {
+        for step in steps {
+            let number = u32::try_from(self.program.steps.len()).map_err(|_| "the pattern has more than 2^32 steps".to_owned())?;
+            self.program.steps.push((step.text.clone(), step.span));
+            self.step(step, number)?;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, step: u32, act: Act) {
+        self.program.operations.push(Operation { step, within_ns: None, rest: Rest::Nothing, act });
+    }
+
+    fn step(&mut self, step: &'a Step, number: u32) -> Result<(), String> {
+        let side = self.program.side;
+        match &step.kind {
+            StepKind::Sends { by, payload, .. } if *by == side => {
+                let act = match payload {
+                    Payload::Filled(size) | Payload::Random(size) => Act::SendFrame(size.clone()),
+                    Payload::Text(text) => Act::SendText(self.pieces(text)),
+                    Payload::Bytes(bytes) => Act::SendText(vec![Piece::Bytes(bytes.clone())]),
+                };
+                self.push(number, act);
+            }
+            StepKind::Sends { payload, implicit, .. } => {
+                self.last = Last { payload: Some(payload), taken: *implicit };
+                if *implicit {
+                    let act = self.takes(payload);
+                    self.push(number, act);
+                }
+            }
+            StepKind::Expects { by, what, within_ns, rest } if *by == side => {
+                let act = self.expects(what)?;
+                self.last.taken = true;
+                self.program.operations.push(Operation { step: number, within_ns: *within_ns, rest: *rest, act });
+            }
+            StepKind::Expects { .. } => {}
+            StepKind::Echoes { by } if *by == side => {
+                if !self.last.taken {
+                    let act = self.last.payload.map_or(Act::TakeAny, |payload| self.takes(payload));
+                    self.push(number, act);
+                    self.last.taken = true;
+                }
+                self.push(number, Act::SendBack);
+            }
+            StepKind::Echoes { .. } => {
+                self.push(number, Act::TakeEcho);
+                self.last = Last { payload: None, taken: true };
+            }
+            StepKind::Pause { by, duration } if *by == side => self.push(number, Act::Pause(duration.clone())),
+            StepKind::Pause { .. } => {}
+            StepKind::Repeat { count, steps } => {
+                let begin = self.program.operations.len();
+                self.push(number, Act::Loop(*count, 0));
+                self.steps(steps)?;
+                self.push(number, Act::Again(begin + 1));
+                let end = self.program.operations.len();
+                self.program.operations[begin].act = Act::Loop(*count, end);
+            }
+            StepKind::Closes { by, how } if *by == side => self.push(number, Act::Close(*how)),
+            StepKind::Closes { how, .. } => self.push(number, Act::PeerCloses(*how)),
+        }
+        Ok(())
+    }
+
+    /// How a payload of the other side is received where the script does not say it.
+    fn takes(&mut self, payload: &Payload) -> Act {
+        match payload {
+            Payload::Filled(size) | Payload::Random(size) => Act::TakeFrame(fixed(size)),
+            Payload::Bytes(bytes) => Act::TakeText(vec![Piece::Bytes(bytes.clone())]),
+            Payload::Text(Template(parts)) if parts.iter().any(|p| matches!(p, TemplatePart::Capture(_) | TemplatePart::ServerName)) => {
+                Act::TakeLine(None, Vec::new())
+            }
+            Payload::Text(text) => Act::TakeText(self.pieces(text)),
+        }
+    }
+
+    fn expects(&mut self, what: &Expected) -> Result<Act, String> {
+        Ok(match what {
+            Expected::Size(size) => {
+                let sent = if self.last.taken { None } else { self.last.payload };
+                match sent {
+                    Some(Payload::Filled(Varying::Fixed(sent)) | Payload::Random(Varying::Fixed(sent))) if sent == size => {
+                        Act::TakeFrame(Some(*size))
+                    }
+                    _ => Act::TakeCount(*size),
+                }
+            }
+            Expected::Text(text) => Act::TakeText(self.pieces(text)),
+            Expected::Bytes(bytes) => Act::TakeText(vec![Piece::Bytes(bytes.clone())]),
+            Expected::Regex(regex) => {
+                let (regex, groups) = self.regex(regex)?;
+                Act::TakeRegex(regex, groups)
+            }
+            Expected::Line(regex) => {
+                let (regex, groups) = self.regex(regex)?;
+                Act::TakeLine(Some(regex), groups)
+            }
+            Expected::Any => Act::TakeAny,
+        })
+    }
+
+    fn regex(&mut self, text: &str) -> Result<(Box<Regex>, Vec<(usize, usize)>), String> {
+        let regex = RegexBuilder::new(text).size_limit(REGEX_SIZE).build().map_err(|e| format!("the regex /{text}/: {e}"))?;
+        let mut groups = Vec::new();
+        for (group, name) in regex.capture_names().enumerate() {
+            if let Some(name) = name {
+                groups.push((group, self.name(name)));
+            }
+        }
+        Ok((Box::new(regex), groups))
+    }
+
+    fn pieces(&mut self, Template(parts): &Template) -> Vec<Piece> {
+        parts
+            .iter()
+            .map(|part| match part {
+                TemplatePart::Literal(text) => Piece::Bytes(text.clone().into_bytes()),
+                TemplatePart::ClientName => Piece::ClientName,
+                TemplatePart::ServerName => Piece::ServerName,
+                TemplatePart::Capture(name) => Piece::Capture(self.name(name)),
+            })
+            .collect()
+    }
+
+    fn name(&mut self, name: &str) -> usize {
+        self.names.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.names.push(name.to_owned());
+            self.names.len() - 1
+        })
+    }
+}
+
+fn fixed(size: &Varying) -> Option<u64> {
+    match size {
+        Varying::Fixed(size) => Some((*size).max(1)),
+        _ => None,
+    }
+}

@@ -1,0 +1,357 @@
+//! Plays one side of a pattern over a connection, transaction by transaction. In: a program, a wire, an identity. Out: done, or
+//! which step failed and how. What receiving means stands in `receive`.
+
+use std::fmt::Write as _;
+use std::rc::Rc;
+
+use scn_grammar::scenario::pattern::{Close, Side};
+use scn_reports::record::flow::{ConnectionEnd, CorruptionKind, NEVER};
+
+use super::program::{Act, Operation, Piece, Program};
+use crate::traffic::control::Broken;
+use crate::traffic::draw::Key;
+use crate::traffic::frame::{Frame, Header, Way};
+use crate::traffic::wire::{Transport, Wire};
+use crate::traffic::worker::Worker;
+
+/// A side that waits for the other, or for room to send, gives up after this long without `within`. The client alone; a server
+/// waits as long as its client does.
+pub const RESPONSE_LIMIT_NS: i64 = 10_000_000_000;
+/// The longest filling; longer draws are cut to it.
+pub const MOST_FILLING: u64 = 1 << 30;
+/// Filling up to this length is sent by one write.
+const IN_ONE: usize = 64 * 1024;
+/// So many bytes of what came are shown in a failure.
+const SHOWN: usize = 64;
+
+/// Who this end is, and whom it serves.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The run.
+    pub run: u32,
+    /// The flow; [`crate::traffic::frame::UNKNOWN_FLOW`] while it is not known.
+    pub flow: u16,
+    /// The connection, as the client numbers them.
+    pub connection: u32,
+    /// This end's node.
+    pub node: u16,
+    /// What draws depend on.
+    pub key: Key,
+    /// The client's node.
+    pub client_name: Rc<str>,
+    /// The server's node; empty while it is not known.
+    pub server_name: Rc<str>,
+}
+
+/// A transaction that was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Played {
+    /// The connection can carry the next one.
+    Open,
+    /// The pattern ended the connection.
+    Closed,
+}
+
+/// Why one was not.
+#[derive(Debug)]
+pub enum Cut {
+    /// Ordered.
+    Aborted,
+    /// Not as the pattern says.
+    Fault(Box<Fault>),
+}
+
+/// What was not as the pattern says.
+#[derive(Debug)]
+pub struct Fault {
+    /// The step, as a position in the program's.
+    pub step: u32,
+    /// What happened.
+    pub what: String,
+    /// What it means for the connection.
+    pub end: ConnectionEnd,
+    /// Wrong content: sort, offset, in words.
+    pub corruption: Option<(CorruptionKind, u32, String)>,
+}
+
+/// What this side sent last.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sent {
+    Nothing,
+    Frame(Frame),
+    Text,
+}
+
+/// What one transaction moved so far.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// When the first byte was handed to the kernel; [`NEVER`]: not yet.
+    pub sent_ns: i64,
+    /// Payload sent, bytes.
+    pub sent_bytes: u64,
+    /// Payload received, bytes.
+    pub received_bytes: u64,
+}
+
+/// One side of one connection.
+pub struct Session<S> {
+    /// The connection.
+    pub wire: Wire<S>,
+    /// Who.
+    pub identity: Identity,
+    /// The node in the last header that came; `u16::MAX`: none.
+    pub peer_node: u16,
+    /// Of the transaction that is played, or was last.
+    pub progress: Progress,
+    pub(super) program: Rc<Program>,
+    pub(super) worker: Rc<Worker>,
+    pub(super) incoming: u64,
+    /// The last byte that was taken.
+    pub(super) last_taken: u8,
+    pub(super) captures: Vec<Vec<u8>>,
+    pub(super) held: Vec<u8>,
+    pub(super) sent: Sent,
+    pub(super) sent_text: Vec<u8>,
+    outgoing: u64,
+    loops: Vec<u64>,
+    half_closed: bool,
+}
+
+impl<S: Transport> Session<S> {
+    /// A session on a new connection.
+    pub fn new(wire: Wire<S>, program: Rc<Program>, worker: Rc<Worker>, identity: Identity) -> Session<S> {
+        Session {
+            wire,
+            identity,
+            peer_node: u16::MAX,
+            progress: Progress { sent_ns: NEVER, sent_bytes: 0, received_bytes: 0 },
+            captures: vec![Vec::new(); program.captures],
+            program,
+            worker,
+            incoming: 0,
+            last_taken: 0,
+            held: Vec::new(),
+            sent: Sent::Nothing,
+            sent_text: Vec::new(),
+            outgoing: 0,
+            loops: Vec::new(),
+            half_closed: false,
+        }
+    }
+
+    /// The program that it plays.
+    pub fn program(&self) -> &Rc<Program> {
+        &self.program
+    }
+
+    /// Plays one transaction; `number` counts those of the connection from 0.
+    pub async fn play(&mut self, number: u64) -> Result<Played, Cut> {
+        let program = Rc::clone(&self.program);
+        self.progress = Progress { sent_ns: NEVER, sent_bytes: 0, received_bytes: 0 };
+        if !program.speaks_first && program.side == Side::Client {
+            // The server speaks first: the transaction is under way as soon as this side waits for it.
+            self.progress.sent_ns = self.worker.pacer.now_ns();
+            self.worker.transaction_sent(self.identity.flow);
+        }
+        self.captures.iter_mut().for_each(Vec::clear);
+        self.loops.clear();
+        let key = self.identity.key.part(number);
+        let (mut at, mut turn) = (0, 0u64);
+        while let Some(operation) = program.operations.get(at) {
+            at += 1;
+            turn += 1;
+            match &operation.act {
+                Act::Loop(0, end) => at = *end,
+                Act::Loop(count, _) => self.loops.push(*count),
+                Act::Again(begin) => {
+                    if let Some(left) = self.loops.last_mut() {
+                        *left -= 1;
+                        if *left > 0 {
+                            at = *begin;
+                        } else {
+                            self.loops.pop();
+                        }
+                    }
+                }
+                Act::Pause(duration) => {
+                    let pause = i64::try_from(key.part(turn).draw(duration)).unwrap_or(i64::MAX);
+                    self.pause(pause).await?;
+                }
+                Act::Close(Close::Half) => {
+                    self.half_closed = true;
+                    self.wire.end_sending().await.map_err(|broken| self.fault(operation, broken))?;
+                }
+                Act::Close(how) => {
+                    if *how == Close::Reset {
+                        self.wire.abort();
+                    }
+                    return Ok(Played::Closed);
+                }
+                Act::PeerCloses(how) => {
+                    self.take_end(operation, *how).await?;
+                    if *how != Close::Half {
+                        return Ok(Played::Closed);
+                    }
+                }
+                Act::SendFrame(size) => {
+                    let size = key.part(turn).draw(size).clamp(1, MOST_FILLING);
+                    self.send_frame(operation, size as u32).await?;
+                }
+                Act::SendText(pieces) => {
+                    self.compose(pieces);
+                    self.send_composed(operation).await?;
+                }
+                Act::SendBack => {
+                    self.wire.outgoing.clear();
+                    self.wire.outgoing.extend_from_slice(&self.held);
+                    self.send_composed(operation).await?;
+                }
+                _ => self.take(operation).await?,
+            }
+        }
+        if turn > 0 && self.progress.sent_bytes == 0 && self.progress.received_bytes == 0 {
+            // A transaction that moves nothing must not keep the worker to itself.
+            tokio::task::yield_now().await;
+        }
+        Ok(if self.half_closed || self.wire.ended { Played::Closed } else { Played::Open })
+    }
+
+    async fn pause(&mut self, pause_ns: i64) -> Result<(), Cut> {
+        let until = self.worker.pacer.now_ns().saturating_add(pause_ns);
+        let control = Rc::clone(self.wire.control());
+        if self.worker.rest(&control, until).await { Ok(()) } else { Err(Cut::Aborted) }
+    }
+
+    async fn send_frame(&mut self, operation: &Operation, length: u32) -> Result<(), Cut> {
+        let way = if self.program.side == Side::Client { Way::Forward } else { Way::Back };
+        let Identity { run, flow, connection, node, .. } = self.identity;
+        let frame = Frame::new(&Header { way, flow, run, connection, node, sequence: self.outgoing, length });
+        self.outgoing += 1;
+        self.sent = Sent::Frame(frame);
+        let first = frame.length().min(IN_ONE);
+        self.wire.outgoing.clear();
+        frame.append(0, first, &mut self.wire.outgoing);
+        self.begin_send();
+        let mut at = first;
+        let mut result = self.wire.send_outgoing().await;
+        while result.is_ok() && at < frame.length() {
+            self.begin_send();
+            let piece = frame.piece(at);
+            at += piece.len();
+            result = self.wire.send(piece).await;
+        }
+        result.map_err(|broken| self.fault(operation, broken))?;
+        self.progress.sent_bytes += frame.length() as u64;
+        Ok(())
+    }
+
+    /// Sends what stands in the outgoing buffer.
+    async fn send_composed(&mut self, operation: &Operation) -> Result<(), Cut> {
+        self.sent = Sent::Text;
+        if self.program.compares {
+            self.sent_text.clear();
+            self.sent_text.extend_from_slice(&self.wire.outgoing);
+        }
+        self.begin_send();
+        self.wire.send_outgoing().await.map_err(|broken| self.fault(operation, broken))?;
+        self.progress.sent_bytes += self.wire.outgoing.len() as u64;
+        Ok(())
+    }
+
+    fn begin_send(&mut self) {
+        let now = self.worker.pacer.now_ns();
+        if self.progress.sent_ns == NEVER {
+            self.progress.sent_ns = now;
+            if self.program.side == Side::Client {
+                self.worker.transaction_sent(self.identity.flow);
+            }
+        }
+        self.worker.limit(self.wire.control(), now.saturating_add(RESPONSE_LIMIT_NS));
+    }
+
+    fn compose(&mut self, pieces: &[Piece]) {
+        compose(pieces, &self.captures, &self.identity, &mut self.wire.outgoing);
+    }
+
+    /// What a broken wait means in a step.
+    pub(super) fn fault(&self, operation: &Operation, broken: Broken) -> Cut {
+        let seen = if self.wire.waiting().is_empty() { String::new() } else { format!(" after {}", shown(self.wire.waiting())) };
+        let (what, end) = match broken {
+            Broken::Aborted => return Cut::Aborted,
+            Broken::Eof => (format!("the peer closed the connection{seen}"), ConnectionEnd::EarlyClose),
+            Broken::TimedOut => {
+                let limit = operation.within_ns.map_or(self.response_limit(), |within| i64::try_from(within).unwrap_or(i64::MAX));
+                let limit = scn_grammar::quantity::Quantity::new(scn_grammar::quantity::Dimension::Duration, limit);
+                let what = if seen.is_empty() { format!("nothing came within {limit}") } else { format!("no more{seen} within {limit}") };
+                (what, ConnectionEnd::Timeout)
+            }
+            Broken::Io(error) => {
+                let end = end_of(&error);
+                (format!("{}{seen}", in_words(end, &error)), end)
+            }
+        };
+        Cut::Fault(Box::new(Fault { step: operation.step, what, end, corruption: None }))
+    }
+
+    /// The limit of a step that says none, ns.
+    pub(super) fn response_limit(&self) -> i64 {
+        match self.program.side {
+            Side::Client => RESPONSE_LIMIT_NS.saturating_add(self.program.allowance_ns),
+            Side::Server => i64::MAX,
+        }
+    }
+
+    /// What came is not what was waited for.
+    pub(super) fn mismatch(&self, operation: &Operation, got: &[u8]) -> Cut {
+        Cut::Fault(Box::new(Fault {
+            step: operation.step,
+            what: format!("got {}", shown(got)),
+            end: ConnectionEnd::Mismatch,
+            corruption: None,
+        }))
+    }
+}
+
+/// Fills a text's holes.
+pub(super) fn compose(pieces: &[Piece], captures: &[Vec<u8>], identity: &Identity, to: &mut Vec<u8>) {
+    to.clear();
+    for piece in pieces {
+        match piece {
+            Piece::Bytes(bytes) => to.extend_from_slice(bytes),
+            Piece::ClientName => to.extend_from_slice(identity.client_name.as_bytes()),
+            Piece::ServerName => to.extend_from_slice(identity.server_name.as_bytes()),
+            Piece::Capture(name) => to.extend_from_slice(captures.get(*name).map_or(&[], Vec::as_slice)),
+        }
+    }
+}
+
+/// The first bytes of something, in quotes and escaped.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    let mut text = format!("\"{}\"", bytes[..bytes.len().min(SHOWN)].escape_ascii());
+    if bytes.len() > SHOWN {
+        let _ = write!(text, " and {} bytes more", bytes.len() - SHOWN);
+    }
+    text
+}
+
+/// How an error of an established connection ends it.
+pub fn end_of(error: &std::io::Error) -> ConnectionEnd {
+    match error.raw_os_error() {
+        Some(libc::ECONNRESET | libc::EPIPE | libc::ECONNABORTED) => ConnectionEnd::Reset,
+        Some(libc::ETIMEDOUT) => ConnectionEnd::Timeout,
+        Some(libc::EHOSTUNREACH | libc::ENETUNREACH | libc::ENETDOWN | libc::EHOSTDOWN) => ConnectionEnd::Unreachable,
+        Some(libc::ECONNREFUSED) => ConnectionEnd::Refused,
+        _ => ConnectionEnd::Other,
+    }
+}
+
+/// The same in words.
+pub fn in_words(end: ConnectionEnd, error: &std::io::Error) -> String {
+    match end {
+        ConnectionEnd::Reset => "connection reset by the peer".to_owned(),
+        ConnectionEnd::Timeout => "the kernel gave up: no acknowledgement came".to_owned(),
+        ConnectionEnd::Unreachable => "the network said: unreachable".to_owned(),
+        ConnectionEnd::Refused => "connection refused".to_owned(),
+        _ => error.to_string(),
+    }
+}

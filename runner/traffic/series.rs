@@ -1,0 +1,173 @@
+//! What workers measured on a flow, and how their parts become one series. In: rows as they end. Out: [`FlowSeries`]. Judges
+//! nothing.
+
+use std::collections::BTreeMap;
+
+use scn_grammar::source::Span;
+use scn_reports::record::flow::{Connection, Corruption, Item, MAX_ITEMS, NEVER, TcpSample};
+
+/// Kinds of failures that are kept; what comes after is counted under [`OTHER`].
+const MAX_FAILURES: usize = 50;
+/// Wrong payloads that are kept one by one; all are counted.
+const MAX_CORRUPTIONS: usize = 1_000;
+/// Samples of tcp_info that are kept.
+const MAX_SAMPLES: usize = 10_000_000;
+/// The kind of failures beyond the first kinds.
+const OTHER: &str = "other failures";
+
+/// Everything that traffic measured on one flow; the fields are those of the record's flow.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FlowSeries {
+    /// When it ran: start and stop.
+    pub ran_ns: Vec<(i64, i64)>,
+    /// It did all of its `total`, or its `duration` was over, or it was stopped.
+    pub finished: bool,
+    /// The items end here because there were too many.
+    pub truncated_at_ns: Option<i64>,
+    /// Every transaction, in the order of their ends; those without an end last.
+    pub items: Vec<Item>,
+    /// Every connection, in the order of their openings.
+    pub connections: Vec<Connection>,
+    /// Samples in the order of their instants.
+    pub tcp: Vec<TcpSample>,
+    /// What went wrong, most frequent first.
+    pub failures: Vec<FailureKind>,
+    /// Wrong content.
+    pub corrupt: Vec<Corruption>,
+}
+
+/// A kind of failure; the record's form has the line in place of the span.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailureKind {
+    /// The step as written, or `connect to 10.0.0.100:5003`.
+    pub step: String,
+    /// What happened.
+    pub what: String,
+    /// The step's place; `None`: it has none.
+    pub span: Option<Span>,
+    /// How often.
+    pub count: u64,
+    /// When first, ns.
+    pub first_ns: i64,
+    /// When last, ns.
+    pub last_ns: i64,
+}
+
+/// One worker's part of a flow. Connections carry the numbers that they were opened under.
+#[derive(Debug, Default)]
+pub struct Part {
+    items: Vec<Item>,
+    most_items: usize,
+    truncated_at_ns: Option<i64>,
+    connections: Vec<(u32, Connection)>,
+    tcp: Vec<TcpSample>,
+    failures: BTreeMap<(String, String), FailureKind>,
+    corrupt: Vec<Corruption>,
+}
+
+impl Part {
+    /// An empty part of a flow that so many workers measure.
+    pub fn new(workers: usize) -> Part {
+        Part { most_items: MAX_ITEMS / workers.max(1), ..Part::default() }
+    }
+
+    /// A transaction ended, at this time.
+    pub fn item(&mut self, item: Item, now_ns: i64) {
+        if self.items.len() < self.most_items {
+            self.items.push(item);
+        } else if self.truncated_at_ns.is_none() {
+            self.truncated_at_ns = Some(now_ns);
+        }
+    }
+
+    /// A connection ended.
+    pub fn connection(&mut self, number: u32, connection: Connection) {
+        self.connections.push((number, connection));
+    }
+
+    /// The kernel told of a connection.
+    pub fn tcp(&mut self, sample: TcpSample) {
+        if self.tcp.len() < MAX_SAMPLES {
+            self.tcp.push(sample);
+        }
+    }
+
+    /// Something went wrong.
+    pub fn failure(&mut self, step: &str, span: Option<Span>, what: String, at_ns: i64) {
+        let full = self.failures.len() >= MAX_FAILURES;
+        let key = (step.to_owned(), what);
+        let (key, span) = if full && !self.failures.contains_key(&key) { ((OTHER.to_owned(), String::new()), None) } else { (key, span) };
+        let kind = FailureKind { step: key.0.clone(), what: key.1.clone(), span, count: 0, first_ns: at_ns, last_ns: at_ns };
+        let kind = self.failures.entry(key).or_insert(kind);
+        kind.count += 1;
+        kind.last_ns = at_ns;
+    }
+
+    /// A payload was wrong.
+    pub fn corruption(&mut self, corruption: Corruption) {
+        if self.corrupt.len() < MAX_CORRUPTIONS {
+            self.corrupt.push(corruption);
+        }
+    }
+}
+
+/// Puts the workers' parts of a flow together.
+pub fn merge(parts: Vec<Part>) -> FlowSeries {
+    let mut series = FlowSeries::default();
+    let mut connections = Vec::new();
+    let mut failures: BTreeMap<(String, String), FailureKind> = BTreeMap::new();
+    for part in parts {
+        series.truncated_at_ns = match (series.truncated_at_ns, part.truncated_at_ns) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        if series.items.is_empty() {
+            series.items = part.items;
+        } else {
+            series.items.extend(part.items);
+        }
+        connections.extend(part.connections);
+        series.tcp.extend(part.tcp);
+        series.corrupt.extend(part.corrupt);
+        for (key, kind) in part.failures {
+            failures
+                .entry(key)
+                .and_modify(|known| {
+                    known.count += kind.count;
+                    known.first_ns = known.first_ns.min(kind.first_ns);
+                    known.last_ns = known.last_ns.max(kind.last_ns);
+                })
+                .or_insert(kind);
+        }
+    }
+    connections.sort_by_key(|(number, connection)| (connection.opened_ns, *number));
+    let positions = positions(&connections);
+    let position = |number: u32| positions.get(number as usize).copied().unwrap_or(u32::MAX);
+    for (_, connection) in &mut connections {
+        connection.successor_of = position(connection.successor_of);
+    }
+    series.connections = connections.into_iter().map(|(_, connection)| connection).collect();
+    if let Some(cut) = series.truncated_at_ns {
+        series.items.retain(|item| item.done_ns <= cut);
+    }
+    series.items.iter_mut().for_each(|item| item.connection = position(item.connection));
+    series.items.sort_by_key(|item| (item.done_ns == NEVER, item.done_ns, item.intended_ns));
+    series.tcp.iter_mut().for_each(|sample| sample.connection = position(sample.connection));
+    series.tcp.sort_by_key(|sample| sample.at_ns);
+    series.corrupt.iter_mut().for_each(|corruption| corruption.connection = position(corruption.connection));
+    series.corrupt.sort_by_key(|corruption| corruption.at_ns);
+    series.failures = failures.into_values().collect();
+    series.failures.sort_by(|a, b| b.count.cmp(&a.count).then(a.first_ns.cmp(&b.first_ns)));
+    series.failures.truncate(MAX_FAILURES);
+    series
+}
+
+/// From the number that a connection was opened under to its place in the order of openings.
+fn positions(connections: &[(u32, Connection)]) -> Vec<u32> {
+    let most = connections.iter().map(|(number, _)| *number as usize + 1).max().unwrap_or(0);
+    let mut positions = vec![u32::MAX; most];
+    for (place, (number, _)) in connections.iter().enumerate() {
+        positions[*number as usize] = u32::try_from(place).unwrap_or(u32::MAX);
+    }
+    positions
+}

@@ -1,0 +1,242 @@
+//! The server's side: takes connections in and plays the pattern's server on each until the client ends it. In: listening sockets.
+//! Out: answers, and what the server's end saw (tcp_info, wrong content, failed steps), put down to the flow it belongs to.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+
+use scn_grammar::scenario::pattern::Side;
+use scn_reports::record::flow::ConnectionEnd;
+use tokio::net::TcpStream;
+
+use super::Notice;
+use super::control::{Broken, Control, Order, Role};
+use super::draw::Key;
+use super::frame::{UNKNOWN_CONNECTION, UNKNOWN_FLOW};
+use super::pacer::NEVER_DUE;
+use super::pattern::session::{Cut, Identity, Played, Session};
+use super::registry::Entry;
+use super::shared::Command;
+use super::wire::{Buffers, Wire};
+use super::worker::Worker;
+
+/// Pause after an accept that failed for lack of something, ns.
+const ACCEPT_PAUSE_NS: i64 = 10_000_000;
+
+/// Serves a listening socket.
+pub fn listen(worker: &Rc<Worker>, listener: usize, socket: OwnedFd) {
+    let control = Rc::new(Control::new(Role::Listener(listener), None));
+    let member = worker.enlist(&control);
+    let task = Rc::clone(worker);
+    worker.spawn(async move {
+        if let Err(error) = accept_all(&task, listener, &control, TcpListener::from(socket)).await {
+            let name = &task.shared.plan.listeners[listener].name;
+            task.shared.tell(Notice::Broken { what: format!("the listener of {name} failed: {error}") });
+        }
+        task.dismiss(member);
+    });
+}
+
+/// Closes a listener, and its connections after their current transaction.
+pub fn unlisten(worker: &Worker, listener: usize) {
+    worker.order(Role::Listener(listener), Order::Abort);
+    worker.order(Role::Server(listener), Order::Drain);
+}
+
+async fn accept_all(worker: &Rc<Worker>, listener: usize, control: &Control, socket: TcpListener) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    let socket = tokio::net::TcpListener::from_std(socket)?;
+    loop {
+        let accepted = poll_fn(|context| match control.interrupted(context) {
+            Some(_) => Poll::Ready(None),
+            None => socket.poll_accept(context).map(Some),
+        });
+        match accepted.await {
+            None => return Ok(()),
+            Some(Ok((stream, client))) => hand_over(worker, listener, stream, client),
+            Some(Err(error)) if is_passing(&error) => {}
+            Some(Err(error)) => {
+                let name = &worker.shared.plan.listeners[listener].name;
+                worker.shared.warn(format!("the listener of {name} could not take a connection in: {error}"));
+                worker.rest(control, worker.pacer.now_ns() + ACCEPT_PAUSE_NS).await;
+            }
+        }
+    }
+}
+
+/// The connection was gone before it was taken in; the listener is as well as before.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted | io::ErrorKind::ConnectionReset)
+}
+
+/// Gives a connection to the worker that holds the client's end, so that a transaction crosses no threads; one of a stranger to any.
+fn hand_over(worker: &Rc<Worker>, listener: usize, stream: TcpStream, client: SocketAddr) {
+    // A peer that is gone already has no address: there is nobody to serve.
+    let Ok(address) = stream.local_addr() else { return };
+    let Some(workers) = worker.shared.workers.get() else { return };
+    let index = worker.shared.registry.find(client, address).map_or(client.port() as usize % workers.len(), |entry| entry.worker);
+    if index == worker.index {
+        serve(worker, listener, stream, client, address);
+    } else if let Ok(stream) = stream.into_std() {
+        // A worker that ended takes nobody in: the connection closes.
+        let _ = workers[index].send(Command::Serve(listener, stream, client, address));
+    }
+}
+
+/// Takes a connection over that another worker accepted.
+pub fn take_over(worker: &Rc<Worker>, listener: usize, stream: std::net::TcpStream, client: SocketAddr, address: SocketAddr) {
+    match TcpStream::from_std(stream) {
+        Ok(stream) => serve(worker, listener, stream, client, address),
+        Err(error) => worker.shared.warn(format!("an accepted connection could not be served: {error}")),
+    }
+}
+
+/// Plays the server on a connection.
+fn serve(worker: &Rc<Worker>, listener: usize, stream: TcpStream, client: SocketAddr, address: SocketAddr) {
+    if worker.finishing.get() {
+        return;
+    }
+    let control = Rc::new(Control::new(Role::Server(listener), None));
+    let member = worker.enlist(&control);
+    let task = Rc::clone(worker);
+    worker.spawn(async move {
+        // Without it small answers wait for each other; it fails only on a connection that is broken, which is then seen.
+        let _ = stream.set_nodelay(true);
+        Serving::new(&task, listener, Rc::clone(&control), stream, (client, address)).run().await;
+        task.dismiss(member);
+    });
+}
+
+/// One connection at the server.
+struct Serving<'a> {
+    worker: &'a Rc<Worker>,
+    control: Rc<Control>,
+    session: Session<TcpStream>,
+    addresses: (SocketAddr, SocketAddr),
+    entry: Option<Arc<Entry>>,
+    node: u16,
+}
+
+impl<'a> Serving<'a> {
+    fn new(
+        worker: &'a Rc<Worker>,
+        listener: usize,
+        control: Rc<Control>,
+        stream: TcpStream,
+        addresses: (SocketAddr, SocketAddr),
+    ) -> Serving<'a> {
+        let node = worker.shared.plan.listeners[listener].node;
+        let identity = Identity {
+            run: worker.shared.run,
+            flow: UNKNOWN_FLOW,
+            connection: UNKNOWN_CONNECTION,
+            node: node.0 as u16,
+            key: Key::of_seed(worker.shared.plan.seed).part(u64::from(addresses.0.port())),
+            client_name: "".into(),
+            server_name: worker.shared.node_name(node).into(),
+        };
+        let wire = Wire::new(stream, Rc::clone(&control), Buffers::default());
+        let session = Session::new(wire, worker.program(Side::Server, listener), Rc::clone(worker), identity);
+        Serving { worker, control, session, addresses, entry: None, node: node.0 as u16 }
+    }
+
+    async fn run(mut self) {
+        self.recognise();
+        let mut number = 0;
+        while self.is_wanted(number).await {
+            self.recognise();
+            match self.session.play(number).await {
+                Ok(Played::Open) => number += 1,
+                Ok(Played::Closed) | Err(Cut::Aborted) => break,
+                Err(Cut::Fault(fault)) => {
+                    self.recognise();
+                    // A client that ends between two transactions, or before it said anything in one, does nothing wrong.
+                    let gone = matches!(fault.end, ConnectionEnd::EarlyClose | ConnectionEnd::Reset);
+                    if !(gone && self.session.progress.received_bytes == 0 && self.session.wire.waiting().is_empty()) {
+                        let identity = &self.session.identity;
+                        self.worker.fault(identity.flow, identity.connection, self.session.program(), *fault);
+                    }
+                    break;
+                }
+            }
+        }
+        self.recognise();
+        if self.control.flow.get().is_none() {
+            self.worker.shared.count_foreign();
+        }
+        self.worker.sample(&self.control);
+        self.session.wire.close();
+    }
+
+    /// Finds out whom it serves: from the client's own word, else from a header that came.
+    fn recognise(&mut self) {
+        if self.control.flow.get().is_some() {
+            return;
+        }
+        let identity = &mut self.session.identity;
+        if self.entry.is_none() {
+            self.entry = self.worker.shared.registry.find(self.addresses.0, self.addresses.1);
+            if let Some(entry) = &self.entry {
+                entry.backend.store(self.node, Ordering::Relaxed);
+                identity.flow = entry.flow;
+                identity.connection = entry.connection;
+                identity.key = Key::from_bits(entry.key);
+            }
+        }
+        let Some(flow) = self.worker.shared.plan.flows.get(identity.flow as usize) else { return };
+        identity.client_name = self.worker.shared.node_name(flow.from).into();
+        self.control.flow.set(Some(identity.flow as usize));
+        self.control.connection.set(identity.connection);
+    }
+
+    /// Waits until the client begins the next transaction; `false`: there will be none.
+    async fn is_wanted(&mut self, number: u64) -> bool {
+        if self.control.order() != Order::Go {
+            return false;
+        }
+        self.worker.limit(&self.control, NEVER_DUE);
+        if !self.session.wire.waiting().is_empty() {
+            return true;
+        }
+        if self.session.program().speaks_first {
+            if number == 0 {
+                return true;
+            }
+            let Some(entry) = self.entry.clone() else {
+                // Nobody tells when a stranger begins. If it answers in the pattern, that paces the server; else once is enough.
+                return self.session.program().receives;
+            };
+            return self.begun(&entry, number).await;
+        }
+        self.arrives().await.is_ok()
+    }
+
+    /// Waits for the first bytes of a transaction.
+    async fn arrives(&mut self) -> Result<(), Broken> {
+        let (control, wire) = (&self.control, &mut self.session.wire);
+        poll_fn(|context| match wire.poll_more(context) {
+            Poll::Pending if control.order() != Order::Go => Poll::Ready(Err(Broken::Aborted)),
+            other => other,
+        })
+        .await
+    }
+
+    /// Waits until the client began so many transactions more than `number`: a server that speaks first has no other sign of it.
+    async fn begun(&mut self, entry: &Entry, number: u64) -> bool {
+        let mut arrives = std::pin::pin!(self.arrives());
+        poll_fn(|context| {
+            entry.waiting.register(context.waker());
+            if entry.begun.load(Ordering::Acquire) > number {
+                return Poll::Ready(true);
+            }
+            // Bytes before the server spoke are read by its next step; an end is an end.
+            arrives.as_mut().poll(context).map(|arrived| arrived.is_ok())
+        })
+        .await
+    }
+}

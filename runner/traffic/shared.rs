@@ -1,0 +1,174 @@
+//! What all workers of a run know together. In: the plan and the doors. Out: counters, notices, the registry of connections. Nothing
+//! here is locked for each transaction.
+
+use std::collections::BTreeSet;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use scn_grammar::scenario::{FlowId, NodeId};
+use tokio::sync::{mpsc, oneshot};
+
+use super::Notice;
+use super::live::Live;
+use super::registry::Registry;
+use super::series::Part;
+use super::sockets::Sockets;
+use crate::engine::clock::Clock;
+use crate::plan::types::Plan;
+
+/// Warnings of one run that are kept.
+const MAX_WARNINGS: usize = 100;
+
+/// What a worker is told.
+pub enum Command {
+    /// The timeline's clock.
+    Clock(Clock),
+    /// A flow starts, at this instant.
+    Start(FlowId, i64),
+    /// A flow stops, at this instant.
+    Stop(FlowId, i64),
+    /// A listener is open.
+    Listen(usize, OwnedFd),
+    /// A listener closes, and its connections after their current transaction.
+    Unlisten(usize),
+    /// A listener took a connection in: the listener, the socket, the client's address, the server's.
+    Serve(usize, TcpStream, SocketAddr, SocketAddr),
+    /// End everything, hand over what was measured.
+    Finish(oneshot::Sender<Vec<Part>>),
+}
+
+/// What workers know of one flow together.
+#[derive(Debug, Default)]
+pub struct FlowShared {
+    /// Its counters.
+    pub live: Live,
+    /// The number of the next connection.
+    pub next_connection: AtomicU32,
+    /// Connections that may still be opened, when there is a total.
+    pub tickets: AtomicU64,
+    /// Workers on which it runs.
+    pub running: AtomicUsize,
+    /// When it was started last, ns.
+    pub started_ns: AtomicI64,
+    /// The latest end among the workers, ns.
+    pub ended_ns: AtomicI64,
+    /// Starts and stops so far.
+    pub ran_ns: Mutex<Vec<(i64, i64)>>,
+    /// It ended by itself or was stopped, and did not start again.
+    pub finished: AtomicBool,
+    /// How often it was started.
+    pub starts: AtomicU64,
+    /// Nodes that answered.
+    backends: Mutex<BTreeSet<u16>>,
+}
+
+/// What workers know of a run together.
+pub struct Shared {
+    /// What to do.
+    pub plan: Arc<Plan>,
+    /// Where sockets come from.
+    pub sockets: Arc<dyn Sockets>,
+    /// The run's mark in every header.
+    pub run: u32,
+    /// Connections by their addresses.
+    pub registry: Registry,
+    /// The flows.
+    pub flows: Vec<FlowShared>,
+    /// Every worker.
+    pub workers: OnceLock<Vec<mpsc::UnboundedSender<Command>>>,
+    notices: mpsc::UnboundedSender<Notice>,
+    watched: AtomicBool,
+    told: AtomicBool,
+    warnings: Mutex<BTreeSet<String>>,
+    foreign: AtomicU64,
+}
+
+impl Shared {
+    /// At the beginning of a run.
+    pub fn new(plan: Arc<Plan>, sockets: Arc<dyn Sockets>, notices: mpsc::UnboundedSender<Notice>) -> Shared {
+        let run = (plan.seed ^ plan.seed >> 32) as u32 ^ std::process::id().rotate_left(16);
+        let flows = plan.flows.iter().map(|_| FlowShared::default()).collect();
+        Shared {
+            plan,
+            sockets,
+            run,
+            registry: Registry::default(),
+            flows,
+            workers: OnceLock::new(),
+            notices,
+            watched: AtomicBool::new(false),
+            told: AtomicBool::new(false),
+            warnings: Mutex::default(),
+            foreign: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether changes are told; see [`Shared::take_changed`].
+    pub fn watch(&self, on: bool) {
+        self.told.store(false, Ordering::SeqCst);
+        self.watched.store(on, Ordering::SeqCst);
+    }
+
+    /// Somebody wants to know of changes.
+    pub fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed)
+    }
+
+    /// Tells of a change, once until [`Shared::seen`].
+    pub fn tell_changed(&self) {
+        if !self.told.swap(true, Ordering::SeqCst) {
+            self.tell(Notice::Changed);
+        }
+    }
+
+    /// Counters are about to be read: the next change is told again.
+    pub fn seen(&self) {
+        self.told.store(false, Ordering::SeqCst);
+    }
+
+    /// Tells the engine; if it is gone, nobody needs to know.
+    pub fn tell(&self, notice: Notice) {
+        let _ = self.notices.send(notice);
+    }
+
+    /// Keeps a warning for the record; the same one only once.
+    pub fn warn(&self, what: String) {
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        if warnings.len() < MAX_WARNINGS {
+            warnings.insert(what);
+        }
+    }
+
+    /// A connection came from somebody who is no flow of ours.
+    pub fn count_foreign(&self) {
+        self.foreign.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The warnings so far, in order.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings: Vec<String> = self.warnings.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+        let foreign = self.foreign.load(Ordering::Relaxed);
+        if foreign > 0 {
+            warnings.push(format!(
+                "{foreign} connections came from peers that are no flow of this scenario; they were served and not measured"
+            ));
+        }
+        warnings
+    }
+
+    /// A node answered on a flow.
+    pub fn answered(&self, flow: usize, node: u16) {
+        let Some(flow) = self.flows.get(flow) else { return };
+        let mut backends = flow.backends.lock().unwrap_or_else(PoisonError::into_inner);
+        if backends.insert(node) {
+            flow.live.backends.store(backends.len() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// A node's name; empty if there is none of this number.
+    pub fn node_name(&self, node: NodeId) -> &str {
+        self.plan.nodes.get(node.index()).map_or("", |node| node.name.as_str())
+    }
+}

@@ -1,0 +1,27 @@
+//! What traffic asks of the lab: sockets in a node's namespace. In: nothing. Out: the trait. Opens nothing itself.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+
+use scn_grammar::scenario::NodeId;
+
+/// A future that the lab answers.
+pub type Answer<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
+
+/// The door through which sockets come. The lab implements it; tests implement it on loopback.
+pub trait Sockets: Send + Sync {
+    /// `count` unbound, unconnected, non-blocking, close-on-exec TCP sockets in a node's namespace.
+    ///
+    /// # Errors
+    /// The kernel's, such as EMFILE when descriptors run out.
+    fn tcp(&self, node: NodeId, ipv6: bool, count: usize) -> Answer<Vec<OwnedFd>>;
+
+    /// A bound, listening, non-blocking, close-on-exec TCP socket with `SO_REUSEADDR`; for `[::]` it takes IPv4 too.
+    ///
+    /// # Errors
+    /// The kernel's: EADDRINUSE when the port is in use, EADDRNOTAVAIL when the node has no such address.
+    fn tcp_listener(&self, node: NodeId, address: SocketAddr) -> Answer<OwnedFd>;
+}

@@ -1,0 +1,271 @@
+//! Tests of traffic on loopback: no namespaces, no privilege, real sockets. Every wait has a bound; none is a fixed sleep.
+
+mod patterns;
+mod schedule;
+mod trouble;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use scn_grammar::scenario::pattern::{Close, Expected, Pattern, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
+use scn_grammar::scenario::topology::NodeKind;
+use scn_grammar::scenario::{FlowId, Load, NodeId, ServiceId};
+use scn_grammar::source::{FileId, Span};
+use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::sockets::{Answer, Sockets};
+use super::{FlowSeries, Notice, Traffic, TrafficResult};
+use crate::engine::clock::Clock;
+use crate::plan::types::{Plan, PlannedFlow, PlannedListener, PlannedNode};
+
+/// No test waits longer than this for one thing.
+const PATIENCE: Duration = Duration::from_secs(20);
+pub const FLOW: FlowId = FlowId(0);
+
+/// The lab on loopback.
+struct Loopback;
+
+impl Sockets for Loopback {
+    fn tcp(&self, _node: NodeId, ipv6: bool, count: usize) -> Answer<Vec<OwnedFd>> {
+        Box::pin(async move {
+            (0..count)
+                .map(|_| {
+                    let domain = if ipv6 { socket2::Domain::IPV6 } else { socket2::Domain::IPV4 };
+                    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+                    socket.set_nonblocking(true)?;
+                    Ok(OwnedFd::from(socket))
+                })
+                .collect()
+        })
+    }
+
+    fn tcp_listener(&self, _node: NodeId, address: SocketAddr) -> Answer<OwnedFd> {
+        Box::pin(async move {
+            let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+            socket.set_reuse_address(true)?;
+            socket.set_nonblocking(true)?;
+            socket.bind(&address.into())?;
+            socket.listen(1024)?;
+            Ok(OwnedFd::from(socket))
+        })
+    }
+}
+
+/// A port that nobody listens on now.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn span(start: u32) -> Span {
+    Span { file: FileId(0), start, end: start + 1 }
+}
+
+/// Steps with their texts; the place of each is its number.
+pub fn pattern(steps: Vec<(&str, StepKind)>) -> Pattern {
+    let steps = steps.into_iter().zip(0..).map(|((text, kind), n)| Step { span: span(n), text: text.to_owned(), kind }).collect();
+    Pattern { name: "test".to_owned(), steps }
+}
+
+pub fn steps(kinds: Vec<StepKind>) -> Vec<Step> {
+    kinds.into_iter().zip(100..).map(|(kind, n)| Step { span: span(n), text: format!("inner step {n}"), kind }).collect()
+}
+
+pub fn sends(by: Side, payload: Payload, implicit: bool) -> StepKind {
+    StepKind::Sends { by, payload, implicit }
+}
+
+pub fn filled(by: Side, size: u64) -> StepKind {
+    sends(by, Payload::Filled(Varying::Fixed(size)), true)
+}
+
+pub fn says(by: Side, text: &str) -> StepKind {
+    sends(by, Payload::Text(literal(text)), false)
+}
+
+pub fn literal(text: &str) -> Template {
+    Template(vec![TemplatePart::Literal(text.to_owned())])
+}
+
+pub fn expects(by: Side, what: Expected) -> StepKind {
+    StepKind::Expects { by, what, within_ns: None, rest: Rest::Nothing }
+}
+
+pub fn closes(by: Side, how: Close) -> StepKind {
+    StepKind::Closes { by, how }
+}
+
+pub fn sym(size: u64) -> Pattern {
+    pattern(vec![("client sends", filled(Side::Client, size)), ("server sends", filled(Side::Server, size))])
+}
+
+pub fn load() -> Load {
+    Load { connections: 1, total: None, transactions: None, rate_nano: None, interval_ns: 0, duration_ns: None }
+}
+
+/// A plan of one flow from `client` to `server` on loopback, where a listener plays the server's side of `served`.
+pub fn plan(played: Pattern, served: Option<Pattern>, load: Load) -> Plan {
+    let port = free_port();
+    let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let node = |name: &str| PlannedNode {
+        name: name.to_owned(),
+        kind: NodeKind::Host,
+        interfaces: Vec::new(),
+        routes: Vec::new(),
+        sysctls: Vec::new(),
+    };
+    let listener =
+        |pattern| PlannedListener { name: "store".to_owned(), service: Some(ServiceId(0)), node: NodeId(1), address, port, pattern };
+    Plan {
+        version: 1,
+        scenario: "test".to_owned(),
+        doc: String::new(),
+        tags: Vec::new(),
+        file: "test.scn".to_owned(),
+        span: span(0),
+        params: Vec::new(),
+        seed: 42,
+        timeout_ns: 60_000_000_000,
+        timeout_said: false,
+        tolerance_ns: 5_000_000,
+        nodes: vec![node("client"), node("server"), node("other")],
+        links: Vec::new(),
+        listeners: served.into_iter().map(listener).collect(),
+        flows: vec![PlannedFlow {
+            id: FLOW,
+            name: "steady".to_owned(),
+            doc: String::new(),
+            from: NodeId(0),
+            target: SocketAddr::new(address, port),
+            backends: vec![NodeId(1)],
+            pattern: played,
+            load,
+            interval_ns: 0,
+            reconnect_after_ns: 1_000_000,
+            sample_tcp_info_ns: None,
+            starts_at_zero: true,
+            span: span(0),
+        }],
+        events: Vec::new(),
+        timeline: Vec::new(),
+        expectations: Vec::new(),
+        descriptors: 0,
+    }
+}
+
+/// Traffic that runs, with its clock.
+pub struct Running {
+    pub traffic: Traffic,
+    pub notices: UnboundedReceiver<Notice>,
+    pub clock: Clock,
+}
+
+pub async fn start(plan: Plan) -> Running {
+    let (sender, notices) = unbounded_channel();
+    let traffic = Traffic::prepare(Arc::new(plan), Arc::new(Loopback), sender).await.unwrap();
+    let clock = Clock::starting_at(Instant::now());
+    traffic.start_clock(clock);
+    traffic.start_flow(FLOW, 0);
+    Running { traffic, notices, clock }
+}
+
+impl Running {
+    /// Waits until the flow has ended by itself.
+    pub async fn ended(&mut self) {
+        self.until(|notice| matches!(notice, Notice::FlowEnded(_))).await;
+    }
+
+    pub async fn until(&mut self, wanted: impl Fn(&Notice) -> bool) {
+        loop {
+            let notice = tokio::time::timeout(PATIENCE, self.notices.recv()).await.expect("in time").expect("traffic runs");
+            assert!(!matches!(notice, Notice::Broken { .. }), "{notice:?}");
+            if wanted(&notice) {
+                return;
+            }
+        }
+    }
+
+    /// Waits until a counter of the flow is at least this.
+    pub async fn at_least(&mut self, counter: &str, value: u64) {
+        self.traffic.watch(true);
+        while self.traffic.live(FLOW).get(counter).unwrap() < value {
+            self.until(|notice| *notice == Notice::Changed).await;
+        }
+        self.traffic.watch(false);
+    }
+
+    pub async fn stop(&mut self) {
+        self.traffic.stop_flow(FLOW, self.clock.now_ns());
+        self.ended().await;
+    }
+
+    /// Ends all, checks the accounts, and gives the flow's series.
+    pub async fn finish(self) -> FlowSeries {
+        self.finish_all().await.flows.remove(0)
+    }
+
+    pub async fn finish_all(self) -> TrafficResult {
+        let counters =
+            ["sent", "received", "lost", "dropped", "failed_transactions", "connections", "failed_connects", "active", "connecting"];
+        let traffic = self.traffic;
+        let shared = Arc::clone(&traffic.shared);
+        let result = tokio::time::timeout(PATIENCE, traffic.finish()).await.expect("in time");
+        let live = |name: &str| shared.flows[0].live.get(name).unwrap();
+        let series = &result.flows[0];
+        let count = |outcome| series.items.iter().filter(|item| item.outcome == outcome).count() as u64;
+        let unfinished_sent = series.items.iter().filter(|i| i.outcome == ItemOutcome::Unfinished && i.sent_ns != NEVER).count() as u64;
+        let seen = counters.map(live);
+        let sent = count(ItemOutcome::Done) + count(ItemOutcome::Failed) + unfinished_sent;
+        let refused = series.connections.iter().filter(|c| c.established_ns == NEVER).count() as u64;
+        let due = [
+            sent,
+            count(ItemOutcome::Done),
+            count(ItemOutcome::Failed),
+            count(ItemOutcome::Dropped),
+            count(ItemOutcome::Failed),
+            series.connections.len() as u64,
+            refused,
+            0,
+            0,
+        ];
+        let refused_by_stop = series.connections.iter().filter(|c| c.established_ns == NEVER && (c.end as u8) < 2).count() as u64;
+        let mut due = due;
+        due[6] -= refused_by_stop;
+        assert_eq!(seen, due, "{counters:?}");
+        for item in &series.items {
+            check_item(item, series);
+        }
+        result
+    }
+}
+
+fn check_item(item: &Item, series: &FlowSeries) {
+    match item.outcome {
+        ItemOutcome::Done | ItemOutcome::Failed => {
+            assert!(item.sent_ns != NEVER && item.sent_ns <= item.done_ns, "{item:?}");
+            assert!(item.intended_ns <= item.sent_ns, "{item:?}");
+            let connection = &series.connections[item.connection as usize];
+            assert!(connection.established_ns != NEVER && connection.established_ns <= item.done_ns);
+        }
+        ItemOutcome::Dropped => assert_eq!((item.sent_ns, item.done_ns, item.connection), (NEVER, NEVER, u32::MAX)),
+        ItemOutcome::Unfinished => assert_eq!(item.done_ns, NEVER),
+    }
+}
+
+pub fn done(series: &FlowSeries) -> usize {
+    series.items.iter().filter(|item| item.outcome == ItemOutcome::Done).count()
+}
+
+/// A server written for the test, on a thread: gets each accepted connection.
+pub fn serve_on(port: u16, mut serve: impl FnMut(std::net::TcpStream) + Send + 'static) {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(io::Result::ok) {
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            serve(stream);
+        }
+    });
+}

@@ -1,0 +1,198 @@
+//! One end of a connection with its buffers. In: a stream, and a handle that can interrupt. Out: bytes received and not yet taken.
+//! Knows nothing of patterns; works over any stream, so that an encrypted one can come later.
+
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::control::{Broken, Control};
+
+/// The receive buffer at first, and the size that it grows to by itself, bytes.
+const FIRST_BUFFER: usize = 4096;
+const GROWS_TO: usize = 64 * 1024;
+/// At most so many bytes wait to be taken; what needs more fails.
+pub const MOST_WAITING: usize = 1024 * 1024;
+
+/// A stream over TCP.
+pub trait Transport: AsyncRead + AsyncWrite + Unpin {
+    /// The socket under it, for tcp_info.
+    fn socket(&self) -> RawFd;
+    /// Makes the coming close abortive (RST).
+    fn abort(&self);
+}
+
+impl Transport for TcpStream {
+    fn socket(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+
+    fn abort(&self) {
+        // Without it the close is an orderly one; the other side then reports that.
+        let _ = socket2::SockRef::from(self).set_linger(Some(Duration::ZERO));
+    }
+}
+
+/// One end of a connection.
+pub struct Wire<S> {
+    stream: S,
+    control: Rc<Control>,
+    received: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// What is to be sent next; kept by the connection so that it is allocated once.
+    pub outgoing: Vec<u8>,
+    /// The peer has ended its side.
+    pub ended: bool,
+}
+
+impl<S: Transport> Wire<S> {
+    /// A new end; `buffers` are those of an earlier connection, to be used again.
+    pub fn new(stream: S, control: Rc<Control>, buffers: Buffers) -> Wire<S> {
+        control.socket.set(Some(stream.socket()));
+        let Buffers { mut received, mut outgoing } = buffers;
+        outgoing.clear();
+        if received.len() < FIRST_BUFFER {
+            received.resize(FIRST_BUFFER, 0);
+        }
+        Wire { stream, control, received, start: 0, end: 0, outgoing, ended: false }
+    }
+
+    /// Closes the connection and gives the buffers back.
+    pub fn close(mut self) -> Buffers {
+        self.control.socket.set(None);
+        Buffers { received: std::mem::take(&mut self.received), outgoing: std::mem::take(&mut self.outgoing) }
+    }
+
+    /// Its handle.
+    pub fn control(&self) -> &Rc<Control> {
+        &self.control
+    }
+
+    /// Makes the close abortive.
+    pub fn abort(&self) {
+        self.stream.abort();
+    }
+
+    /// What has come and was not taken.
+    pub fn waiting(&self) -> &[u8] {
+        &self.received[self.start..self.end]
+    }
+
+    /// Takes the first bytes of what waits.
+    pub fn take(&mut self, count: usize) {
+        self.start += count.min(self.end - self.start);
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+    }
+
+    /// Waits for at least one more byte.
+    pub async fn read_more(&mut self) -> Result<(), Broken> {
+        poll_fn(|context| self.poll_more(context)).await
+    }
+
+    /// One attempt to read; see [`Wire::read_more`].
+    pub fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        if self.ended {
+            return Poll::Ready(Err(Broken::Eof));
+        }
+        if let Some(broken) = self.control.interrupted(context) {
+            return Poll::Ready(Err(broken));
+        }
+        self.make_room();
+        let mut room = ReadBuf::new(&mut self.received[self.end..]);
+        if let Err(error) = ready!(Pin::new(&mut self.stream).poll_read(context, &mut room)) {
+            return Poll::Ready(Err(Broken::Io(error)));
+        }
+        let count = room.filled().len();
+        if count == 0 {
+            self.ended = true;
+            return Poll::Ready(Err(Broken::Eof));
+        }
+        self.end += count;
+        if self.end == self.received.len() && self.received.len() < GROWS_TO {
+            self.received.resize(self.received.len() * 2, 0);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn make_room(&mut self) {
+        if self.end < self.received.len() {
+            return;
+        }
+        if self.start > 0 {
+            self.received.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        } else {
+            self.received.resize(self.received.len() * 2, 0);
+        }
+    }
+
+    /// No more than [`MOST_WAITING`] bytes wait.
+    pub fn has_room(&self) -> bool {
+        self.end - self.start < MOST_WAITING
+    }
+
+    /// Sends all of [`Wire::outgoing`].
+    pub async fn send_outgoing(&mut self) -> Result<(), Broken> {
+        let mut sent = 0;
+        poll_fn(|context| {
+            while sent < self.outgoing.len() {
+                let piece = &self.outgoing[sent..];
+                match write_some(&mut self.stream, &self.control, context, piece) {
+                    Poll::Ready(Ok(count)) => sent += count,
+                    Poll::Ready(Err(broken)) => return Poll::Ready(Err(broken)),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+
+    /// Sends these bytes.
+    pub async fn send(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+        let mut sent = 0;
+        poll_fn(|context| {
+            while sent < bytes.len() {
+                sent += match ready!(write_some(&mut self.stream, &self.control, context, &bytes[sent..])) {
+                    Ok(count) => count,
+                    Err(broken) => return Poll::Ready(Err(broken)),
+                };
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+
+    /// Ends the sending side; receiving goes on.
+    pub async fn end_sending(&mut self) -> Result<(), Broken> {
+        poll_fn(|context| Pin::new(&mut self.stream).poll_shutdown(context)).await.map_err(Broken::Io)
+    }
+}
+
+/// One attempt to write, tried before any wait.
+fn write_some<S: Transport>(stream: &mut S, control: &Control, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Broken>> {
+    if let Some(broken) = control.interrupted(context) {
+        return Poll::Ready(Err(broken));
+    }
+    match ready!(Pin::new(stream).poll_write(context, bytes)) {
+        Ok(0) => Poll::Ready(Err(Broken::Io(io::ErrorKind::WriteZero.into()))),
+        Ok(count) => Poll::Ready(Ok(count)),
+        Err(error) => Poll::Ready(Err(Broken::Io(error))),
+    }
+}
+
+/// Buffers between two connections of one place.
+#[derive(Default)]
+pub struct Buffers {
+    received: Vec<u8>,
+    outgoing: Vec<u8>,
+}

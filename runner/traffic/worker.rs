@@ -1,0 +1,372 @@
+//! One worker: a thread with its own event loop, its timer, its connections and what it measured. In: commands. Out: its part of
+//! every flow. Shares nothing with other workers on the way of a transaction but counters.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Poll, Waker};
+
+use scn_grammar::scenario::pattern::Side;
+use scn_reports::record::flow::{Corruption, CorruptionKind, Item, ItemOutcome};
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+use super::Notice;
+use super::control::{Control, Order, Role};
+use super::flow::{self, Run};
+use super::frame::UNKNOWN_FLOW;
+use super::live::Live;
+use super::pacer::{NEVER_DUE, Pacer};
+use super::pattern::program::Program;
+use super::pattern::session::Fault;
+use super::registry::NOBODY;
+use super::series::Part;
+use super::server;
+use super::shared::{Command, Shared};
+use super::tcp_info;
+use crate::engine::clock::Clock;
+
+/// Changes are told at most this often by one worker, ns.
+const TELL_EVERY_NS: i64 = 1_000_000;
+/// Tasks get so long to end when everything ends, ns.
+const FINISH_LIMIT_NS: i64 = 1_000_000_000;
+
+/// A worker's own state; lives and dies on its thread.
+pub struct Worker {
+    /// Its position.
+    pub index: usize,
+    /// Its timer and clock.
+    pub pacer: Pacer,
+    /// What all workers know.
+    pub shared: Arc<Shared>,
+    /// Everything ends.
+    pub finishing: Cell<bool>,
+    /// What it measured, flow by flow.
+    pub parts: RefCell<Vec<Part>>,
+    clients: Vec<Rc<Program>>,
+    servers: Vec<Rc<Program>>,
+    members: RefCell<BTreeMap<u64, Rc<Control>>>,
+    next_member: Cell<u64>,
+    runs: RefCell<Vec<Rc<Run>>>,
+    tasks: Cell<usize>,
+    all_ended: RefCell<Option<Waker>>,
+    sweep_ns: Cell<i64>,
+    sweeper: RefCell<Option<Waker>>,
+    told_ns: Cell<i64>,
+    tell_pending: Cell<bool>,
+}
+
+/// Compiled patterns: the clients' of all flows, the servers' of all listeners.
+#[derive(Clone)]
+pub struct Programs {
+    /// By flow.
+    pub clients: Vec<Program>,
+    /// By listener.
+    pub servers: Vec<Program>,
+}
+
+/// A worker's whole life.
+pub fn run(index: usize, shared: Arc<Shared>, programs: Programs, clock: Clock, commands: mpsc::UnboundedReceiver<Command>) {
+    let broken = |error: io::Error| shared.tell(Notice::Broken { what: format!("traffic worker {index} cannot run: {error}") });
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_io().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return broken(error),
+    };
+    let local = LocalSet::new();
+    if let Err(error) = local.block_on(&runtime, serve(index, Arc::clone(&shared), programs, clock, commands)) {
+        broken(error);
+    }
+}
+
+async fn serve(
+    index: usize,
+    shared: Arc<Shared>,
+    programs: Programs,
+    clock: Clock,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+) -> io::Result<()> {
+    let worker = Rc::new(Worker::new(index, shared, programs, clock)?);
+    let timer = Rc::clone(&worker);
+    tokio::task::spawn_local(async move {
+        let error = timer.pacer.drive().await;
+        timer.shared.tell(Notice::Broken { what: format!("the timer of traffic worker {index} failed: {error}") });
+    });
+    let sweeper = Rc::clone(&worker);
+    tokio::task::spawn_local(async move { sweeper.sweep().await });
+    while let Some(command) = commands.recv().await {
+        match command {
+            Command::Clock(clock) => worker.pacer.set_clock(clock),
+            Command::Start(flow, at_ns) => flow::start(&worker, flow, at_ns),
+            Command::Stop(flow, at_ns) => {
+                worker.runs.borrow().iter().filter(|run| run.flow == flow.index()).for_each(|run| run.stop(at_ns))
+            }
+            Command::Listen(listener, socket) => server::listen(&worker, listener, socket),
+            Command::Unlisten(listener) => server::unlisten(&worker, listener),
+            Command::Serve(listener, stream, client, address) => server::take_over(&worker, listener, stream, client, address),
+            Command::Finish(answer) => {
+                worker.finish().await;
+                let _ = answer.send(worker.parts.take());
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Worker {
+    fn new(index: usize, shared: Arc<Shared>, programs: Programs, clock: Clock) -> io::Result<Worker> {
+        let workers = shared.workers.get().map_or(1, Vec::len);
+        let parts = shared.plan.flows.iter().map(|_| Part::new(workers)).collect();
+        Ok(Worker {
+            index,
+            pacer: Pacer::new(clock)?,
+            shared,
+            finishing: Cell::new(false),
+            parts: RefCell::new(parts),
+            clients: programs.clients.into_iter().map(Rc::new).collect(),
+            servers: programs.servers.into_iter().map(Rc::new).collect(),
+            members: RefCell::default(),
+            next_member: Cell::new(0),
+            runs: RefCell::default(),
+            tasks: Cell::new(0),
+            all_ended: RefCell::new(None),
+            sweep_ns: Cell::new(NEVER_DUE),
+            sweeper: RefCell::new(None),
+            told_ns: Cell::new(i64::MIN / 2),
+            tell_pending: Cell::new(false),
+        })
+    }
+
+    /// The program of a flow's client, or of a listener.
+    pub fn program(&self, side: Side, position: usize) -> Rc<Program> {
+        Rc::clone(if side == Side::Client { &self.clients[position] } else { &self.servers[position] })
+    }
+
+    /// A flow's counters; `None` for a flow that is not known.
+    pub fn live(&self, flow: usize) -> Option<&Live> {
+        self.shared.flows.get(flow).map(|flow| &flow.live)
+    }
+
+    /// Runs a task that ends when its control is told to abort.
+    pub fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
+        self.tasks.set(self.tasks.get() + 1);
+        let worker = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            task.await;
+            worker.tasks.set(worker.tasks.get() - 1);
+            if worker.tasks.get() == 0 {
+                if let Some(waker) = worker.all_ended.borrow_mut().take() {
+                    waker.wake();
+                }
+            }
+        });
+    }
+
+    /// Takes a task's handle in; the number is for [`Worker::dismiss`].
+    pub fn enlist(&self, control: &Rc<Control>) -> u64 {
+        let number = self.next_member.get();
+        self.next_member.set(number + 1);
+        self.members.borrow_mut().insert(number, Rc::clone(control));
+        number
+    }
+
+    /// Forgets a task.
+    pub fn dismiss(&self, number: u64) {
+        self.members.borrow_mut().remove(&number);
+    }
+
+    /// Gives an order to every task of a role.
+    pub fn order(&self, role: Role, order: Order) {
+        self.members.borrow().values().filter(|control| control.role == role).for_each(|control| control.give(order));
+    }
+
+    /// Takes a run of a flow in, forgetting those that are over.
+    pub fn add_run(&self, run: &Rc<Run>) {
+        let mut runs = self.runs.borrow_mut();
+        runs.retain(|run| !run.over.get());
+        runs.push(Rc::clone(run));
+    }
+
+    /// Sets a task's time limit, and sees to its being noticed.
+    pub fn limit(&self, control: &Control, at_ns: i64) {
+        control.set_deadline(at_ns);
+        if at_ns < self.sweep_ns.get() {
+            self.sweep_ns.set(at_ns);
+            if let Some(waker) = self.sweeper.borrow_mut().take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Notices limits that are over. It wakes at the earliest limit that was set; most were met and renewed by then, so that a
+    /// transaction costs no timer of its own.
+    async fn sweep(&self) {
+        loop {
+            let until = self.sweep_ns.get();
+            let mut sleep = std::pin::pin!(self.pacer.sleep_until(until));
+            poll_fn(|context| {
+                if self.sweep_ns.get() < until {
+                    return Poll::Ready(());
+                }
+                *self.sweeper.borrow_mut() = Some(context.waker().clone());
+                sleep.as_mut().poll(context)
+            })
+            .await;
+            if self.sweep_ns.get() < until {
+                continue;
+            }
+            let now = self.pacer.now_ns();
+            let mut next = NEVER_DUE;
+            for control in self.members.borrow().values() {
+                if control.deadline_ns() <= now {
+                    control.expire();
+                } else {
+                    next = next.min(control.deadline_ns());
+                }
+            }
+            self.sweep_ns.set(next);
+        }
+    }
+
+    /// Waits until an instant; `false`: it was told to abort before.
+    pub async fn rest(&self, control: &Control, until_ns: i64) -> bool {
+        self.rest_while(control, until_ns, |order| order < Order::Abort).await
+    }
+
+    /// Waits until an instant, as long as the orders allow it.
+    pub async fn rest_while(&self, control: &Control, until_ns: i64, allowed: impl Fn(Order) -> bool) -> bool {
+        let mut sleep = std::pin::pin!(self.pacer.sleep_until(until_ns));
+        poll_fn(|context| {
+            control.register(context);
+            if !allowed(control.order()) {
+                return Poll::Ready(false);
+            }
+            sleep.as_mut().poll(context).map(|()| true)
+        })
+        .await
+    }
+
+    /// Something that can be read has changed.
+    pub fn changed(self: &Rc<Self>) {
+        if !self.shared.is_watched() || self.tell_pending.get() {
+            return;
+        }
+        let now = self.pacer.now_ns();
+        if now - self.told_ns.get() >= TELL_EVERY_NS {
+            self.told_ns.set(now);
+            self.shared.tell_changed();
+            return;
+        }
+        self.tell_pending.set(true);
+        let worker = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            worker.pacer.sleep_until(worker.told_ns.get() + TELL_EVERY_NS).await;
+            worker.tell_pending.set(false);
+            worker.told_ns.set(worker.pacer.now_ns());
+            worker.shared.tell_changed();
+        });
+    }
+
+    /// A client sent the first byte of a transaction.
+    pub fn transaction_sent(self: &Rc<Self>, flow: u16) {
+        if let Some(live) = self.live(flow as usize) {
+            live.sent.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A transaction ended, or never was.
+    pub fn item(self: &Rc<Self>, flow: usize, item: Item) {
+        if let Some(live) = self.live(flow) {
+            match item.outcome {
+                ItemOutcome::Done => {
+                    live.received.fetch_add(1, Ordering::Relaxed);
+                    live.transactions.fetch_add(1, Ordering::Relaxed);
+                }
+                ItemOutcome::Failed => {
+                    live.lost.fetch_add(1, Ordering::Relaxed);
+                    live.failed_transactions.fetch_add(1, Ordering::Relaxed);
+                    live.errors.fetch_add(1, Ordering::Relaxed);
+                }
+                ItemOutcome::Dropped => {
+                    live.dropped.fetch_add(1, Ordering::Relaxed);
+                }
+                ItemOutcome::Unfinished => {}
+            }
+        }
+        let now_ns = if item.done_ns > i64::MIN { item.done_ns } else { item.intended_ns };
+        self.parts.borrow_mut()[flow].item(item, now_ns);
+        self.changed();
+    }
+
+    /// Keeps what was wrong with a transaction, at either end.
+    pub fn fault(self: &Rc<Self>, flow: u16, connection: u32, program: &Program, fault: Fault) {
+        let now = self.pacer.now_ns();
+        let (step, span) = program.steps.get(fault.step as usize).map_or(("", None), |(text, span)| (text.as_str(), Some(*span)));
+        if flow == UNKNOWN_FLOW || flow as usize >= self.shared.flows.len() {
+            self.shared.warn(format!("a connection of no flow of this scenario failed: {step}: {}", fault.what));
+            return;
+        }
+        if let (Some((kind, offset, detail)), Some(live)) = (fault.corruption, self.live(flow as usize)) {
+            let counter = if kind == CorruptionKind::Content { &live.corrupt } else { &live.misdelivered };
+            counter.fetch_add(1, Ordering::Relaxed);
+            let server = program.side == Side::Server;
+            let corruption = Corruption { at_ns: now, connection, server, kind, offset, detail };
+            self.parts.borrow_mut()[flow as usize].corruption(corruption);
+        }
+        self.parts.borrow_mut()[flow as usize].failure(step, span, fault.what, now);
+        self.changed();
+    }
+
+    /// Reads tcp_info of a task's connection into its flow.
+    pub fn sample(&self, control: &Control) {
+        let (Some(flow), Some(socket)) = (control.flow.get(), control.socket.get()) else { return };
+        if control.connection.get() == u32::MAX {
+            return;
+        }
+        // The socket is open: the task takes it out of its control before it closes it, on this same thread.
+        let Some(mut sample) = tcp_info::read_raw(socket) else { return };
+        sample.at_ns = self.pacer.now_ns();
+        sample.connection = control.connection.get();
+        sample.server = matches!(control.role, Role::Server(_));
+        self.parts.borrow_mut()[flow].tcp(sample);
+    }
+
+    /// Reads tcp_info of all connections of a flow on this worker.
+    pub fn sample_flow(&self, flow: usize) {
+        let members = self.members.borrow();
+        members.values().filter(|control| control.flow.get() == Some(flow)).for_each(|control| self.sample(control));
+    }
+
+    /// The node that answered, from the header or from who accepted; told once.
+    pub fn backend(self: &Rc<Self>, flow: usize, known: u16, header: u16, accepted: u16) -> u16 {
+        let backend = if header == NOBODY { accepted } else { header };
+        if backend != NOBODY && backend != known {
+            self.shared.answered(flow, backend);
+        }
+        backend
+    }
+
+    /// Ends every task.
+    async fn finish(&self) {
+        self.finishing.set(true);
+        self.runs.borrow().iter().for_each(|run| run.stop(i64::MIN));
+        self.members.borrow().values().for_each(|control| control.give(Order::Abort));
+        let limit = self.pacer.now_ns().saturating_add(FINISH_LIMIT_NS);
+        let mut sleep = std::pin::pin!(self.pacer.sleep_until(limit));
+        poll_fn(|context| {
+            if self.tasks.get() == 0 {
+                return Poll::Ready(());
+            }
+            *self.all_ended.borrow_mut() = Some(context.waker().clone());
+            sleep.as_mut().poll(context)
+        })
+        .await;
+        if self.tasks.get() > 0 {
+            self.shared.warn(format!("{} connections did not end within 1s at the end of the run", self.tasks.get()));
+        }
+    }
+}

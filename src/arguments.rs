@@ -1,0 +1,202 @@
+//! The command line: what can be said and how it is explained. Parsed by clap; means nothing by itself.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The `scn` command.
+#[derive(Debug, Parser)]
+#[command(
+    name = "scn",
+    version,
+    about = "Network test scenarios: topology, traffic, faults and expectations in one file",
+    max_term_width = 100
+)]
+#[command(after_help = "Exit codes: 0 pass, 1 fail, 2 invalid scenario or usage, 3 inconclusive, 4 nothing selected, \
+5 the lab or the machine failed, 70 internal error, 130/143 interrupted.")]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `scn` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run scenarios and report
+    Run(RunArguments),
+    /// Check scenarios without running them
+    Check(CheckArguments),
+    /// Print what would be built, sent, done and judged
+    Plan(PlanArguments),
+    /// Judge stored run records anew
+    Judge(RecordArguments),
+    /// Make reports from stored run records
+    Report(RecordArguments),
+    /// Tell more about a diagnostic's code
+    Explain(ExplainArguments),
+    /// List scenarios with their tags
+    List(ListArguments),
+    /// Tell what this machine can do
+    Doctor(DoctorArguments),
+}
+
+/// Which scenarios.
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// Files, folders (searched for *.scn) or globs
+    #[arg(default_value = ".", value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// Only scenarios whose tags or name match: `smoke and not slow`, `vip_*`
+    #[arg(long, value_name = "EXPRESSION")]
+    pub filter: Option<String>,
+    /// Set a parameter
+    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+    /// How problems of a scenario are written
+    #[arg(long, value_enum, default_value_t = MessageFormat::Human)]
+    pub message_format: MessageFormat,
+    /// Warnings are errors
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// How problems are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MessageFormat {
+    /// With the excerpt
+    Human,
+    /// One line each
+    Short,
+    /// One JSON object a line
+    Json,
+}
+
+/// How patient the judgement of the program's own lateness is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Timing {
+    /// The tolerance as written
+    Normal,
+    /// Four times the tolerance: shared build machines
+    Ci,
+    /// Ten times the tolerance: emulated machines
+    Emulated,
+}
+
+impl Timing {
+    /// What the tolerance is multiplied by.
+    #[must_use]
+    pub fn factor(self) -> u32 {
+        match self {
+            Timing::Normal => 1,
+            Timing::Ci => 4,
+            Timing::Emulated => 10,
+        }
+    }
+}
+
+/// `scn run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// Which.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// All randomness comes from it; printed if not given
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// Also write the JUnit file here
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Also write the HTML page here
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Also write the results as JSON here; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Folder for records and reports
+    #[arg(long, value_name = "FOLDER", default_value = "scn-results")]
+    pub out: PathBuf,
+    /// Scenarios that run at the same time; they share the machine and may disturb each other's timing
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: u16,
+    /// How late the program itself may be before it spoils a verdict
+    #[arg(long, value_enum, default_value_t = Timing::Normal)]
+    pub timing: Timing,
+}
+
+/// `scn check`.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// Which.
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// `scn plan`.
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    /// Which.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// All randomness comes from it
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub seed: u64,
+    /// Text for people or JSON for programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// How late the program itself may be before it spoils a verdict
+    #[arg(long, value_enum, default_value_t = Timing::Normal)]
+    pub timing: Timing,
+}
+
+/// Text or JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// `scn judge`, `scn report`.
+#[derive(Debug, Args)]
+pub struct RecordArguments {
+    /// Run records (*.run.json), or folders that hold some
+    #[arg(default_value = "scn-results", value_name = "RECORD")]
+    pub records: Vec<PathBuf>,
+    /// Write a JUnit file
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write an HTML page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Write the results as JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// `scn explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// A code such as scn::resolve::unknown_node; without one, all are listed
+    pub code: Option<String>,
+}
+
+/// `scn list`.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// Which.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Text for people or JSON for programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// `scn doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    /// Text for people or JSON for programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}

@@ -1,0 +1,40 @@
+//! `scn check`: problems of scenarios, without running them.
+
+use scn_runner::plan;
+
+use super::{count_problems, refuse, show_problems, tell};
+use crate::arguments::{CheckArguments, MessageFormat};
+use crate::exit::Exit;
+use crate::load::{self, Loaded};
+
+/// Checks and plans every selected scenario and prints what is wrong.
+#[must_use]
+pub fn check(arguments: &CheckArguments) -> Exit {
+    let selection = &arguments.selection;
+    let mut loaded = match load::load(selection) {
+        Ok(loaded) => loaded,
+        Err(why) => return refuse(&why),
+    };
+    add_plan_problems(&mut loaded);
+    show_problems(&loaded.diagnostics, &loaded.sources, selection.message_format, true);
+    if selection.message_format == MessageFormat::Human {
+        tell(&format!("{} scenarios checked: {}", loaded.scenarios.len(), count_problems(&loaded.diagnostics)));
+    }
+    if loaded.has_errors(selection.strict) {
+        Exit::Invalid
+    } else if loaded.scenarios.is_empty() {
+        Exit::NothingSelected
+    } else {
+        Exit::Pass
+    }
+}
+
+/// Plans every scenario for the sake of its problems.
+fn add_plan_problems(loaded: &mut Loaded) {
+    for (_, scenario) in &loaded.scenarios {
+        match plan::plan(scenario, &plan::Settings { seed: 0, timing: 1 }) {
+            Ok(planned) => loaded.diagnostics.extend(planned.warnings),
+            Err(problems) => loaded.diagnostics.extend(problems),
+        }
+    }
+}

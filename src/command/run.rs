@@ -1,0 +1,209 @@
+//! `scn run`: check, plan, run, judge, report.
+
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::path::Path;
+use std::sync::Mutex;
+
+use scn_reports::record::{self, Ended, RunRecord};
+use scn_reports::suite::{Suite, SuiteResult};
+use scn_reports::text;
+use scn_runner::engine::run::{Request, RunError, run as run_plan};
+use scn_runner::lab;
+use scn_runner::plan::types::Plan;
+use scn_runner::plan::{self, Settings};
+use tokio::sync::watch;
+
+use super::judge::write_reports;
+use super::{print, refuse, show_problems, style, tell};
+use crate::arguments::RunArguments;
+use crate::exit::Exit;
+use crate::load::{self, Loaded};
+use crate::progress::Board;
+use crate::{results, signals};
+
+/// A scenario that is about to run.
+struct Job {
+    plan: Plan,
+    source: String,
+}
+
+/// What became of it.
+enum Outcome {
+    Ran(Box<RunRecord>),
+    NotRun { why: String, exit: Exit },
+}
+
+/// Runs every selected scenario.
+#[must_use]
+pub fn run(arguments: &RunArguments, words: &str) -> Exit {
+    // Before any thread exists: the kernel lets only a process of one thread enter a user namespace.
+    let entered = lab::enter();
+    let loaded = match load::load(&arguments.selection) {
+        Ok(loaded) => loaded,
+        Err(why) => return refuse(&why),
+    };
+    let seed = arguments.seed.unwrap_or_else(fresh_seed);
+    let jobs = match prepare(loaded, arguments, seed) {
+        Ok(jobs) => jobs,
+        Err(exit) => return exit,
+    };
+    if let Err(error) = entered {
+        tell(&format!("error: {error}"));
+        return finish(arguments, &jobs, jobs.iter().map(|_| Outcome::NotRun { why: error.to_string(), exit: Exit::Machine }).collect());
+    }
+    let cancel = match signals::listen() {
+        Ok(cancel) => cancel,
+        Err(error) => {
+            tell(&format!("error: signals cannot be listened to: {error}"));
+            return Exit::Machine;
+        }
+    };
+    tell(&format!("seed {seed}"));
+    let outcomes = run_all(&jobs, arguments, words, &cancel);
+    finish(arguments, &jobs, outcomes)
+}
+
+/// A seed that is short enough to be typed again. It is printed and recorded, so the run can be repeated.
+fn fresh_seed() -> u64 {
+    let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    hasher.finish() % 1_000_000_000
+}
+
+/// Plans everything, or tells what is wrong; nothing runs while anything is.
+fn prepare(mut loaded: Loaded, arguments: &RunArguments, seed: u64) -> Result<Vec<Job>, Exit> {
+    let mut jobs = Vec::new();
+    for (file, scenario) in &loaded.scenarios {
+        match plan::plan(scenario, &Settings { seed, timing: arguments.timing.factor() }) {
+            Ok(planned) => {
+                loaded.diagnostics.extend(planned.warnings);
+                jobs.push(Job { plan: planned.plan, source: loaded.sources.get(*file).text.to_string() });
+            }
+            Err(problems) => loaded.diagnostics.extend(problems),
+        }
+    }
+    show_problems(&loaded.diagnostics, &loaded.sources, arguments.selection.message_format, false);
+    if loaded.has_errors(arguments.selection.strict) {
+        tell(&format!("nothing ran: {}", super::count_problems(&loaded.diagnostics)));
+        return Err(Exit::Invalid);
+    }
+    if jobs.is_empty() {
+        tell(&format!("no scenario was selected ({} found)", loaded.found));
+        return Err(Exit::NothingSelected);
+    }
+    Ok(jobs)
+}
+
+/// Runs the jobs on as many threads as asked for; outcomes stand in the order of the jobs.
+fn run_all(jobs: &[Job], arguments: &RunArguments, words: &str, cancel: &watch::Receiver<Option<String>>) -> Vec<Outcome> {
+    let board = Board::new();
+    let next = Mutex::new(0usize);
+    let outcomes: Mutex<Vec<Option<Outcome>>> = Mutex::new(jobs.iter().map(|_| None).collect());
+    let work = || loop {
+        let index = {
+            let mut next = next.lock().expect("no thread panics while it takes a number");
+            let index = *next;
+            *next += 1;
+            index
+        };
+        let Some(job) = jobs.get(index) else { break };
+        let outcome = run_one(job, words, cancel.clone(), &board);
+        if let Outcome::Ran(record) = &outcome {
+            keep(record, &arguments.out);
+        }
+        outcomes.lock().expect("no thread panics while it stores an outcome")[index] = Some(outcome);
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..usize::from(arguments.jobs).min(jobs.len()) {
+            scope.spawn(work);
+        }
+    });
+    let outcomes = outcomes.into_inner().expect("all threads have ended");
+    outcomes.into_iter().map(|o| o.expect("every job was taken by a thread")).collect()
+}
+
+fn run_one(job: &Job, words: &str, cancel: watch::Receiver<Option<String>>, board: &Board) -> Outcome {
+    if let Some(signal) = cancel.borrow().as_ref() {
+        return Outcome::NotRun { why: format!("not begun: interrupted by {signal}"), exit: exit_of_signal(signal) };
+    }
+    let line = board.line(&job.plan.scenario);
+    let request = Request {
+        plan: job.plan.clone(),
+        source: job.source.clone(),
+        command: words.to_owned(),
+        wall_clock: results::timestamp,
+        cancel,
+    };
+    let result = run_plan(request, &mut |progress| line.show(&progress));
+    line.finish();
+    match result {
+        Ok(record) => Outcome::Ran(Box::new(record)),
+        Err(error) => {
+            let exit = match &error {
+                RunError::Interrupted(signal) => exit_of_signal(signal),
+                RunError::Judge(_) => Exit::Internal,
+                RunError::Lab(_) | RunError::Traffic(_) | RunError::Runtime(_) => Exit::Machine,
+            };
+            tell(&format!("{}: error: {error}", job.plan.scenario));
+            Outcome::NotRun { why: error.to_string(), exit }
+        }
+    }
+}
+
+fn exit_of_signal(signal: &str) -> Exit {
+    if signal == "SIGTERM" { Exit::Terminated } else { Exit::Interrupted }
+}
+
+/// Stores a record as soon as it is there, so that a later failure loses nothing.
+fn keep(record: &RunRecord, folder: &Path) {
+    let name = results::record_name(&record.scenario.file, &record.scenario.name);
+    if let Err(why) = results::write(&folder.join(name), &record::to_json(record)) {
+        tell(&format!("warning: the record is lost: {why}"));
+    }
+}
+
+/// Prints the text report, writes the others, and gives the exit.
+fn finish(arguments: &RunArguments, jobs: &[Job], outcomes: Vec<Outcome>) -> Exit {
+    let suites: Vec<Suite<'_>> = jobs
+        .iter()
+        .zip(&outcomes)
+        .map(|(job, outcome)| match outcome {
+            Outcome::Ran(record) => Suite::ran(record),
+            Outcome::NotRun { why, .. } => {
+                Suite { file: &job.plan.file, scenario: &job.plan.scenario, result: SuiteResult::NotRun { why }, paths: Vec::new() }
+            }
+        })
+        .collect();
+    let json_to_stdout = arguments.json.as_deref() == Some(Path::new("-"));
+    let report: String = suites.iter().map(|suite| text::render_suite(suite, style())).collect();
+    let report = if suites.len() > 1 { format!("{report}\n{}", text::summary(&suites, style())) } else { report };
+    if json_to_stdout {
+        tell(report.trim_end())
+    } else {
+        print(&report)
+    }
+
+    let out = &arguments.out;
+    let standard = (out.join("junit.xml"), out.join("report.html"), out.join("results.json"));
+    let written = write_reports(&suites, Some(&standard.0), Some(&standard.1), Some(&standard.2));
+    let asked = write_reports(&suites, arguments.junit.as_deref(), arguments.html.as_deref(), arguments.json.as_deref());
+    match &written {
+        Ok(()) => tell(&format!("report: {}", standard.1.display())),
+        Err(why) => tell(&format!("warning: the reports are incomplete: {why}")),
+    }
+    if let Err(why) = &asked {
+        tell(&format!("warning: {why}"));
+    }
+    outcomes.iter().map(exit_of).fold(Exit::Pass, Exit::worst)
+}
+
+fn exit_of(outcome: &Outcome) -> Exit {
+    match outcome {
+        Outcome::NotRun { exit, .. } => *exit,
+        Outcome::Ran(record) => match &record.ended {
+            Ended::Interrupted(signal) => exit_of_signal(signal),
+            Ended::Failed(_) => Exit::Machine,
+            Ended::Complete | Ended::Timeout(_) | Ended::Required(_) => record.verdict.map_or(Exit::Internal, Exit::of_verdict),
+        },
+    }
+}

@@ -1,0 +1,176 @@
+//! From paths to checked scenarios. In: files, folders, globs. Out: their texts, scenarios and diagnostics. The only place that
+//! reads scenario files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use globset::GlobBuilder;
+use scn_grammar::diagnostics::{Diagnostic, Severity};
+use scn_grammar::scenario::Scenario;
+use scn_grammar::source::{FileId, Sources, Span};
+
+use crate::arguments::Selection;
+use crate::filter::Filter;
+
+/// A larger file is refused: scenarios are written by people.
+const MAX_FILE: u64 = 64 << 20;
+/// Folders deeper than this are not searched.
+const MAX_FOLDERS: usize = 32;
+
+/// What a selection gave.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Every text that was read.
+    pub sources: Sources,
+    /// The selected scenarios, each with the file it stands in.
+    pub scenarios: Vec<(FileId, Scenario)>,
+    /// Problems of all the files.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Scenarios before the filter.
+    pub found: usize,
+}
+
+impl Loaded {
+    /// Whether anything forbids running.
+    #[must_use]
+    pub fn has_errors(&self, strict: bool) -> bool {
+        self.diagnostics.iter().any(|d| d.severity == Severity::Error || strict)
+    }
+}
+
+/// Reads and checks everything that a selection names.
+///
+/// # Errors
+/// A mistake on the command line, as one sentence.
+pub fn load(selection: &Selection) -> Result<Loaded, String> {
+    let filter = selection.filter.as_deref().map(Filter::parse).transpose()?;
+    let params = params(&selection.params)?;
+    let mut loaded = Loaded::default();
+    let mut unknown_params: Option<BTreeSet<String>> = None;
+    for path in find(&selection.paths)? {
+        let Some(file) = read(&path, &mut loaded) else { continue };
+        let mut load_used = |wanted: &str, user: &str| used_file(wanted, user);
+        let checked = scn_grammar::check(&mut loaded.sources, file, &params, &mut load_used);
+        loaded.found += checked.scenarios.len();
+        let unknown: BTreeSet<String> = params.keys().filter(|p| !declares(&checked.scenarios, p)).cloned().collect();
+        unknown_params = Some(unknown_params.map_or(unknown.clone(), |before| before.intersection(&unknown).cloned().collect()));
+        loaded.diagnostics.extend(checked.diagnostics);
+        let selected = |s: &Scenario| filter.as_ref().is_none_or(|f| f.selects(&s.name, &s.tags));
+        loaded.scenarios.extend(checked.scenarios.into_iter().filter(selected).map(|s| (file, s)));
+    }
+    if let Some(name) = unknown_params.unwrap_or_default().first()
+        && !loaded.has_errors(false)
+    {
+        let known: BTreeSet<&str> = loaded.scenarios.iter().flat_map(|(_, s)| s.params.iter().map(|p| p.name.as_str())).collect();
+        let hint = match scn_grammar::syntax::nearest::nearest(name, known.iter().copied()) {
+            Some(near) => format!("; did you mean `{near}`?"),
+            None if known.is_empty() => "; they have no parameters".to_owned(),
+            None => format!("; they have {}", known.iter().copied().collect::<Vec<_>>().join(", ")),
+        };
+        return Err(format!("`-p {name}=...`: no selected scenario has a parameter `{name}`{hint}"));
+    }
+    Ok(loaded)
+}
+
+fn declares(scenarios: &[Scenario], param: &str) -> bool {
+    scenarios.iter().any(|s| s.params.iter().any(|p| p.name == param))
+}
+
+fn params(given: &[String]) -> Result<BTreeMap<String, String>, String> {
+    let mut params = BTreeMap::new();
+    for text in given {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(format!("`-p {text}` lacks a value: write `-p {text}=VALUE`"));
+        };
+        if params.insert(name.trim().to_owned(), value.trim().to_owned()).is_some() {
+            return Err(format!("the parameter `{name}` is set twice"));
+        }
+    }
+    Ok(params)
+}
+
+/// The files that paths name, each once, folders searched in the order of their names.
+fn find(paths: &[String]) -> Result<Vec<PathBuf>, String> {
+    let mut found = Vec::new();
+    for given in paths {
+        let path = Path::new(given);
+        let is_glob = given.contains(['*', '?', '[', '{']) && !path.exists();
+        if is_glob {
+            let before = found.len();
+            let glob = GlobBuilder::new(given.trim_start_matches("./")).literal_separator(true).build();
+            let glob = glob.map_err(|error| format!("the glob `{given}` cannot be read: {}", error.kind()))?.compile_matcher();
+            let mut files = Vec::new();
+            let root: PathBuf = path.components().take_while(|c| !c.as_os_str().to_string_lossy().contains(['*', '?', '[', '{'])).collect();
+            search(if root.as_os_str().is_empty() { Path::new(".") } else { &root }, 0, &mut files);
+            found.extend(files.into_iter().filter(|f| glob.is_match(f.strip_prefix("./").unwrap_or(f))));
+            if found.len() == before {
+                return Err(format!("the glob `{given}` matches no file"));
+            }
+        } else if path.is_dir() {
+            search(path, 0, &mut found);
+        } else {
+            found.push(path.to_owned());
+        }
+    }
+    let mut seen = BTreeSet::new();
+    found.retain(|path| seen.insert(path.clone()));
+    Ok(found)
+}
+
+fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut entries: Vec<_> = entries.filter_map(Result::ok).collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let (path, name) = (entry.path(), entry.file_name());
+        let hidden = name.to_string_lossy().starts_with('.') || name == "target";
+        // `file_type` does not follow links, so a link that points upwards cannot make a circle.
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && !hidden && depth < MAX_FOLDERS => search(&path, depth + 1, found),
+            Ok(kind) if !kind.is_dir() && path.extension().is_some_and(|e| e == "scn") => found.push(path),
+            _ => {}
+        }
+    }
+}
+
+/// Reads one file into the sources; a file that cannot be read becomes a diagnostic.
+fn read(path: &Path, loaded: &mut Loaded) -> Option<FileId> {
+    let name = path.to_string_lossy().trim_start_matches("./").to_owned();
+    let size = fs::metadata(path).map_or(0, |m| m.len());
+    let mut refuse = |text: &str, at: usize, code, message: String, label: &str, help: &str| {
+        let file = loaded.sources.add(name.clone(), text);
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        let span = Span { file, start: at, end: at };
+        loaded.diagnostics.push(Diagnostic::error(code, span, message, label).help(help));
+    };
+    if size > MAX_FILE {
+        let message = format!("{name} has {} MiB; a scenario may have {} MiB", size >> 20, MAX_FILE >> 20);
+        refuse("", 0, "scn::file::too_large", message, "not read", "split it into several files");
+        return None;
+    }
+    match fs::read(path) {
+        Err(error) => {
+            let message = format!("{name} cannot be read: {error}");
+            refuse("", 0, "scn::file::unreadable", message, "not read", "give the path of a scenario file, a folder or a glob");
+            None
+        }
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => Some(loaded.sources.add(name, text)),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                let message = format!("{name} is not UTF-8 text: byte {at} does not belong to a character");
+                refuse(&text, at, "scn::file::not_utf8", message, "not UTF-8", "save the file as UTF-8");
+                None
+            }
+        },
+    }
+}
+
+/// Reads a file that another one uses, relative to it.
+fn used_file(wanted: &str, user: &str) -> Result<(String, String), String> {
+    let path = Path::new(user).parent().unwrap_or(Path::new("")).join(wanted);
+    let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
+    Ok((path.to_string_lossy().into_owned(), text))
+}

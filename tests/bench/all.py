@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""Benchmarks of the whole program beside peers, in one run, alternating. Prints tables of median (min..max) and ratios.
+
+usage: tests/bench/all.py [check] [lab] [traffic] [start]      (needs root, iproute2 and gcc; builds scn in release mode)
+
+Compare only figures of one run: machines are noisy. No test depends on them."""
+
+import json
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SCN = ROOT / "target/release/scn"
+ROUNDS = 5
+
+
+def shown(values, scale=1.0, digits=1):
+    values = [v * scale for v in values]
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}..{max(values):.{digits}f})"
+
+
+def timed(command, **options):
+    """Wall seconds and CPU seconds of a command, and its output."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+    wall, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != 0:
+        sys.exit(f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
+
+
+def scenario_of_lines(lines):
+    """Many scenarios of the size that people write, so that nothing is one huge list."""
+    one = (ROOT / "scenarios/failover.scn").read_text().split("## Two hundred", 1)[1]
+    head, count = "scn 1\n\nuse std.patterns (sym)\n", lines // len(one.splitlines())
+    return head + "".join(f"\n## Two hundred{one}".replace("vip_failover", f"vip_failover_{i}") for i in range(count))
+
+
+def check():
+    print("\n## parse + check + plan (goal: 10,000 lines under 300 ms)\n")
+    print("| lines | wall ms | lines/s |\n| --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as folder:
+        for lines in (1_000, 10_000):
+            path = pathlib.Path(folder) / f"{lines}.scn"
+            path.write_text(scenario_of_lines(lines))
+            real = len(path.read_text().splitlines())
+            walls = [timed([SCN, "check", path])[0] for _ in range(ROUNDS)]
+            print(f"| {real} | {shown(walls, 1e3)} | {real / statistics.median(walls):,.0f} |")
+
+
+def star(nodes):
+    return f"""scn 1
+scenario star {{
+    timeout 60s
+    topology {{
+        node n[1..{nodes}]
+        bridge lan
+        link n[*] <-> lan
+    }}
+    flow f from n[1] to n[2] {{ total 1 }}
+    expect {{ f.loss == 0% }}
+}}
+"""
+
+
+def run_record(text, folder):
+    """Runs a scenario and gives wall seconds, CPU seconds and its record."""
+    path = pathlib.Path(folder) / "bench.scn"
+    path.write_text(text)
+    wall, cpu, _ = timed([SCN, "run", path, "--out", pathlib.Path(folder) / "out"])
+    record = next((pathlib.Path(folder) / "out").glob("*.run.json"))
+    return wall, cpu, json.loads(record.read_text())
+
+
+def ip_batch(nodes):
+    """The same star by iproute2: namespaces and links in one batch, then one batch a namespace. Seconds up and down."""
+    prefix = f"scnb{os.getpid()}"
+    names = [f"{prefix}-{i}" for i in range(nodes)]
+    hub = f"{prefix}-lan"
+
+    def batch(lines, *options):
+        subprocess.run(["ip", *options, "-batch", "-"], input="\n".join(lines), text=True, check=True, timeout=120)
+
+    start = time.monotonic()
+    try:
+        batch([f"netns add {name}" for name in [hub, *names]])
+        batch(["link add lan type bridge", "link set lan up", "link set lo up"], "-n", hub)
+        batch([f"link add p{i} netns {hub} type veth peer name eth0 netns {name}" for i, name in enumerate(names)])
+        batch([line for i in range(nodes) for line in (f"link set p{i} master lan", f"link set p{i} up")], "-n", hub)
+        for i, name in enumerate(names):
+            batch([f"addr add 10.1.{i // 250}.{i % 250 + 1}/16 dev eth0", "link set eth0 up", "link set lo up"], "-n", name)
+        up = time.monotonic() - start
+    finally:
+        start = time.monotonic()
+        batch([f"netns del {name}" for name in [hub, *names]])
+    return up, time.monotonic() - start
+
+
+def lab():
+    print("\n## set-up and clean-up of a star, ms (goal: 500 nodes up in under 1.5 s)\n")
+    print("| nodes | scn up | scn down | ip -batch up | ip -batch down | up ratio |\n| --- | --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as folder:
+        for nodes in (2, 50, 500):
+            ours, theirs = [], []
+            for _ in range(ROUNDS):
+                record = run_record(star(nodes), folder)[2]
+                ours.append((record["setup_ns"] / 1e9, record["cleanup_ns"] / 1e9))
+                theirs.append(ip_batch(nodes))
+            up, down, peer_up, peer_down = ([pair[i] for pair in pairs] for pairs in (ours, theirs) for i in (0, 1))
+            ratio = statistics.median(peer_up) / statistics.median(up)
+            print(f"| {nodes} | {shown(up, 1e3)} | {shown(down, 1e3)} | {shown(peer_up, 1e3)} | {shown(peer_down, 1e3)} | {ratio:.1f} x |")
+
+
+def closed_loop(connections, seconds):
+    return f"""scn 1
+use std.patterns (sym)
+scenario closed {{
+    timeout 120s
+    topology {{
+        node a, b
+        link a <-> b
+    }}
+    flow f from a to b {{ pattern sym(1KiB)  connections {connections}  duration {seconds}s }}
+    expect {{ never f.corrupt > 0 }}
+}}
+"""
+
+
+def percentile(record, name):
+    return next(m["value"] for m in record["flows"][0]["summary"] if m["name"] == name)
+
+
+class Peer:
+    """The echo loop of echo.c over a veth pair between two namespaces."""
+
+    def __init__(self, folder):
+        self.program = pathlib.Path(folder) / "echo"
+        subprocess.run(["gcc", "-O2", "-o", self.program, pathlib.Path(__file__).with_name("echo.c")], check=True)
+        self.a, self.b = (f"scnb{os.getpid()}-{side}" for side in "ab")
+
+    def __enter__(self):
+        for name in (self.a, self.b):
+            subprocess.run(["ip", "netns", "add", name], check=True)
+        subprocess.run(f"ip link add eth0 netns {self.a} type veth peer name eth0 netns {self.b}".split(), check=True)
+        for name, address in ((self.a, "10.1.0.1/24"), (self.b, "10.1.0.2/24")):
+            for words in (f"addr add {address} dev eth0", "link set eth0 up", "link set lo up"):
+                subprocess.run(["ip", "-n", name, *words.split()], check=True)
+        self.server = subprocess.Popen(["ip", "netns", "exec", self.b, self.program, "server", "5003"])
+        time.sleep(0.2)
+        return self
+
+    def __exit__(self, *_):
+        self.server.kill()
+        self.server.wait()
+        for name in (self.a, self.b):
+            subprocess.run(["ip", "netns", "del", name], check=True)
+
+    def cpu_of_server(self):
+        fields = pathlib.Path(f"/proc/{self.server.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def run(self, connections, seconds):
+        before = self.cpu_of_server()
+        _, cpu, out = timed(["ip", "netns", "exec", self.a, self.program, "client", "10.1.0.2", "5003", str(connections), str(seconds)])
+        done, p50, p99 = out.split()
+        return int(done), float(p50), float(p99), cpu + self.cpu_of_server() - before
+
+
+def traffic():
+    seconds = 3
+    print(f"\n## the 1 KiB pattern in a closed loop, {seconds} s, veth, both ends on this machine\n")
+    print("| connections | scn txn/s | p50 | p99 | CPU us/txn | echo.c txn/s | p50 us | p99 us | CPU us/txn | txn ratio |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as folder, Peer(folder) as peer:
+        for connections in (1, 100, 1000):
+            rates, costs, records, theirs = [], [], [], []
+            for _ in range(3):
+                _, cpu, record = run_record(closed_loop(connections, seconds), folder)
+                flow = record["flows"][0]
+                done = flow["items"]["rows"]
+                rates.append(done / seconds)
+                costs.append(cpu / done * 1e6)
+                records.append(record)
+                theirs.append(peer.run(connections, seconds))
+            peer_rates = [t[0] / seconds for t in theirs]
+            last = records[-1]
+            print(f"| {connections} | {shown(rates, 1, 0)} | {percentile(last, 'latency.p50')} | {percentile(last, 'latency.p99')} | {shown(costs)} "
+                  f"| {shown(peer_rates, 1, 0)} | {shown([t[1] for t in theirs])} | {shown([t[2] for t in theirs])} "
+                  f"| {shown([t[3] / t[0] * 1e6 for t in theirs])} | {statistics.median(rates) / statistics.median(peer_rates):.2f} |")
+    print("\nscn's CPU covers everything from the start of the process to the written reports; its content is verified, echo.c's is not.")
+
+
+def start():
+    print("\n## from the command to the first packet of two_nodes.scn (goal: under 100 ms)\n")
+    with tempfile.TemporaryDirectory() as folder:
+        text = (ROOT / "scenarios/two_nodes.scn").read_text()
+        firsts, walls = [], []
+        for _ in range(ROUNDS):
+            began = time.time()
+            wall, _, record = run_record(text, folder)
+            moment = record["started"].replace("Z", "+00:00")
+            from datetime import datetime
+            firsts.append(datetime.fromisoformat(moment[:26].rstrip("+") + "+00:00").timestamp() - began)
+            walls.append(wall)
+        print(f"first packet after {shown(firsts, 1e3)} ms; the whole command took {shown(walls, 1e3)} ms")
+
+
+def main():
+    wanted = sys.argv[1:] or ["start", "check", "lab", "traffic"]
+    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], cwd=ROOT, check=True)
+    for name in wanted:
+        {"start": start, "check": check, "lab": lab, "traffic": traffic}[name]()
+
+
+main()
