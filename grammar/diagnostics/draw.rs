@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use miette::{
-    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents, ThemeCharacters,
-    ThemeStyles,
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents,
+    ThemeCharacters, ThemeStyles,
 };
 
 use super::lines::Lines;
@@ -28,7 +28,8 @@ const LEAST_WIDTH: usize = 40;
 pub fn draw(diagnostics: &[Diagnostic], sources: &Sources, colour: bool, width: usize) -> String {
     let styles = if colour { ThemeStyles::ansi() } else { ThemeStyles::none() };
     let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(width.max(LEAST_WIDTH)).with_links(false).tab_width(4).with_context_lines(1);
+    let handler =
+        GraphicalReportHandler::new_themed(theme).with_width(width.max(LEAST_WIDTH)).with_links(false).tab_width(4).with_context_lines(1);
     let mut lines = Lines::default();
     let mut text = String::new();
     for diagnostic in diagnostics {
@@ -157,7 +158,8 @@ impl Excerpt {
         let mut spans = Vec::new();
         for (label, primary) in labels {
             let span = first_lines(label.span, &source.text);
-            let (first, last) = (lines.line(sources, file, span.start), lines.line(sources, file, span.end.saturating_sub(1).max(span.start)));
+            let (first, last) =
+                (lines.line(sources, file, span.start), lines.line(sources, file, span.end.saturating_sub(1).max(span.start)));
             for line in first.saturating_sub(1)..=(last + 1).min(count - 1) {
                 let empty = line + 1 == count && lines.range(sources, file, line).0 == source.text.len();
                 if !empty || line <= last {

@@ -51,7 +51,8 @@ impl Draft<'_, '_> {
     /// Reports an address that no host can have.
     pub(super) fn check_host(&mut self, prefix: Prefix, span: Span) -> bool {
         let Some(what) = unfit(prefix) else { return true };
-        let help = (what.contains("subnet") && prefix.length > 0).then(|| format!("the hosts of {}/{} lie between {} and {}", network(prefix), prefix.length, network(prefix), last(prefix)));
+        let help = (what.contains("subnet") && prefix.length > 0)
+            .then(|| format!("the hosts of {}/{} lie between {} and {}", network(prefix), prefix.length, network(prefix), last(prefix)));
         self.context.raise(ExpandError::NotAHostAddress { address: prefix.address.to_string(), what: what.into(), span, help });
         false
     }
@@ -66,7 +67,12 @@ impl Draft<'_, '_> {
             let node = &nodes[end.node.index()];
             for (prefix, span) in &end.addresses {
                 if node.kind == NodeKind::Bridge {
-                    problems.push(ExpandError::NotAHost { name: node.name.clone(), what: "have an address", span: *span, declared: node.span });
+                    problems.push(ExpandError::NotAHost {
+                        name: node.name.clone(),
+                        what: "have an address",
+                        span: *span,
+                        declared: node.span,
+                    });
                 }
                 if let Some(first) = addresses.insert(prefix.address, *span) {
                     problems.push(ExpandError::AddressTwice { address: prefix.address.to_string(), span: *span, first });
@@ -109,7 +115,11 @@ impl Draft<'_, '_> {
                 }
             }
             // The subnet of most ends, of these the first written, is the wire's.
-            let Some((main, (main_ends, main_span, _))) = subnets.iter().max_by_key(|(_, (ends, _, order))| (ends.len(), usize::MAX - order)) else { continue };
+            let Some((main, (main_ends, main_span, _))) =
+                subnets.iter().max_by_key(|(_, (ends, _, order))| (ends.len(), usize::MAX - order))
+            else {
+                continue;
+            };
             for (prefix, span, end) in written {
                 let key = (network(*prefix), prefix.length);
                 let alone = subnets.get(&key).is_some_and(|(ends, ..)| ends.len() == 1);

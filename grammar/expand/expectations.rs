@@ -109,7 +109,8 @@ impl Draft<'_, '_> {
         let end = statement.text.as_ref().map_or(statement.span.end, |text| text.span.start);
         let inner = Span { end: end.max(statement.span.start), ..statement.span };
         let before = self.context.words(inner);
-        let after = statement.text.as_ref().map(|text| self.context.words(Span { start: text.span.end.min(statement.span.end), ..statement.span }));
+        let after =
+            statement.text.as_ref().map(|text| self.context.words(Span { start: text.span.end.min(statement.span.end), ..statement.span }));
         let whole = format!("{before} {}", after.unwrap_or_default());
         whole.trim().trim_end_matches(';').trim_end().to_owned()
     }

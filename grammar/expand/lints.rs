@@ -43,7 +43,9 @@ fn flipped(operator: BinaryOperator) -> BinaryOperator {
 fn simple(condition: &Condition) -> Option<(&Metric, BinaryOperator, Quantity)> {
     match condition {
         Condition::Compare { operator, left: Value::Metric(metric), right: Value::Given(given) } => Some((metric, *operator, *given)),
-        Condition::Compare { operator, left: Value::Given(given), right: Value::Metric(metric) } => Some((metric, flipped(*operator), *given)),
+        Condition::Compare { operator, left: Value::Given(given), right: Value::Metric(metric) } => {
+            Some((metric, flipped(*operator), *given))
+        }
         _ => None,
     }
 }

@@ -74,12 +74,16 @@ impl<'a> Context<'a> {
     /// Computes the values of every file.
     #[must_use]
     pub fn new(sources: &'a Sources, modules: &'a [Module<'a>], given: &'a BTreeMap<String, Given>) -> Self {
-        let mut context =
-            Context { sources, modules, values: Vec::new(), given, problems: Vec::new(), used_patterns: BTreeSet::new() };
+        let mut context = Context { sources, modules, values: Vec::new(), given, problems: Vec::new(), used_patterns: BTreeSet::new() };
         for (position, module) in modules.iter().enumerate() {
             context.values.push(Rc::default());
             for (name, declared) in &module.lets {
-                if let Some(binding) = context.values.get(declared.module).filter(|_| declared.module != position).and_then(|v| v.get(declared.name.text.as_str())) {
+                if let Some(binding) = context
+                    .values
+                    .get(declared.module)
+                    .filter(|_| declared.module != position)
+                    .and_then(|v| v.get(declared.name.text.as_str()))
+                {
                     let binding = binding.clone();
                     Rc::make_mut(&mut context.values[position]).insert((*name).to_owned(), binding);
                 }
@@ -115,15 +119,43 @@ pub fn expand(context: &mut Context<'_>) -> Vec<Scenario> {
         let mut draft = Draft::new(context, position, declared);
         draft.head(declared.declaration);
         let body = &declared.declaration.body;
-        body.iter().for_each(|part| if let ScenarioPart::Topology(statements) = part { draft.nodes(statements) });
-        body.iter().for_each(|part| if let ScenarioPart::Topology(statements) = part { draft.links(statements) });
+        body.iter().for_each(|part| {
+            if let ScenarioPart::Topology(statements) = part {
+                draft.nodes(statements)
+            }
+        });
+        body.iter().for_each(|part| {
+            if let ScenarioPart::Topology(statements) = part {
+                draft.links(statements)
+            }
+        });
         draft.check_addresses();
-        body.iter().for_each(|part| if let ScenarioPart::Service(service) = part { draft.service(service) });
-        body.iter().for_each(|part| if let ScenarioPart::Flow(flow) = part { draft.flow(flow) });
-        body.iter().for_each(|part| if let ScenarioPart::Timeline(statements) = part { draft.name_events(statements) });
-        body.iter().for_each(|part| if let ScenarioPart::Timeline(statements) = part { draft.timeline(statements) });
+        body.iter().for_each(|part| {
+            if let ScenarioPart::Service(service) = part {
+                draft.service(service)
+            }
+        });
+        body.iter().for_each(|part| {
+            if let ScenarioPart::Flow(flow) = part {
+                draft.flow(flow)
+            }
+        });
+        body.iter().for_each(|part| {
+            if let ScenarioPart::Timeline(statements) = part {
+                draft.name_events(statements)
+            }
+        });
+        body.iter().for_each(|part| {
+            if let ScenarioPart::Timeline(statements) = part {
+                draft.timeline(statements)
+            }
+        });
         draft.check_times();
-        body.iter().for_each(|part| if let ScenarioPart::Expect(statements) = part { draft.expect(statements) });
+        body.iter().for_each(|part| {
+            if let ScenarioPart::Expect(statements) = part {
+                draft.expect(statements)
+            }
+        });
         draft.finish(declared);
         scenarios.push(draft.scenario);
     }

@@ -19,7 +19,8 @@ const DELAY_LIMIT_NS: i64 = 600_000_000_000;
 /// The kernel's longest interface name.
 const INTERFACE_LENGTH: usize = 15;
 
-const NODE_OPTIONS: Known = Known { what: "a node", built: &[], later: &["mac", "vlan", "mtu", "sysctl", "forwarding", "offload", "placement"] };
+const NODE_OPTIONS: Known =
+    Known { what: "a node", built: &[], later: &["mac", "vlan", "mtu", "sysctl", "forwarding", "offload", "placement"] };
 const LINK_OPTIONS: Known = Known {
     what: "a link",
     built: &["delay", "forward", "back"],
@@ -221,7 +222,12 @@ impl Draft<'_, '_> {
             Value::Prefix(prefix) => (!host || self.check_host(prefix, expr.span)).then_some(prefix),
             Value::Address(address) => {
                 let help = Some(format!("say how long the subnet is: `{address}/{}`", if address.is_ipv4() { 24 } else { 64 }));
-                self.context.raise(ExpandError::WrongType { expected: "a prefix".into(), found: "an address".into(), span: expr.span, help });
+                self.context.raise(ExpandError::WrongType {
+                    expected: "a prefix".into(),
+                    found: "an address".into(),
+                    span: expr.span,
+                    help,
+                });
                 None
             }
             other => {

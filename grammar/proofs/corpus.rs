@@ -60,7 +60,9 @@ fn every_case_is_reported_as_it_says() {
             let span = diagnostic.primary.span;
             let (start, _) = lines.places(&sources, span);
             let at = left.iter().position(|(line, code, message)| {
-                (*line == start.line as usize || sources.get(span.file).name != name) && *code == diagnostic.code && diagnostic.message.starts_with(message.as_str())
+                (*line == start.line as usize || sources.get(span.file).name != name)
+                    && *code == diagnostic.code
+                    && diagnostic.message.starts_with(message.as_str())
             });
             match at {
                 Some(at) => drop(left.remove(at)),

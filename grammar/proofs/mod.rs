@@ -4,6 +4,7 @@ mod corpus;
 mod hostile;
 mod pages;
 mod scenarios;
+mod speed;
 
 use std::collections::BTreeMap;
 
