@@ -33,6 +33,13 @@ pub(super) fn nice(least: f64) -> f64 {
     [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * power).find(|step| *step >= least * 0.999_999).unwrap_or(10.0 * power)
 }
 
+/// The end of an axis that shows values up to `most`: a round number, not far above.
+pub(super) fn ceiling(most: f64) -> f64 {
+    let power = 10f64.powf(most.max(1e-12).log10().floor());
+    let steps = [1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
+    steps.into_iter().map(|step| step * power).find(|end| *end >= most).unwrap_or(10.0 * power)
+}
+
 /// The curves of a flow over `span_ns` from the timeline's start.
 pub(super) fn of(flow: &FlowRecord, span_ns: i64) -> Curves {
     let span = span_ns.max(1);
@@ -172,6 +179,14 @@ mod tests {
         let curves = of(&record.flows[0], 0);
         assert!(curves.done.iter().all(Option::is_none) && curves.gap.is_none());
         assert!(active(&record.flows[0], 0, 100).is_empty());
+    }
+
+    #[test]
+    fn axes_end_at_round_numbers() {
+        assert_eq!(
+            [ceiling(216.0), ceiling(640.0), ceiling(1.0), ceiling(0.07)].map(|end| (end * 100.0).round()),
+            [24_000.0, 80_000.0, 100.0, 8.0]
+        );
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn event_lanes(svg: &mut Svg, events: &[&EventRecord], axis: Axis) -> f64 {
     let mut placed = Vec::new();
     // From the right: a label's stem then passes only labels that begin left of it, in rows below its own.
     for event in events.iter().rev() {
-        let label = words::shortened(&event_title(event), 44);
+        let label = words::shortened(&event_title(event), 64);
         let wide = text_width(&label, 11.0) + 14.0;
         let x = axis.x(event.asked_ns);
         let flipped = x + wide > WIDTH;

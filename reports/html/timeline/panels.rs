@@ -25,9 +25,11 @@ const PLOT: Look = Look::fill("plot", "none").outlined("#dde2e9", 1.0);
 
 pub(super) fn draw(svg: &mut Svg, flow: &FlowRecord, axis: Axis, top: f64) -> f64 {
     let curves = curves::of(flow, axis.span_ns);
-    svg.text((LEFT, top + 14.0), Anchor::Start, 13.0, Look::fill("ink strong", "#1b2330"), &words::shortened(&flow.name, 60));
+    let name = words::shortened(&flow.name, 60);
     let about = words::shortened(&flow.description, 120);
-    svg.text((WIDTH - RIGHT, top + 14.0), Anchor::End, 11.0, FAINT, &about);
+    let begin = LEFT + 4.0 + super::text_width(&name, 13.0) * 1.12 + 14.0;
+    svg.rimmed_text((LEFT + 4.0, top + 14.0), 13.0, Look::fill("ink strong", "#1b2330"), &name);
+    svg.rimmed_text((begin, top + 14.0), 11.0, FAINT, &about);
     let mut y = rate(svg, flow, &curves, axis, top + 18.0);
     if curves.slowest.iter().any(Option::is_some) {
         y = latency(svg, &curves, axis, y);
@@ -40,9 +42,9 @@ pub(super) fn draw(svg: &mut Svg, flow: &FlowRecord, axis: Axis, top: f64) -> f6
 
 /// The frame of a plot with its title.
 fn frame(svg: &mut Svg, top: f64, height: f64, title: &[(&str, Look)]) -> f64 {
-    let mut x = LEFT;
+    let mut x = LEFT + 4.0;
     for (text, look) in title {
-        svg.text((x, top + 13.0), Anchor::Start, 11.0, *look, text);
+        svg.rimmed_text((x, top + 13.0), 11.0, *look, text);
         x += super::text_width(text, 11.0) + 12.0;
     }
     svg.rect((LEFT, top + TITLE), (WIDTH - LEFT - RIGHT, height), 0.0, PLOT, "");
@@ -62,8 +64,7 @@ fn ink(look: Look) -> Look {
 
 fn rate(svg: &mut Svg, flow: &FlowRecord, curves: &Curves, axis: Axis, top: f64) -> f64 {
     let offered = (flow.interval_ns > 0).then(|| 1e9 / flow.interval_ns as f64);
-    let most = curves.done.iter().flatten().copied().chain(offered).fold(0.0, f64::max);
-    let ceiling = curves::nice((most * 1.08).max(1.0) / 4.0) * 4.0;
+    let (ceiling, cut) = rate_ceiling(curves, offered);
     let bin = words::duration(u64::try_from(curves.bin_ns).unwrap_or(0));
     let title = format!("completed per second, in bins of {bin}");
     let lost = curves.lost.iter().any(|count| *count > 0);
@@ -71,11 +72,15 @@ fn rate(svg: &mut Svg, flow: &FlowRecord, curves: &Curves, axis: Axis, top: f64)
     if lost {
         titles.push(("failed or dropped", LOST));
     }
+    let above = format!("up to {} beyond the plot", short(cut.unwrap_or_default()));
+    if cut.is_some() {
+        titles.push((&above, FAINT));
+    }
     if offered.is_some() {
         titles.push(("- - offered", FAINT));
     }
     let plot = frame(svg, top, RATE, &titles);
-    let y = |value: f64| plot + RATE - value / ceiling * RATE;
+    let y = |value: f64| plot + RATE - (value / ceiling).min(1.0) * RATE;
     for part in [0.0, 0.5, 1.0] {
         level(svg, y(ceiling * part), &short(ceiling * part));
     }
@@ -99,6 +104,18 @@ fn rate(svg: &mut Svg, flow: &FlowRecord, curves: &Curves, axis: Axis, top: f64)
         svg.rect((axis.x(from), plot + RATE - height), ((axis.x(to) - axis.x(from)).max(1.0), height), 0.0, LOST, &title);
     }
     plot + RATE + 4.0
+}
+
+/// The end of the rate's axis. A short burst after an outage would flatten everything else: it is cut off, and how far it went is
+/// told.
+fn rate_ceiling(curves: &Curves, offered: Option<f64>) -> (f64, Option<f64>) {
+    let mut values: Vec<f64> = curves.done.iter().flatten().copied().collect();
+    values.sort_by(f64::total_cmp);
+    let most = values.last().copied().unwrap_or(0.0);
+    let usual = values.get(values.len() * 19 / 20).copied().unwrap_or(0.0).max(offered.unwrap_or(0.0));
+    let cut = usual > 0.0 && most > usual * 3.0;
+    let shown = if cut { usual * 1.9 } else { most.max(offered.unwrap_or(0.0)) * 1.08 };
+    (curves::ceiling(shown.max(1.0)), cut.then_some(most))
 }
 
 /// The rate as steps, and the same closed down to the floor.
@@ -174,7 +191,7 @@ fn polyline(values: &[Option<i64>], bin_ns: i64, axis: Axis, y: impl Fn(i64) -> 
 fn active(svg: &mut Svg, flow: &FlowRecord, axis: Axis, top: f64) -> f64 {
     let changes = curves::active(flow, axis.span_ns, MAX_STEPS);
     let most = changes.iter().map(|change| change.1).max().unwrap_or(0).max(1);
-    let ceiling = curves::nice(most as f64 * 1.08 / 2.0) * 2.0;
+    let ceiling = curves::ceiling((most as f64 * 1.08).max(2.0));
     let plot = frame(svg, top, ACTIVE, &[("open connections", ink(OPEN))]);
     let y = |count: i64| plot + ACTIVE - count as f64 / ceiling * ACTIVE;
     for part in [0.0, 1.0] {
