@@ -77,6 +77,7 @@ fn reports_of_stored_records() {
         std::fs::create_dir_all(&pages).unwrap();
         std::fs::write(pages.join(html::STYLE_FILE), html::STYLE).unwrap();
         std::fs::write(pages.join("several.html"), html::render(&suites).unwrap()).unwrap();
+        std::fs::write(pages.join("ring.html"), html::render(&[Suite::ran(&example::network())]).unwrap()).unwrap();
         for ((name, _), record) in cases().iter().zip(&records) {
             std::fs::write(pages.join(format!("{name}.html")), html::render(&[Suite::ran(record)]).unwrap()).unwrap();
         }

@@ -8,7 +8,7 @@ pub(super) const MAX_BINS: usize = 300;
 /// Bins are widened until so many items fall into one on average, so that a curve shows the flow and not its grain.
 const WANTED_ITEMS: usize = 8;
 /// Bins are not widened beyond this few.
-const LEAST_BINS: usize = 60;
+const LEAST_BINS: usize = 12;
 
 /// A flow's curves, bin by bin. `None`: nothing to show there.
 #[derive(Debug, Default)]

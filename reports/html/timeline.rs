@@ -160,7 +160,8 @@ fn time_axis(back: &mut Svg, front: &mut Svg, axis: Axis, top: f64, bottom: f64)
     while tick <= axis.span_ns as f64 {
         let x = axis.x(tick as i64);
         back.line((x, top), (x, bottom), GRID, "");
-        front.text((x, bottom + 15.0), Anchor::Middle, 11.0, FAINT, &format!("{:.decimals$}s", tick / 1e9));
+        let label = if axis.span_ns < 1_000_000_000 { words::duration(tick as u64) } else { format!("{:.decimals$}s", tick / 1e9) };
+        front.text((x, bottom + 15.0), Anchor::Middle, 11.0, FAINT, &label);
         tick += step;
     }
     front.line((LEFT, bottom), (WIDTH - RIGHT, bottom), Look::line("axis", "#8a94a3", 1.0), "");

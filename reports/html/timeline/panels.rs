@@ -182,7 +182,7 @@ fn polyline(values: &[Option<i64>], bin_ns: i64, axis: Axis, y: impl Fn(i64) -> 
         let lone = !follows && values.get(bin + 1).is_none_or(Option::is_none);
         path.push_str(&format!("{}{} {}", if follows { 'L' } else { 'M' }, at(x), at(y(*value))));
         if lone {
-            path.push_str("h2");
+            path.push_str("h3");
         }
     }
     path
