@@ -97,7 +97,7 @@ fn rate(svg: &mut Svg, flow: &FlowRecord, curves: &Curves, axis: Axis, top: f64)
         svg.line((LEFT, y(offered)), (WIDTH - RIGHT, y(offered)), Look::line("faint-line", "#5b6675", 1.0).dashed(), &title);
     }
     for (bin, count) in curves.lost.iter().enumerate().filter(|(_, count)| **count > 0) {
-        let (from, to) = (bin as i64 * curves.bin_ns, (bin as i64 + 1) * curves.bin_ns);
+        let (from, to) = ((bin as i64).saturating_mul(curves.bin_ns), (bin as i64 + 1).saturating_mul(curves.bin_ns));
         let value = (f64::from(*count) / (curves.bin_ns as f64 / 1e9)).min(ceiling);
         let title = format!("{count} failed or dropped from {} to {}", words::instant(from), words::instant(to));
         let height = (plot + RATE - y(value)).max(2.0);
@@ -123,10 +123,10 @@ fn steps(curves: &Curves, axis: Axis, y: impl Fn(f64) -> f64, floor: f64) -> (St
     let (mut line, mut area) = (String::new(), String::new());
     let mut pen_down = false;
     for (bin, value) in curves.done.iter().enumerate() {
-        let x = axis.x(bin as i64 * curves.bin_ns);
+        let x = axis.x((bin as i64).saturating_mul(curves.bin_ns));
         match value {
             Some(value) => {
-                let end = axis.x((bin as i64 + 1) * curves.bin_ns);
+                let end = axis.x((bin as i64 + 1).saturating_mul(curves.bin_ns));
                 let height = at(y(*value));
                 if pen_down {
                     line.push_str(&format!("V{height}H{}", at(end)));
@@ -177,7 +177,7 @@ fn polyline(values: &[Option<i64>], bin_ns: i64, axis: Axis, y: impl Fn(i64) -> 
     let mut path = String::new();
     for (bin, value) in values.iter().enumerate() {
         let Some(value) = value else { continue };
-        let x = axis.x(bin as i64 * bin_ns + bin_ns / 2);
+        let x = axis.x((bin as i64).saturating_mul(bin_ns).saturating_add(bin_ns / 2));
         let follows = bin > 0 && values[bin - 1].is_some();
         let lone = !follows && values.get(bin + 1).is_none_or(Option::is_none);
         path.push_str(&format!("{}{} {}", if follows { 'L' } else { 'M' }, at(x), at(y(*value))));
