@@ -104,8 +104,15 @@ impl Faults {
         &self.links[link]
     }
 
-    /// The bridge's ports of a link: namespace and interface. Their counters tell whether anything crossed.
-    pub(crate) fn ports(&self, link: usize) -> Vec<(usize, u32)> {
+    /// Where it is counted what comes to cross a silent link: at its ports what comes from behind, at their bridges what would
+    /// go there. Namespace and interface.
+    pub(crate) fn counted_at(&self, link: usize) -> Vec<(usize, u32)> {
+        let bridge = |end: &EndPlace| end.bridge.map(|bridge| (end.node, bridge));
+        self.layout.links[link].ends.iter().filter_map(bridge).chain(self.ports(link)).collect()
+    }
+
+    /// The bridge's ports of a link: namespace and interface.
+    fn ports(&self, link: usize) -> Vec<(usize, u32)> {
         self.layout.links[link].ends.iter().filter(|end| end.bridge.is_some()).map(|end| (end.node, end.index)).collect()
     }
 
@@ -262,19 +269,28 @@ impl Faults {
         }
     }
 
-    /// A port joins its bridge or leaves it. Wires have no ports to leave: the pump cuts them.
+    /// A port joins its bridge or leaves it. Wires have no ports to leave: the pump cuts them. While a port is out, its bridge
+    /// keeps what is meant for the node behind it, so that it can be counted and does not flood the others.
     fn attachment(&self, link: usize, attached: bool) -> Vec<(usize, Request)> {
         if self.is_wire(link) {
             return Vec::new();
         }
         let doing = if attached { "put its port back" } else { "take its port out of the bridge" };
-        let port = |end: &EndPlace| {
-            let bridge = end.bridge?;
-            let message = messages::set_bridge(end.index, if attached { bridge } else { 0 });
+        let mut requests = Vec::new();
+        let ends = &self.layout.links[link].ends;
+        for (end, other) in [(ends[0], ends[1]), (ends[1], ends[0])] {
+            let Some(bridge) = end.bridge else { continue };
+            let mut messages = vec![messages::set_bridge(end.index, if attached { bridge } else { 0 })];
+            if other.bridge.is_none() {
+                let mac = self.nodes[other.node].interfaces[other.interface].mac;
+                // Last when the port leaves, first when it comes back: a port that heard its node would learn the address.
+                messages.insert(usize::from(!attached), messages::keep_frames_to(mac, bridge, !attached));
+            }
             let place = format!("link {}", self.links[link]);
-            Some((end.node, Request { message, place, doing: doing.to_owned() }))
-        };
-        self.layout.links[link].ends.iter().filter_map(port).collect()
+            let request = |message| (end.node, Request { message, place: place.clone(), doing: doing.to_owned() });
+            requests.extend(messages.into_iter().map(request));
+        }
+        requests
     }
 
     /// Links have come back: wait for both ends, then tell the neighbours, so that nobody's question was asked in vain.
@@ -388,7 +404,7 @@ mod tests {
     fn a_silent_port_is_not_waited_for() {
         let mut faults = faults();
         let link = || vec![Target::Link(LinkId(0))];
-        assert_eq!(short(&faults.plan(&Action::Silence(link())).unwrap()), ["set 2 x1"]);
+        assert_eq!(short(&faults.plan(&Action::Silence(link())).unwrap()), ["set 2 x2"]);
         faults.plan(&Action::Down(link())).unwrap();
         assert_eq!(short(&faults.plan(&Action::Up(link())).unwrap()), ["set 2 x1", "await 0.3", "await 2.5", "tell 0.3"]);
     }

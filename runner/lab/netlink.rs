@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::LinkMessage;
 use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt};
@@ -170,6 +170,7 @@ fn flags(message: &NetlinkMessage<RouteNetlinkMessage>) -> u16 {
         NetlinkPayload::InnerMessage(
             RouteNetlinkMessage::NewLink(_) | RouteNetlinkMessage::NewAddress(_) | RouteNetlinkMessage::NewRoute(_),
         ) => NLM_F_CREATE | NLM_F_EXCL,
+        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNeighbour(_)) => NLM_F_CREATE | NLM_F_REPLACE,
         _ => 0,
     };
     NLM_F_REQUEST | NLM_F_ACK | make
