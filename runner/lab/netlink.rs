@@ -159,10 +159,10 @@ impl Netlink {
         loop {
             for answer in self.receive().map_err(|cause| Refusal::of(0, &cause))? {
                 match answer.payload {
-                    NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNeighbour(entry)) => {
-                        if entry.header.ifindex == index && entry.header.state == NeighbourState::Incomplete {
-                            found.extend(entry.attributes.iter().filter_map(neighbour_address));
-                        }
+                    NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNeighbour(entry))
+                        if entry.header.ifindex == index && entry.header.state == NeighbourState::Incomplete =>
+                    {
+                        found.extend(entry.attributes.iter().filter_map(neighbour_address));
                     }
                     NetlinkPayload::Done(_) => return Ok(found),
                     NetlinkPayload::Error(error) => {
