@@ -159,8 +159,8 @@ pub fn serve(door: &Door, node: NodeId, address: &str, word: u8) {
 pub fn pour(door: &Door, node: NodeId, address: &str, bytes: usize) {
     let listener = TcpListener::from(wait(door.tcp_listener(node, address.parse().unwrap())).unwrap());
     listener.set_nonblocking(false).unwrap();
+    let data: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
     std::thread::spawn(move || {
-        let data: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
         listener.accept().unwrap().0.write_all(&data).unwrap();
     });
 }
