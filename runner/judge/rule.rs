@@ -52,7 +52,10 @@ impl Court<'_> {
         let shown = finding.ruling.shown.filter(|_| expectation.form != Form::Whole);
         let mut measured = words::measured(&ready, &finding.measured, self.context, &name);
         if let Some(moment) = shown {
-            measured.push_str(&if ready.is_momentary() {
+            let held = matches!(expectation.form, Form::Always | Form::Never) && finding.ruling.verdict == Verdict::Pass;
+            measured.push_str(&if held {
+                " at worst".to_owned()
+            } else if ready.is_momentary() {
                 format!(" at {}", show::instant(moment.from_ns))
             } else {
                 format!(" in {}..{}", show::instant(moment.from_ns), show::instant(moment.to_ns))
