@@ -260,14 +260,8 @@ impl Court<'_> {
 
     /// A late program decides nothing that depends on time.
     fn excuse_lateness(&self, expectation: &Expectation, ready: &Ready<'_>, finding: &mut Finding) {
-        let Some(window) = finding.window.filter(|_| lateness::concerns(&ready.metrics, expectation.form)) else { return };
-        let timed = ready.metrics.iter().any(|metric| lateness::is_timed(metric));
-        let decided = match finding.ruling.verdict {
-            Verdict::Fail => true,
-            Verdict::Pass => timed,
-            Verdict::Inconclusive | Verdict::Error => false,
-        };
-        if !decided {
+        let Some(window) = finding.window else { return };
+        if !lateness::may_have_caused(finding.ruling.verdict, &ready.metrics, expectation) {
             return;
         }
         let flows: Vec<&Series<'_>> = ready.flows().into_iter().map(|flow| &self.flows[flow.index()]).collect();

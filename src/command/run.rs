@@ -127,13 +127,8 @@ fn run_one(job: &Job, words: &str, cancel: watch::Receiver<Option<String>>, boar
         return Outcome::NotRun { why: format!("not begun: interrupted by {signal}"), exit: exit_of_signal(signal) };
     }
     let line = board.line(&job.plan.scenario);
-    let request = Request {
-        plan: job.plan.clone(),
-        source: job.source.clone(),
-        command: words.to_owned(),
-        wall_clock: results::timestamp,
-        cancel,
-    };
+    let request =
+        Request { plan: job.plan.clone(), source: job.source.clone(), command: words.to_owned(), wall_clock: results::timestamp, cancel };
     let result = run_plan(request, &mut |progress| line.show(&progress));
     line.finish();
     match result {
