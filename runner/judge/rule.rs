@@ -34,6 +34,8 @@ struct Finding {
     ruling: Ruling,
     measured: Vec<Measured>,
     window: Option<Window>,
+    /// How many moments were judged, by the temporal forms.
+    moments: Option<u64>,
 }
 
 impl Court<'_> {
@@ -66,7 +68,7 @@ impl Court<'_> {
             measured,
             expected: words::expected(expectation, &ready, self.context, &name),
             reason: finding.ruling.reason,
-            samples: finding.measured.iter().map(|m| m.samples).sum(),
+            samples: finding.moments.unwrap_or_else(|| finding.measured.iter().map(|m| m.samples).sum()),
             window_ns: finding.window.map(|window| (window.from_ns, self.last_instant(&ready, window))),
             decided_ns,
             worst: worst.or_else(|| shown_as_worst(&ready, &finding.measured, shown)),
@@ -91,7 +93,7 @@ impl Court<'_> {
     }
 
     fn find(&self, expectation: &Expectation, ready: &Ready<'_>) -> Finding {
-        let nothing = |reason: String| Finding { ruling: Ruling::inconclusive(reason), measured: Vec::new(), window: None };
+        let nothing = |reason: String| Finding { ruling: Ruling::inconclusive(reason), measured: Vec::new(), window: None, moments: None };
         if let Some(unknown) = ready.flows().into_iter().find(|flow| flow.index() >= self.flows.len()) {
             return nothing(format!("the record has no flow {}", unknown.0));
         }
@@ -161,7 +163,7 @@ impl Court<'_> {
             Some(window) => measured.iter().find_map(|m| m.worst).map(|(_, at)| at).or(Some(window.to_ns.saturating_sub(1))),
             None => None,
         };
-        Finding { ruling, measured, window }
+        Finding { ruling, measured, window, moments: None }
     }
 
     fn measure(&self, metric: &Metric, bounds: Window) -> Measured {
@@ -208,7 +210,7 @@ impl Court<'_> {
         let window = ready.flows().into_iter().fold(bounds, |window, flow| self.flows[flow.index()].cut(window));
         if window.is_empty() {
             let ruling = Ruling::inconclusive("the flows did not run at the same time in the window");
-            return Finding { ruling, measured: Vec::new(), window: None };
+            return Finding { ruling, measured: Vec::new(), window: None, moments: None };
         }
         let judged_from_ns = times.after.map_or(window.from_ns, |after| after.at_ns.max(window.from_ns));
         let every_ns = i64::try_from(expectation.sampled_every_ns).unwrap_or(i64::MAX);
@@ -236,7 +238,7 @@ impl Court<'_> {
         {
             ruling = Ruling { shown: ruling.shown, ..Ruling::inconclusive(missing) };
         }
-        Finding { ruling, measured, window: Some(window) }
+        Finding { ruling, measured, window: Some(window), moments: Some(moments.len() as u64) }
     }
 
     /// A metric that had nothing to be counted on: no expectation passes on it.
