@@ -120,7 +120,7 @@ fn numbers(flow: &FlowRecord) -> Vec<Number> {
     let number = |m: &crate::record::flow::Measurement| Number {
         name: words::visible(&m.name),
         value: words::visible(&m.value),
-        error: words::visible(&m.error),
+        error: words::error(&m.error).trim_start().to_owned(),
         definition: words::visible(&m.definition),
     };
     flow.summary.iter().map(number).collect()
