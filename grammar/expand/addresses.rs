@@ -9,6 +9,9 @@ use super::error::ExpandError;
 use crate::scenario::topology::{NodeKind, Prefix};
 use crate::source::Span;
 
+/// An address as written, and the end of a link that has it.
+type Written = (Prefix, Span, usize);
+
 /// The first address of a prefix: host bits zero.
 #[must_use]
 pub fn network(prefix: Prefix) -> IpAddr {
@@ -78,10 +81,10 @@ impl Draft<'_, '_> {
                     problems.push(ExpandError::AddressTwice { address: prefix.address.to_string(), span: *span, first });
                 }
             }
-            if let Some(name) = &end.interface {
-                if let Some(first) = interfaces.insert((end.node.0, name), end.span) {
-                    problems.push(ExpandError::InterfaceTwice { node: node.name.clone(), name: name.clone(), span: end.span, first });
-                }
+            if let Some(name) = &end.interface
+                && let Some(first) = interfaces.insert((end.node.0, name), end.span)
+            {
+                problems.push(ExpandError::InterfaceTwice { node: node.name.clone(), name: name.clone(), span: end.span, first });
             }
         }
         problems.extend(self.outside_subnets());
@@ -93,7 +96,7 @@ impl Draft<'_, '_> {
     /// Addresses that share a wire with others and a subnet with none of them. Addresses of full length (`/32`) belong anywhere.
     fn outside_subnets(&self) -> Vec<ExpandError> {
         let mut problems = Vec::new();
-        let mut wires: BTreeMap<(usize, bool), Vec<(Prefix, Span, usize)>> = BTreeMap::new();
+        let mut wires: BTreeMap<(usize, bool), Vec<Written>> = BTreeMap::new();
         let wire_of = self.wires();
         for (position, link) in self.scenario.topology.links.iter().enumerate() {
             for (side, end) in link.ends.iter().enumerate() {

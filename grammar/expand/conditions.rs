@@ -14,6 +14,8 @@ use crate::scenario::{EventId, FlowId};
 use crate::source::Span;
 use crate::syntax::tree::{Argument, BinaryOperator, Expr, ExprKind, Index, Indexed};
 
+/// Stands for a flow whose own problem was reported, so that the rest of a condition is checked too.
+const WRONG_FLOW: FlowId = FlowId(u32::MAX);
 /// Metrics of the language that this version has not, by their first word.
 const LATER: &[&str] =
     &["late", "duplicates", "reordered", "handshake_time", "rtt", "owd", "delay_variation", "forward", "back", "streams"];
@@ -307,7 +309,8 @@ impl Draft<'_, '_> {
             return None;
         };
         let event = self.metric_event(&name, arguments, span)?;
-        Some((Value::Metric(Metric { flow: flow?, name, event, dimension, shape, span }), dimension))
+        let flow = flow.unwrap_or(WRONG_FLOW);
+        Some((Value::Metric(Metric { flow, name, event, dimension, shape, span }), dimension))
     }
 
     /// The event a metric counts from. The outer `None`: wrong, which was reported.

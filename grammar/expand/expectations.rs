@@ -147,11 +147,12 @@ impl Draft<'_, '_> {
             WindowKind::During(from, to) => {
                 window.from = self.instant(from);
                 window.to = self.instant(to);
-                if let (Some(a), Some(b)) = (window.from, window.to) {
-                    if a.event == b.event && a.offset_ns >= b.offset_ns {
-                        let (first, last) = (self.context.words(from.span), self.context.words(to.span));
-                        self.context.raise(ExpandError::BackwardRange { first, last, span: clause.span });
-                    }
+                if let (Some(a), Some(b)) = (window.from, window.to)
+                    && a.event == b.event
+                    && a.offset_ns >= b.offset_ns
+                {
+                    let (first, last) = (self.context.words(from.span), self.context.words(to.span));
+                    self.context.raise(ExpandError::BackwardRange { first, last, span: clause.span });
                 }
             }
             WindowKind::Before(event) => window.to = self.instant(event),

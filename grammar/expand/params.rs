@@ -41,11 +41,11 @@ fn read_one(sources: &mut Sources, name: &str, text: &str, problems: &mut Vec<Di
     let (document, found) = parse(file, &format!("let {name}={text}"));
     let broken = found.iter().any(|d| d.severity == Severity::Error && d.primary.span.start >= start);
     let mut value = None;
-    if let [item] = document.items.as_slice() {
-        if let ItemKind::Let { value: expr, name: read } = &item.kind {
-            value = Some(expr.clone())
-                .filter(|expr| !broken && read.text == name && !matches!(expr.kind, crate::syntax::tree::ExprKind::Broken));
-        }
+    if let [item] = document.items.as_slice()
+        && let ItemKind::Let { value: expr, name: read } = &item.kind
+    {
+        value =
+            Some(expr.clone()).filter(|expr| !broken && read.text == name && !matches!(expr.kind, crate::syntax::tree::ExprKind::Broken));
     }
     if value.is_none() {
         problems.push(ExpandError::BadParameter { name: name.into(), span }.into());

@@ -226,10 +226,10 @@ impl Context<'_> {
             module.patterns.values().filter(|p| p.module == position).map(|p| (p.declaration, None)).collect();
         for (index, scenario) in module.scenarios.iter().enumerate() {
             for part in &scenario.declaration.body {
-                if let ScenarioPart::Item(item) = part {
-                    if let ItemKind::Pattern(declaration) = &item.kind {
-                        unused.push((declaration, Some(index)));
-                    }
+                if let ScenarioPart::Item(item) = part
+                    && let ItemKind::Pattern(declaration) = &item.kind
+                {
+                    unused.push((declaration, Some(index)));
                 }
             }
         }

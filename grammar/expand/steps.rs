@@ -282,18 +282,18 @@ impl<'c, 'a> Steps<'c, 'a> {
 
     fn hole(&mut self, by: Side, expr: &Expr, text_span: Span) -> Option<TemplatePart> {
         let span = if expr.span.start < expr.span.end { expr.span } else { text_span };
-        if let ExprKind::Path(parts) = &bare(expr).kind {
-            if let [first, second] = parts.as_slice() {
-                match (first.name.text.as_str(), second.name.text.as_str()) {
-                    ("client", "name") => return Some(TemplatePart::ClientName),
-                    ("server", "name") => return Some(TemplatePart::ServerName),
-                    ("client" | "server", _) => {
-                        let help = Some(format!("did you mean `{}.name`?", first.name.text));
-                        self.context.raise(ResolveError::UnknownName { name: self.context.words(span), span, help });
-                        return None;
-                    }
-                    _ => {}
+        if let ExprKind::Path(parts) = &bare(expr).kind
+            && let [first, second] = parts.as_slice()
+        {
+            match (first.name.text.as_str(), second.name.text.as_str()) {
+                ("client", "name") => return Some(TemplatePart::ClientName),
+                ("server", "name") => return Some(TemplatePart::ServerName),
+                ("client" | "server", _) => {
+                    let help = Some(format!("did you mean `{}.name`?", first.name.text));
+                    self.context.raise(ResolveError::UnknownName { name: self.context.words(span), span, help });
+                    return None;
                 }
+                _ => {}
             }
         }
         if let Some(name) = word(bare(expr)) {

@@ -218,10 +218,10 @@ pub fn talk(steps: &mut [Step], name: &str, span: Span) -> Vec<ExpandError> {
 fn compile(ops: &[Op<'_>]) -> BTreeMap<usize, Regex> {
     let mut regexes = BTreeMap::new();
     for (at, op) in ops.iter().enumerate() {
-        if let Op::Step(Step { kind: StepKind::Expects { what: Expected::Regex(source) | Expected::Line(source), .. }, .. }) = op {
-            if let Ok(regex) = Regex::new(source) {
-                regexes.insert(at, regex);
-            }
+        if let Op::Step(Step { kind: StepKind::Expects { what: Expected::Regex(source) | Expected::Line(source), .. }, .. }) = op
+            && let Ok(regex) = Regex::new(source)
+        {
+            regexes.insert(at, regex);
         }
     }
     regexes

@@ -141,10 +141,10 @@ impl Draft<'_, '_> {
 
     fn link(&mut self, link: &LinkDecl, span: Span, made: &mut BTreeMap<String, usize>) {
         let (forward, back) = self.impairments(&link.options);
-        if let Some(name) = &link.name {
-            if !self.introduce(&name.text, name.span, Err("a link")) {
-                return;
-            }
+        if let Some(name) = &link.name
+            && !self.introduce(&name.text, name.span, Err("a link"))
+        {
+            return;
         }
         let [left, right] = &link.ends;
         let (from, to) = (self.find_nodes(&left.node), self.find_nodes(&right.node));
@@ -155,12 +155,13 @@ impl Draft<'_, '_> {
             return;
         }
         let count = from.len().max(to.len());
-        if (from_many || to_many) && count > 1 {
-            if let Some(address) = left.addresses.first().or(right.addresses.first()) {
-                let many = if from_many { left } else { right };
-                self.context.raise(ExpandError::AddressOfMany { span: many.node.span, address: address.span });
-                return;
-            }
+        if (from_many || to_many)
+            && count > 1
+            && let Some(address) = left.addresses.first().or(right.addresses.first())
+        {
+            let many = if from_many { left } else { right };
+            self.context.raise(ExpandError::AddressOfMany { span: many.node.span, address: address.span });
+            return;
         }
         let there = self.scenario.topology.links.len();
         if (there + count) as u64 > LINK_LIMIT {

@@ -14,7 +14,7 @@ fn too_much_is_refused() {
         let (_, found) = checked(&format!("scn 1\nscenario s {{\n topology {{ {case} }}\n expect {{ }}\n}}\n"));
         assert!(!found.diagnostics.is_empty() && found.scenarios.is_empty(), "{case}");
     }
-    let long: String = (0..12_000).map(|n| format!("  at {n}ns mark e{n}\n")).collect();
+    let long: String = (0..10_001).map(|n| format!("  at {n}ns mark e{n}\n")).collect();
     let (_, found) = checked(&format!("{HEAD} timeline {{\n{long} }}\n}}\n"));
     assert!(found.diagnostics.iter().any(|d| d.code == "scn::expand::too_large"));
 }

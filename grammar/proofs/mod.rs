@@ -4,7 +4,6 @@ mod corpus;
 mod hostile;
 mod pages;
 mod scenarios;
-mod speed;
 
 use std::collections::BTreeMap;
 
