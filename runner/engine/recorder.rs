@@ -124,14 +124,7 @@ fn flow_record(plan: &Plan, flow: &PlannedFlow, series: FlowSeries, sources: &So
         Some(span) => (format!("{step} ({}:{})", sources.get(span.file).name, sources.line_column(span).line), 0),
     };
     let failures = series.failures.into_iter().map(|f| (place(f.step, f.span), f.what, f.count, f.first_ns, f.last_ns));
-    let failures = failures.map(|((step, line), what, count, first_ns, last_ns)| Failure {
-        step,
-        what,
-        line,
-        count,
-        first_ns,
-        last_ns,
-    });
+    let failures = failures.map(|((step, line), what, count, first_ns, last_ns)| Failure { step, what, line, count, first_ns, last_ns });
     FlowRecord {
         name: flow.name.clone(),
         doc: flow.doc.clone(),
