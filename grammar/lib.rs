@@ -22,6 +22,9 @@ use diagnostics::{Diagnostic, Severity};
 use scenario::Scenario;
 use source::{FileId, Sources};
 
+/// The language reference, as Markdown: what this version runs and what each sentence means.
+pub const REFERENCE: &str = include_str!("REFERENCE.md");
+
 /// What the check of one file found.
 #[derive(Debug, Default)]
 pub struct Checked {

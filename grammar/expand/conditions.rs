@@ -15,7 +15,7 @@ use crate::source::Span;
 use crate::syntax::tree::{Argument, BinaryOperator, Expr, ExprKind, Index, Indexed};
 
 /// Metrics of the language that this version has not, by their first word.
-const LATER: &[&str] = &["late", "duplicates", "reordered", "handshake_time", "rtt", "owd", "delay_variation", "forward", "back", "streams"];
+pub(crate) const LATER: &[&str] = &["late", "duplicates", "reordered", "handshake_time", "rtt", "owd", "delay_variation", "forward", "back", "streams"];
 /// Functions that make one number of several.
 const FOLDS: &[(&str, Fold)] = &[("min", Fold::Min), ("max", Fold::Max), ("sum", Fold::Sum), ("mean", Fold::Mean)];
 

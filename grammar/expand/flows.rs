@@ -24,12 +24,12 @@ const RATE_LIMIT: i64 = 10_000_000 * BILLION - 1;
 /// `tcp_info` is read at most this often, in ns.
 const SAMPLE_LEAST_NS: i64 = 1_000_000;
 
-const FLOW_OPTIONS: Known = Known {
+pub(crate) const FLOW_OPTIONS: Known = Known {
     what: "a flow",
     built: &["connections", "total", "transactions", "rate", "interval", "duration", "reconnect", "sample"],
     later: &["opens", "arrivals", "bandwidth", "source", "ports", "peer", "size", "frame", "arguments", "streams", "transports", "tools"],
 };
-const TCP_OPTIONS: Known = Known {
+pub(crate) const TCP_OPTIONS: Known = Known {
     what: "`over tcp`",
     built: &[],
     later: &["congestion", "nodelay", "ecn", "keepalive", "mss", "dscp", "name", "verify", "versions", "alpn"],

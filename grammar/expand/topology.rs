@@ -19,13 +19,13 @@ const DELAY_LIMIT_NS: i64 = 600_000_000_000;
 /// The kernel's longest interface name.
 const INTERFACE_LENGTH: usize = 15;
 
-const NODE_OPTIONS: Known = Known { what: "a node", built: &[], later: &["mac", "vlan", "mtu", "sysctl", "forwarding", "offload", "placement"] };
-const LINK_OPTIONS: Known = Known {
+pub(crate) const NODE_OPTIONS: Known = Known { what: "a node", built: &[], later: &["mac", "vlan", "mtu", "sysctl", "forwarding", "offload", "placement"] };
+pub(crate) const LINK_OPTIONS: Known = Known {
     what: "a link",
     built: &["delay", "forward", "back"],
     later: &["rate", "jitter", "distribution", "loss", "duplicate", "reorder", "corrupt", "queue", "mtu", "mac", "vlan", "offload"],
 };
-const WAY_OPTIONS: Known = Known {
+pub(crate) const WAY_OPTIONS: Known = Known {
     what: "one way of a link",
     built: &["delay"],
     later: &["rate", "jitter", "distribution", "loss", "duplicate", "reorder", "corrupt", "queue", "mtu"],
