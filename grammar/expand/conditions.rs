@@ -1,6 +1,7 @@
 //! Conditions over measured values. In: expressions. Out: [`Condition`]s with every metric checked against the table, dimensions
 //! checked, and what is known beforehand computed. Measures nothing.
 
+use super::MEASURED_LIMIT;
 use super::draft::Draft;
 use super::error::ExpandError;
 use super::evaluate::{DEPTH_LIMIT, bare};
@@ -266,9 +267,9 @@ impl Draft<'_, '_> {
             self.context.raise(MomentError::NeedsMetric { flow: name.into(), span: first.span });
             return None;
         }
-        let (members, many) = self.members(group, first)?;
-        let chosen = if many { members.get(pick.unwrap_or(0)) } else { members.first() };
-        chosen.map(|id| FlowId(*id))
+        let (mut members, many) = self.members(group, first)?;
+        let place = if many { pick.unwrap_or(0) } else { 0 };
+        members.nth(place).map(FlowId)
     }
 
     /// A metric of a flow.
@@ -287,6 +288,14 @@ impl Draft<'_, '_> {
             return None;
         };
         let event = self.metric_event(&name, arguments, span)?;
+        self.measured_values += 1;
+        if self.measured_values > MEASURED_LIMIT {
+            if self.measured_values == MEASURED_LIMIT + 1 {
+                let (what, count) = ("measured values in conditions", self.measured_values);
+                self.context.raise(ExpandError::TooLarge { what, count, limit: MEASURED_LIMIT, span });
+            }
+            return None;
+        }
         Some((Value::Metric(Metric { flow: flow?, name, event, dimension, shape, span }), dimension))
     }
 

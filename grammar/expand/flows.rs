@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use super::draft::{Draft, Group};
 use super::error::ExpandError;
 use super::options::Known;
+use super::steps::weight;
 use super::topology::position;
 use super::value::Value;
-use super::{DEFAULT_RECONNECT_NS, FLOW_LIMIT};
+use super::{DEFAULT_RECONNECT_NS, FLOW_LIMIT, PATTERN_LIMIT};
 use crate::quantity::{BILLION, Dimension};
 use crate::resolve::{ResolveError, suggest::suggest};
 use crate::scenario::{Destination, Flow, Load, ServiceId};
@@ -72,6 +73,12 @@ impl Draft<'_, '_> {
             return;
         }
         let (Some(to), Some(pattern), Some(said), true) = (to, pattern, said, hosts) else { return };
+        self.pattern_bytes = self.pattern_bytes.saturating_add(weight(&pattern.steps).saturating_mul(count));
+        if self.pattern_bytes > PATTERN_LIMIT {
+            let (what, count) = ("bytes in the patterns of all flows", self.pattern_bytes);
+            self.context.raise(ExpandError::TooLarge { what, count, limit: PATTERN_LIMIT, span: flow.span });
+            return;
+        }
         let range = many.then(|| (1, i64::try_from(count).unwrap_or(i64::MAX)));
         let group = Group { first: position(self.scenario.flows.len()), range, span: flow.name.span };
         self.flow_groups.insert(flow.name.text.clone(), group);

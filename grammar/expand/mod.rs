@@ -54,6 +54,11 @@ pub const ENTRY_LIMIT: u64 = 10_000;
 /// Expectations of one scenario: at most so many.
 pub const EXPECTATION_LIMIT: u64 = 20_000;
 
+/// Measured values in the conditions of one scenario, those of each flow of `[*]` counted: at most so many.
+pub const MEASURED_LIMIT: u64 = 1_000_000;
+/// Bytes that the patterns of all flows of one scenario take together: at most about so many.
+pub const PATTERN_LIMIT: u64 = 256 << 20;
+
 /// What all scenarios of a check share.
 pub struct Context<'a> {
     /// The texts.
