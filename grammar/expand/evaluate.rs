@@ -109,6 +109,9 @@ impl Context<'_> {
 
     fn evaluate_at(&mut self, expr: &Expr, scope: &Scope, depth: usize) -> Option<Value> {
         let span = expr.span;
+        if self.is_full() {
+            return None;
+        }
         if depth > DEPTH_LIMIT {
             self.raise(ExpandError::TooDeep { span, limit: DEPTH_LIMIT });
             return None;

@@ -46,6 +46,9 @@ struct Said {
 impl Draft<'_, '_> {
     /// Takes a flow in, one from each node it starts at.
     pub(super) fn flow(&mut self, flow: &FlowDecl) {
+        if self.context.is_full() {
+            return;
+        }
         let free = self.introduce(&flow.name.text, flow.name.span, Err("a flow"));
         let from = self.find_nodes(&flow.from);
         if let Some(interface) = &flow.from_interface {

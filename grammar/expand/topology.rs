@@ -7,7 +7,7 @@ use super::draft::{Draft, Group};
 use super::error::ExpandError;
 use super::options::Known;
 use super::value::Value;
-use super::{LINK_LIMIT, NODE_LIMIT};
+use super::{LINK_LIMIT, NODE_LIMIT, ROUTE_LIMIT};
 use crate::resolve::{ResolveError, suggest::suggest};
 use crate::scenario::NodeId;
 use crate::scenario::topology::{End, Impairment, Link, Node, NodeKind, Prefix, Route};
@@ -245,6 +245,11 @@ impl Draft<'_, '_> {
         let (Some((nodes, _)), Some(target), Some(next)) = (nodes, target, next) else { return };
         if target.address.is_ipv4() != next.is_ipv4() {
             self.context.raise(ExpandError::MixedFamilies { span: to.span, other: via.span });
+            return;
+        }
+        let count = (self.scenario.topology.routes.len() + nodes.len()) as u64;
+        if count > ROUTE_LIMIT {
+            self.context.raise(ExpandError::TooLarge { what: "routes", count, limit: ROUTE_LIMIT, span });
             return;
         }
         for id in nodes {
