@@ -7,7 +7,8 @@ use std::path::Path;
 fn main() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("diagnostics/pages");
     println!("cargo::rerun-if-changed={}", folder.display());
-    let mut files: Vec<_> = std::fs::read_dir(&folder).expect("the folder of pages is part of the crate").flatten().map(|entry| entry.path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(&folder).expect("the folder of pages is part of the crate").flatten().map(|entry| entry.path()).collect();
     files.sort();
     let mut pages: Vec<(String, String)> = Vec::new();
     for file in files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "md")) {

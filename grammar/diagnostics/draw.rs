@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use miette::{
-    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents, ThemeCharacters,
-    ThemeStyles,
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents,
+    ThemeCharacters, ThemeStyles,
 };
 
 use super::lines::Lines;
@@ -28,11 +28,15 @@ const LEAST_WIDTH: usize = 40;
 pub fn draw(diagnostics: &[Diagnostic], sources: &Sources, colour: bool, width: usize) -> String {
     let styles = if colour { ThemeStyles::ansi() } else { ThemeStyles::none() };
     let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(width.max(LEAST_WIDTH)).with_links(false).tab_width(4).with_context_lines(1);
+    let handler =
+        GraphicalReportHandler::new_themed(theme).with_width(width.max(LEAST_WIDTH)).with_links(false).tab_width(4).with_context_lines(1);
     let mut lines = Lines::default();
     let mut text = String::new();
     for diagnostic in diagnostics {
         let picture = Picture::new(diagnostic, sources, &mut lines);
+        if !text.is_empty() {
+            text.push('\n');
+        }
         let before = text.len();
         if handler.render_report(&mut text, &picture).is_err() {
             // The picture can't be drawn; the words are what matters.
@@ -138,6 +142,8 @@ struct Row {
     to: usize,
     /// What stands for the bytes cut off before.
     lead: usize,
+    /// Characters cut off before.
+    skipped: usize,
 }
 
 /// The lines of one text that a picture shows, long ones cropped. Rows are in order; labels count from its beginning.
@@ -157,7 +163,8 @@ impl Excerpt {
         let mut spans = Vec::new();
         for (label, primary) in labels {
             let span = first_lines(label.span, &source.text);
-            let (first, last) = (lines.line(sources, file, span.start), lines.line(sources, file, span.end.saturating_sub(1).max(span.start)));
+            let (first, last) =
+                (lines.line(sources, file, span.start), lines.line(sources, file, span.end.saturating_sub(1).max(span.start)));
             for line in first.saturating_sub(1)..=(last + 1).min(count - 1) {
                 let empty = line + 1 == count && lines.range(sources, file, line).0 == source.text.len();
                 if !empty || line <= last {
@@ -202,7 +209,18 @@ impl Excerpt {
         self.text.push_str(&printable(&text[from..to]));
         self.text.push_str(if to < range.1 { "…" } else { "" });
         self.text.push('\n');
-        self.rows.push(Row { number, start, from, to, lead: lead.len() });
+        let skipped = text[range.0..from].chars().count();
+        self.rows.push(Row { number, start, from, to, lead: lead.len(), skipped });
+    }
+
+    /// Just the bytes of a place, so that the head of the picture names its line and column.
+    fn exactly(&self, span: &SourceSpan, row: usize) -> Result<Box<dyn SpanContents<'_> + '_>, MietteError> {
+        let row = self.rows.get(row).ok_or(MietteError::OutOfBounds)?;
+        let (start, end) = (span.offset(), span.offset() + span.len());
+        let data = self.text.get(start..end).ok_or(MietteError::OutOfBounds)?;
+        let before = self.text.get((row.start + row.lead).min(start)..start).map_or(0, |text| text.chars().count());
+        let contents = MietteSpanContents::new_named(self.name.clone(), data.as_bytes(), *span, row.number, row.skipped + before, 1);
+        Ok(Box::new(contents))
     }
 
     /// A byte of the file as a byte of the excerpt.
@@ -240,6 +258,9 @@ impl SourceCode for Excerpt {
         if (first..last).any(|row| !joined(row, row + 1)) {
             // Lines between are not here: miette draws such places one by one.
             return Err(MietteError::OutOfBounds);
+        }
+        if before == 0 && after == 0 {
+            return self.exactly(span, first);
         }
         for _ in 0..before {
             if first > 0 && joined(first - 1, first) {
@@ -304,7 +325,7 @@ mod tests {
         let text = format!("scn 1\n{}bad{}\nend\n", "ä".repeat(100_000), "b".repeat(100_000));
         let picture = drawn(&text, &[(200_006, 200_009)]);
         assert!(picture.lines().all(|line| line.chars().count() < 300), "{picture}");
-        assert!(picture.contains("bad"), "{picture}");
+        assert!(picture.contains("bad") && picture.contains("a.scn:2:100001"), "{picture}");
     }
 
     #[test]

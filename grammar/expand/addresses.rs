@@ -9,6 +9,9 @@ use super::error::ExpandError;
 use crate::scenario::topology::{NodeKind, Prefix};
 use crate::source::Span;
 
+/// An address as written, and the end of a link that has it.
+type Written = (Prefix, Span, usize);
+
 /// The first address of a prefix: host bits zero.
 #[must_use]
 pub fn network(prefix: Prefix) -> IpAddr {
@@ -51,7 +54,8 @@ impl Draft<'_, '_> {
     /// Reports an address that no host can have.
     pub(super) fn check_host(&mut self, prefix: Prefix, span: Span) -> bool {
         let Some(what) = unfit(prefix) else { return true };
-        let help = (what.contains("subnet") && prefix.length > 0).then(|| format!("the hosts of {}/{} lie between {} and {}", network(prefix), prefix.length, network(prefix), last(prefix)));
+        let help = (what.contains("subnet") && prefix.length > 0)
+            .then(|| format!("the hosts of {}/{} lie between {} and {}", network(prefix), prefix.length, network(prefix), last(prefix)));
         self.context.raise(ExpandError::NotAHostAddress { address: prefix.address.to_string(), what: what.into(), span, help });
         false
     }
@@ -66,16 +70,21 @@ impl Draft<'_, '_> {
             let node = &nodes[end.node.index()];
             for (prefix, span) in &end.addresses {
                 if node.kind == NodeKind::Bridge {
-                    problems.push(ExpandError::NotAHost { name: node.name.clone(), what: "have an address", span: *span, declared: node.span });
+                    problems.push(ExpandError::NotAHost {
+                        name: node.name.clone(),
+                        what: "have an address",
+                        span: *span,
+                        declared: node.span,
+                    });
                 }
                 if let Some(first) = addresses.insert(prefix.address, *span) {
                     problems.push(ExpandError::AddressTwice { address: prefix.address.to_string(), span: *span, first });
                 }
             }
-            if let Some(name) = &end.interface {
-                if let Some(first) = interfaces.insert((end.node.0, name), end.span) {
-                    problems.push(ExpandError::InterfaceTwice { node: node.name.clone(), name: name.clone(), span: end.span, first });
-                }
+            if let Some(name) = &end.interface
+                && let Some(first) = interfaces.insert((end.node.0, name), end.span)
+            {
+                problems.push(ExpandError::InterfaceTwice { node: node.name.clone(), name: name.clone(), span: end.span, first });
             }
         }
         problems.extend(self.outside_subnets());
@@ -87,7 +96,7 @@ impl Draft<'_, '_> {
     /// Addresses that share a wire with others and a subnet with none of them. Addresses of full length (`/32`) belong anywhere.
     fn outside_subnets(&self) -> Vec<ExpandError> {
         let mut problems = Vec::new();
-        let mut wires: BTreeMap<(usize, bool), Vec<(Prefix, Span, usize)>> = BTreeMap::new();
+        let mut wires: BTreeMap<(usize, bool), Vec<Written>> = BTreeMap::new();
         let wire_of = self.wires();
         for (position, link) in self.scenario.topology.links.iter().enumerate() {
             for (side, end) in link.ends.iter().enumerate() {
@@ -109,7 +118,11 @@ impl Draft<'_, '_> {
                 }
             }
             // The subnet of most ends, of these the first written, is the wire's.
-            let Some((main, (main_ends, main_span, _))) = subnets.iter().max_by_key(|(_, (ends, _, order))| (ends.len(), usize::MAX - order)) else { continue };
+            let Some((main, (main_ends, main_span, _))) =
+                subnets.iter().max_by_key(|(_, (ends, _, order))| (ends.len(), usize::MAX - order))
+            else {
+                continue;
+            };
             for (prefix, span, end) in written {
                 let key = (network(*prefix), prefix.length);
                 let alone = subnets.get(&key).is_some_and(|(ends, ..)| ends.len() == 1);

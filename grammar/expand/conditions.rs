@@ -2,12 +2,12 @@
 //! checked, and what is known beforehand computed. Measures nothing.
 
 use super::MEASURED_LIMIT;
+use super::arithmetic::{comparable, is_comparison, result_dimension, verb};
 use super::draft::Draft;
 use super::error::ExpandError;
 use super::evaluate::{DEPTH_LIMIT, bare};
 use super::moment_error::MomentError;
 use super::value::{Value as Known, article};
-use super::arithmetic::{comparable, is_comparison, result_dimension, verb};
 use crate::quantity::{Dimension, Quantity};
 use crate::resolve::{ResolveError, suggest::suggest};
 use crate::scenario::expect::{Condition, Fold, METRICS, Metric, STATISTICS, Shape, TAKE_EVENT, Value};
@@ -15,8 +15,11 @@ use crate::scenario::{EventId, FlowId};
 use crate::source::Span;
 use crate::syntax::tree::{Argument, BinaryOperator, Expr, ExprKind, Index, Indexed};
 
+/// Stands for a flow whose own problem was reported, so that the rest of a condition is checked too.
+const WRONG_FLOW: FlowId = FlowId(u32::MAX);
 /// Metrics of the language that this version has not, by their first word.
-pub(crate) const LATER: &[&str] = &["late", "duplicates", "reordered", "handshake_time", "rtt", "owd", "delay_variation", "forward", "back", "streams"];
+pub(crate) const LATER: &[&str] =
+    &["late", "duplicates", "reordered", "handshake_time", "rtt", "owd", "delay_variation", "forward", "back", "streams"];
 /// Functions that make one number of several.
 const FOLDS: &[(&str, Fold)] = &[("min", Fold::Min), ("max", Fold::Max), ("sum", Fold::Sum), ("mean", Fold::Mean)];
 
@@ -101,7 +104,9 @@ impl Draft<'_, '_> {
                 Some(if *operator == BinaryOperator::And { Condition::All(both) } else { Condition::Any(both) })
             }
             ExprKind::Not(inner) => Some(Condition::Not(Box::new(self.condition(inner, pick, depth + 1)?))),
-            ExprKind::Binary(operator, left, right) if is_comparison(*operator) => self.comparison(*operator, (left, right), expr.span, pick, depth),
+            ExprKind::Binary(operator, left, right) if is_comparison(*operator) => {
+                self.comparison(*operator, (left, right), expr.span, pick, depth)
+            }
             ExprKind::Binary(BinaryOperator::Matches, ..) => {
                 self.context.raise(ExpandError::NotInThisVersion { what: "`matches`".into(), span: expr.span });
                 None
@@ -123,7 +128,14 @@ impl Draft<'_, '_> {
         }
     }
 
-    fn comparison(&mut self, operator: BinaryOperator, sides: (&Expr, &Expr), span: Span, pick: Option<usize>, depth: usize) -> Option<Condition> {
+    fn comparison(
+        &mut self,
+        operator: BinaryOperator,
+        sides: (&Expr, &Expr),
+        span: Span,
+        pick: Option<usize>,
+        depth: usize,
+    ) -> Option<Condition> {
         let (left, right) = sides;
         if !self.is_measured(left, 0) && !self.is_measured(right, 0) {
             let fine = self.context.evaluate(left, &self.scope).is_some() & self.context.evaluate(right, &self.scope).is_some();
@@ -143,7 +155,14 @@ impl Draft<'_, '_> {
 
     fn unlike(&mut self, operator: BinaryOperator, a: (Dimension, Span), b: (Dimension, Span), span: Span) {
         let (left, right) = (article(a.0.word()), article(b.0.word()));
-        self.context.raise(ExpandError::DimensionMismatch { verb: verb(operator), left, right, operator: span, left_span: a.1, right_span: b.1 });
+        self.context.raise(ExpandError::DimensionMismatch {
+            verb: verb(operator),
+            left,
+            right,
+            operator: span,
+            left_span: a.1,
+            right_span: b.1,
+        });
     }
 
     /// A path that can only mean something measured.
@@ -198,7 +217,10 @@ impl Draft<'_, '_> {
             ExprKind::Negative(inner) => {
                 let (value, dimension) = self.measured(inner, pick, depth + 1)?;
                 let zero = Value::Given(Quantity::new(dimension, 0));
-                Some((Value::Arithmetic { operator: BinaryOperator::Subtract, left: Box::new(zero), right: Box::new(value), dimension }, dimension))
+                Some((
+                    Value::Arithmetic { operator: BinaryOperator::Subtract, left: Box::new(zero), right: Box::new(value), dimension },
+                    dimension,
+                ))
             }
             ExprKind::Binary(operator, left, right) => {
                 let (a, b) = (self.measured(left, pick, depth + 1), self.measured(right, pick, depth + 1));
@@ -296,7 +318,8 @@ impl Draft<'_, '_> {
             }
             return None;
         }
-        Some((Value::Metric(Metric { flow: flow?, name, event, dimension, shape, span }), dimension))
+        let flow = flow.unwrap_or(WRONG_FLOW);
+        Some((Value::Metric(Metric { flow, name, event, dimension, shape, span }), dimension))
     }
 
     /// The event a metric counts from. The outer `None`: wrong, which was reported.

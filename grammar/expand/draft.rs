@@ -216,7 +216,14 @@ impl<'c, 'a> Draft<'c, 'a> {
         let index = self.context.base_units(expr, Dimension::Count, &self.scope)?;
         let (first, last) = range;
         if index < first || index > last {
-            self.context.raise(ResolveError::IndexOutOfRange { name: name.into(), index, first, last, span: expr.span, declared: group.span });
+            self.context.raise(ResolveError::IndexOutOfRange {
+                name: name.into(),
+                index,
+                first,
+                last,
+                span: expr.span,
+                declared: group.span,
+            });
             return None;
         }
         Some(index)

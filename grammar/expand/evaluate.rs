@@ -297,7 +297,9 @@ impl Context<'_> {
                 Ok(quantity) => Some(Value::Quantity(quantity)),
                 Err(trouble) => self.trouble(trouble, operator, &a, &b, places),
             },
-            _ if std::mem::discriminant(&a) == std::mem::discriminant(&b) && matches!(operator, BinaryOperator::Equal | BinaryOperator::NotEqual) => {
+            _ if std::mem::discriminant(&a) == std::mem::discriminant(&b)
+                && matches!(operator, BinaryOperator::Equal | BinaryOperator::NotEqual) =>
+            {
                 Some(Value::Truth((a == b) == (operator == BinaryOperator::Equal)))
             }
             _ => self.trouble(Trouble::Dimensions, operator, &a, &b, places),
@@ -324,11 +326,15 @@ impl Context<'_> {
     /// Reports a value of the wrong type.
     pub fn wrong_type(&mut self, expected: impl Into<String>, found: &Value, span: Span) {
         let help = match found {
-            Value::Quantity(q) if matches!(q.dimension, Dimension::Count | Dimension::Number) => Some("write the unit too, as in `10ms`, `1KiB`, `50/s`, `2%`".to_owned()),
+            Value::Quantity(q) if matches!(q.dimension, Dimension::Count | Dimension::Number) => {
+                Some("write the unit too, as in `10ms`, `1KiB`, `50/s`, `2%`".to_owned())
+            }
             _ => None,
         };
         let expected = expected.into();
-        let help = help.filter(|_| !expected.contains("count") && !expected.contains("number") && !expected.contains("address") && !expected.contains("prefix"));
+        let help = help.filter(|_| {
+            !expected.contains("count") && !expected.contains("number") && !expected.contains("address") && !expected.contains("prefix")
+        });
         self.raise(ExpandError::WrongType { expected, found: found.words(), span, help });
     }
 

@@ -112,7 +112,8 @@ impl Draft<'_, '_> {
         let end = statement.text.as_ref().map_or(statement.span.end, |text| text.span.start);
         let inner = Span { end: end.max(statement.span.start), ..statement.span };
         let before = self.context.words(inner);
-        let after = statement.text.as_ref().map(|text| self.context.words(Span { start: text.span.end.min(statement.span.end), ..statement.span }));
+        let after =
+            statement.text.as_ref().map(|text| self.context.words(Span { start: text.span.end.min(statement.span.end), ..statement.span }));
         let whole = format!("{before} {}", after.unwrap_or_default());
         whole.trim().trim_end_matches(';').trim_end().to_owned()
     }
@@ -149,11 +150,12 @@ impl Draft<'_, '_> {
             WindowKind::During(from, to) => {
                 window.from = self.instant(from);
                 window.to = self.instant(to);
-                if let (Some(a), Some(b)) = (window.from, window.to) {
-                    if a.event == b.event && a.offset_ns >= b.offset_ns {
-                        let (first, last) = (self.context.words(from.span), self.context.words(to.span));
-                        self.context.raise(ExpandError::BackwardRange { first, last, span: clause.span });
-                    }
+                if let (Some(a), Some(b)) = (window.from, window.to)
+                    && a.event == b.event
+                    && a.offset_ns >= b.offset_ns
+                {
+                    let (first, last) = (self.context.words(from.span), self.context.words(to.span));
+                    self.context.raise(ExpandError::BackwardRange { first, last, span: clause.span });
                 }
             }
             WindowKind::Before(event) => window.to = self.instant(event),

@@ -56,10 +56,10 @@ impl Draft<'_, '_> {
             self.context.raise(ExpandError::NotInThisVersion { what, span: interface.span });
         }
         let to = self.destination(&flow.to);
-        if let Some(over) = &flow.over {
-            if self.is_tcp(&over.transport) {
-                self.options(&over.options, &TCP_OPTIONS);
-            }
+        if let Some(over) = &flow.over
+            && self.is_tcp(&over.transport)
+        {
+            self.options(&over.options, &TCP_OPTIONS);
         }
         let pattern = self.instance(flow.pattern.as_ref(), flow.name.span);
         let said = self.load(flow);
@@ -158,11 +158,11 @@ impl Draft<'_, '_> {
 
     fn service_destination(&mut self, id: ServiceId, target: &Target, name: &str) -> Option<Destination> {
         let declared = self.scenario.services[id.index()].span;
-        if let TargetKind::Name(indexed) = &target.kind {
-            if indexed.index.is_some() {
-                self.context.raise(ResolveError::NotReplicated { name: name.into(), span: indexed.span, declared });
-                return None;
-            }
+        if let TargetKind::Name(indexed) = &target.kind
+            && indexed.index.is_some()
+        {
+            self.context.raise(ResolveError::NotReplicated { name: name.into(), span: indexed.span, declared });
+            return None;
         }
         if let Some(port) = &target.port {
             self.context.raise(ExpandError::PortOfService { name: name.into(), span: port.span, declared });
@@ -220,12 +220,12 @@ impl Draft<'_, '_> {
             let help = "keep `rate` for an open loop or `interval` for a closed one".to_owned();
             self.context.raise(ExpandError::OptionConflict { message, span: interval.name.span, other: rate.name.span, help });
         }
-        if let (Some(held), Some(all)) = (connections, total) {
-            if let (true, Some(a), Some(b)) = (held > all, found.get("connections"), found.get("total")) {
-                let message = format!("{held} connections at once are more than {all} in all");
-                let help = "make `total` at least as large as `connections`".to_owned();
-                self.context.raise(ExpandError::OptionConflict { message, span: a.span, other: b.span, help });
-            }
+        if let (Some(held), Some(all)) = (connections, total)
+            && let (true, Some(a), Some(b)) = (held > all, found.get("connections"), found.get("total"))
+        {
+            let message = format!("{held} connections at once are more than {all} in all");
+            let help = "make `total` at least as large as `connections`".to_owned();
+            self.context.raise(ExpandError::OptionConflict { message, span: a.span, other: b.span, help });
         }
     }
 }

@@ -109,7 +109,13 @@ impl Context<'_> {
             }
             if value.value < 0 || (shape && value.value == 0) {
                 let (least, most) = (if shape { "more than 0" } else { "0" }.to_owned(), "any".to_owned());
-                self.raise(ExpandError::OutOfRange { what: format!("an argument of `{name}`"), value: value.to_string(), least, most, span: expr.span });
+                self.raise(ExpandError::OutOfRange {
+                    what: format!("an argument of `{name}`"),
+                    value: value.to_string(),
+                    least,
+                    most,
+                    span: expr.span,
+                });
                 return None;
             }
         }

@@ -43,7 +43,9 @@ fn flipped(operator: BinaryOperator) -> BinaryOperator {
 fn simple(condition: &Condition) -> Option<(&Metric, BinaryOperator, Quantity)> {
     match condition {
         Condition::Compare { operator, left: Value::Metric(metric), right: Value::Given(given) } => Some((metric, *operator, *given)),
-        Condition::Compare { operator, left: Value::Given(given), right: Value::Metric(metric) } => Some((metric, flipped(*operator), *given)),
+        Condition::Compare { operator, left: Value::Given(given), right: Value::Metric(metric) } => {
+            Some((metric, flipped(*operator), *given))
+        }
         _ => None,
     }
 }
@@ -106,7 +108,8 @@ impl Draft<'_, '_> {
         if !metric.name.starts_with("outage.") || budget.dimension != Dimension::Duration || budget.value <= 0 {
             return;
         }
-        let Some(rate) = self.scenario.flows[metric.flow.index()].load.rate_nano.filter(|rate| *rate > 0) else { return };
+        let flow = self.scenario.flows.get(metric.flow.index());
+        let Some(rate) = flow.and_then(|flow| flow.load.rate_nano).filter(|rate| *rate > 0) else { return };
         let second = 1_000_000_000u128;
         let interval = second * second / u128::from(rate);
         if interval * 10 > u128::from(budget.value.unsigned_abs()) {

@@ -89,7 +89,12 @@ impl<'a> Context<'a> {
         for (position, module) in modules.iter().enumerate() {
             context.values.push(Rc::default());
             for (name, declared) in &module.lets {
-                if let Some(binding) = context.values.get(declared.module).filter(|_| declared.module != position).and_then(|v| v.get(declared.name.text.as_str())) {
+                if let Some(binding) = context
+                    .values
+                    .get(declared.module)
+                    .filter(|_| declared.module != position)
+                    .and_then(|v| v.get(declared.name.text.as_str()))
+                {
                     let binding = binding.clone();
                     Rc::make_mut(&mut context.values[position]).insert((*name).to_owned(), binding);
                 }
@@ -133,15 +138,43 @@ pub fn expand(context: &mut Context<'_>) -> Vec<Scenario> {
         let mut draft = Draft::new(context, position, declared);
         draft.head(declared.declaration);
         let body = &declared.declaration.body;
-        body.iter().for_each(|part| if let ScenarioPart::Topology(statements) = part { draft.nodes(statements) });
-        body.iter().for_each(|part| if let ScenarioPart::Topology(statements) = part { draft.links(statements) });
+        body.iter().for_each(|part| {
+            if let ScenarioPart::Topology(statements) = part {
+                draft.nodes(statements)
+            }
+        });
+        body.iter().for_each(|part| {
+            if let ScenarioPart::Topology(statements) = part {
+                draft.links(statements)
+            }
+        });
         draft.check_addresses();
-        body.iter().for_each(|part| if let ScenarioPart::Service(service) = part { draft.service(service) });
-        body.iter().for_each(|part| if let ScenarioPart::Flow(flow) = part { draft.flow(flow) });
-        body.iter().for_each(|part| if let ScenarioPart::Timeline(statements) = part { draft.name_events(statements) });
-        body.iter().for_each(|part| if let ScenarioPart::Timeline(statements) = part { draft.timeline(statements) });
+        body.iter().for_each(|part| {
+            if let ScenarioPart::Service(service) = part {
+                draft.service(service)
+            }
+        });
+        body.iter().for_each(|part| {
+            if let ScenarioPart::Flow(flow) = part {
+                draft.flow(flow)
+            }
+        });
+        body.iter().for_each(|part| {
+            if let ScenarioPart::Timeline(statements) = part {
+                draft.name_events(statements)
+            }
+        });
+        body.iter().for_each(|part| {
+            if let ScenarioPart::Timeline(statements) = part {
+                draft.timeline(statements)
+            }
+        });
         draft.check_times();
-        body.iter().for_each(|part| if let ScenarioPart::Expect(statements) = part { draft.expect(statements) });
+        body.iter().for_each(|part| {
+            if let ScenarioPart::Expect(statements) = part {
+                draft.expect(statements)
+            }
+        });
         draft.finish(declared);
         scenarios.push(draft.scenario);
     }

@@ -41,10 +41,11 @@ fn read_one(sources: &mut Sources, name: &str, text: &str, problems: &mut Vec<Di
     let (document, found) = parse(file, &format!("let {name}={text}"));
     let broken = found.iter().any(|d| d.severity == Severity::Error && d.primary.span.start >= start);
     let mut value = None;
-    if let [item] = document.items.as_slice() {
-        if let ItemKind::Let { value: expr, name: read } = &item.kind {
-            value = Some(expr.clone()).filter(|expr| !broken && read.text == name && !matches!(expr.kind, crate::syntax::tree::ExprKind::Broken));
-        }
+    if let [item] = document.items.as_slice()
+        && let ItemKind::Let { value: expr, name: read } = &item.kind
+    {
+        value =
+            Some(expr.clone()).filter(|expr| !broken && read.text == name && !matches!(expr.kind, crate::syntax::tree::ExprKind::Broken));
     }
     if value.is_none() {
         problems.push(ExpandError::BadParameter { name: name.into(), span }.into());
@@ -94,7 +95,9 @@ impl Draft<'_, '_> {
         let kind = self.declared_type(param)?;
         let place = param.kind.as_ref().map_or(param.name.span, |word| word.span);
         let default = match &param.default {
-            Some(expr) => self.context.evaluate(expr, &self.scope).and_then(|value| self.typed(param, kind, value, (expr.span, place))).map(Some)?,
+            Some(expr) => {
+                self.context.evaluate(expr, &self.scope).and_then(|value| self.typed(param, kind, value, (expr.span, place))).map(Some)?
+            }
             None => None,
         };
         let given = self.context.given;
@@ -106,7 +109,11 @@ impl Draft<'_, '_> {
         }
         if default.is_none() {
             let (name, span) = (param.name.text.clone(), param.span);
-            self.context.raise(if kind.is_none() { ExpandError::UntypedParameter { name, span } } else { ExpandError::MissingParameter { name, span } });
+            self.context.raise(if kind.is_none() {
+                ExpandError::UntypedParameter { name, span }
+            } else {
+                ExpandError::MissingParameter { name, span }
+            });
         }
         default
     }

@@ -49,7 +49,11 @@ impl<'a> Draft<'_, 'a> {
             }
             let known: Vec<&str> = self.patterns.keys().chain(module.patterns.keys()).copied().collect();
             let standard = modules.iter().find(|m| m.name == DEFAULT_PATTERNS).is_some_and(|m| m.patterns.contains_key(name));
-            let help = if standard { Some(format!("add `use std.patterns ({name})` at the top of the file")) } else { suggest(name, known.iter().copied()) };
+            let help = if standard {
+                Some(format!("add `use std.patterns ({name})` at the top of the file"))
+            } else {
+                suggest(name, known.iter().copied())
+            };
             self.context.raise(ResolveError::UnknownPattern { name: name.into(), span: last.span, help });
             return None;
         }
@@ -104,7 +108,11 @@ impl<'a> Draft<'_, 'a> {
             let position = match &argument.name {
                 None if place >= params.len() => {
                     fine = false;
-                    self.context.raise(ExpandError::TooManyArguments { name: name.text.clone(), takes: params.len(), span: argument.value.span });
+                    self.context.raise(ExpandError::TooManyArguments {
+                        name: name.text.clone(),
+                        takes: params.len(),
+                        span: argument.value.span,
+                    });
                     break;
                 }
                 None => place,
@@ -114,7 +122,13 @@ impl<'a> Draft<'_, 'a> {
                         fine = false;
                         let help = suggest(&label.text, params.iter().map(|p| p.name.text.as_str()));
                         let (pattern, declared) = (name.text.clone(), name.span);
-                        self.context.raise(ResolveError::UnknownArgument { pattern, name: label.text.clone(), span: label.span, declared, help });
+                        self.context.raise(ResolveError::UnknownArgument {
+                            pattern,
+                            name: label.text.clone(),
+                            span: label.span,
+                            declared,
+                            help,
+                        });
                         continue;
                     }
                 },
@@ -138,15 +152,23 @@ fn show_call(name: &str, arguments: &[String]) -> String {
 impl Context<'_> {
     /// The values of a pattern's parameters and how each is written.
     fn argument_values(
-        &mut self, declaration: &PatternDecl, chosen: &[Option<&Argument>], user: Span, outer: &Scope, inner: &Scope,
+        &mut self,
+        declaration: &PatternDecl,
+        chosen: &[Option<&Argument>],
+        user: Span,
+        outer: &Scope,
+        inner: &Scope,
     ) -> Option<(Names, Vec<String>)> {
         let mut names = Names::new();
         let mut shown = Some(Vec::new());
         for (param, argument) in declaration.params.iter().zip(chosen) {
             let value = match (argument, &param.default) {
-                (Some(argument), _) => self.evaluate(&argument.value, outer).and_then(|v| self.parameter_value(param, v, argument.value.span)),
+                (Some(argument), _) => {
+                    self.evaluate(&argument.value, outer).and_then(|v| self.parameter_value(param, v, argument.value.span))
+                }
                 (None, Some(default)) => {
-                    let scope = Scope { module: inner.module, layers: inner.layers.iter().cloned().chain([Rc::new(names.clone())]).collect() };
+                    let scope =
+                        Scope { module: inner.module, layers: inner.layers.iter().cloned().chain([Rc::new(names.clone())]).collect() };
                     self.evaluate(default, &scope).and_then(|v| self.parameter_value(param, v, default.span))
                 }
                 (None, None) => {
@@ -204,10 +226,10 @@ impl Context<'_> {
             module.patterns.values().filter(|p| p.module == position).map(|p| (p.declaration, None)).collect();
         for (index, scenario) in module.scenarios.iter().enumerate() {
             for part in &scenario.declaration.body {
-                if let ScenarioPart::Item(item) = part {
-                    if let ItemKind::Pattern(declaration) = &item.kind {
-                        unused.push((declaration, Some(index)));
-                    }
+                if let ScenarioPart::Item(item) = part
+                    && let ItemKind::Pattern(declaration) = &item.kind
+                {
+                    unused.push((declaration, Some(index)));
                 }
             }
         }
@@ -223,7 +245,8 @@ impl Context<'_> {
     /// Makes a pattern once with sample values for what has no default.
     fn sample(&mut self, declaration: &PatternDecl, module: usize) {
         let scope = Scope { module, layers: Vec::new() };
-        let samples: Vec<Option<Argument>> = declaration.params.iter().map(|p| if p.default.is_none() { sample_argument(p) } else { None }).collect();
+        let samples: Vec<Option<Argument>> =
+            declaration.params.iter().map(|p| if p.default.is_none() { sample_argument(p) } else { None }).collect();
         let known = declaration.params.iter().zip(&samples).all(|(p, s)| p.default.is_some() || s.is_some());
         if !known {
             return;

@@ -53,14 +53,24 @@ impl Draft<'_, '_> {
         let listen = match &service.listen {
             Some(listen) => self.listen(listen),
             None => {
-                self.context.raise(ExpandError::Incomplete { what: what(), missing: "listens on", span: service.name.span, form: "listen tcp :5003" });
+                self.context.raise(ExpandError::Incomplete {
+                    what: what(),
+                    missing: "listens on",
+                    span: service.name.span,
+                    form: "listen tcp :5003",
+                });
                 None
             }
         };
         let pattern = match &service.serve {
             Some(call) => self.instance(Some(call), service.name.span),
             None => {
-                self.context.raise(ExpandError::Incomplete { what: what(), missing: "answers", span: service.name.span, form: "serve sym(64B)" });
+                self.context.raise(ExpandError::Incomplete {
+                    what: what(),
+                    missing: "answers",
+                    span: service.name.span,
+                    form: "serve sym(64B)",
+                });
                 None
             }
         };

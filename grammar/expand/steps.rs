@@ -69,9 +69,10 @@ fn side_of(side: tree::Side) -> Side {
 /// Who acts first in a list of steps.
 fn acts(steps: &[tree::Step]) -> Option<Side> {
     steps.iter().find_map(|step| match &step.kind {
-        tree::StepKind::Sends { by, .. } | tree::StepKind::Expects { by, .. } | tree::StepKind::Echoes { by } | tree::StepKind::Closes { by, .. } => {
-            Some(side_of(*by))
-        }
+        tree::StepKind::Sends { by, .. }
+        | tree::StepKind::Expects { by, .. }
+        | tree::StepKind::Echoes { by }
+        | tree::StepKind::Closes { by, .. } => Some(side_of(*by)),
         tree::StepKind::Pause { by, .. } => by.map(side_of),
         tree::StepKind::Repeat { steps, .. } => acts(steps),
     })
@@ -203,7 +204,14 @@ impl<'c, 'a> Steps<'c, 'a> {
             }
             Value::Bytes(bytes) if !random => self.not_empty(bytes.is_empty(), "text", what.span).map(|()| Payload::Bytes(bytes)),
             value => {
-                let size = self.varying_value("a message", value, what.span, Dimension::Size, (1, SIZE_LIMIT), if random { "a size" } else { "a size, a text or bytes" })?;
+                let size = self.varying_value(
+                    "a message",
+                    value,
+                    what.span,
+                    Dimension::Size,
+                    (1, SIZE_LIMIT),
+                    if random { "a size" } else { "a size, a text or bytes" },
+                )?;
                 Some(if random { Payload::Random(size) } else { Payload::Filled(size) })
             }
         }
@@ -212,7 +220,13 @@ impl<'c, 'a> Steps<'c, 'a> {
     fn not_empty(&mut self, empty: bool, what: &str, span: Span) -> Option<()> {
         if empty {
             let (least, most) = ("1B".into(), "1GiB".into());
-            self.context.raise(ExpandError::OutOfRange { what: format!("a {what} that is sent or expected"), value: "empty".into(), least, most, span });
+            self.context.raise(ExpandError::OutOfRange {
+                what: format!("a {what} that is sent or expected"),
+                value: "empty".into(),
+                least,
+                most,
+                span,
+            });
             return None;
         }
         Some(())
@@ -292,18 +306,18 @@ impl<'c, 'a> Steps<'c, 'a> {
 
     fn hole(&mut self, by: Side, expr: &Expr, text_span: Span) -> Option<TemplatePart> {
         let span = if expr.span.start < expr.span.end { expr.span } else { text_span };
-        if let ExprKind::Path(parts) = &bare(expr).kind {
-            if let [first, second] = parts.as_slice() {
-                match (first.name.text.as_str(), second.name.text.as_str()) {
-                    ("client", "name") => return Some(TemplatePart::ClientName),
-                    ("server", "name") => return Some(TemplatePart::ServerName),
-                    ("client" | "server", _) => {
-                        let help = Some(format!("did you mean `{}.name`?", first.name.text));
-                        self.context.raise(ResolveError::UnknownName { name: self.context.words(span), span, help });
-                        return None;
-                    }
-                    _ => {}
+        if let ExprKind::Path(parts) = &bare(expr).kind
+            && let [first, second] = parts.as_slice()
+        {
+            match (first.name.text.as_str(), second.name.text.as_str()) {
+                ("client", "name") => return Some(TemplatePart::ClientName),
+                ("server", "name") => return Some(TemplatePart::ServerName),
+                ("client" | "server", _) => {
+                    let help = Some(format!("did you mean `{}.name`?", first.name.text));
+                    self.context.raise(ResolveError::UnknownName { name: self.context.words(span), span, help });
+                    return None;
                 }
+                _ => {}
             }
         }
         if let Some(name) = word(bare(expr)) {
@@ -332,7 +346,11 @@ impl<'c, 'a> Steps<'c, 'a> {
             self.context.raise(ExpandError::CaptureBeforeUse { name, side: side_name, span, captured, help });
         } else {
             let help = suggest(&name, own.keys().map(String::as_str)).filter(|help| help.starts_with("did"));
-            let help = help.or_else(|| Some(format!("a text knows parameters, `client.name`, `server.name` and what a regex of the same side captured: `(?<{name}>...)`")));
+            let help = help.or_else(|| {
+                Some(format!(
+                    "a text knows parameters, `client.name`, `server.name` and what a regex of the same side captured: `(?<{name}>...)`"
+                ))
+            });
             self.context.raise(ResolveError::UnknownName { name, span, help });
         }
     }
@@ -343,7 +361,15 @@ impl<'c, 'a> Steps<'c, 'a> {
         self.varying_value(what, value, expr.span, dimension, bounds, super::value::article(dimension.word()).as_str())
     }
 
-    fn varying_value(&mut self, what: &str, value: Value, span: Span, dimension: Dimension, bounds: (i64, i64), expected: &str) -> Option<Varying> {
+    fn varying_value(
+        &mut self,
+        what: &str,
+        value: Value,
+        span: Span,
+        dimension: Dimension,
+        bounds: (i64, i64),
+        expected: &str,
+    ) -> Option<Varying> {
         let base = |q: Quantity| u64::try_from(q.value).unwrap_or(0);
         let (varying, least, most) = match &value {
             Value::Quantity(q) if q.dimension == dimension => (Varying::Fixed(base(*q)), q.value, q.value),

@@ -206,7 +206,17 @@ pub fn talk(steps: &mut [Step], name: &str, span: Span) -> Vec<ExpandError> {
     if !sends && problems.is_empty() {
         problems.push(ExpandError::NothingSent { pattern: name.to_owned(), span });
     }
-    let mut talk = Talk { ops, regexes, echoed, ends: [End::default(), End::default()], rests: BTreeMap::new(), read, problems, followed: 0, reached: [0; 2] };
+    let mut talk = Talk {
+        ops,
+        regexes,
+        echoed,
+        ends: [End::default(), End::default()],
+        rests: BTreeMap::new(),
+        read,
+        problems,
+        followed: 0,
+        reached: [0; 2],
+    };
     if talk.problems.is_empty() {
         talk.follow();
     }
@@ -223,10 +233,10 @@ pub fn talk(steps: &mut [Step], name: &str, span: Span) -> Vec<ExpandError> {
 fn compile(ops: &[Op<'_>]) -> BTreeMap<usize, Regex> {
     let mut regexes = BTreeMap::new();
     for (at, op) in ops.iter().enumerate() {
-        if let Op::Step(Step { kind: StepKind::Expects { what: Expected::Regex(source) | Expected::Line(source), .. }, .. }) = op {
-            if let Ok(regex) = Regex::new(source) {
-                regexes.insert(at, regex);
-            }
+        if let Op::Step(Step { kind: StepKind::Expects { what: Expected::Regex(source) | Expected::Line(source), .. }, .. }) = op
+            && let Ok(regex) = Regex::new(source)
+        {
+            regexes.insert(at, regex);
         }
     }
     regexes
@@ -615,7 +625,13 @@ fn rest_of(reading: &Reading, what: &Expected) -> Rest {
         _ if message.left() == 0 && message.literal => Rest::Nothing,
         Expected::Line(_) if message.left() == 0 => Rest::Nothing,
         Expected::Line(_) if left.ends_with(b"\n") && message.taken == 0 => Rest::Nothing,
-        Expected::Line(_) => if message.literal { in_all } else { Rest::Nothing },
+        Expected::Line(_) => {
+            if message.literal {
+                in_all
+            } else {
+                Rest::Nothing
+            }
+        }
         _ if content.ends_with(b"\n") => {
             let lines = left.iter().filter(|b| **b == b'\n').count();
             if lines > 1 && message.literal { in_all } else { Rest::Line }

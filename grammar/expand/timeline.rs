@@ -76,7 +76,8 @@ impl Draft<'_, '_> {
     /// Reports an address that is taken from a node which nothing gives it to.
     fn check_taken_addresses(&mut self) {
         let written = self.scenario.topology.links.iter().flat_map(|link| &link.ends);
-        let mut has: BTreeSet<(NodeId, IpAddr)> = written.flat_map(|end| end.addresses.iter().map(|(prefix, _)| (end.node, prefix.address))).collect();
+        let mut has: BTreeSet<(NodeId, IpAddr)> =
+            written.flat_map(|end| end.addresses.iter().map(|(prefix, _)| (end.node, prefix.address))).collect();
         for entry in &self.scenario.timeline {
             match &entry.action {
                 Action::AddAddress { prefix, node, .. } => drop(has.insert((*node, prefix.address))),

@@ -44,20 +44,21 @@ impl Draft<'_, '_> {
                 return None;
             }
         }
-        if let ExprKind::Binary(operator @ (BinaryOperator::Add | BinaryOperator::Subtract), left, right) = &expr.kind {
-            if self.names_event(left, 0) || self.names_event(right, 0) {
-                let swapped = *operator == BinaryOperator::Add && !self.names_event(left, 0);
-                let (base, offset) = if swapped { (right, left) } else { (left, right) };
-                let base = self.instant_at(base, depth + 1);
-                let offset = self.context.base_units(offset, Dimension::Duration, &self.scope);
-                let (base, offset) = (base?, offset?);
-                let sum = if *operator == BinaryOperator::Add { base.offset_ns.checked_add(offset) } else { base.offset_ns.checked_sub(offset) };
-                let Some(offset_ns) = sum else {
-                    self.context.raise(ExpandError::Overflow { span: expr.span });
-                    return None;
-                };
-                return Some(TimeRef { offset_ns, ..base });
-            }
+        if let ExprKind::Binary(operator @ (BinaryOperator::Add | BinaryOperator::Subtract), left, right) = &expr.kind
+            && (self.names_event(left, 0) || self.names_event(right, 0))
+        {
+            let swapped = *operator == BinaryOperator::Add && !self.names_event(left, 0);
+            let (base, offset) = if swapped { (right, left) } else { (left, right) };
+            let base = self.instant_at(base, depth + 1);
+            let offset = self.context.base_units(offset, Dimension::Duration, &self.scope);
+            let (base, offset) = (base?, offset?);
+            let sum =
+                if *operator == BinaryOperator::Add { base.offset_ns.checked_add(offset) } else { base.offset_ns.checked_sub(offset) };
+            let Some(offset_ns) = sum else {
+                self.context.raise(ExpandError::Overflow { span: expr.span });
+                return None;
+            };
+            return Some(TimeRef { offset_ns, ..base });
         }
         let offset_ns = self.context.base_units(expr, Dimension::Duration, &self.scope)?;
         Some(TimeRef { event: None, offset_ns })
@@ -148,7 +149,8 @@ impl Draft<'_, '_> {
     fn report_circle(&mut self, circle: &[usize]) {
         let (Some(first), Some(last)) = (circle.first(), circle.last()) else { return };
         let timeline = &self.scenario.timeline;
-        let name = |entry: &usize| timeline[*entry].event.map_or_else(String::new, |event| self.scenario.events[event.index()].name.clone());
+        let name =
+            |entry: &usize| timeline[*entry].event.map_or_else(String::new, |event| self.scenario.events[event.index()].name.clone());
         let chain = circle.iter().chain([first]).map(name).collect::<Vec<_>>().join(" -> ");
         let (span, other) = (timeline[*first].span, timeline[*last].span);
         self.context.raise(MomentError::EventCycle { chain, span, other });

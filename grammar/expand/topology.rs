@@ -19,7 +19,8 @@ const DELAY_LIMIT_NS: i64 = 600_000_000_000;
 /// The kernel's longest interface name.
 const INTERFACE_LENGTH: usize = 15;
 
-pub(crate) const NODE_OPTIONS: Known = Known { what: "a node", built: &[], later: &["mac", "vlan", "mtu", "sysctl", "forwarding", "offload", "placement"] };
+pub(crate) const NODE_OPTIONS: Known =
+    Known { what: "a node", built: &[], later: &["mac", "vlan", "mtu", "sysctl", "forwarding", "offload", "placement"] };
 pub(crate) const LINK_OPTIONS: Known = Known {
     what: "a link",
     built: &["delay", "forward", "back"],
@@ -140,10 +141,10 @@ impl Draft<'_, '_> {
 
     fn link(&mut self, link: &LinkDecl, span: Span, made: &mut BTreeMap<String, usize>) {
         let (forward, back) = self.impairments(&link.options);
-        if let Some(name) = &link.name {
-            if !self.introduce(&name.text, name.span, Err("a link")) {
-                return;
-            }
+        if let Some(name) = &link.name
+            && !self.introduce(&name.text, name.span, Err("a link"))
+        {
+            return;
         }
         let [left, right] = &link.ends;
         let (from, to) = (self.find_nodes(&left.node), self.find_nodes(&right.node));
@@ -154,12 +155,13 @@ impl Draft<'_, '_> {
             return;
         }
         let count = from.len().max(to.len());
-        if (from_many || to_many) && count > 1 {
-            if let Some(address) = left.addresses.first().or(right.addresses.first()) {
-                let many = if from_many { left } else { right };
-                self.context.raise(ExpandError::AddressOfMany { span: many.node.span, address: address.span });
-                return;
-            }
+        if (from_many || to_many)
+            && count > 1
+            && let Some(address) = left.addresses.first().or(right.addresses.first())
+        {
+            let many = if from_many { left } else { right };
+            self.context.raise(ExpandError::AddressOfMany { span: many.node.span, address: address.span });
+            return;
         }
         let there = self.scenario.topology.links.len();
         if (there + count) as u64 > LINK_LIMIT {
@@ -221,7 +223,12 @@ impl Draft<'_, '_> {
             Value::Prefix(prefix) => (!host || self.check_host(prefix, expr.span)).then_some(prefix),
             Value::Address(address) => {
                 let help = Some(format!("say how long the subnet is: `{address}/{}`", if address.is_ipv4() { 24 } else { 64 }));
-                self.context.raise(ExpandError::WrongType { expected: "a prefix".into(), found: "an address".into(), span: expr.span, help });
+                self.context.raise(ExpandError::WrongType {
+                    expected: "a prefix".into(),
+                    found: "an address".into(),
+                    span: expr.span,
+                    help,
+                });
                 None
             }
             other => {

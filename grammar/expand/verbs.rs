@@ -27,7 +27,24 @@ pub(crate) const BUILT: &[(&str, &str)] = &[
 ];
 /// Verbs of the language that this version has not.
 pub(crate) const LATER: &[&str] = &[
-    "pause", "resume", "set", "impair", "restore", "partition", "heal", "route", "kill", "signal", "freeze", "thaw", "restart", "vanish", "isolate", "run", "capture", "call",
+    "pause",
+    "resume",
+    "set",
+    "impair",
+    "restore",
+    "partition",
+    "heal",
+    "route",
+    "kill",
+    "signal",
+    "freeze",
+    "thaw",
+    "restart",
+    "vanish",
+    "isolate",
+    "run",
+    "capture",
+    "call",
 ];
 
 /// A verb's operands do not fit it, or a problem was reported already.
@@ -103,7 +120,8 @@ impl Draft<'_, '_> {
                 Some(Startable::Flows(more)) => flows.extend(more),
                 Some(Startable::Service(id)) if what.len() == 1 => service = Some(id),
                 Some(Startable::Service(_)) => {
-                    let (message, other) = ("a service is started and stopped in an entry of its own".to_owned(), what.first().map_or(expr.span, |e| e.span));
+                    let (message, other) =
+                        ("a service is started and stopped in an entry of its own".to_owned(), what.first().map_or(expr.span, |e| e.span));
                     let help = "write one entry for each service".to_owned();
                     self.context.raise(ExpandError::OptionConflict { message, span: expr.span, other, help });
                     fine = false;
@@ -177,7 +195,9 @@ impl Draft<'_, '_> {
         let prefix: Option<Prefix> = self.prefix_of(what, true);
         let source: Option<(NodeId, Option<String>)> = self.node_and_interface(from, "have an address")?;
         let target = self.node_and_interface(to, "have an address")?;
-        let (Some(prefix), Some((from_node, _)), Some((to_node, interface))) = (prefix, source, target) else { return Err(Wrong::Reported) };
+        let (Some(prefix), Some((from_node, _)), Some((to_node, interface))) = (prefix, source, target) else {
+            return Err(Wrong::Reported);
+        };
         if from_node == to_node {
             let message = "this moves an address to where it is".to_owned();
             let help = "name another node after `to`".to_owned();

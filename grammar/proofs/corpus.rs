@@ -20,9 +20,12 @@ fn expected(text: &str) -> Vec<(usize, String, String)> {
     found
 }
 
+/// Names and what they stand for.
+type Pairs = Vec<(String, String)>;
+
 /// `#! param name=value` lines give parameters, `#! file NAME` and the lines `#|` under it another file.
-fn surroundings(text: &str) -> (Vec<(String, String)>, Vec<(String, String)>) {
-    let (mut params, mut files): (Vec<_>, Vec<(String, String)>) = (Vec::new(), Vec::new());
+fn surroundings(text: &str) -> (Pairs, Pairs) {
+    let (mut params, mut files): (Pairs, Pairs) = (Vec::new(), Vec::new());
     for line in text.lines() {
         if let Some((name, value)) = line.strip_prefix("#! param ").and_then(|said| said.split_once('=')) {
             params.push((name.to_owned(), value.to_owned()));
@@ -60,7 +63,9 @@ fn every_case_is_reported_as_it_says() {
             let span = diagnostic.primary.span;
             let (start, _) = lines.places(&sources, span);
             let at = left.iter().position(|(line, code, message)| {
-                (*line == start.line as usize || sources.get(span.file).name != name) && *code == diagnostic.code && diagnostic.message.starts_with(message.as_str())
+                (*line == start.line as usize || sources.get(span.file).name != name)
+                    && *code == diagnostic.code
+                    && diagnostic.message.starts_with(message.as_str())
             });
             match at {
                 Some(at) => drop(left.remove(at)),

@@ -102,7 +102,11 @@ fn limits_and_defaults_are_those_of_the_code() {
     for (limit, what) in limits {
         assert!(REFERENCE.contains(&format!("{} {what}", grouped(limit))), "the limit of {what} is {limit}");
     }
-    assert!(REFERENCE.contains(&format!("Limit: {}, and {} measured", grouped(expand::EXPECTATION_LIMIT), grouped(expand::MEASURED_LIMIT))));
+    assert!(REFERENCE.contains(&format!(
+        "Limit: {}, and {} measured",
+        grouped(expand::EXPECTATION_LIMIT),
+        grouped(expand::MEASURED_LIMIT)
+    )));
     assert!(REFERENCE.contains(&format!("{0} errors and {0} warnings", crate::MOST_PROBLEMS)));
     assert_eq!(expand::DEFAULT_TIMEOUT_NS, 300_000_000_000, "say so in the reference");
     assert_eq!(expand::DEFAULT_TOLERANCE_NS, 5_000_000, "say so in the reference");

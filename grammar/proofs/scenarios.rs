@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{checked_with, checked};
+use super::{checked, checked_with};
 use crate::diagnostics::short;
 use crate::scenario::Scenario;
 use crate::scenario::pattern::{Rest, Step, StepKind};
@@ -47,7 +47,12 @@ fn failover_expands_as_it_always_did() {
     }
     let kept = std::fs::read_to_string(&golden).unwrap_or_default();
     let differs = shown.lines().zip(kept.lines()).position(|(a, b)| a != b);
-    assert!(shown == kept, "differs from {} at line {:?}; set SCN_BLESS=1 to keep the new one", golden.display(), differs.map(|line| line + 1));
+    assert!(
+        shown == kept,
+        "differs from {} at line {:?}; set SCN_BLESS=1 to keep the new one",
+        golden.display(),
+        differs.map(|line| line + 1)
+    );
     let read: Vec<Scenario> = serde_json::from_str(&shown).unwrap();
     assert_eq!(read, all, "a scenario survives being written and read");
 }
@@ -85,7 +90,9 @@ fn mail_session_passes_over_the_rest_of_lines() {
 
 /// The `rest`s and `implicit`s of a pattern with these steps.
 fn talk(steps: &str) -> (Vec<Rest>, Vec<bool>) {
-    let text = format!("scn 1\npattern p {{\n{steps}\n}}\nscenario s {{\n topology {{ node a, b\n link a <-> b }}\n flow f from a to b {{ pattern p }}\n expect {{ f.corrupt == 0 }}\n}}\n");
+    let text = format!(
+        "scn 1\npattern p {{\n{steps}\n}}\nscenario s {{\n topology {{ node a, b\n link a <-> b }}\n flow f from a to b {{ pattern p }}\n expect {{ f.corrupt == 0 }}\n}}\n"
+    );
     let (sources, found) = checked(&text);
     assert!(found.diagnostics.is_empty(), "{}", short(&found.diagnostics, &sources));
     let (mut kinds, mut implicit) = (Vec::new(), Vec::new());
@@ -111,7 +118,10 @@ fn expects_of_texts_know_what_to_pass_over() {
     assert_eq!(rest("client sends \"hello\\r\\n\"\nserver expects \"he\""), [Rest::Line]);
     assert_eq!(rest("client sends \"a\\nb\\n\"\nserver expects \"a\""), [Rest::Message(4)]);
     assert_eq!(rest("client sends \"ab\"\nclient sends \"cd\\n\"\nserver expects /bc/"), [Rest::Line]);
-    assert_eq!(rest("client sends \"a\\n\"\nclient sends \"b\\n\"\nserver expects line /a/\nserver expects line /b/"), [Rest::Nothing, Rest::Nothing]);
+    assert_eq!(
+        rest("client sends \"a\\n\"\nclient sends \"b\\n\"\nserver expects line /a/\nserver expects line /b/"),
+        [Rest::Nothing, Rest::Nothing]
+    );
     assert_eq!(rest("client sends \"${client.name}!\"\nserver expects \"x\""), [Rest::Nothing]);
     assert_eq!(rest("repeat 2 {\nclient sends \"abc\"\nserver expects \"a\"\n}"), [Rest::Message(3)]);
 }

@@ -65,7 +65,8 @@ pub fn is_standard(name: &str) -> bool {
 pub(super) fn stem(path: &str) -> Option<&str> {
     let last = path.rsplit('/').next()?;
     let stem = last.strip_suffix(".scn").unwrap_or(last);
-    let plain = stem.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && stem.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let plain =
+        stem.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && stem.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     plain.then_some(stem)
 }
 
@@ -82,7 +83,8 @@ impl Loading<'_, '_> {
         let (document, found) = parse(file, &text);
         self.problems.extend(found);
         self.chain.push(name.to_owned());
-        let used: Vec<Use> = document.items.iter().filter_map(|i| if let ItemKind::Use(used) = &i.kind { Some(used.clone()) } else { None }).collect();
+        let used: Vec<Use> =
+            document.items.iter().filter_map(|i| if let ItemKind::Use(used) = &i.kind { Some(used.clone()) } else { None }).collect();
         let uses = used.iter().map(|used| self.used(used, name)).collect();
         self.chain.pop();
         self.done.push(Loaded { name: name.to_owned(), document, uses });
@@ -135,9 +137,11 @@ impl Loading<'_, '_> {
             self.problems.push(ResolveError::ImportCycle { chain: chain.join(" -> "), span }.into());
             return None;
         }
-        let (files, limit) = if self.chain.len() >= CHAIN_LIMIT { (self.chain.len() + 1, CHAIN_LIMIT) } else { (self.done.len() + 1, FILE_LIMIT) };
+        let (files, limit) =
+            if self.chain.len() >= CHAIN_LIMIT { (self.chain.len() + 1, CHAIN_LIMIT) } else { (self.done.len() + 1, FILE_LIMIT) };
         if files > limit {
-            self.problems.push(ExpandError::TooLarge { what: "files that use each other", count: files as u64, limit: limit as u64, span }.into());
+            self.problems
+                .push(ExpandError::TooLarge { what: "files that use each other", count: files as u64, limit: limit as u64, span }.into());
             return None;
         }
         Some(self.take(&name, &text))

@@ -130,10 +130,10 @@ fn import<'a>(module: &mut Module<'a>, used: &'a Use, from: usize, modules: &[Mo
         qualify(module, used, from, problems);
         return;
     }
-    if let Some(alias) = &used.alias {
-        if module.introduce(&alias.text, alias.span, problems) {
-            module.qualifiers.insert(alias.text.clone(), from);
-        }
+    if let Some(alias) = &used.alias
+        && module.introduce(&alias.text, alias.span, problems)
+    {
+        module.qualifiers.insert(alias.text.clone(), from);
     }
     for name in &used.names {
         let text = name.text.as_str();
@@ -167,10 +167,10 @@ fn qualify(module: &mut Module<'_>, used: &Use, from: usize, problems: &mut Vec<
         (None, UseFrom::Module(words)) => words.last().map(|word| (word.text.as_str(), word.span)),
         (None, UseFrom::File(path)) => load::stem(&path.value).map(|stem| (stem, path.span)),
     };
-    if let Some((name, span)) = last {
-        if module.introduce(name, span, problems) {
-            module.qualifiers.insert(name.to_owned(), from);
-        }
+    if let Some((name, span)) = last
+        && module.introduce(name, span, problems)
+    {
+        module.qualifiers.insert(name.to_owned(), from);
     }
     if let UseFrom::Module(words) = &used.from {
         module.qualifiers.insert(words.iter().map(|w| w.text.as_str()).collect::<Vec<_>>().join("."), from);

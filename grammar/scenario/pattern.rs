@@ -45,7 +45,8 @@ pub enum StepKind {
         by: Side,
         /// What.
         payload: Payload,
-        /// The other side takes it implicitly here (no `expects` of the script is meant for it).
+        /// The other side takes it implicitly here (no `expects` of the script is meant for it). Also set on a text or bytes
+        /// that no `expects` reads: the other side takes as many bytes (with holes: to the line feed) at this place.
         implicit: bool,
     },
     /// One side waits for what the other sends.
@@ -139,7 +140,7 @@ pub enum Rest {
     Nothing,
     /// Everything to the next line feed, that too; nothing if the match itself ended in one.
     Line,
-    /// The rest of a message of so many bytes in all.
+    /// The rest of a message of so many bytes in all, counted from where this `expects` begins to read.
     Message(u64),
 }
 
