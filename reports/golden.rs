@@ -77,8 +77,43 @@ fn reports_of_stored_records() {
         std::fs::create_dir_all(&pages).unwrap();
         std::fs::write(pages.join(html::STYLE_FILE), html::STYLE).unwrap();
         std::fs::write(pages.join("several.html"), html::render(&suites).unwrap()).unwrap();
+        std::fs::write(pages.join("ring.html"), html::render(&[Suite::ran(&example::network())]).unwrap()).unwrap();
         for ((name, _), record) in cases().iter().zip(&records) {
             std::fs::write(pages.join(format!("{name}.html")), html::render(&[Suite::ran(record)]).unwrap()).unwrap();
         }
+    }
+}
+
+/// Records whose numbers make no sense still have their reports: a damaged file must not bring the program down.
+#[test]
+fn reports_of_senseless_numbers() {
+    let mut state = 99;
+    for round in 0..40 {
+        let mut record = example::failover();
+        example::scramble(&mut record.flows[0], &mut state, round);
+        let extreme = [i64::MIN, i64::MAX, 0, -1, 1][round % 5];
+        record.flows[0].ran_ns = vec![(extreme, i64::MAX), (i64::MIN, extreme), (5, 1)];
+        record.flows[0].interval_ns = u64::MAX;
+        record.duration_ns = [u64::MAX, 0, 1, 8_000_000_000][round % 4];
+        record.setup_ns = u64::MAX;
+        for event in &mut record.events {
+            (event.planned_ns, event.asked_ns, event.done_ns, event.until_ns) = (extreme, -extreme.max(-5), extreme, Some(extreme));
+        }
+        for outcome in record.expectations.iter_mut().filter_map(|e| e.outcome.as_mut()) {
+            outcome.window_ns = Some((i64::MAX, extreme));
+            outcome.decided_ns = Some(extreme);
+            outcome.samples = u64::MAX;
+        }
+        for expectation in &mut record.expectations {
+            (expectation.line, expectation.column, expectation.length) = (41, [0, 1, u32::MAX][round % 3], [0, u32::MAX][round % 2]);
+        }
+        let suites = [Suite::ran(&record)];
+        let texts = [
+            text::render(&record, text::Style { colour: true, width: round, unicode: false }),
+            junit::render(&suites, junit::Written { hostname: "", at: "never" }),
+            html::render(&suites).unwrap(),
+            json::render(&suites),
+        ];
+        assert!(texts.iter().all(|text| !text.is_empty()));
     }
 }

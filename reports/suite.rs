@@ -117,10 +117,11 @@ pub fn counts(expectation: &ExpectationRecord) -> bool {
     expectation.kind != ExpectationKind::Note
 }
 
-/// Whether a reader should look at an expectation: it counts and did not pass.
+/// Whether a reader should look at an expectation: it counts, was judged, and did not pass. Why nothing could be judged is said
+/// once, for the whole run.
 #[must_use]
 pub fn needs_attention(expectation: &ExpectationRecord) -> bool {
-    counts(expectation) && judged(expectation) != Some(Verdict::Pass)
+    counts(expectation) && judged(expectation).is_some_and(|verdict| verdict != Verdict::Pass)
 }
 
 /// `5 pass, 1 fail, 1 inconclusive`, of the expectations that count; empty when there are none.
@@ -141,8 +142,7 @@ pub fn attention(record: &RunRecord) -> Vec<&ExpectationRecord> {
     let rank = |e: &ExpectationRecord| match judged(e) {
         Some(Verdict::Fail) => 0,
         Some(Verdict::Error) => 1,
-        Some(Verdict::Inconclusive) => 2,
-        _ => 3,
+        _ => 2,
     };
     list.sort_by_key(|e| rank(e));
     list

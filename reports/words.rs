@@ -73,6 +73,16 @@ pub fn plural(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
+/// A measurement's error behind its value: ` ± 2.5ms`, ` (+0 −2.5ms)`, or nothing.
+#[must_use]
+pub fn error(error: &str) -> String {
+    match error {
+        "" => String::new(),
+        one_sided if one_sided.starts_with('+') => format!(" ({})", visible(one_sided)),
+        both => format!(" ± {}", visible(both)),
+    }
+}
+
 /// The verdict as a word.
 #[must_use]
 pub fn verdict(verdict: Option<Verdict>) -> &'static str {

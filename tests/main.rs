@@ -1,5 +1,11 @@
 //! Tests of the whole command, as users meet it: one binary, one module a subject.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on panics, and says on standard output why it was skipped"
+)]
+
 mod built;
 mod cleanup;
 mod input;

@@ -8,7 +8,10 @@ pub(super) const MAX_BINS: usize = 300;
 /// Bins are widened until so many items fall into one on average, so that a curve shows the flow and not its grain.
 const WANTED_ITEMS: usize = 8;
 /// Bins are not widened beyond this few.
-const LEAST_BINS: usize = 60;
+const LEAST_BINS: usize = 12;
+
+/// With fewer completions there is no usual time between two.
+const LEAST_ENDS: usize = 5;
 
 /// A flow's curves, bin by bin. `None`: nothing to show there.
 #[derive(Debug, Default)]
@@ -31,6 +34,13 @@ pub(super) struct Curves {
 pub(super) fn nice(least: f64) -> f64 {
     let power = 10f64.powf(least.max(1e-12).log10().floor());
     [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * power).find(|step| *step >= least * 0.999_999).unwrap_or(10.0 * power)
+}
+
+/// The end of an axis that shows values up to `most`: a round number, not far above.
+pub(super) fn ceiling(most: f64) -> f64 {
+    let power = 10f64.powf(most.max(1e-12).log10().floor());
+    let steps = [1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
+    steps.into_iter().map(|step| step * power).find(|end| *end >= most).unwrap_or(10.0 * power)
 }
 
 /// The curves of a flow over `span_ns` from the timeline's start.
@@ -60,9 +70,11 @@ pub(super) fn of(flow: &FlowRecord, span_ns: i64) -> Curves {
             ItemOutcome::Unfinished => {}
         }
     }
+    let windows: Vec<(i64, i64)> = flow.ran_ns.iter().map(|(start, stop)| ((*start).clamp(0, span), (*stop).clamp(0, span))).collect();
     let share = |bin: usize| {
-        let from = bin as i64 * bin_ns;
-        let ran: i64 = flow.ran_ns.iter().map(|(start, stop)| ((*stop).min(from + bin_ns) - (*start).max(from)).max(0)).sum();
+        let from = (bin as i64).saturating_mul(bin_ns);
+        let to = from.saturating_add(bin_ns);
+        let ran: i64 = windows.iter().map(|(start, stop)| ((*stop).min(to) - (*start).max(from)).max(0)).fold(0, i64::saturating_add);
         ran as f64 / bin_ns as f64
     };
     for list in &mut latencies {
@@ -81,26 +93,33 @@ pub(super) fn of(flow: &FlowRecord, span_ns: i64) -> Curves {
         lost,
         median: latencies.iter().map(|list| list.get(list.len() / 2).copied()).collect(),
         slowest: latencies.iter().map(|list| list.last().copied()).collect(),
-        gap: gap(flow, bin_ns),
+        gap: gap(flow, &windows, bin_ns),
     }
 }
 
-/// The longest time between two completions of one window in which the flow ran, when it is many times the usual.
-fn gap(flow: &FlowRecord, bin_ns: i64) -> Option<(i64, i64)> {
+/// The longest time in which nothing was completed while the flow ran, when it is many times the usual; also when nothing was
+/// completed any more.
+fn gap(flow: &FlowRecord, windows: &[(i64, i64)], bin_ns: i64) -> Option<(i64, i64)> {
     let mut ends: Vec<i64> = flow.items.iter().filter(|item| item.outcome == ItemOutcome::Done).map(|item| item.done_ns).collect();
+    if ends.len() < LEAST_ENDS {
+        return None;
+    }
     ends.sort_unstable();
-    let mut longest: Option<(i64, i64)> = None;
-    let mut total = 0i64;
-    for pair in ends.windows(2) {
-        let inside = flow.ran_ns.iter().any(|(start, stop)| pair[0] >= *start && pair[1] <= *stop);
-        let length = pair[1].saturating_sub(pair[0]);
-        total = total.saturating_add(length);
-        if inside && longest.is_none_or(|(from, to)| length > to - from) {
-            longest = Some((pair[0], pair[1]));
+    let mut gaps: Vec<(i64, i64)> = Vec::new();
+    for (start, stop) in windows.iter().filter(|(start, stop)| start < stop) {
+        let inside = ends[ends.partition_point(|end| end < start)..].iter().take_while(|end| *end <= stop);
+        let mut last = *start;
+        for end in inside.chain([stop]) {
+            gaps.push((last, *end));
+            last = *end;
         }
     }
-    let usual = total / (ends.len().max(2) as i64 - 1);
-    longest.filter(|(from, to)| to - from > usual.saturating_mul(8).max(bin_ns))
+    let length = |gap: &(i64, i64)| gap.1 - gap.0;
+    let total = gaps.iter().map(length).fold(0, i64::saturating_add);
+    let longest = gaps.iter().max_by_key(|gap| length(gap)).copied()?;
+    // The longest itself does not count as usual.
+    let usual = (total - length(&longest)) / (gaps.len().max(2) as i64 - 1);
+    (length(&longest) > usual.saturating_mul(8).max(bin_ns)).then_some(longest)
 }
 
 /// How many connections were open, as steps: from this instant on, so many. At most `max` steps; where there were more, the least
@@ -126,8 +145,8 @@ pub(super) fn active(flow: &FlowRecord, span_ns: i64, max: usize) -> Vec<(i64, i
     if steps.len() <= max {
         return steps;
     }
-    let slices = (max / 3).max(1) as i64;
-    let slice_of = |at: i64| at.clamp(0, span_ns).saturating_mul(slices) / span_ns.max(1);
+    let slices = (max / 3).max(1) as i128;
+    let slice_of = |at: i64| i128::from(at.clamp(0, span_ns.max(0))) * slices / i128::from(span_ns.max(1));
     let mut thin: Vec<(i64, i64)> = Vec::new();
     for slice in steps.chunk_by(|a, b| slice_of(a.0) == slice_of(b.0)) {
         let least = slice.iter().min_by_key(|step| step.1);
@@ -158,6 +177,15 @@ mod tests {
     }
 
     #[test]
+    fn an_outage_without_end_lasts_to_the_stop() {
+        let mut record = example::failover();
+        record.flows[0].items.retain(|item| item.done_ns < 3_000_000_000);
+        let (from, to) = of(&record.flows[0], 8_012_000_000).gap.unwrap();
+        assert!((2_990_000_000..3_000_000_000).contains(&from), "{from}");
+        assert_eq!(to, 8_000_000_000);
+    }
+
+    #[test]
     fn connections_go_up_down_and_up_again() {
         let record = example::failover();
         let steps = active(&record.flows[0], 8_012_000_000, 100);
@@ -172,6 +200,14 @@ mod tests {
         let curves = of(&record.flows[0], 0);
         assert!(curves.done.iter().all(Option::is_none) && curves.gap.is_none());
         assert!(active(&record.flows[0], 0, 100).is_empty());
+    }
+
+    #[test]
+    fn axes_end_at_round_numbers() {
+        assert_eq!(
+            [ceiling(216.0), ceiling(640.0), ceiling(1.0), ceiling(0.07)].map(|end| (end * 100.0).round()),
+            [24_000.0, 80_000.0, 100.0, 8.0]
+        );
     }
 
     #[test]

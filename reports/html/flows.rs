@@ -120,7 +120,7 @@ fn numbers(flow: &FlowRecord) -> Vec<Number> {
     let number = |m: &crate::record::flow::Measurement| Number {
         name: words::visible(&m.name),
         value: words::visible(&m.value),
-        error: words::visible(&m.error),
+        error: words::error(&m.error).trim_start().to_owned(),
         definition: words::visible(&m.definition),
     };
     flow.summary.iter().map(number).collect()
@@ -178,6 +178,17 @@ const READINGS: [Reading; 6] = [
     ("delivery_rate", "Delivery rate as the kernel reckons it.", "B/s", |s| s.delivery_rate),
 ];
 
+/// Bytes with a prefix, other readings whole.
+fn scaled(value: u64, unit: &str) -> String {
+    match value {
+        _ if !unit.starts_with('B') => words::count(value),
+        0..10_000 => value.to_string(),
+        10_000..10_000_000 => format!("{:.1}k", value as f64 / 1e3),
+        10_000_000..10_000_000_000 => format!("{:.1}M", value as f64 / 1e6),
+        _ => format!("{:.1}G", value as f64 / 1e9),
+    }
+}
+
 /// Least, median and most of the readings at both ends, and what the counters came to over all connections.
 fn tcp(samples: &[TcpSample]) -> Vec<TcpRow> {
     let mut rows: Vec<TcpRow> = READINGS
@@ -188,7 +199,7 @@ fn tcp(samples: &[TcpSample]) -> Vec<TcpRow> {
                 values.sort_unstable();
                 match (values.first(), values.get(values.len() / 2), values.last()) {
                     (Some(least), Some(median), Some(most)) => {
-                        format!("{} · {} · {}", words::count(*least), words::count(*median), words::count(*most))
+                        format!("{} · {} · {}", scaled(*least, unit), scaled(*median, unit), scaled(*most, unit))
                     }
                     _ => "not read".to_owned(),
                 }
@@ -196,20 +207,20 @@ fn tcp(samples: &[TcpSample]) -> Vec<TcpRow> {
             TcpRow { name, definition, unit, client: of(false), server: of(true) }
         })
         .collect();
-    let total = |server: bool, read: fn(&TcpSample) -> u64| {
+    let total = |server: bool, unit: &str, read: fn(&TcpSample) -> u64| {
         let mut last: BTreeMap<u32, u64> = BTreeMap::new();
         for sample in samples.iter().filter(|s| s.server == server) {
             let most = last.entry(sample.connection).or_insert(0);
             *most = (*most).max(read(sample));
         }
-        words::count(last.values().fold(0, |sum: u64, value| sum.saturating_add(*value)))
+        scaled(last.values().fold(0, |sum: u64, value| sum.saturating_add(*value)), unit)
     };
     let counters: [Reading; 2] = [
         ("retransmits", "Segments sent again, over all connections.", "segments", |s| s.retransmits as u64),
         ("bytes_acked", "Bytes acknowledged, over all connections.", "B", |s| s.bytes_acked),
     ];
     for (name, definition, unit, read) in counters {
-        rows.push(TcpRow { name, definition, unit, client: total(false, read), server: total(true, read) });
+        rows.push(TcpRow { name, definition, unit, client: total(false, unit, read), server: total(true, unit, read) });
     }
     rows
 }

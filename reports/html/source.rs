@@ -57,9 +57,14 @@ fn line(record: &RunRecord, number: usize, text: &str) -> Line {
     let here: Vec<_> = record.expectations.iter().filter(|e| e.line as usize == number).collect();
     let verdicts: Vec<Mark> = here
         .iter()
-        .map(|e| Mark { badge: badge(e), measured: e.outcome.as_ref().map_or(String::new(), |o| words::visible(&o.measured)) })
+        .map(|e| Mark { badge: badge(e), measured: e.outcome.as_ref().map_or(String::new(), |o| words::visible(value(&o.measured))) })
         .collect();
     let worst = here.iter().max_by_key(|e| crate::suite::counts(e).then(|| crate::suite::judged(e)));
     let text = text.replace('\t', "    ");
     Line { number, text: words::visible(&words::shortened(&text, MAX_CHARACTERS)), class: worst.map_or("", |e| badge(e).class), verdicts }
+}
+
+/// What was measured without the metric's name, which already stands on the line.
+fn value(measured: &str) -> &str {
+    measured.split_once(" = ").map_or(measured, |(_, value)| value)
 }

@@ -144,6 +144,21 @@ impl Svg {
         put!(self, ">{}</text>\n", escape(text));
     }
 
+    /// A text with a rim in the colour of the paper, so that lines under it do not cross it.
+    pub fn rimmed_text(&mut self, (x, y): (f64, f64), size: f64, look: Look, text: &str) {
+        let rim = "stroke=\"#ffffff\" stroke-width=\"3\" paint-order=\"stroke\" stroke-linejoin=\"round\"";
+        put!(
+            self,
+            "<text x=\"{}\" y=\"{}\" font-size=\"{}\" class=\"rim {}\" fill=\"{}\" {rim}>",
+            at(x),
+            at(y),
+            at(size),
+            look.class,
+            look.fill
+        );
+        put!(self, "{}</text>\n", escape(text));
+    }
+
     /// This picture with another one over it.
     pub fn followed_by(mut self, other: Svg) -> Svg {
         self.body.push_str(&other.body);

@@ -98,7 +98,7 @@ fn event_lanes(svg: &mut Svg, events: &[&EventRecord], axis: Axis) -> f64 {
     let mut placed = Vec::new();
     // From the right: a label's stem then passes only labels that begin left of it, in rows below its own.
     for event in events.iter().rev() {
-        let label = words::shortened(&event_title(event), 44);
+        let label = words::shortened(&event_title(event), 64);
         let wide = text_width(&label, 11.0) + 14.0;
         let x = axis.x(event.asked_ns);
         let flipped = x + wide > WIDTH;
@@ -160,7 +160,8 @@ fn time_axis(back: &mut Svg, front: &mut Svg, axis: Axis, top: f64, bottom: f64)
     while tick <= axis.span_ns as f64 {
         let x = axis.x(tick as i64);
         back.line((x, top), (x, bottom), GRID, "");
-        front.text((x, bottom + 15.0), Anchor::Middle, 11.0, FAINT, &format!("{:.decimals$}s", tick / 1e9));
+        let label = if axis.span_ns < 1_000_000_000 { words::duration(tick as u64) } else { format!("{:.decimals$}s", tick / 1e9) };
+        front.text((x, bottom + 15.0), Anchor::Middle, 11.0, FAINT, &label);
         tick += step;
     }
     front.line((LEFT, bottom), (WIDTH - RIGHT, bottom), Look::line("axis", "#8a94a3", 1.0), "");

@@ -158,7 +158,7 @@ fn draw_link(svg: &mut Svg, labels: &mut Svg, link: &LinkRecord, (a, b): (&Place
     let look = if link.impairment.is_empty() { LINE } else { BAD };
     let shift = if nth == 0 { 0.0 } else { 14.0 * nth.div_ceil(2) as f64 * if nth.is_multiple_of(2) { 1.0 } else { -1.0 } };
     let (left, right) = if a.x <= b.x { (a, b) } else { (b, a) };
-    let (y1, y2) = (left.y + left.height.min(40.0) / 2.0 + shift, right.y + right.height.min(40.0) / 2.0 + shift);
+    let (y1, y2) = (left.y + left.height / 2.0 + shift, right.y + right.height / 2.0 + shift);
     let x1 = left.x + left.width;
     let title = match &link.account {
         None => format!("{} ({}) {}", link.name, link.engine, link.impairment),

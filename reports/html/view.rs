@@ -256,7 +256,8 @@ fn index_row(suite: &Suite<'_>, id: &str) -> IndexRow {
         suite.record().map(|r| suite::tally(r).iter().map(|(v, n)| format!("{n} {}", words::verdict(*v))).collect::<Vec<_>>().join(", "));
     let first = match &suite.result {
         SuiteResult::Ran(record) => {
-            suite::attention(record).first().map(|e| words::visible(&e.name)).or_else(|| words::ending(&record.ended))
+            let broke = words::ending(&record.ended).filter(|_| record.verdict == Some(Verdict::Error));
+            broke.or_else(|| suite::attention(record).first().map(|e| words::visible(&e.name))).or_else(|| words::ending(&record.ended))
         }
         SuiteResult::NotRun { why } | SuiteResult::Skipped { why } => Some(words::visible(why)),
     };

@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(value["counts"]["error"], 2);
         assert_eq!(value["scenarios"][0]["paths"]["record"], "scn-results/vip_failover.run.json");
         assert_eq!(value["scenarios"][0]["run"]["expectations"][0]["verdict"], "fail");
-        assert_eq!(value["scenarios"][5]["why"], "no tool haproxy");
+        assert_eq!(value["scenarios"][6]["why"], "no tool haproxy");
     }
 
     #[test]

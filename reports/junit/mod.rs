@@ -48,7 +48,7 @@ fn testsuite(suite: &Suite<'_>, written: Written<'_>) -> TestSuite {
     out.package = String::new();
     out.hostname = xml_attribute(written.hostname);
     let started = suite.record().map_or(written.at, |record| &record.started);
-    out.timestamp = OffsetDateTime::parse(started, &Rfc3339).unwrap_or(OffsetDateTime::UNIX_EPOCH).to_offset(time::UtcOffset::UTC);
+    out.timestamp = timestamp(started);
     match &suite.result {
         SuiteResult::Ran(record) => {
             out.add_testcases(cases(record, &names));
@@ -64,6 +64,12 @@ fn testsuite(suite: &Suite<'_>, written: Written<'_>) -> TestSuite {
         }
     }
     out
+}
+
+/// The instant in UTC; the epoch for what is no instant, or none that the writer can print.
+fn timestamp(text: &str) -> OffsetDateTime {
+    let parsed = OffsetDateTime::parse(text, &Rfc3339).ok().and_then(|at| at.checked_to_offset(time::UtcOffset::UTC));
+    parsed.filter(|at| (1..=9999).contains(&at.year())).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 /// What identifies a suite and its cases: constant from run to run.
@@ -100,7 +106,7 @@ fn cases(record: &RunRecord, names: &Names) -> Vec<TestCase> {
     let unexplained = record.verdict.unwrap_or(Verdict::Error) > worst_case.unwrap_or(Verdict::Pass);
     let whole = counted.is_empty() || unexplained;
 
-    let total_ms = (record.setup_ns.saturating_add(record.duration_ns).saturating_add(record.cleanup_ns) + 500_000) / 1_000_000;
+    let total_ms = record.setup_ns.saturating_add(record.duration_ns).saturating_add(record.cleanup_ns).saturating_add(500_000) / 1_000_000;
     let total_ms = i64::try_from(total_ms).unwrap_or(i64::MAX);
     let count = i64::try_from(counted.len() + usize::from(whole)).unwrap_or(1);
     let share = |at: usize| {

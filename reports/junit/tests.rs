@@ -127,3 +127,10 @@ fn a_huge_output_is_capped() {
     record.warnings = vec!["w".repeat(1_000_000)];
     assert!(xml(&[record]).len() < 600_000);
 }
+
+#[test]
+fn odd_instants_are_the_epoch() {
+    for text in ["", "never", "9999-12-31T23:59:59-23:00", "0000-01-01T00:00:00+23:00"] {
+        assert_eq!(timestamp(text), OffsetDateTime::UNIX_EPOCH, "{text}");
+    }
+}

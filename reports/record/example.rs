@@ -1,7 +1,7 @@
 //! Records for tests: a failover with an outage, a passing run, a run full of hostile texts, an empty and a broken one. Made from
 //! nothing but arithmetic, so that they are the same on every machine. Not part of the program.
 
-pub(crate) use odd::{broken, empty, hostile, scramble};
+pub(crate) use odd::{broken, empty, hostile, network, scramble};
 
 use super::flow::{Connection, ConnectionEnd, Failure, FlowRecord, Item, ItemOutcome, Measurement, NEVER, TcpSample};
 use super::*;
@@ -12,7 +12,7 @@ const MS: i64 = 1_000_000;
 
 /// Every record of this file.
 pub(crate) fn all() -> Vec<RunRecord> {
-    vec![failover(), passing(), hostile(), empty(), broken()]
+    vec![failover(), passing(), hostile(), empty(), broken(), network()]
 }
 
 /// The next number of a small generator.

@@ -70,7 +70,7 @@ fn numbers(flow: &FlowRecord) -> Vec<(String, String)> {
         .iter()
         .filter_map(|name| flow.summary.iter().find(|m| m.name == *name))
         .map(|m| {
-            let error = if m.error.is_empty() { String::new() } else { format!(" ± {}", words::visible(&m.error)) };
+            let error = words::error(&m.error);
             (m.name.clone(), format!("{}{error}", words::visible(&m.value)))
         })
         .collect();

@@ -280,9 +280,9 @@ mod tests {
         let mut suites: Vec<Suite<'_>> = records.iter().map(Suite::ran).collect();
         suites.push(Suite { file: "x.scn", scenario: "lb", result: SuiteResult::Skipped { why: "no haproxy" }, paths: vec![] });
         let text = summary(&suites, PLAIN);
-        assert!(text.starts_with("6 scenarios in "), "{text}");
+        assert!(text.starts_with("7 scenarios in "), "{text}");
         assert!(text.contains("1 skipped") && text.contains("× vip_failover"), "{text}");
-        assert!(render_suite(&suites[5], PLAIN).contains("no haproxy"));
+        assert!(render_suite(&suites[6], PLAIN).contains("no haproxy"));
         assert_eq!(summary(&[], PLAIN), "no scenario ran\n");
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use scn_grammar::scenario::expect::Kind;
 use scn_grammar::scenario::pattern::{Payload, Side, StepKind, Varying};
 use scn_grammar::scenario::topology::{Impairment, NodeKind};
+use scn_grammar::source::{Sources, Span};
 use scn_reports::record::flow::{Failure, FlowRecord};
 use scn_reports::record::{
     Ended, EventRecord, ExpectationKind, ExpectationRecord, FORMAT, LinkAccount, LinkRecord, NodeRecord, RunRecord, ScenarioRecord, VERSION,
@@ -17,8 +18,8 @@ use crate::traffic::FlowSeries;
 pub struct Run<'a> {
     /// The plan.
     pub plan: &'a Plan,
-    /// The text of the scenario's file.
-    pub source: &'a str,
+    /// The texts that the plan's spans point into.
+    pub sources: &'a Sources,
     /// Wall clock at the timeline's start.
     pub started: String,
     /// How long building took, ns.
@@ -41,13 +42,13 @@ pub struct Run<'a> {
 
 /// Makes the record.
 #[must_use]
-pub fn record(run: Run<'_>, series: Vec<FlowSeries>, line_of: &dyn Fn(u32) -> u32) -> RunRecord {
+pub fn record(run: Run<'_>, series: Vec<FlowSeries>) -> RunRecord {
     let plan = run.plan;
     RunRecord {
         format: FORMAT.to_owned(),
         version: VERSION,
         program: env!("CARGO_PKG_VERSION").to_owned(),
-        scenario: scenario(&run, line_of),
+        scenario: scenario(&run),
         seed: plan.seed,
         started: run.started,
         duration_ns: u64::try_from(run.end_ns).unwrap_or(0),
@@ -58,24 +59,26 @@ pub fn record(run: Run<'_>, series: Vec<FlowSeries>, line_of: &dyn Fn(u32) -> u3
         tolerance_ns: plan.tolerance_ns,
         nodes: plan.nodes.iter().map(node).collect(),
         links: plan.links.iter().enumerate().map(|(i, l)| link(l, run.accounts.get(i).cloned().flatten())).collect(),
-        flows: plan.flows.iter().zip(series).map(|(flow, series)| flow_record(plan, flow, series, line_of)).collect(),
+        flows: plan.flows.iter().zip(series).map(|(flow, series)| flow_record(plan, flow, series, run.sources)).collect(),
         events: run.events,
-        expectations: plan.expectations.iter().map(|e| expectation(e, run.source)).collect(),
+        expectations: plan.expectations.iter().map(|e| expectation(e, &run.sources.get(plan.span.file).text)).collect(),
         warnings: run.warnings,
         verdict: None,
         plan: serde_json::to_value(plan).unwrap_or_default(),
     }
 }
 
-fn scenario(run: &Run<'_>, line_of: &dyn Fn(u32) -> u32) -> ScenarioRecord {
+fn scenario(run: &Run<'_>) -> ScenarioRecord {
     let plan = run.plan;
+    let end = plan.span.end.saturating_sub(1).max(plan.span.start);
+    let line_of = |start| run.sources.line_column(Span { start, ..plan.span }).line;
     ScenarioRecord {
         name: plan.scenario.clone(),
         doc: plan.doc.clone(),
         tags: plan.tags.clone(),
         file: plan.file.clone(),
-        source: run.source.to_owned(),
-        lines: (line_of(plan.span.start), line_of(plan.span.end.saturating_sub(1))),
+        source: run.sources.get(plan.span.file).text.to_string(),
+        lines: (line_of(plan.span.start), line_of(end)),
         params: plan.params.iter().map(|p| (p.name.clone(), p.value.clone(), p.set)).collect(),
     }
 }
@@ -113,15 +116,15 @@ fn duration(ns: u64) -> String {
     Quantity::new(Dimension::Duration, i64::try_from(ns).unwrap_or(i64::MAX)).to_string()
 }
 
-fn flow_record(plan: &Plan, flow: &PlannedFlow, series: FlowSeries, line_of: &dyn Fn(u32) -> u32) -> FlowRecord {
-    let failures = series.failures.into_iter().map(|f| Failure {
-        step: f.step,
-        what: f.what,
-        line: f.span.map_or(0, |span| line_of(span.start)),
-        count: f.count,
-        first_ns: f.first_ns,
-        last_ns: f.last_ns,
-    });
+fn flow_record(plan: &Plan, flow: &PlannedFlow, series: FlowSeries, sources: &Sources) -> FlowRecord {
+    // A step of a library's pattern names its own file; `line` counts in the scenario's.
+    let place = |step: String, span: Option<Span>| match span {
+        None => (step, 0),
+        Some(span) if span.file == plan.span.file => (step, sources.line_column(span).line),
+        Some(span) => (format!("{step} ({}:{})", sources.get(span.file).name, sources.line_column(span).line), 0),
+    };
+    let failures = series.failures.into_iter().map(|f| (place(f.step, f.span), f.what, f.count, f.first_ns, f.last_ns));
+    let failures = failures.map(|((step, line), what, count, first_ns, last_ns)| Failure { step, what, line, count, first_ns, last_ns });
     FlowRecord {
         name: flow.name.clone(),
         doc: flow.doc.clone(),

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use scn_grammar::scenario::timeline::Action;
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
-use scn_reports::record::{self, Ended, RunRecord};
+use scn_grammar::source::Sources;
+use scn_reports::record::RunRecord;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -28,8 +29,8 @@ const LEAD: Duration = Duration::from_millis(2);
 pub struct Request {
     /// The plan.
     pub plan: Plan,
-    /// The text of the scenario's file.
-    pub source: String,
+    /// The texts that the plan's spans point into.
+    pub sources: Sources,
     /// The command line, for the record.
     pub command: String,
     /// Wall clock now, RFC 3339, given by the caller at the timeline's start.
@@ -72,7 +73,8 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let mut warnings = preflight(&plan)?;
     observe(Progress::Step("building the network"));
     let began = Instant::now();
-    let mut lab = KernelLab::build(&plan, &|_| {})?;
+    let mut lab = KernelLab::build(&plan, &|what| tracing::debug!(what, "building"))?;
+    warnings.extend(lab.warnings().iter().cloned());
     observe(Progress::Step("starting servers"));
     let (tell, notices) = unbounded_channel();
     let traffic = match Traffic::prepare(Arc::clone(&plan), Arc::new(lab.door()), tell).await {
@@ -97,8 +99,8 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let started = (request.wall_clock)(SystemTime::now() + LEAD);
     traffic.start_clock(clock);
     observe(Progress::Step("running"));
-    let source = request.source;
-    let line_of = |byte: u32| line_of(&source, byte);
+    let sources = request.sources;
+    let line_of = |span| sources.line_column(span).line;
     let mut load = RealLoad { traffic: &traffic, notices };
     let mut network = RealNetwork(&mut lab);
     let timeline = Timeline::new(&plan, &mut network, &mut load, start, &line_of, observe);
@@ -107,6 +109,10 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
 
     let measured = traffic.finish().await;
     warnings.extend(measured.warnings);
+    match lab.effects() {
+        Ok(idle) => warnings.extend(idle),
+        Err(error) => warnings.push(format!("whether silent links were met could not be read: {error}")),
+    }
     let accounts = lab.accounts();
     let mut environment = vec![("command line".to_owned(), request.command), ("scn".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
     environment.extend(lab.environment());
@@ -114,7 +120,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     warnings.extend(lab.destroy().into_iter().map(|error| format!("clean-up: {error}")));
     let run = recorder::Run {
         plan: &plan,
-        source: &source,
+        sources: &sources,
         started,
         setup_ns,
         cleanup_ns: nanoseconds(began_cleanup.elapsed()),
@@ -125,25 +131,13 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         accounts,
         warnings,
     };
-    let mut record = recorder::record(run, measured.flows, &line_of);
+    let mut record = recorder::record(run, measured.flows);
     judge::judge(&mut record).map_err(|error| RunError::Judge(error.to_string()))?;
     Ok(record)
 }
 
-/// The line of a byte, from 1.
-fn line_of(source: &str, byte: u32) -> u32 {
-    let before = &source.as_bytes()[..(byte as usize).min(source.len())];
-    1 + u32::try_from(before.iter().filter(|b| **b == b'\n').count()).unwrap_or(u32::MAX - 1)
-}
-
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Whether a run that ended so saw everything.
-#[must_use]
-pub fn was_cut(record: &record::RunRecord) -> bool {
-    record.ended != Ended::Complete
 }
 
 /// The kernel's lab as the engine's network.

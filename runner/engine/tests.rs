@@ -182,7 +182,7 @@ async fn drive(
     let mut load = PaperLoad::new(start);
     arrange(&mut load);
     let (tell, told) = watch::channel(None);
-    let line_of = |_: u32| 7;
+    let line_of = |_: Span| 7;
     let mut observe = |_: super::timeline::Progress<'_>| {};
     let timeline = Timeline::new(plan, network, &mut load, start, &line_of, &mut observe);
     let driven = match cancel_at {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use scn_grammar::scenario::expect::Condition;
 use scn_grammar::scenario::timeline::{Action, When};
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
+use scn_grammar::source::Span;
 use scn_reports::record::{Ended, EventKind, EventRecord};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -90,18 +91,18 @@ pub struct Timeline<'a, N, L> {
     requires: Requires<'a>,
     /// The condition that is watched, since when, ns.
     watching: Option<(usize, i64)>,
-    line_of: &'a dyn Fn(u32) -> u32,
+    line_of: &'a dyn Fn(Span) -> u32,
     observe: &'a mut dyn FnMut(Progress<'_>),
 }
 
 impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
-    /// A timeline about to start at `start`. `line_of` gives the line of a byte of the file.
+    /// A timeline about to start at `start`. `line_of` gives the line of a place.
     pub fn new(
         plan: &'a Plan,
         network: &'a mut N,
         load: &'a mut L,
         start: Instant,
-        line_of: &'a dyn Fn(u32) -> u32,
+        line_of: &'a dyn Fn(Span) -> u32,
         observe: &'a mut dyn FnMut(Progress<'_>),
     ) -> Self {
         Timeline {
@@ -237,7 +238,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             return (now >= limit).then(|| {
                 let entry = &self.plan.timeline[entry];
                 let waited = Duration::from_nanos(u64::try_from(now - since).unwrap_or(0));
-                let line = (self.line_of)(entry.span.start);
+                let line = (self.line_of)(entry.span);
                 Ended::Failed(format!("the condition of `{}` (line {line}) did not come true within {waited:.1?}", entry.text))
             });
         }
@@ -270,10 +271,11 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             planned_ns: due.at_ns,
             asked_ns,
             done_ns,
-            line: if due.undo { 0 } else { (self.line_of)(entry.span.start) },
+            line: if due.undo { 0 } else { (self.line_of)(entry.span) },
             until_ns: None,
             error: result.as_ref().err().cloned(),
         };
+        tracing::debug!(text = record.text, planned_ns = record.planned_ns, asked_ns, done_ns, error = record.error, "acted");
         (self.observe)(Progress::Event(&record));
         self.events.push(record);
         self.actions.push(action.cloned());

@@ -30,6 +30,7 @@ pub(super) fn context(plan: &Plan, record: &RunRecord) -> Context {
         names: plan.events.iter().map(|event| event.name.clone()).collect(),
         faults: faults.collect(),
         wire_ns: wires.max().unwrap_or(0) as f64,
+        late_entries: record.events.iter().map(|e| (e.asked_ns, e.asked_ns - e.planned_ns)).filter(|(_, late)| *late > 0).collect(),
         cut: record.ended != scn_reports::record::Ended::Complete,
     }
 }

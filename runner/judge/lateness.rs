@@ -1,34 +1,53 @@
 //! The program's own lateness. In: the window of an expectation and what it measures. Out: why scn was too late to decide it, if it
-//! was. A late program spoils what depends on time: latencies, outages, rates and deadlines. Plain counts stand.
+//! was. Plain counts stand, and so does what holds or fails with the lateness counted as an error against it.
 
 use scn_grammar::quantity::Dimension;
-use scn_grammar::scenario::expect::{Form, Metric};
-use scn_reports::record::EventRecord;
+use scn_grammar::scenario::expect::{BinaryOperator, Condition, Expectation, Form, Metric, Value};
+use scn_reports::record::{EventRecord, Verdict};
 
 use crate::measure::{self, Series, Window, show};
 
-/// Families of metrics that a late program falsifies.
-const TIMED: &[&str] = &[
-    "rate",
-    "goodput",
-    "latency",
-    "service",
-    "connect_time",
-    "reconnect_time",
-    "outage",
-    "failover_time",
-    "reversion_time",
-    "time_to_first_loss",
-];
+/// Families of metrics that depend on when the program acted.
+const TIMED: &[&str] = &["rate", "goodput", "latency", "service", "connect_time", "reconnect_time"];
+/// Families whose error holds the program's lateness already: what is decided against that error stands.
+const BOUNDED: &[&str] = &["outage", "failover_time", "reversion_time", "time_to_first_loss"];
+/// Families that a late program makes smaller.
+const LOAD: &[&str] = &["rate", "goodput"];
 
-/// Whether a metric depends on when the program acted.
-pub(super) fn is_timed(metric: &Metric) -> bool {
-    metric.name.split('.').next().is_some_and(|family| TIMED.contains(&family))
+fn is_of(metric: &Metric, families: &[&str]) -> bool {
+    metric.name.split('.').next().is_some_and(|family| families.contains(&family))
 }
 
-/// Whether an expectation depends on when the program acted.
-pub(super) fn concerns(metrics: &[&Metric], form: Form) -> bool {
-    metrics.iter().any(|metric| is_timed(metric)) || matches!(form, Form::Within { .. })
+/// Whether a late program may have caused a verdict. It makes latencies longer, bursts denser and load smaller, so it can
+/// falsely fail what depends on time and is not bounded by an error of its own, and can falsely pass only a limit from above on
+/// the load. Latencies are judged with the program's lag as their error, so passing in spite of it is passing.
+pub(super) fn may_have_caused(verdict: Verdict, metrics: &[&Metric], expectation: &Expectation) -> bool {
+    match verdict {
+        Verdict::Fail => {
+            let deadline = matches!(expectation.form, Form::Within { .. }) && !metrics.iter().any(|m| is_of(m, BOUNDED));
+            deadline || metrics.iter().any(|metric| is_of(metric, TIMED))
+        }
+        Verdict::Pass => {
+            let negative = expectation.form == Form::Never;
+            metrics.iter().any(|metric| is_of(metric, LOAD)) && !is_floor(&expectation.condition, negative)
+        }
+        Verdict::Inconclusive | Verdict::Error => false,
+    }
+}
+
+/// Whether a condition (or its contrary) only demands that a measured value on its left is large.
+fn is_floor(condition: &Condition, negative: bool) -> bool {
+    use BinaryOperator::{Greater, GreaterEqual, Less, LessEqual};
+    match condition {
+        Condition::Compare { operator, right: Value::Given(_), .. } => match operator {
+            Greater | GreaterEqual => !negative,
+            Less | LessEqual => negative,
+            _ => false,
+        },
+        Condition::Compare { .. } => false,
+        Condition::All(conditions) | Condition::Any(conditions) => conditions.iter().all(|c| is_floor(c, negative)),
+        Condition::Not(condition) => is_floor(condition, !negative),
+    }
 }
 
 /// Why the program was too late in a window; `None`: it was in time.

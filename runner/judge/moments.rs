@@ -75,16 +75,14 @@ impl Question<'_> {
 
     /// The metrics' values at one moment: that of a change, or over an interval.
     pub fn values(&self, moment: &Moment) -> Vec<Measured> {
-        let momentary = self.ready.is_momentary();
         let of = |metric: &&Metric| {
-            let window = match metric.shape {
-                Shape::Interval => Window { from_ns: moment.from_ns, to_ns: moment.to_ns },
-                Shape::Counter | Shape::Gauge => {
-                    let to_ns = if momentary { moment.from_ns.saturating_add(1) } else { moment.to_ns };
-                    Window { from_ns: self.window.from_ns, to_ns }
-                }
-            };
-            measure::measure(metric, self.flow(metric), self.context, window)
+            if self.ready.is_momentary() {
+                let until = Window { from_ns: self.window.from_ns, to_ns: moment.from_ns.saturating_add(1) };
+                let steps = measure::steps(metric, self.flow(metric), until).unwrap_or_default();
+                return Measured::exact(steps.last(), 1 + steps.changes.len() as u64);
+            }
+            let from_ns = if metric.shape == Shape::Interval { moment.from_ns } else { self.window.from_ns };
+            measure::measure(metric, self.flow(metric), self.context, Window { from_ns, to_ns: moment.to_ns })
         };
         self.ready.metrics.iter().map(of).collect()
     }

@@ -94,12 +94,13 @@ pub(super) fn badness(operator: BinaryOperator, left: f64, right: f64) -> f64 {
     }
 }
 
-/// One natural unit in seconds, bits, or pieces: products and quotients of any two dimensions then have the right unit.
-fn scale(dimension: Dimension) -> f64 {
+/// One natural unit in seconds, bits, or pieces, as a fraction of whole numbers: products and quotients of any two dimensions then
+/// have the right unit, and whole results stay whole.
+fn scale(dimension: Dimension) -> (f64, f64) {
     match dimension {
-        Dimension::Duration => 1e-9,
-        Dimension::Size => 8.0,
-        Dimension::Count | Dimension::Number | Dimension::Bandwidth | Dimension::Rate | Dimension::Ratio => 1.0,
+        Dimension::Duration => (1.0, 1e9),
+        Dimension::Size => (8.0, 1.0),
+        Dimension::Count | Dimension::Number | Dimension::Bandwidth | Dimension::Rate | Dimension::Ratio => (1.0, 1.0),
     }
 }
 
@@ -116,13 +117,15 @@ pub(super) fn arithmetic(
             Range { value: left.value - right.value, low: left.low - right.high, high: left.high - right.low }.sane()
         }
         BinaryOperator::Multiply => {
-            let unit = scale(of_left) * scale(of_right) / scale(result);
-            corners(left, right, |a, b| if a == 0.0 || b == 0.0 { 0.0 } else { a * b * unit })
+            let (l, r, to) = (scale(of_left), scale(of_right), scale(result));
+            let (up, down) = (l.0 * r.0 * to.1, l.1 * r.1 * to.0);
+            corners(left, right, |a, b| if a == 0.0 || b == 0.0 { 0.0 } else { a * b * up / down })
         }
         BinaryOperator::Divide if right.low <= 0.0 && right.high >= 0.0 => Range::unknown(),
         BinaryOperator::Divide => {
-            let unit = scale(of_left) / scale(of_right) / scale(result);
-            corners(left, right, |a, b| a / b * unit)
+            let (l, r, to) = (scale(of_left), scale(of_right), scale(result));
+            let (up, down) = (l.0 * r.1 * to.1, l.1 * r.0 * to.0);
+            corners(left, right, |a, b| a * up / (b * down))
         }
         _ => Range::unknown(),
     }

@@ -34,6 +34,8 @@ struct Finding {
     ruling: Ruling,
     measured: Vec<Measured>,
     window: Option<Window>,
+    /// How many moments were judged, by the temporal forms.
+    moments: Option<u64>,
 }
 
 impl Court<'_> {
@@ -52,7 +54,10 @@ impl Court<'_> {
         let shown = finding.ruling.shown.filter(|_| expectation.form != Form::Whole);
         let mut measured = words::measured(&ready, &finding.measured, self.context, &name);
         if let Some(moment) = shown {
-            measured.push_str(&if ready.is_momentary() {
+            let held = matches!(expectation.form, Form::Always | Form::Never) && finding.ruling.verdict == Verdict::Pass;
+            measured.push_str(&if held {
+                " at worst".to_owned()
+            } else if ready.is_momentary() {
                 format!(" at {}", show::instant(moment.from_ns))
             } else {
                 format!(" in {}..{}", show::instant(moment.from_ns), show::instant(moment.to_ns))
@@ -63,7 +68,7 @@ impl Court<'_> {
             measured,
             expected: words::expected(expectation, &ready, self.context, &name),
             reason: finding.ruling.reason,
-            samples: finding.measured.iter().map(|m| m.samples).sum(),
+            samples: finding.moments.unwrap_or_else(|| finding.measured.iter().map(|m| m.samples).sum()),
             window_ns: finding.window.map(|window| (window.from_ns, self.last_instant(&ready, window))),
             decided_ns,
             worst: worst.or_else(|| shown_as_worst(&ready, &finding.measured, shown)),
@@ -88,7 +93,7 @@ impl Court<'_> {
     }
 
     fn find(&self, expectation: &Expectation, ready: &Ready<'_>) -> Finding {
-        let nothing = |reason: String| Finding { ruling: Ruling::inconclusive(reason), measured: Vec::new(), window: None };
+        let nothing = |reason: String| Finding { ruling: Ruling::inconclusive(reason), measured: Vec::new(), window: None, moments: None };
         if let Some(unknown) = ready.flows().into_iter().find(|flow| flow.index() >= self.flows.len()) {
             return nothing(format!("the record has no flow {}", unknown.0));
         }
@@ -158,7 +163,7 @@ impl Court<'_> {
             Some(window) => measured.iter().find_map(|m| m.worst).map(|(_, at)| at).or(Some(window.to_ns.saturating_sub(1))),
             None => None,
         };
-        Finding { ruling, measured, window }
+        Finding { ruling, measured, window, moments: None }
     }
 
     fn measure(&self, metric: &Metric, bounds: Window) -> Measured {
@@ -205,7 +210,7 @@ impl Court<'_> {
         let window = ready.flows().into_iter().fold(bounds, |window, flow| self.flows[flow.index()].cut(window));
         if window.is_empty() {
             let ruling = Ruling::inconclusive("the flows did not run at the same time in the window");
-            return Finding { ruling, measured: Vec::new(), window: None };
+            return Finding { ruling, measured: Vec::new(), window: None, moments: None };
         }
         let judged_from_ns = times.after.map_or(window.from_ns, |after| after.at_ns.max(window.from_ns));
         let every_ns = i64::try_from(expectation.sampled_every_ns).unwrap_or(i64::MAX);
@@ -233,7 +238,7 @@ impl Court<'_> {
         {
             ruling = Ruling { shown: ruling.shown, ..Ruling::inconclusive(missing) };
         }
-        Finding { ruling, measured, window: Some(window) }
+        Finding { ruling, measured, window: Some(window), moments: Some(moments.len() as u64) }
     }
 
     /// A metric that had nothing to be counted on: no expectation passes on it.
@@ -257,14 +262,8 @@ impl Court<'_> {
 
     /// A late program decides nothing that depends on time.
     fn excuse_lateness(&self, expectation: &Expectation, ready: &Ready<'_>, finding: &mut Finding) {
-        let Some(window) = finding.window.filter(|_| lateness::concerns(&ready.metrics, expectation.form)) else { return };
-        let timed = ready.metrics.iter().any(|metric| lateness::is_timed(metric));
-        let decided = match finding.ruling.verdict {
-            Verdict::Fail => true,
-            Verdict::Pass => timed,
-            Verdict::Inconclusive | Verdict::Error => false,
-        };
-        if !decided {
+        let Some(window) = finding.window else { return };
+        if !lateness::may_have_caused(finding.ruling.verdict, &ready.metrics, expectation) {
             return;
         }
         let flows: Vec<&Series<'_>> = ready.flows().into_iter().map(|flow| &self.flows[flow.index()]).collect();

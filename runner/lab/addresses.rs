@@ -72,7 +72,7 @@ impl Faults {
         let doing = format!("add address {prefix} to {}", self.nodes[node].interfaces[at].name);
         let message = messages::add_address(self.layout.interfaces[node][at], prefix);
         let request = Request { message, place: self.nodes[node].name.clone(), doing };
-        let announcement = self.announcement(node, at, std::iter::once(prefix.address));
+        let announcement = self.announcement_of(node, at, prefix.address);
         std::iter::once(Step::Netlink(node, vec![request])).chain(announcement).collect()
     }
 

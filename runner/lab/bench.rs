@@ -2,6 +2,8 @@
 //! done, and what did not come up. Decides nothing.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel, sync_channel};
@@ -10,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{BridgePortState, InfoBridgePort, InfoPortData, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State};
+use socket2::Socket;
 
 use super::announce;
 use super::error::LabError;
@@ -43,18 +46,31 @@ pub(crate) enum Step {
     /// Wait until an interface carries frames; a port of a bridge until the bridge forwards there.
     Await(Awaited),
     /// Tell the neighbours which addresses an interface has.
-    Announce {
+    Announce(Interface),
+    /// An interface may have asked for neighbours in vain and would ask again a second later: those answer now.
+    Answer {
         /// The namespace.
         slot: usize,
         /// The interface.
         index: u32,
-        /// Its hardware address.
-        mac: [u8; 6],
-        /// Its addresses.
-        addresses: Vec<IpAddr>,
-        /// The node, for words.
-        place: String,
+        /// Who has which address.
+        owners: Arc<BTreeMap<IpAddr, Interface>>,
     },
+}
+
+/// An interface and the addresses it speaks for.
+#[derive(Debug, Clone)]
+pub(crate) struct Interface {
+    /// The namespace.
+    pub(crate) slot: usize,
+    /// The interface.
+    pub(crate) index: u32,
+    /// Its hardware address.
+    pub(crate) mac: [u8; 6],
+    /// Its addresses.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// The node, for words.
+    pub(crate) place: String,
 }
 
 /// An interface that is to come up.
@@ -74,6 +90,7 @@ pub(crate) struct Awaited {
 pub(crate) struct Bench {
     namespaces: Arc<Vec<Namespace>>,
     sockets: BTreeMap<usize, Netlink>,
+    senders: BTreeMap<usize, Socket>,
 }
 
 impl Bench {
@@ -89,9 +106,13 @@ impl Bench {
                         warnings.push(format!("{} did not come up within {} s", awaited.place, UP_WITHIN.as_secs()));
                     }
                 }
-                Step::Announce { slot, index, mac, addresses, place } => {
-                    let said = self.announce(slot, index, mac, &addresses);
-                    warnings.extend(said.err().map(|cause| format!("{place} could not announce its addresses: {cause}")));
+                Step::Announce(interface) => warnings.extend(self.announce(&interface)),
+                Step::Answer { slot, index, owners } => {
+                    let asked = self.socket(slot)?.unresolved(index);
+                    let asked = asked.map_err(|refusal| LabError::netlink("lab", "read its neighbours", &refusal))?;
+                    for owner in asked.iter().filter_map(|address| owners.get(address)) {
+                        warnings.extend(self.announce(owner));
+                    }
                 }
             }
         }
@@ -119,15 +140,34 @@ impl Bench {
         Ok(self.sockets.get_mut(&slot).expect("it was put there just now"))
     }
 
-    fn announce(&self, slot: usize, index: u32, mac: [u8; 6], addresses: &[IpAddr]) -> std::io::Result<()> {
-        self.namespaces[slot].enter()?;
-        let socket = packet::sender()?;
-        for _ in 0..ANNOUNCEMENTS {
-            for frame in addresses.iter().flat_map(|address| announce::frames(mac, *address)) {
-                packet::send(&socket, index, &frame)?;
+    /// Says where addresses live. Out: a warning if that failed; neighbours then find out by themselves.
+    fn announce(&mut self, from: &Interface) -> Option<String> {
+        let sent = self.sender(from.slot).and_then(|socket| {
+            for _ in 0..ANNOUNCEMENTS {
+                for frame in from.addresses.iter().flat_map(|address| announce::frames(from.mac, *address)) {
+                    packet::send(socket, from.index, &frame)?;
+                }
+            }
+            Ok(())
+        });
+        sent.err().map(|cause| format!("{} could not announce its addresses: {cause}", from.place))
+    }
+
+    /// The raw socket of a namespace, opened when it is first needed and kept: closing one takes some 10 ms.
+    fn sender(&mut self, slot: usize) -> io::Result<&Socket> {
+        match self.senders.entry(slot) {
+            Entry::Occupied(open) => Ok(open.into_mut()),
+            Entry::Vacant(free) => {
+                self.namespaces[slot].enter()?;
+                Ok(free.insert(packet::sender()?))
             }
         }
-        Ok(())
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        packet::close_all(std::mem::take(&mut self.senders).into_values().collect());
     }
 }
 
@@ -187,7 +227,7 @@ impl Keeper {
     pub(crate) fn start(namespaces: Arc<Vec<Namespace>>) -> Result<Self, LabError> {
         let (jobs, todo) = channel::<Job>();
         let thread = std::thread::Builder::new().name("scn-lab".to_owned()).spawn(move || {
-            let mut bench = Bench { namespaces, sockets: BTreeMap::new() };
+            let mut bench = Bench { namespaces, sockets: BTreeMap::new(), senders: BTreeMap::new() };
             while let Ok(job) = todo.recv() {
                 job(&mut bench);
             }

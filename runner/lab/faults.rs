@@ -4,14 +4,15 @@
 //! A link is down while any fault holds it: `down r1` and `down wan` are two faults, `up r1` leaves the second. The same fault
 //! twice is one, and the second time a warning.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use scn_grammar::scenario::LinkId;
 use scn_grammar::scenario::timeline::{Action, Target};
 use scn_grammar::scenario::topology::Prefix;
 
-use super::bench::{Awaited, Request, Step};
+use super::bench::{Awaited, Interface, Request, Step};
 use super::error::LabError;
 use super::layout::{EndPlace, Layout};
 use super::messages;
@@ -104,8 +105,15 @@ impl Faults {
         &self.links[link]
     }
 
-    /// The bridge's ports of a link: namespace and interface. Their counters tell whether anything crossed.
-    pub(crate) fn ports(&self, link: usize) -> Vec<(usize, u32)> {
+    /// Where it is counted what comes to cross a silent link: at its ports what comes from behind, at their bridges what would
+    /// go there. Namespace and interface.
+    pub(crate) fn counted_at(&self, link: usize) -> Vec<(usize, u32)> {
+        let bridge = |end: &EndPlace| end.bridge.map(|bridge| (end.node, bridge));
+        self.layout.links[link].ends.iter().filter_map(bridge).chain(self.ports(link)).collect()
+    }
+
+    /// The bridge's ports of a link: namespace and interface.
+    fn ports(&self, link: usize) -> Vec<(usize, u32)> {
         self.layout.links[link].ends.iter().filter(|end| end.bridge.is_some()).map(|end| (end.node, end.index)).collect()
     }
 
@@ -262,42 +270,97 @@ impl Faults {
         }
     }
 
-    /// A port joins its bridge or leaves it. Wires have no ports to leave: the pump cuts them.
+    /// A port joins its bridge or leaves it. Wires have no ports to leave: the pump cuts them. While a port is out, its bridge
+    /// keeps what is meant for the node behind it, so that it can be counted and does not flood the others.
     fn attachment(&self, link: usize, attached: bool) -> Vec<(usize, Request)> {
         if self.is_wire(link) {
             return Vec::new();
         }
         let doing = if attached { "put its port back" } else { "take its port out of the bridge" };
-        let port = |end: &EndPlace| {
-            let bridge = end.bridge?;
-            let message = messages::set_bridge(end.index, if attached { bridge } else { 0 });
+        let mut requests = Vec::new();
+        let ends = &self.layout.links[link].ends;
+        for (end, other) in [(ends[0], ends[1]), (ends[1], ends[0])] {
+            let Some(bridge) = end.bridge else { continue };
+            let mut messages = vec![messages::set_bridge(end.index, if attached { bridge } else { 0 })];
+            if other.bridge.is_none() {
+                let mac = self.nodes[other.node].interfaces[other.interface].mac;
+                // Last when the port leaves, first when it comes back: a port that heard its node would learn the address.
+                messages.insert(usize::from(!attached), messages::keep_frames_to(mac, bridge, !attached));
+            }
             let place = format!("link {}", self.links[link]);
-            Some((end.node, Request { message, place, doing: doing.to_owned() }))
-        };
-        self.layout.links[link].ends.iter().filter_map(port).collect()
+            let request = |message| (end.node, Request { message, place: place.clone(), doing: doing.to_owned() });
+            requests.extend(messages.into_iter().map(request));
+        }
+        requests
     }
 
-    /// Links have come back: wait for both ends, then tell the neighbours, so that nobody's question was asked in vain.
+    /// Links have come back: wait for both ends, tell the neighbours, and have those answer that were asked in vain.
     fn tell(&self, links: &[usize], todo: &mut Todo) {
-        let mut announcements = Vec::new();
+        if links.is_empty() {
+            return;
+        }
+        let (mut announcements, mut answers) = (Vec::new(), Vec::new());
+        let owners = Arc::new(self.owners());
         for &link in links {
             let silent = !self.held[link].silent.is_empty();
-            for end in &self.layout.links[link].ends {
+            let ends = &self.layout.links[link].ends;
+            for end in ends {
                 let place = format!("{}.{}", self.nodes[end.node].name, self.nodes[end.node].interfaces[end.interface].name);
                 let port = end.bridge.is_some() && (!silent || self.is_wire(link));
                 todo.steps.push(Step::Await(Awaited { slot: end.node, index: end.index, port, place }));
-                let addresses = &self.nodes[end.node].interfaces[end.interface].addresses;
-                announcements.extend(self.announcement(end.node, end.interface, addresses.iter().map(|prefix| prefix.address)));
+                if end.bridge.is_none() {
+                    announcements.extend(self.announcement(end.node, end.interface));
+                    answers.push(Step::Answer { slot: end.node, index: end.index, owners: Arc::clone(&owners) });
+                }
+            }
+            if ends.iter().all(|end| end.bridge.is_some()) {
+                // Nodes stand on both sides, none at the link itself.
+                announcements.extend(self.around(ends[0].node).into_iter().filter_map(|(node, at)| self.announcement(node, at)));
             }
         }
         todo.steps.extend(announcements);
+        todo.steps.extend(answers);
     }
 
-    pub(super) fn announcement(&self, node: usize, interface: usize, addresses: impl Iterator<Item = IpAddr>) -> Option<Step> {
-        let addresses: Vec<IpAddr> = addresses.collect();
-        let index = self.layout.interfaces[node][interface];
-        let (place, mac) = (self.nodes[node].name.clone(), self.nodes[node].interfaces[interface].mac);
-        (!addresses.is_empty()).then_some(Step::Announce { slot: node, index, mac, addresses, place })
+    /// Interfaces of nodes in the broadcast domain of a bridge.
+    fn around(&self, bridge: usize) -> Vec<(usize, usize)> {
+        let (mut seen, mut todo, mut found) = (BTreeSet::from([bridge]), vec![bridge], BTreeSet::new());
+        while let Some(here) = todo.pop() {
+            for interface in &self.nodes[here].interfaces {
+                for end in &self.layout.links[interface.link].ends {
+                    if end.bridge.is_none() {
+                        found.insert((end.node, end.interface));
+                    } else if seen.insert(end.node) {
+                        todo.push(end.node);
+                    }
+                }
+            }
+        }
+        found.into_iter().collect()
+    }
+
+    /// Who has which address now.
+    fn owners(&self) -> BTreeMap<IpAddr, Interface> {
+        let places = self.nodes.iter().enumerate().flat_map(|(node, state)| (0..state.interfaces.len()).map(move |at| (node, at)));
+        let speakers = places.filter_map(|(node, at)| self.speaker(node, at));
+        speakers.flat_map(|speaker| speaker.addresses.clone().into_iter().map(move |address| (address, speaker.clone()))).collect()
+    }
+
+    /// An interface with all its addresses; `None`: it has none.
+    fn speaker(&self, node: usize, at: usize) -> Option<Interface> {
+        let interface = &self.nodes[node].interfaces[at];
+        let addresses: Vec<IpAddr> = interface.addresses.iter().map(|prefix| prefix.address).collect();
+        let (index, place) = (self.layout.interfaces[node][at], self.nodes[node].name.clone());
+        (!addresses.is_empty()).then_some(Interface { slot: node, index, mac: interface.mac, addresses, place })
+    }
+
+    fn announcement(&self, node: usize, at: usize) -> Option<Step> {
+        self.speaker(node, at).map(Step::Announce)
+    }
+
+    /// One address only, which has just come.
+    pub(super) fn announcement_of(&self, node: usize, at: usize, address: IpAddr) -> Option<Step> {
+        self.speaker(node, at).map(|speaker| Step::Announce(Interface { addresses: vec![address], ..speaker }))
     }
 }
 
@@ -341,7 +404,8 @@ mod tests {
         let step = |step: &Step| match step {
             Step::Netlink(slot, requests) => format!("set {slot} x{}", requests.len()),
             Step::Await(awaited) => format!("await {}.{}{}", awaited.slot, awaited.index, if awaited.port { "p" } else { "" }),
-            Step::Announce { slot, index, .. } => format!("tell {slot}.{index}"),
+            Step::Announce(from) => format!("tell {}.{}", from.slot, from.index),
+            Step::Answer { slot, index, .. } => format!("answer {slot}.{index}"),
         };
         todo.steps.iter().map(step).collect()
     }
@@ -355,8 +419,9 @@ mod tests {
         assert_eq!(down.cuts, [(2, true)]);
         let up = faults.plan(&Action::Up(node())).unwrap();
         assert_eq!(up.cuts, [(2, false)]);
-        let all = ["set 2 x1", "set 3 x2", "await 0.3", "await 2.5p", "await 0.7", "await 1.8", "tell 0.3", "tell 0.7", "tell 1.8"];
-        assert_eq!(short(&up), all);
+        let all = ["set 2 x1", "set 3 x2", "await 0.3", "await 2.5p", "await 0.7", "await 1.8"];
+        let told = ["tell 0.3", "tell 0.7", "tell 1.8", "answer 0.3", "answer 0.7", "answer 1.8"];
+        assert_eq!(short(&up), [&all[..], &told].concat());
         assert!(up.warnings.is_empty());
     }
 
@@ -367,7 +432,7 @@ mod tests {
         assert_eq!(short(&faults.plan(&Action::Down(link())).unwrap()), ["set 3 x2"]);
         assert_eq!(short(&faults.plan(&Action::Down(node())).unwrap()), ["set 2 x1"]);
         let up = faults.plan(&Action::Up(node())).unwrap();
-        assert_eq!(short(&up), ["set 2 x1", "await 1.4", "await 2.6p", "tell 1.4"]);
+        assert_eq!(short(&up), ["set 2 x1", "await 1.4", "await 2.6p", "tell 1.4", "answer 1.4"]);
         assert_eq!(up.warnings, ["up b: link wan stays as it is, another fault holds it"]);
         assert_eq!(faults.plan(&Action::Up(link())).unwrap().cuts, [(2, false)]);
         assert_eq!(faults.plan(&Action::Up(link())).unwrap().warnings, ["up wan had no effect: it was so already"]);
@@ -388,9 +453,9 @@ mod tests {
     fn a_silent_port_is_not_waited_for() {
         let mut faults = faults();
         let link = || vec![Target::Link(LinkId(0))];
-        assert_eq!(short(&faults.plan(&Action::Silence(link())).unwrap()), ["set 2 x1"]);
+        assert_eq!(short(&faults.plan(&Action::Silence(link())).unwrap()), ["set 2 x2"]);
         faults.plan(&Action::Down(link())).unwrap();
-        assert_eq!(short(&faults.plan(&Action::Up(link())).unwrap()), ["set 2 x1", "await 0.3", "await 2.5", "tell 0.3"]);
+        assert_eq!(short(&faults.plan(&Action::Up(link())).unwrap()), ["set 2 x1", "await 0.3", "await 2.5", "tell 0.3", "answer 0.3"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, Addres
 use netlink_packet_route::link::{
     BridgeStpState, InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
+use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState};
 use netlink_packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use scn_grammar::scenario::topology::Prefix;
@@ -88,6 +89,17 @@ pub(crate) fn set_bridge(index: u32, bridge: u32) -> RouteNetlinkMessage {
     message.header.index = index;
     message.attributes.push(LinkAttribute::Controller(bridge));
     RouteNetlinkMessage::SetLink(message)
+}
+
+/// Makes a bridge keep what is meant for a hardware address to itself (it counts that as received), or no longer.
+pub(crate) fn keep_frames_to(mac: [u8; 6], bridge: u32, kept: bool) -> RouteNetlinkMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = AddressFamily::Bridge;
+    message.header.ifindex = bridge;
+    message.header.state = NeighbourState::Permanent;
+    message.header.flags = NeighbourFlags::Own;
+    message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.to_vec()));
+    if kept { RouteNetlinkMessage::NewNeighbour(message) } else { RouteNetlinkMessage::DelNeighbour(message) }
 }
 
 /// The part that adding and removing an address share.

@@ -143,8 +143,8 @@ impl KernelLab {
         if let (true, Some(wires)) = (self.faults.is_wire(link), &self.wires) {
             return Ok(wires.cut_frames(link));
         }
-        let ports = self.faults.ports(link);
-        let count = move |bench: &mut bench::Bench| ports.iter().map(|(slot, index)| bench.received(*slot, *index)).sum();
+        let places = self.faults.counted_at(link);
+        let count = move |bench: &mut bench::Bench| places.iter().map(|(slot, index)| bench.received(*slot, *index)).sum();
         self.keeper.call(count)?
     }
 

@@ -3,12 +3,14 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::LinkMessage;
+use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -143,6 +145,35 @@ impl Netlink {
         }
     }
 
+    /// Addresses for which an interface still waits to learn the hardware address.
+    pub(crate) fn unresolved(&mut self, index: u32) -> Result<Vec<IpAddr>, Refusal> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut message = NetlinkMessage::from(RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()));
+        message.header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+        message.header.sequence_number = self.sequence;
+        message.finalize();
+        let mut bytes = vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        self.socket.send(&bytes, 0).map_err(|cause| Refusal::of(0, &cause))?;
+        let mut found = Vec::new();
+        loop {
+            for answer in self.receive().map_err(|cause| Refusal::of(0, &cause))? {
+                match answer.payload {
+                    NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNeighbour(entry))
+                        if entry.header.ifindex == index && entry.header.state == NeighbourState::Incomplete =>
+                    {
+                        found.extend(entry.attributes.iter().filter_map(neighbour_address));
+                    }
+                    NetlinkPayload::Done(_) => return Ok(found),
+                    NetlinkPayload::Error(error) => {
+                        return Err(Refusal { message: 0, errno: -error.raw_code(), text: text(&error.header) });
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
     /// The messages of one datagram.
     fn receive(&mut self) -> io::Result<Vec<NetlinkMessage<RouteNetlinkMessage>>> {
         let length = recv(self.socket.as_raw_fd(), &mut self.answer, MsgFlags::empty())?;
@@ -158,6 +189,14 @@ impl Netlink {
     }
 }
 
+fn neighbour_address(attribute: &NeighbourAttribute) -> Option<IpAddr> {
+    match attribute {
+        NeighbourAttribute::Destination(NeighbourAddress::Inet(address)) => Some((*address).into()),
+        NeighbourAttribute::Destination(NeighbourAddress::Inet6(address)) => Some((*address).into()),
+        _ => None,
+    }
+}
+
 /// `setsockopt` of nix wants `AsFd`; the socket of netlink-sys has only the raw number.
 fn nix_fd(socket: &Socket) -> std::os::fd::BorrowedFd<'_> {
     // SAFETY: the descriptor is open as long as `socket`, from which the result borrows.
@@ -170,6 +209,7 @@ fn flags(message: &NetlinkMessage<RouteNetlinkMessage>) -> u16 {
         NetlinkPayload::InnerMessage(
             RouteNetlinkMessage::NewLink(_) | RouteNetlinkMessage::NewAddress(_) | RouteNetlinkMessage::NewRoute(_),
         ) => NLM_F_CREATE | NLM_F_EXCL,
+        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNeighbour(_)) => NLM_F_CREATE | NLM_F_REPLACE,
         _ => 0,
     };
     NLM_F_REQUEST | NLM_F_ACK | make

@@ -15,6 +15,9 @@ const PACKET_IGNORE_OUTGOING: libc::c_int = 23;
 /// From `asm-generic/socket.h`: received frames carry the instant of their arrival, in ns of the wall clock.
 const SO_TIMESTAMPNS: libc::c_int = 35;
 
+/// Raw sockets are closed by so many threads at a time.
+const CLOSING_THREADS: usize = 32;
+
 /// Frames lost because the socket's buffer was full: `struct tpacket_stats`.
 #[repr(C)]
 #[derive(Default)]
@@ -50,6 +53,19 @@ pub(crate) fn tap(index: u32, buffer_bytes: usize) -> io::Result<Socket> {
 /// Sends one frame out of an interface.
 pub(crate) fn send(socket: &Socket, index: u32, frame: &[u8]) -> io::Result<()> {
     socket.send_to(frame, &address(index, 0)).map(drop)
+}
+
+/// Closes raw sockets, many at a time: the kernel takes some 10 ms for each, in which it only waits.
+pub(crate) fn close_all(mut sockets: Vec<Socket>) {
+    let share = sockets.len().div_ceil(CLOSING_THREADS).max(1);
+    std::thread::scope(|scope| {
+        while sockets.len() > share {
+            let part = sockets.split_off(sockets.len() - share);
+            // Where no thread can be had they are closed here.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(part));
+        }
+        drop(sockets);
+    });
 }
 
 /// Frames that a tap lost since this was last asked: its buffer was full.

@@ -126,6 +126,8 @@ impl Wires {
 impl Drop for Wires {
     fn drop(&mut self) {
         let _ = self.stop();
+        let taps = std::mem::take(&mut self.kept).into_values().filter_map(|kept| Arc::into_inner(kept.taps));
+        packet::close_all(taps.flatten().collect());
     }
 }
 

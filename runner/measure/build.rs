@@ -87,7 +87,7 @@ pub fn refused(at_ns: i64, closed_ns: i64, end: ConnectionEnd) -> Connection {
 
 /// A sample of the client's tcp_info.
 pub fn sample(at_ns: i64, connection: u32, rtt_us: u32, retransmits: u32) -> TcpSample {
-    TcpSample { at_ns, connection, rtt_us, retransmits, ..TcpSample::default() }
+    TcpSample { at_ns, connection, rtt_us, min_rtt_us: rtt_us, retransmits, ..TcpSample::default() }
 }
 
 /// Items every `interval_ns` in `[from, to)`, each of `service_ns`.

@@ -100,6 +100,9 @@ pub struct Context {
     pub faults: Vec<u32>,
     /// How late the emulated links were at their worst hundredth, ns: a part of an outage's error.
     pub wire_ns: f64,
+    /// Entries of the timeline that came late: when they were asked for, and by how much, both ns. What an entry heals late lasts
+    /// that much longer, so the lateness is a part of an outage's error too.
+    pub late_entries: Vec<(i64, i64)>,
     /// The run was cut: windows that reach a flow's end were not seen whole unless the flow had finished.
     pub cut: bool,
 }

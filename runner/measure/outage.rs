@@ -5,7 +5,8 @@
 //! *gap − T*. `outage.max` is the longest, whatever its size. Those of at least 3 T and 10 ms are counted and summed.
 //!
 //! The error is T (nothing is seen between two items), the links' own lateness, and the program's: the p99 of `lag` in the
-//! window, or its maximum when that p99 exceeds T, for then the intended spacing does not hold.
+//! window, or its maximum when that p99 exceeds T, for then the intended spacing does not hold; and how late the window's latest
+//! entry of the timeline was, for what heals late lasts longer.
 
 use super::distribution::Family;
 use super::loss::{self, Disruption};
@@ -81,7 +82,9 @@ pub(super) fn error_ns(flow: &Series<'_>, context: &Context, window: Window) -> 
     }
     let at = |statistic| lag.statistic(statistic).value.unwrap_or(0.0);
     let late = if at("p99") > regular { at("max") } else { at("p99") };
-    regular + context.wire_ns + late
+    let inside = context.late_entries.iter().filter(|(at, _)| *at >= window.from_ns && *at <= window.to_ns);
+    let entries = inside.map(|(_, late)| *late as f64).fold(0.0, f64::max);
+    regular + context.wire_ns + late + entries
 }
 
 /// Nothing was offered: there is nothing that could have come.

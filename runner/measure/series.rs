@@ -35,6 +35,9 @@ pub(crate) enum Order {
 
 const ORDERS: usize = 8;
 
+/// Sorted samples by what they are of.
+type Kept = Vec<((Family, Window), Rc<Distribution>)>;
+
 /// A flow's series, ready to be measured.
 #[derive(Debug)]
 pub struct Series<'a> {
@@ -44,7 +47,7 @@ pub struct Series<'a> {
     pub runs: Vec<(i64, i64)>,
     orders: [OnceCell<Vec<u32>>; ORDERS],
     regular_gap: OnceCell<f64>,
-    distributions: RefCell<Vec<((Family, Window), Rc<Distribution>)>>,
+    distributions: RefCell<Kept>,
 }
 
 impl<'a> Series<'a> {

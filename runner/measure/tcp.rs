@@ -14,8 +14,11 @@ const NOT_SAMPLED: &str = "tcp_info was not sampled in the window";
 const NS_PER_US: f64 = 1000.0;
 const BITS_PER_BYTE: f64 = 8.0;
 
+/// Reads a number of a sample.
+type Reading<T> = fn(&TcpSample) -> T;
+
 /// A level at a sample, and its unit in that of the metric.
-fn level(name: &str) -> Option<(fn(&TcpSample) -> i64, f64)> {
+fn level(name: &str) -> Option<(Reading<i64>, f64)> {
     Some(match name {
         "rtt" => (|s| i64::from(s.rtt_us), NS_PER_US),
         "rttvar" => (|s| i64::from(s.rttvar_us), NS_PER_US),
@@ -27,7 +30,7 @@ fn level(name: &str) -> Option<(fn(&TcpSample) -> i64, f64)> {
 }
 
 /// A number that only grows over a connection's life.
-fn total(name: &str) -> Option<fn(&TcpSample) -> u64> {
+fn total(name: &str) -> Option<Reading<u64>> {
     Some(match name {
         "retransmits" => |s| u64::from(s.retransmits),
         "bytes_acked" => |s| s.bytes_acked,
@@ -46,9 +49,14 @@ pub(super) fn measure(flow: &Series<'_>, name: &str, window: Window) -> Measured
     }
     let Some((level_name, statistic)) = rest.rsplit_once('.') else { return unknown() };
     let Some((of, scale)) = level(level_name) else { return unknown() };
-    // A window without an estimate yet (rtt 0, min_rtt not set) says nothing.
     let inside = samples.filter(|s| (window.from_ns..window.to_ns).contains(&flow.counted_at(s.at_ns)));
-    let told = inside.filter(|s| !(level_name.contains("rtt") && (of(s) == 0 || of(s) == i64::from(u32::MAX))));
+    // Before the first round trip the kernel has no estimate: 0, or the largest number for the minimum.
+    let estimated = |s: &&TcpSample| match level_name {
+        "rtt" | "rttvar" => s.rtt_us != 0,
+        "min_rtt" => s.min_rtt_us != 0 && s.min_rtt_us != u32::MAX,
+        _ => true,
+    };
+    let told = inside.filter(estimated);
     Distribution::new(told.map(|s| (of(s), s.at_ns)), scale, NOT_SAMPLED).statistic(statistic)
 }
 
@@ -63,7 +71,7 @@ struct Readings {
 
 /// How much a number grew over a window. Between two readings the growth has no instant: what may belong to the other side of an
 /// edge is the error.
-fn increase<'s>(flow: &Series<'_>, samples: impl Iterator<Item = &'s TcpSample>, of: fn(&TcpSample) -> u64, window: Window) -> Measured {
+fn increase<'s>(flow: &Series<'_>, samples: impl Iterator<Item = &'s TcpSample>, of: Reading<u64>, window: Window) -> Measured {
     let mut readings: BTreeMap<u32, Readings> = BTreeMap::new();
     let mut count = 0;
     for sample in samples {

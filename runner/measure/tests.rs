@@ -1,1 +1,466 @@
 //! Tables of synthetic records with values computed by hand.
+
+use proptest::prelude::*;
+use scn_grammar::scenario::EventId;
+use scn_grammar::scenario::expect::{METRICS, Metric, STATISTICS};
+use scn_reports::record::flow::{Connection, ConnectionEnd, Corruption, CorruptionKind, FlowRecord, Item, TcpSample};
+
+use super::build::{MS, S, done, dropped, ended, failover, flow, lost, open, refused, regular, sample, unfinished};
+use super::{Context, Happening, Measured, Series, Window, measure, steps, summary};
+
+fn metric(name: &str, event: Option<u32>) -> Metric {
+    summary::metric(name, event.map(EventId)).unwrap_or_else(|| panic!("{name} is a metric"))
+}
+
+fn context() -> Context {
+    Context {
+        events: vec![Some(Happening { asked_ns: 3 * S, done_ns: 3 * S + MS }), None],
+        names: vec!["failure".to_owned(), "never".to_owned()],
+        faults: vec![0],
+        ..Context::default()
+    }
+}
+
+fn over(record: &FlowRecord, name: &str, from_ns: i64, to_ns: i64) -> Measured {
+    let series = Series::new(record, &[]);
+    let window = series.cut(Window { from_ns, to_ns });
+    measure(&metric(name, super::tests::event_of(name)), &series, &context(), window)
+}
+
+fn event_of(name: &str) -> Option<u32> {
+    scn_grammar::scenario::expect::TAKE_EVENT.contains(&name).then_some(0)
+}
+
+fn whole(record: &FlowRecord, name: &str) -> Measured {
+    over(record, name, i64::MIN, i64::MAX)
+}
+
+fn value(record: &FlowRecord, name: &str) -> Option<f64> {
+    whole(record, name).value
+}
+
+/// 100/s for 10 s, each of 2 ms; items of the second 4..5 are lost after 30 ms; three were dropped and one was never seen again.
+fn eventful() -> FlowRecord {
+    let mut record = flow("f", 10 * S, 10 * MS);
+    record.items = regular(0, 4 * S, 10 * MS, 2 * MS);
+    record.items.extend((4 * S..5 * S).step_by(10_000_000).map(|at| lost(at, 30 * MS)));
+    record.items.extend([6 * S, 6 * S + 10 * MS, 6 * S + 20 * MS].map(dropped));
+    record.items.extend(regular(5 * S, 6 * S, 10 * MS, 2 * MS));
+    record.items.extend(regular(6 * S + 30 * MS, 10 * S - 10 * MS, 10 * MS, 2 * MS));
+    record.items.push(unfinished(10 * S - 10 * MS));
+    record.connections = vec![
+        open(0),
+        ended(0, 4 * S, ConnectionEnd::Reset),
+        Connection { successor_of: 1, ..refused(4 * S + 100 * MS, 4 * S + 101 * MS, ConnectionEnd::Refused) },
+        Connection { successor_of: 2, backend: 2, ..open(4 * S + 200 * MS) },
+        ended(0, 9 * S, ConnectionEnd::Closed),
+        ended(0, 5 * S, ConnectionEnd::Timeout),
+    ];
+    let revived = record.items.iter().position(|item| item.intended_ns == 5 * S).unwrap();
+    record.items[revived].connection = 3;
+    record.items[revived].backend = 2;
+    let wrong = |kind| Corruption { at_ns: 7 * S, connection: 0, server: true, kind, offset: 3, detail: String::new() };
+    record.corrupt = vec![wrong(CorruptionKind::Content), wrong(CorruptionKind::Sequence), wrong(CorruptionKind::Misdelivered)];
+    record
+}
+
+#[test]
+fn counters_of_a_whole_run() {
+    let record = eventful();
+    let table = [
+        ("sent", 997.0),
+        ("received", 896.0),
+        ("transactions", 896.0),
+        ("lost", 100.0),
+        ("dropped", 3.0),
+        ("failed_transactions", 100.0),
+        ("corrupt", 2.0),
+        ("misdelivered", 1.0),
+        ("connections", 6.0),
+        ("failed_connects", 1.0),
+        ("failed_connections", 2.0),
+        ("errors", 103.0),
+        ("reconnects", 2.0),
+        ("resets", 1.0),
+        ("timeouts", 1.0),
+        ("backends", 2.0),
+        ("lasting_connections", 1.0),
+        ("active", 2.0),
+        ("connecting", 0.0),
+    ];
+    for (name, expected) in table {
+        let measured = whole(&record, name);
+        assert_eq!((measured.value, measured.error()), (Some(expected), 0.0), "{name}");
+    }
+}
+
+#[test]
+fn events_belong_to_the_instant_they_happen_at() {
+    let record = eventful();
+    // Sent 4.00..4.99, failed 4.03..5.02; done 2 ms after sending.
+    let table = [
+        ("lost", 4 * S, 5 * S, 100.0),
+        ("lost", 5 * S, 6 * S, 0.0),
+        ("failed_transactions", 5 * S, 6 * S, 3.0),
+        ("received", 0, 2 * MS, 0.0),
+        ("received", 0, 2 * MS + 1, 1.0),
+        ("dropped", 6 * S, 6 * S + 10 * MS, 1.0),
+        ("resets", 4 * S, 4 * S + 1, 1.0),
+        ("resets", 4 * S + 1, 10 * S, 0.0),
+        ("active", 0, MS, 0.0),
+        ("active", 0, MS + 1, 4.0),
+        ("active", 0, 4 * S + 1, 3.0),
+        ("connecting", 0, MS, 4.0),
+        ("connecting", 0, 4 * S + 100 * MS + 1, 1.0),
+    ];
+    for (name, from, to, expected) in table {
+        assert_eq!(over(&record, name, from, to).value, Some(expected), "{name} in {from}..{to}");
+    }
+}
+
+#[test]
+fn what_ends_after_the_stop_counts_at_the_stop() {
+    let mut record = flow("f", 2 * S, 100 * MS);
+    record.items = vec![done(S, MS), done(2 * S - MS, 50 * MS)];
+    record.connections = vec![ended(0, 2 * S + 5 * MS, ConnectionEnd::Closed)];
+    assert_eq!(value(&record, "received"), Some(2.0));
+    assert_eq!(value(&record, "rate"), Some(1.0));
+    assert_eq!(value(&record, "active"), Some(1.0));
+    // The timeline told it to stop before its connections were closed.
+    record.ran_ns = vec![(0, 2 * S + 10 * MS)];
+    let series = Series::new(&record, &[2 * S]);
+    let running = series.running().unwrap();
+    assert_eq!(running.to_ns, 2 * S + 1);
+    assert_eq!(measure(&metric("active", None), &series, &context(), running).value, Some(1.0));
+}
+
+#[test]
+fn rates_are_exact_for_their_window() {
+    let record = eventful();
+    assert_eq!(over(&record, "rate", S, 2 * S).value, Some(100.0));
+    assert_eq!(over(&record, "goodput.forward", S, 2 * S).value, Some(800_000.0));
+    assert_eq!(over(&record, "goodput.back", S, 2 * S).value, Some(400_000.0));
+    assert_eq!(over(&record, "rate", 4 * S + 100 * MS, 5 * S).value, Some(0.0));
+    // 895 answers of node 1, one of node 2.
+    assert_eq!(value(&record, "backends.skew"), Some(895.0 * 2.0 / 896.0));
+}
+
+#[test]
+fn loss_has_the_unseen_as_its_error() {
+    let record = eventful();
+    let loss = whole(&record, "loss");
+    assert_eq!((loss.value, loss.below, loss.above), (Some(100.0 / 997.0), 0.0, 1.0 / 997.0));
+    assert_eq!(over(&record, "loss", 0, 4 * S).value, Some(0.0));
+    assert_eq!(over(&record, "loss", 6 * S + 1, 6 * S + 2).value, None);
+}
+
+#[test]
+fn latency_counts_from_the_intended_start() {
+    let mut record = flow("f", S, 100 * MS);
+    // Intended every 100 ms; the third was released 20 ms late by the program, the fourth waited 30 ms for a connection.
+    let late = |at, wait: i64, lag: i64| Item { sent_ns: at + wait, done_ns: at + wait + 5 * MS, lag_ns: lag as u32, ..done(at, 0) };
+    record.items = vec![late(0, 0, 0), late(100 * MS, 0, 0), late(200 * MS, 20 * MS, 20 * MS), late(300 * MS, 30 * MS, 0)];
+    assert_eq!(value(&record, "latency.min"), Some(5e6));
+    assert_eq!(value(&record, "latency.p50"), Some(5e6));
+    assert_eq!(value(&record, "latency.max"), Some(35e6));
+    assert_eq!(value(&record, "latency.mean"), Some(17.5e6));
+    assert_eq!(value(&record, "service.max"), Some(5e6));
+    assert_eq!(value(&record, "lag.max"), Some(20e6));
+    // Without the program's lag the 90th percentile is still the fourth; the 75 % one would be 5 ms.
+    assert_eq!(whole(&record, "latency.p90").below, 0.0);
+    assert_eq!(whole(&record, "latency.mean").below, 5e6);
+    assert_eq!(whole(&record, "latency.max").worst, Some((35e6, 335 * MS)));
+    assert_eq!(over(&record, "latency.p50", 500 * MS, S).value, None);
+}
+
+#[test]
+fn connections_take_time() {
+    let record = eventful();
+    assert_eq!(value(&record, "connect_time.p50"), Some(1e6));
+    // Broke at 4 s; the first successor was refused, its own completed a transaction at 5.002 s.
+    let reconnect = whole(&record, "reconnect_time.min");
+    assert_eq!(reconnect.value, Some(1.002e9));
+    // The one that timed out at 5 s was never replaced: at least 5 s.
+    let longest = whole(&record, "reconnect_time.max");
+    assert_eq!((longest.value, longest.above), (Some(5e9), f64::INFINITY));
+    assert_eq!(over(&record, "reconnect_time.max", 0, 4 * S + 1).above, 0.0);
+    assert_eq!(over(&record, "reconnect_time.max", 0, S).value, None);
+}
+
+#[test]
+fn outages_are_gaps_less_the_regular_one() {
+    // Items every 10 ms, done 2 ms later; nothing from 1 s to 1.5 s: last 0.992, first 1.502.
+    let mut record = flow("f", 3 * S, 10 * MS);
+    record.items = regular(0, S, 10 * MS, 2 * MS);
+    record.items.extend(regular(1500 * MS, 3 * S, 10 * MS, 2 * MS));
+    let longest = whole(&record, "outage.max");
+    assert_eq!((longest.value, longest.error()), (Some(500e6), 10e6));
+    assert_eq!(longest.worst, Some((500e6, 992 * MS)));
+    assert_eq!(value(&record, "outage.tx.max"), Some(500e6));
+    assert_eq!(value(&record, "outage.count"), Some(1.0));
+    assert_eq!(value(&record, "outage.total"), Some(500e6));
+    // The window's edges are boundaries: from 1.2 s nothing came for 302 ms; until 1.3 s nothing for 308 ms.
+    assert_eq!(over(&record, "outage.max", 1200 * MS, 2 * S).value, Some(292e6));
+    assert_eq!(over(&record, "outage.max", 0, 1300 * MS).value, Some(298e6));
+    // A regular run has none.
+    assert_eq!(over(&record, "outage.max", 0, 900 * MS).value, Some(0.0));
+    assert_eq!(over(&record, "outage.count", 0, 900 * MS).value, Some(0.0));
+    // Bins of 100 ms: ten items each; those of 1.0..1.5 have none.
+    assert_eq!(value(&record, "outage.rate.max"), Some(500e6));
+    assert_eq!(over(&record, "outage.rate.max", 0, 900 * MS).value, Some(0.0));
+    // Nothing was lost.
+    assert_eq!(value(&record, "outage.loss.max"), Some(0.0));
+}
+
+#[test]
+fn a_late_program_widens_the_error_of_an_outage() {
+    let mut record = flow("f", 3 * S, 10 * MS);
+    record.items = regular(0, 3 * S, 10 * MS, 2 * MS);
+    record.items.iter_mut().for_each(|item| item.lag_ns = 1_000_000);
+    assert_eq!(whole(&record, "outage.max").error(), 11e6);
+    // The p99 of the lag exceeds T: its maximum counts.
+    record.items.iter_mut().for_each(|item| item.lag_ns = 12_000_000);
+    record.items[0].lag_ns = 40_000_000;
+    assert_eq!(whole(&record, "outage.max").error(), 50e6);
+    let wire = Context { wire_ns: 5e6, ..context() };
+    let series = Series::new(&record, &[]);
+    assert_eq!(measure(&metric("outage.max", None), &series, &wire, series.running().unwrap()).error(), 55e6);
+}
+
+#[test]
+fn a_closed_loop_takes_its_median_gap() {
+    let mut record = flow("f", 3 * S, 0);
+    record.items = regular(0, S, 4 * MS, 3 * MS);
+    record.items.extend(regular(2 * S, 3 * S, 4 * MS, 3 * MS));
+    // 0.999 to 2.003, less 4 ms.
+    assert_eq!(value(&record, "outage.max"), Some(1e9));
+    assert_eq!(whole(&record, "outage.max").error(), 4e6);
+}
+
+#[test]
+fn nothing_received_is_one_long_outage_and_nothing_offered_is_none() {
+    let mut record = flow("f", 2 * S, 10 * MS);
+    assert_eq!(value(&record, "outage.max"), None);
+    record.items = vec![dropped(0)];
+    assert_eq!(value(&record, "outage.max"), Some(2e9 - 10e6));
+    assert_eq!(over(&record, "outage.max", 3 * S, 4 * S).value, None);
+}
+
+#[test]
+fn a_disruption_is_losses_without_recovery() {
+    let mut record = flow("f", 20 * S, 10 * MS);
+    let mut at = 0;
+    let mut add = |n: usize, bad: bool| {
+        for _ in 0..n {
+            record.items.push(if bad { lost(at, MS) } else { done(at, MS) });
+            at += 10 * MS;
+        }
+    };
+    // 2 losses are none; 5 with a run of 9 good ones between count as one; 1 s of quiet parts two.
+    add(50, false);
+    add(2, true);
+    add(50, false);
+    add(3, true);
+    add(9, false);
+    add(2, true);
+    add(150, false);
+    add(4, true);
+    add(100, false);
+    assert_eq!(value(&record, "outage.loss.max"), Some(50e6));
+    let series = Series::new(&record, &[]);
+    let found = super::loss::disruptions(&series, series.running().unwrap());
+    assert_eq!(found.iter().map(|d| d.lost).collect::<Vec<_>>(), [5, 4]);
+    assert_eq!(found[0].restored_ns, Some((50 + 2 + 50 + 3 + 9 + 2) * 10 * MS));
+}
+
+#[test]
+fn the_failover_of_the_acceptance_scenario() {
+    let record = failover();
+    // Last done 2.9985 s (sent 2.9975), first after sent at 3.5025 s, done 3.5035.
+    let longest = whole(&record, "outage.max");
+    assert_eq!((longest.value, longest.error()), (Some(502.5e6), 2.5e6));
+    let failover = whole(&record, "failover_time");
+    assert_eq!((failover.value, failover.above, failover.below), (Some(502.5e6), 2.5e6, 3.5e6));
+    assert_eq!(value(&record, "time_to_first_loss"), Some(0.0));
+    // 160 items were lost until 3.4 s; the 41 after it found no connection.
+    assert_eq!(value(&record, "outage.loss.max"), Some(400e6));
+    assert_eq!(value(&record, "outage.tx.max"), Some(502.5e6));
+    assert_eq!(value(&record, "failed_connections"), Some(200.0));
+    assert_eq!(value(&record, "backends"), Some(2.0));
+    assert_eq!(value(&record, "active"), Some(200.0));
+    // Other estimators agree within their errors.
+    let rate = whole(&record, "outage.rate.max");
+    assert!((rate.value.unwrap() - 502.5e6).abs() <= rate.error(), "{rate:?}");
+}
+
+#[test]
+fn failover_time_without_a_disruption_or_an_end_of_it() {
+    let mut record = flow("f", 6 * S, 10 * MS);
+    record.items = regular(0, 6 * S, 10 * MS, 2 * MS);
+    assert_eq!(value(&record, "failover_time"), Some(0.0));
+    let first_loss = whole(&record, "time_to_first_loss");
+    assert_eq!((first_loss.value, first_loss.above), (Some(3e9), f64::INFINITY));
+    // Not restored by the end.
+    record.items.retain(|item| item.intended_ns < 3 * S);
+    record.items.extend((3 * S..6 * S).step_by(10_000_000).map(|at| lost(at, 100 * MS)));
+    let open = whole(&record, "failover_time");
+    assert_eq!((open.value, open.above), (Some(3e9), f64::INFINITY));
+    // Already disrupted before the event.
+    record.items.retain(|item| item.intended_ns < S);
+    assert_eq!(value(&record, "failover_time"), None);
+    // The event did not happen.
+    let series = Series::new(&record, &[]);
+    assert_eq!(measure(&metric("failover_time", Some(1)), &series, &context(), series.running().unwrap()).value, None);
+}
+
+#[test]
+fn what_is_held_back_and_then_delivered_is_an_outage_too() {
+    // TCP keeps what was sent during 3.0..3.6 and delivers it all at 3.6 s: nothing is lost.
+    let mut record = flow("f", 6 * S, 10 * MS);
+    record.items = regular(0, 6 * S, 10 * MS, 2 * MS);
+    for item in &mut record.items {
+        if (3 * S..3600 * MS).contains(&item.sent_ns) {
+            item.done_ns = 3600 * MS;
+        }
+    }
+    assert_eq!(value(&record, "outage.loss.max"), Some(0.0));
+    assert_eq!(value(&record, "outage.max"), Some(598e6));
+    assert_eq!(value(&record, "failover_time"), Some(600e6));
+}
+
+#[test]
+fn tcp_info_is_told_by_end_and_window() {
+    let mut record = flow("f", 3 * S, 10 * MS);
+    record.connections = vec![open(0), ended(0, 1500 * MS, ConnectionEnd::Reset), open(1600 * MS)];
+    record.items = vec![done(0, MS)];
+    record.tcp = vec![
+        sample(500 * MS, 0, 100, 1),
+        sample(500 * MS, 1, 300, 0),
+        TcpSample { server: true, ..sample(600 * MS, 0, 9000, 70) },
+        sample(1500 * MS, 0, 120, 2),
+        sample(1500 * MS, 1, 500, 7),
+        sample(2500 * MS, 0, 110, 4),
+        TcpSample { delivery_rate: 1000, ..sample(2500 * MS, 2, 90, 5) },
+    ];
+    assert_eq!(value(&record, "tcp.client.rtt.min"), Some(90_000.0));
+    assert_eq!(value(&record, "tcp.client.rtt.max"), Some(500_000.0));
+    assert_eq!(value(&record, "tcp.server.rtt.p50"), Some(9e6));
+    assert_eq!(value(&record, "tcp.client.delivery_rate.max"), Some(8000.0));
+    // 4 + 7 (the broken one's last word) + 5.
+    let all = whole(&record, "tcp.client.retransmits");
+    assert_eq!((all.value, all.error()), (Some(16.0), 0.0));
+    // In 1 s..2 s: 1 → 2 and 0 → 7. Connection 0 may have had its growth before 1 s, and up to 4 by 2 s; 2 up to 5 by 2 s.
+    let second = over(&record, "tcp.client.retransmits", S, 2 * S);
+    assert_eq!((second.value, second.below), (Some(8.0), 8.0));
+    assert_eq!(second.above, 7.0);
+    assert_eq!(over(&record, "tcp.client.rtt.p50", 0, 100 * MS).value, None);
+}
+
+#[test]
+fn every_metric_of_the_table_is_measured() {
+    let mut record = eventful();
+    record.tcp = vec![sample(S, 0, 100, 1), TcpSample { server: true, ..sample(S, 0, 100, 1) }];
+    for (name, _, _) in METRICS {
+        let names = match name.strip_suffix('*') {
+            Some(family) => STATISTICS.iter().map(|statistic| format!("{family}{statistic}")).collect(),
+            None => vec![(*name).to_owned()],
+        };
+        for name in names {
+            let measured = whole(&record, &name);
+            assert!(measured.value.is_some(), "{name}: {:?}", measured.note);
+            assert!(!measured.note.unwrap_or_default().contains("does not know"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_truncated_or_cut_series_gives_limits_only() {
+    let mut record = eventful();
+    record.truncated_at_ns = Some(8 * S);
+    let received = whole(&record, "received");
+    assert_eq!((received.complete, received.below, received.above), (false, 0.0, f64::INFINITY));
+    assert!(over(&record, "received", 0, 8 * S).complete);
+    assert_eq!(whole(&record, "latency.p99").below, f64::INFINITY);
+    record.truncated_at_ns = None;
+    record.finished = false;
+    let series = Series::new(&record, &[]);
+    let cut = Context { cut: true, ..context() };
+    assert!(!measure(&metric("sent", None), &series, &cut, series.running().unwrap()).complete);
+    assert!(measure(&metric("sent", None), &series, &cut, Window { from_ns: 0, to_ns: 9 * S }).complete);
+}
+
+#[test]
+fn two_runs_are_measured_without_the_pause_between_them() {
+    let mut record = flow("f", 0, 10 * MS);
+    record.ran_ns = vec![(0, S), (3 * S, 4 * S)];
+    record.items = regular(0, S, 10 * MS, 2 * MS);
+    record.items.extend(regular(3 * S, 4 * S, 10 * MS, 2 * MS));
+    assert_eq!(value(&record, "rate"), Some(100.0));
+    assert_eq!(value(&record, "outage.max"), Some(0.0));
+    assert_eq!(value(&record, "received"), Some(200.0));
+}
+
+#[test]
+fn steps_change_once_an_instant() {
+    let record = eventful();
+    let series = Series::new(&record, &[]);
+    let window = series.running().unwrap();
+    let active = steps(&metric("active", None), &series, window).unwrap();
+    let expected = [(MS, 4.0), (4 * S, 3.0), (4 * S + 201 * MS, 4.0), (5 * S, 3.0), (9 * S, 2.0)];
+    assert_eq!((active.start, active.changes), (0.0, expected.to_vec()));
+    let later = steps(&metric("active", None), &series, Window { from_ns: 4 * S + 1, to_ns: 4 * S + 2 }).unwrap();
+    assert_eq!((later.start, later.changes.len()), (3.0, 0));
+    let resets = steps(&metric("resets", None), &series, window).unwrap();
+    assert_eq!(resets.changes, [(4 * S, 1.0)]);
+    assert!(steps(&metric("rate", None), &series, window).is_none());
+}
+
+#[test]
+fn the_summary_tells_numbers_in_words() {
+    let record = failover();
+    let series = Series::new(&record, &[]);
+    let rows = summary(&series, &context());
+    let row = |name: &str| rows.iter().find(|row| row.name == name).unwrap_or_else(|| panic!("{name} is a row"));
+    assert_eq!((row("outage.max").value.as_str(), row("outage.max").error.as_str()), ("502.5ms", "2.5ms"));
+    assert_eq!(row("failover_time(failure)").value, "502.5ms");
+    assert_eq!(row("backends").error, "");
+    assert_eq!(row("connect_time.p50").value, "1ms");
+    assert!(row("latency.p99").definition.contains("intended"));
+    assert!(rows.iter().all(|row| !row.definition.is_empty()));
+    let mut never = record.clone();
+    never.ran_ns.clear();
+    assert!(summary(&Series::new(&never, &[]), &context()).is_empty());
+}
+
+proptest! {
+    #[test]
+    fn parts_add_up_to_the_whole(cuts in proptest::collection::vec(0i64..10_000, 0..6)) {
+        let record = eventful();
+        let series = Series::new(&record, &[]);
+        let mut edges: Vec<i64> = cuts.into_iter().map(|ms| ms * MS).chain([0, 10 * S + 1]).collect();
+        edges.sort_unstable();
+        for name in ["sent", "received", "lost", "dropped", "errors", "corrupt", "connections", "resets"] {
+            let sum: f64 = edges
+                .windows(2)
+                .map(|pair| steps(&metric(name, None), &series, Window { from_ns: pair[0], to_ns: pair[1] }).unwrap().last())
+                .sum();
+            prop_assert_eq!(Some(sum), value(&record, name), "{}", name);
+        }
+    }
+
+    #[test]
+    fn an_outage_is_found_within_its_error(
+        interval_us in 100i64..20_000, from_ms in 100i64..2000, length_ms in 0i64..1500, service_us in 1i64..500, phase_us in 0i64..20_000,
+    ) {
+        let (interval, service) = (interval_us * 1000, service_us * 1000);
+        let (from, to) = (from_ms * MS, (from_ms + length_ms) * MS);
+        let mut record = flow("f", 5 * S, interval);
+        // The path is down in [from, to): what is sent in it does not come back.
+        let first = phase_us * 1000 % interval;
+        record.items = regular(first, 5 * S, interval, service);
+        record.items.retain(|item| !(from..to).contains(&item.sent_ns));
+        let measured = whole(&record, "outage.max");
+        let distance = (measured.value.unwrap() - (to - from) as f64).abs();
+        prop_assert!(distance <= measured.error(), "{} off, error {}", distance, measured.error());
+    }
+}

@@ -9,7 +9,8 @@ const LONGEST_LIST: usize = 4000;
 
 /// For hosts and routers, before any interface exists.
 const SPEAKERS: &[(&str, &str)] = &[
-    // The host's choice (bbr on some machines) would change every bulk flow.
+    // The host's choice (bbr on some machines) would change every bulk flow. Kernels refuse it (EPERM) where the host's
+    // tcp_allowed_congestion_control leaves cubic out; TCP_CONGESTION on each socket works there all the same.
     ("net.ipv4.tcp_congestion_control", "cubic"),
     // Kernel default: answers ECN but does not ask for it. Said, since distributions differ.
     ("net.ipv4.tcp_ecn", "2"),

@@ -424,3 +424,49 @@ fn how_true_wires_are() {
         }
     });
 }
+
+/// The same way: prints how long faults take, and how soon a node can be reached once its link is up.
+#[test]
+#[ignore = "a measurement"]
+fn how_fast_faults_are() {
+    in_own_process("how_fast_faults_are", || {
+        let (mut net, hosts, links, _) = office();
+        let wire = net.link(Wire, [(hosts[0], &["10.1.0.1/24"]), (hosts[1], &["10.1.0.2/24"])]);
+        let mut lab = started(&net, hosts);
+        let door = lab.door();
+        let mut table: std::collections::BTreeMap<String, Vec<Duration>> = std::collections::BTreeMap::new();
+        for round in 0..20 {
+            for (name, link, to) in [("port", links[1], "10.0.0.1:80"), ("wire", wire, "10.1.0.2:80")] {
+                connect(&door, hosts[0], to, BOUND).unwrap();
+                let mut act = |what: &str, action: Action| {
+                    let done = lab.apply(&action).unwrap();
+                    assert_eq!(done.warnings, [""; 0]);
+                    table.entry(format!("{name} {what}")).or_default().push(done.done - done.asked);
+                };
+                act("down", Action::Down(vec![Target::Link(link)]));
+                // Neighbours ask in vain, in half of the rounds.
+                if round % 2 == 0 {
+                    assert!(connect(&door, hosts[0], to, SHORT).is_err());
+                }
+                act("up", Action::Up(vec![Target::Link(link)]));
+                let start = Instant::now();
+                connect(&door, hosts[0], to, BOUND).unwrap();
+                let soon = start.elapsed();
+                act("silence", Action::Silence(vec![Target::Link(link)]));
+                let _ = connect(&door, hosts[0], to, Duration::from_millis(5));
+                act("unsilence", Action::Unsilence(vec![Target::Link(link)]));
+                table.entry(format!("{name} first answer after up")).or_default().push(soon);
+            }
+            let (from, to) = if round % 2 == 0 { (hosts[1], hosts[2]) } else { (hosts[2], hosts[1]) };
+            let done = lab.apply(&Action::MoveAddress { prefix: prefix("10.0.0.100/24"), from, to, interface: None }).unwrap();
+            table.entry("move".into()).or_default().push(done.done - done.asked);
+            let start = Instant::now();
+            connect(&door, hosts[0], "10.0.0.100:80", BOUND).unwrap();
+            table.entry("move first answer".into()).or_default().push(start.elapsed());
+        }
+        for (what, mut took) in table {
+            took.sort_unstable();
+            println!("{what}: p50 {:.2?} max {:.2?}", took[took.len() / 2], took[took.len() - 1]);
+        }
+    });
+}

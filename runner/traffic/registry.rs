@@ -74,12 +74,11 @@ impl Registry {
     pub fn retire(&self, client: SocketAddr, server: SocketAddr, entry: &Arc<Entry>) {
         let mut known = self.lock();
         known.retired.push_back(((plain(client), plain(server)), Arc::clone(entry)));
-        if known.retired.len() > RETIRED {
-            if let Some((addresses, oldest)) = known.retired.pop_front() {
-                if known.entries.get(&addresses).is_some_and(|entry| Arc::ptr_eq(entry, &oldest)) {
-                    known.entries.remove(&addresses);
-                }
-            }
+        if known.retired.len() > RETIRED
+            && let Some((addresses, oldest)) = known.retired.pop_front()
+            && known.entries.get(&addresses).is_some_and(|entry| Arc::ptr_eq(entry, &oldest))
+        {
+            known.entries.remove(&addresses);
         }
     }
 

@@ -158,10 +158,10 @@ impl Worker {
         tokio::task::spawn_local(async move {
             task.await;
             worker.tasks.set(worker.tasks.get() - 1);
-            if worker.tasks.get() == 0 {
-                if let Some(waker) = worker.all_ended.borrow_mut().take() {
-                    waker.wake();
-                }
+            if worker.tasks.get() == 0
+                && let Some(waker) = worker.all_ended.borrow_mut().take()
+            {
+                waker.wake();
             }
         });
     }

@@ -4,6 +4,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::Path;
 use std::sync::Mutex;
 
+use scn_grammar::source::Sources;
 use scn_reports::record::{self, Ended, RunRecord};
 use scn_reports::suite::{Suite, SuiteResult};
 use scn_reports::text;
@@ -24,7 +25,7 @@ use crate::{results, signals};
 /// A scenario that is about to run.
 struct Job {
     plan: Plan,
-    source: String,
+    sources: Sources,
 }
 
 /// What became of it.
@@ -73,11 +74,11 @@ fn fresh_seed() -> u64 {
 /// Plans everything, or tells what is wrong; nothing runs while anything is.
 fn prepare(mut loaded: Loaded, arguments: &RunArguments, seed: u64) -> Result<Vec<Job>, Exit> {
     let mut jobs = Vec::new();
-    for (file, scenario) in &loaded.scenarios {
+    for (_, scenario) in &loaded.scenarios {
         match plan::plan(scenario, &Settings { seed, timing: arguments.timing.factor() }) {
             Ok(planned) => {
                 loaded.diagnostics.extend(planned.warnings);
-                jobs.push(Job { plan: planned.plan, source: loaded.sources.get(*file).text.to_string() });
+                jobs.push(Job { plan: planned.plan, sources: loaded.sources.clone() });
             }
             Err(problems) => loaded.diagnostics.extend(problems),
         }
@@ -127,13 +128,8 @@ fn run_one(job: &Job, words: &str, cancel: watch::Receiver<Option<String>>, boar
         return Outcome::NotRun { why: format!("not begun: interrupted by {signal}"), exit: exit_of_signal(signal) };
     }
     let line = board.line(&job.plan.scenario);
-    let request = Request {
-        plan: job.plan.clone(),
-        source: job.source.clone(),
-        command: words.to_owned(),
-        wall_clock: results::timestamp,
-        cancel,
-    };
+    let request =
+        Request { plan: job.plan.clone(), sources: job.sources.clone(), command: words.to_owned(), wall_clock: results::timestamp, cancel };
     let result = run_plan(request, &mut |progress| line.show(&progress));
     line.finish();
     match result {

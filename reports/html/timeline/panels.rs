@@ -25,9 +25,11 @@ const PLOT: Look = Look::fill("plot", "none").outlined("#dde2e9", 1.0);
 
 pub(super) fn draw(svg: &mut Svg, flow: &FlowRecord, axis: Axis, top: f64) -> f64 {
     let curves = curves::of(flow, axis.span_ns);
-    svg.text((LEFT, top + 14.0), Anchor::Start, 13.0, Look::fill("ink strong", "#1b2330"), &words::shortened(&flow.name, 60));
+    let name = words::shortened(&flow.name, 60);
     let about = words::shortened(&flow.description, 120);
-    svg.text((WIDTH - RIGHT, top + 14.0), Anchor::End, 11.0, FAINT, &about);
+    let begin = LEFT + 4.0 + super::text_width(&name, 13.0) * 1.12 + 14.0;
+    svg.rimmed_text((LEFT + 4.0, top + 14.0), 13.0, Look::fill("ink strong", "#1b2330"), &name);
+    svg.rimmed_text((begin, top + 14.0), 11.0, FAINT, &about);
     let mut y = rate(svg, flow, &curves, axis, top + 18.0);
     if curves.slowest.iter().any(Option::is_some) {
         y = latency(svg, &curves, axis, y);
@@ -40,9 +42,9 @@ pub(super) fn draw(svg: &mut Svg, flow: &FlowRecord, axis: Axis, top: f64) -> f6
 
 /// The frame of a plot with its title.
 fn frame(svg: &mut Svg, top: f64, height: f64, title: &[(&str, Look)]) -> f64 {
-    let mut x = LEFT;
+    let mut x = LEFT + 4.0;
     for (text, look) in title {
-        svg.text((x, top + 13.0), Anchor::Start, 11.0, *look, text);
+        svg.rimmed_text((x, top + 13.0), 11.0, *look, text);
         x += super::text_width(text, 11.0) + 12.0;
     }
     svg.rect((LEFT, top + TITLE), (WIDTH - LEFT - RIGHT, height), 0.0, PLOT, "");
@@ -62,8 +64,7 @@ fn ink(look: Look) -> Look {
 
 fn rate(svg: &mut Svg, flow: &FlowRecord, curves: &Curves, axis: Axis, top: f64) -> f64 {
     let offered = (flow.interval_ns > 0).then(|| 1e9 / flow.interval_ns as f64);
-    let most = curves.done.iter().flatten().copied().chain(offered).fold(0.0, f64::max);
-    let ceiling = curves::nice((most * 1.08).max(1.0) / 4.0) * 4.0;
+    let (ceiling, cut) = rate_ceiling(curves, offered);
     let bin = words::duration(u64::try_from(curves.bin_ns).unwrap_or(0));
     let title = format!("completed per second, in bins of {bin}");
     let lost = curves.lost.iter().any(|count| *count > 0);
@@ -71,11 +72,15 @@ fn rate(svg: &mut Svg, flow: &FlowRecord, curves: &Curves, axis: Axis, top: f64)
     if lost {
         titles.push(("failed or dropped", LOST));
     }
+    let above = format!("up to {} beyond the plot", short(cut.unwrap_or_default()));
+    if cut.is_some() {
+        titles.push((&above, FAINT));
+    }
     if offered.is_some() {
         titles.push(("- - offered", FAINT));
     }
     let plot = frame(svg, top, RATE, &titles);
-    let y = |value: f64| plot + RATE - value / ceiling * RATE;
+    let y = |value: f64| plot + RATE - (value / ceiling).min(1.0) * RATE;
     for part in [0.0, 0.5, 1.0] {
         level(svg, y(ceiling * part), &short(ceiling * part));
     }
@@ -92,7 +97,7 @@ fn rate(svg: &mut Svg, flow: &FlowRecord, curves: &Curves, axis: Axis, top: f64)
         svg.line((LEFT, y(offered)), (WIDTH - RIGHT, y(offered)), Look::line("faint-line", "#5b6675", 1.0).dashed(), &title);
     }
     for (bin, count) in curves.lost.iter().enumerate().filter(|(_, count)| **count > 0) {
-        let (from, to) = (bin as i64 * curves.bin_ns, (bin as i64 + 1) * curves.bin_ns);
+        let (from, to) = ((bin as i64).saturating_mul(curves.bin_ns), (bin as i64 + 1).saturating_mul(curves.bin_ns));
         let value = (f64::from(*count) / (curves.bin_ns as f64 / 1e9)).min(ceiling);
         let title = format!("{count} failed or dropped from {} to {}", words::instant(from), words::instant(to));
         let height = (plot + RATE - y(value)).max(2.0);
@@ -101,15 +106,27 @@ fn rate(svg: &mut Svg, flow: &FlowRecord, curves: &Curves, axis: Axis, top: f64)
     plot + RATE + 4.0
 }
 
+/// The end of the rate's axis. A short burst after an outage would flatten everything else: it is cut off, and how far it went is
+/// told.
+fn rate_ceiling(curves: &Curves, offered: Option<f64>) -> (f64, Option<f64>) {
+    let mut values: Vec<f64> = curves.done.iter().flatten().copied().collect();
+    values.sort_by(f64::total_cmp);
+    let most = values.last().copied().unwrap_or(0.0);
+    let usual = values.get(values.len() * 19 / 20).copied().unwrap_or(0.0).max(offered.unwrap_or(0.0));
+    let cut = usual > 0.0 && most > usual * 3.0;
+    let shown = if cut { usual * 1.9 } else { most.max(offered.unwrap_or(0.0)) * 1.08 };
+    (curves::ceiling(shown.max(1.0)), cut.then_some(most))
+}
+
 /// The rate as steps, and the same closed down to the floor.
 fn steps(curves: &Curves, axis: Axis, y: impl Fn(f64) -> f64, floor: f64) -> (String, String) {
     let (mut line, mut area) = (String::new(), String::new());
     let mut pen_down = false;
     for (bin, value) in curves.done.iter().enumerate() {
-        let x = axis.x(bin as i64 * curves.bin_ns);
+        let x = axis.x((bin as i64).saturating_mul(curves.bin_ns));
         match value {
             Some(value) => {
-                let end = axis.x((bin as i64 + 1) * curves.bin_ns);
+                let end = axis.x((bin as i64 + 1).saturating_mul(curves.bin_ns));
                 let height = at(y(*value));
                 if pen_down {
                     line.push_str(&format!("V{height}H{}", at(end)));
@@ -160,12 +177,12 @@ fn polyline(values: &[Option<i64>], bin_ns: i64, axis: Axis, y: impl Fn(i64) -> 
     let mut path = String::new();
     for (bin, value) in values.iter().enumerate() {
         let Some(value) = value else { continue };
-        let x = axis.x(bin as i64 * bin_ns + bin_ns / 2);
+        let x = axis.x((bin as i64).saturating_mul(bin_ns).saturating_add(bin_ns / 2));
         let follows = bin > 0 && values[bin - 1].is_some();
         let lone = !follows && values.get(bin + 1).is_none_or(Option::is_none);
         path.push_str(&format!("{}{} {}", if follows { 'L' } else { 'M' }, at(x), at(y(*value))));
         if lone {
-            path.push_str("h2");
+            path.push_str("h3");
         }
     }
     path
@@ -174,7 +191,7 @@ fn polyline(values: &[Option<i64>], bin_ns: i64, axis: Axis, y: impl Fn(i64) -> 
 fn active(svg: &mut Svg, flow: &FlowRecord, axis: Axis, top: f64) -> f64 {
     let changes = curves::active(flow, axis.span_ns, MAX_STEPS);
     let most = changes.iter().map(|change| change.1).max().unwrap_or(0).max(1);
-    let ceiling = curves::nice(most as f64 * 1.08 / 2.0) * 2.0;
+    let ceiling = curves::ceiling((most as f64 * 1.08).max(2.0));
     let plot = frame(svg, top, ACTIVE, &[("open connections", ink(OPEN))]);
     let y = |count: i64| plot + ACTIVE - count as f64 / ceiling * ACTIVE;
     for part in [0.0, 1.0] {

@@ -131,6 +131,47 @@ pub(crate) fn broken() -> RunRecord {
     record
 }
 
+/// Ten nodes: clients, a ring of routers with impaired and parallel links, a bridge, and a node that nothing reaches.
+pub(crate) fn network() -> RunRecord {
+    let mut record = failover();
+    record.scenario.name = "ring".to_owned();
+    let kinds = ["host", "host", "router", "router", "router", "router", "bridge", "host", "host", "host"];
+    let names = ["client_1", "client_2", "r1", "r2", "r3", "r4", "lan", "web", "store", "lonely"];
+    record.nodes = kinds
+        .iter()
+        .zip(names)
+        .enumerate()
+        .map(|(at, (kind, name))| crate::record::NodeRecord {
+            name: name.to_owned(),
+            kind: (*kind).to_owned(),
+            addresses: (0..if *kind == "bridge" { 0 } else { 1 + at % 3 }).map(|i| format!("eth{i} 10.{at}.{i}.1/24")).collect(),
+        })
+        .collect();
+    let links = [
+        (0, 2, ""),
+        (1, 2, ""),
+        (2, 3, "delay 20ms, loss 0.1%"),
+        (2, 3, ""),
+        (2, 4, "rate 100Mbit/s"),
+        (3, 4, ""),
+        (3, 5, ""),
+        (4, 5, "delay 5ms"),
+    ];
+    let more = [(5, 6, ""), (6, 7, ""), (6, 8, "")];
+    record.links = links
+        .iter()
+        .chain(&more)
+        .map(|(a, b, impairment)| crate::record::LinkRecord {
+            name: format!("{}-{}", names[*a as usize], names[*b as usize]),
+            ends: [*a, *b],
+            engine: "wire".to_owned(),
+            impairment: (*impairment).to_owned(),
+            account: None,
+        })
+        .collect();
+    record
+}
+
 /// Fills a flow's series with rows of any numbers, sometimes with none.
 pub(crate) fn scramble(flow: &mut FlowRecord, state: &mut u64, round: usize) {
     let rows = if round.is_multiple_of(7) { 0 } else { usize::try_from(super::next(state) % 40).expect("small") };

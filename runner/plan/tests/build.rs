@@ -1,6 +1,7 @@
 //! Builds scenarios for tests without a file: nodes and links by words, flows and entries by values. Every statement gets a span
 //! of its own, so that problems can be told apart.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use scn_grammar::diagnostics::Diagnostic;
@@ -16,6 +17,7 @@ use super::super::{Planned, Settings, plan};
 /// A scenario in the making.
 pub struct Build {
     pub scenario: Scenario,
+    ids: BTreeMap<String, NodeId>,
     next: u32,
 }
 
@@ -52,7 +54,7 @@ pub fn build(nodes: &str, links: &str) -> Build {
         timeline: Vec::new(),
         expectations: Vec::new(),
     };
-    let mut build = Build { scenario, next: 1 };
+    let mut build = Build { scenario, ids: BTreeMap::new(), next: 1 };
     for statement in nodes.split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
         let (kind, names) = statement.split_once(' ').unwrap();
         let kind = match kind {
@@ -80,12 +82,13 @@ impl Build {
     pub fn node(&mut self, name: &str, kind: NodeKind) -> NodeId {
         let span = self.span();
         self.scenario.topology.nodes.push(Node { name: name.into(), kind, span });
-        NodeId(u32::try_from(self.scenario.topology.nodes.len() - 1).unwrap())
+        let id = NodeId(u32::try_from(self.scenario.topology.nodes.len() - 1).unwrap());
+        self.ids.insert(name.into(), id);
+        id
     }
 
     pub fn id(&self, name: &str) -> NodeId {
-        let position = self.scenario.topology.nodes.iter().position(|node| node.name == name);
-        NodeId(u32::try_from(position.unwrap_or_else(|| panic!("no node {name}"))).unwrap())
+        self.ids[name]
     }
 
     pub fn end(&mut self, node: NodeId, interface: Option<&str>, addresses: &[&str]) -> End {

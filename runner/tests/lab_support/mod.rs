@@ -32,8 +32,10 @@ pub fn in_own_process(name: &str, body: impl FnOnce()) {
     match command.status() {
         Ok(status) => assert!(status.success(), "{name} failed in its own process"),
         Err(cause) => {
-            assert!(std::env::var_os("SCN_NO_SKIP").is_none(), "skipped, which SCN_NO_SKIP forbids: {cause}");
-            println!("skipped: no namespaces for this user: {cause}");
+            let privilege = scn_runner::lab::doctor().into_iter().find(|finding| finding.name == "privilege").unwrap();
+            let reason = format!("no namespaces for this user ({cause}): {}. {}", privilege.detail, privilege.advice);
+            assert!(std::env::var_os("SCN_NO_SKIP").is_none(), "skipped, which SCN_NO_SKIP forbids: {reason}");
+            println!("skipped: {reason}");
         }
     }
 }
@@ -157,8 +159,8 @@ pub fn serve(door: &Door, node: NodeId, address: &str, word: u8) {
 pub fn pour(door: &Door, node: NodeId, address: &str, bytes: usize) {
     let listener = TcpListener::from(wait(door.tcp_listener(node, address.parse().unwrap())).unwrap());
     listener.set_nonblocking(false).unwrap();
+    let data: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
     std::thread::spawn(move || {
-        let data: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
         listener.accept().unwrap().0.write_all(&data).unwrap();
     });
 }

@@ -60,9 +60,9 @@ pub enum Act {
     /// Receives exactly this.
     TakeText(Vec<Piece>),
     /// Receives to a match; groups and the captures they fill.
-    TakeRegex(Box<Regex>, Vec<(usize, usize)>),
+    TakeRegex(Box<Regex>, Groups),
     /// Receives a line, which matches if there is something to match.
-    TakeLine(Option<Box<Regex>>, Vec<(usize, usize)>),
+    TakeLine(Option<Box<Regex>>, Groups),
     /// Receives at least one byte.
     TakeAny,
     /// Receives what this side sent last.
@@ -80,6 +80,9 @@ pub enum Act {
     /// The other side does.
     PeerCloses(Close),
 }
+
+/// Named groups of a regex, and the captures that they fill.
+pub type Groups = Vec<(usize, usize)>;
 
 /// A piece of a text.
 #[derive(Debug, Clone)]
@@ -274,7 +277,7 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    fn regex(&mut self, text: &str) -> Result<(Box<Regex>, Vec<(usize, usize)>), String> {
+    fn regex(&mut self, text: &str) -> Result<(Box<Regex>, Groups), String> {
         let regex = RegexBuilder::new(text).size_limit(REGEX_SIZE).build().map_err(|e| format!("the regex /{text}/: {e}"))?;
         let mut groups = Vec::new();
         for (group, name) in regex.capture_names().enumerate() {

@@ -121,10 +121,10 @@ impl<S: Transport> Session<S> {
         limit: &mut Limit,
     ) -> Result<usize, Cut> {
         loop {
-            if !self.wire.waiting().is_empty() {
-                if let Some(end) = capture(regex, self.wire.waiting(), groups, &mut self.captures) {
-                    return Ok(end);
-                }
+            if !self.wire.waiting().is_empty()
+                && let Some(end) = capture(regex, self.wire.waiting(), groups, &mut self.captures)
+            {
+                return Ok(end);
             }
             if let Err(cut) = self.more(operation, limit).await {
                 // Something came, and then nothing more: that is what it came to.
@@ -156,10 +156,10 @@ impl<S: Transport> Session<S> {
         };
         let line = &self.wire.waiting()[..feed];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if let Some(regex) = regex {
-            if capture(regex, line, groups, &mut self.captures).is_none() {
-                return Err(self.mismatch(operation, &self.wire.waiting()[..=feed]));
-            }
+        if let Some(regex) = regex
+            && capture(regex, line, groups, &mut self.captures).is_none()
+        {
+            return Err(self.mismatch(operation, &self.wire.waiting()[..=feed]));
         }
         Ok(feed + 1)
     }

@@ -8,6 +8,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use scn_grammar::scenario::pattern::{Close, Expected, Pattern, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
@@ -55,9 +56,16 @@ impl Sockets for Loopback {
     }
 }
 
-/// A port that nobody listens on now.
+/// A port that nobody listens on now: each test gets others, below those that the kernel gives to clients.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 10_000 + ((std::process::id() % 20_000) as u16 + next) % 20_000;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn span(start: u32) -> Span {
