@@ -22,6 +22,12 @@ use diagnostics::{Diagnostic, Severity};
 use scenario::Scenario;
 use source::{FileId, Sources};
 
+/// The language reference, as Markdown: what this version runs and what each sentence means.
+pub const REFERENCE: &str = include_str!("REFERENCE.md");
+
+/// How many errors, and how many warnings, of one check are told.
+pub const MOST_PROBLEMS: usize = 200;
+
 /// What the check of one file found.
 #[derive(Debug, Default)]
 pub struct Checked {
@@ -79,12 +85,22 @@ fn without_echoes(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
     problems
 }
 
-/// Each problem once, those of the checked file first, in the order of the text.
+/// Each problem once, those of the checked file first, in the order of the text; at most [`MOST_PROBLEMS`] of each severity.
 fn in_order(mut problems: Vec<Diagnostic>, file: FileId) -> Vec<Diagnostic> {
     problems.sort_by(|a, b| {
         let key = |d: &Diagnostic| (d.primary.span.file != file, d.primary.span.file, d.primary.span.start, d.primary.span.end);
         key(a).cmp(&key(b)).then_with(|| a.code.cmp(b.code)).then_with(|| a.message.cmp(&b.message))
     });
     problems.dedup_by(|a, b| a.code == b.code && a.primary.span == b.primary.span && a.message == b.message);
+    let (mut errors, mut warnings, mut hidden) = (0, 0, None);
+    problems.retain(|problem| {
+        let count = if problem.severity == Severity::Error { &mut errors } else { &mut warnings };
+        *count += 1;
+        if *count == MOST_PROBLEMS + 1 && problem.severity == Severity::Error {
+            hidden = Some(problem.primary.span);
+        }
+        *count <= MOST_PROBLEMS
+    });
+    problems.extend(hidden.map(|span| expand::error::ExpandError::TooMany { span, limit: MOST_PROBLEMS }.into()));
     problems
 }

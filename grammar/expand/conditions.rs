@@ -1,6 +1,7 @@
 //! Conditions over measured values. In: expressions. Out: [`Condition`]s with every metric checked against the table, dimensions
 //! checked, and what is known beforehand computed. Measures nothing.
 
+use super::MEASURED_LIMIT;
 use super::arithmetic::{comparable, is_comparison, result_dimension, verb};
 use super::draft::Draft;
 use super::error::ExpandError;
@@ -17,7 +18,7 @@ use crate::syntax::tree::{Argument, BinaryOperator, Expr, ExprKind, Index, Index
 /// Stands for a flow whose own problem was reported, so that the rest of a condition is checked too.
 const WRONG_FLOW: FlowId = FlowId(u32::MAX);
 /// Metrics of the language that this version has not, by their first word.
-const LATER: &[&str] =
+pub(crate) const LATER: &[&str] =
     &["late", "duplicates", "reordered", "handshake_time", "rtt", "owd", "delay_variation", "forward", "back", "streams"];
 /// Functions that make one number of several.
 const FOLDS: &[(&str, Fold)] = &[("min", Fold::Min), ("max", Fold::Max), ("sum", Fold::Sum), ("mean", Fold::Mean)];
@@ -288,9 +289,9 @@ impl Draft<'_, '_> {
             self.context.raise(MomentError::NeedsMetric { flow: name.into(), span: first.span });
             return None;
         }
-        let (members, many) = self.members(group, first)?;
-        let chosen = if many { members.get(pick.unwrap_or(0)) } else { members.first() };
-        chosen.map(|id| FlowId(*id))
+        let (mut members, many) = self.members(group, first)?;
+        let place = if many { pick.unwrap_or(0) } else { 0 };
+        members.nth(place).map(FlowId)
     }
 
     /// A metric of a flow.
@@ -309,6 +310,14 @@ impl Draft<'_, '_> {
             return None;
         };
         let event = self.metric_event(&name, arguments, span)?;
+        self.measured_values += 1;
+        if self.measured_values > MEASURED_LIMIT {
+            if self.measured_values == MEASURED_LIMIT + 1 {
+                let (what, count) = ("measured values in conditions", self.measured_values);
+                self.context.raise(ExpandError::TooLarge { what, count, limit: MEASURED_LIMIT, span });
+            }
+            return None;
+        }
         let flow = flow.unwrap_or(WRONG_FLOW);
         Some((Value::Metric(Metric { flow, name, event, dimension, shape, span }), dimension))
     }

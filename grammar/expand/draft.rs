@@ -2,6 +2,7 @@
 //! The parts have files of their own.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::error::ExpandError;
@@ -50,6 +51,10 @@ pub struct Draft<'c, 'a> {
     pub event_ids: BTreeMap<String, EventId>,
     /// Conditions so far, for the check of contradictions.
     pub shapes: Vec<Shape>,
+    /// Measured values in conditions so far.
+    pub measured_values: u64,
+    /// Bytes that the patterns of flows take so far.
+    pub pattern_bytes: u64,
     /// Result.
     pub scenario: Scenario,
 }
@@ -85,6 +90,8 @@ impl<'c, 'a> Draft<'c, 'a> {
             flow_groups: BTreeMap::new(),
             event_ids: BTreeMap::new(),
             shapes: Vec::new(),
+            measured_values: 0,
+            pattern_bytes: 0,
             scenario,
         }
     }
@@ -174,10 +181,10 @@ impl<'c, 'a> Draft<'c, 'a> {
     }
 
     /// The positions an indexed name stands for; the flag: it was said with `[*]` or a range.
-    pub fn members(&mut self, group: Group, indexed: &Indexed) -> Option<(Vec<u32>, bool)> {
+    pub fn members(&mut self, group: Group, indexed: &Indexed) -> Option<(Range<u32>, bool)> {
         let name = || indexed.name.text.clone();
         match (&indexed.index, group.range) {
-            (None, None) => Some((vec![group.first], false)),
+            (None, None) => Some((group.first..group.first + 1, false)),
             (None, Some((first, last))) => {
                 self.context.raise(ResolveError::NeedsIndex { name: name(), span: indexed.span, first, last });
                 None
@@ -254,7 +261,8 @@ impl<'c, 'a> Draft<'c, 'a> {
     }
 }
 
-/// Positions of the indices from `from` to `to` in a group whose first index is `lowest`.
-fn positions(first: u32, lowest: i64, from: i64, to: i64) -> Vec<u32> {
-    (from..=to).filter_map(|index| u32::try_from(index - lowest).ok()).map(|offset| first + offset).collect()
+/// Positions of the indices from `from` to `to` in a group whose first index is `lowest`; all lie in the group.
+fn positions(first: u32, lowest: i64, from: i64, to: i64) -> Range<u32> {
+    let place = |index: i64| first.saturating_add(u32::try_from(index - lowest).unwrap_or(0));
+    place(from)..place(to).saturating_add(1)
 }

@@ -48,6 +48,10 @@ problems! {
         TooLarge { what: &'static str, count: u64, limit: u64, span: Span } Error "scn::expand::too_large" {
             at(span, format!("this makes {count} {what}"), format!("at most {limit} {what}"))
         }
+        /// More problems than anybody reads.
+        TooMany { span: Span, limit: usize } Error "scn::expand::too_large" {
+            at(span, format!("more than {limit} errors"), "from here on not shown").help("mend the errors above first")
+        }
         /// A parameter without a value.
         MissingParameter { name: String, span: Span } Error "scn::expand::missing_parameter" {
             at(span, format!("the parameter `{name}` has no value"), "no default").help(format!("set it with `-p {name}=...` or give it a default"))

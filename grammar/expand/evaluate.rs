@@ -16,6 +16,23 @@ use crate::syntax::tree::{BinaryOperator, Expr, ExprKind, Indexed, Text, TextPar
 
 /// Expressions nested deeper are refused.
 pub const DEPTH_LIMIT: usize = 200;
+/// A text made of others has at most so many bytes.
+const TEXT_LIMIT: usize = 1 << 20;
+/// A list holds at most so many values, those of lists in it counted.
+const LIST_LIMIT: usize = 10_000;
+/// Lists within lists: at most so many.
+const LIST_DEPTH: usize = 64;
+
+/// How many values some values are, those in lists counted, and how deep lists nest.
+fn extent(values: &[Value]) -> (usize, usize) {
+    values.iter().fold((0, 1), |(count, depth), value| match value {
+        Value::List(inner) => {
+            let (more, deeper) = extent(inner);
+            (count + more + 1, depth.max(deeper + 1))
+        }
+        _ => (count + 1, depth),
+    })
+}
 
 /// What a name stands for.
 #[derive(Debug, Clone)]
@@ -92,6 +109,9 @@ impl Context<'_> {
 
     fn evaluate_at(&mut self, expr: &Expr, scope: &Scope, depth: usize) -> Option<Value> {
         let span = expr.span;
+        if self.is_full() {
+            return None;
+        }
         if depth > DEPTH_LIMIT {
             self.raise(ExpandError::TooDeep { span, limit: DEPTH_LIMIT });
             return None;
@@ -108,7 +128,7 @@ impl Context<'_> {
             ExprKind::Range(first, last) => self.range(first, last, span, scope, depth)?,
             ExprKind::List(items) => {
                 let values: Vec<Option<Value>> = items.iter().map(|item| self.evaluate_at(item, scope, depth + 1)).collect();
-                Value::List(values.into_iter().collect::<Option<_>>()?)
+                self.list(values.into_iter().collect::<Option<_>>()?, span)?
             }
             ExprKind::Path(parts) => self.path(parts, span, scope)?,
             ExprKind::Call(path, arguments) => self.call(path, arguments, span, scope, depth + 1)?,
@@ -139,8 +159,30 @@ impl Context<'_> {
                 TextPart::Hole(expr) => self.evaluate_at(expr, scope, depth).map(|value| value.to_string()),
             };
             whole = whole.zip(piece).map(|(whole, piece)| whole + &piece);
+            // Texts made of texts grow fast.
+            if let (Some(text), TextPart::Hole(expr)) = (&whole, part) {
+                if text.len() > TEXT_LIMIT {
+                    let count = text.len() as u64;
+                    self.raise(ExpandError::TooLarge { what: "bytes of text", count, limit: TEXT_LIMIT as u64, span: expr.span });
+                    return None;
+                }
+            }
         }
         whole
+    }
+
+    /// A list, if it is not too large.
+    fn list(&mut self, values: Vec<Value>, span: Span) -> Option<Value> {
+        let (count, depth) = extent(&values);
+        if count > LIST_LIMIT {
+            self.raise(ExpandError::TooLarge { what: "values in a list", count: count as u64, limit: LIST_LIMIT as u64, span });
+            return None;
+        }
+        if depth > LIST_DEPTH {
+            self.raise(ExpandError::TooDeep { span, limit: LIST_DEPTH });
+            return None;
+        }
+        Some(Value::List(values))
     }
 
     fn range(&mut self, first: &Expr, last: &Expr, span: Span, scope: &Scope, depth: usize) -> Option<Value> {

@@ -44,6 +44,9 @@ impl Draft<'_, '_> {
     }
 
     fn expectation(&mut self, statement: &ExpectStatement) {
+        if self.context.is_full() {
+            return;
+        }
         let window = self.window(statement);
         let text = match &statement.text {
             Some(text) => self.context.text(&text.value, &self.scope).map(Some),

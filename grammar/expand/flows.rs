@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use super::draft::{Draft, Group};
 use super::error::ExpandError;
 use super::options::Known;
+use super::steps::weight;
 use super::topology::position;
 use super::value::Value;
-use super::{DEFAULT_RECONNECT_NS, FLOW_LIMIT};
+use super::{DEFAULT_RECONNECT_NS, FLOW_LIMIT, PATTERN_LIMIT};
 use crate::quantity::{BILLION, Dimension};
 use crate::resolve::{ResolveError, suggest::suggest};
 use crate::scenario::{Destination, Flow, Load, ServiceId};
@@ -24,12 +25,12 @@ const RATE_LIMIT: i64 = 10_000_000 * BILLION - 1;
 /// `tcp_info` is read at most this often, in ns.
 const SAMPLE_LEAST_NS: i64 = 1_000_000;
 
-const FLOW_OPTIONS: Known = Known {
+pub(crate) const FLOW_OPTIONS: Known = Known {
     what: "a flow",
     built: &["connections", "total", "transactions", "rate", "interval", "duration", "reconnect", "sample"],
     later: &["opens", "arrivals", "bandwidth", "source", "ports", "peer", "size", "frame", "arguments", "streams", "transports", "tools"],
 };
-const TCP_OPTIONS: Known = Known {
+pub(crate) const TCP_OPTIONS: Known = Known {
     what: "`over tcp`",
     built: &[],
     later: &["congestion", "nodelay", "ecn", "keepalive", "mss", "dscp", "name", "verify", "versions", "alpn"],
@@ -45,6 +46,9 @@ struct Said {
 impl Draft<'_, '_> {
     /// Takes a flow in, one from each node it starts at.
     pub(super) fn flow(&mut self, flow: &FlowDecl) {
+        if self.context.is_full() {
+            return;
+        }
         let free = self.introduce(&flow.name.text, flow.name.span, Err("a flow"));
         let from = self.find_nodes(&flow.from);
         if let Some(interface) = &flow.from_interface {
@@ -72,6 +76,12 @@ impl Draft<'_, '_> {
             return;
         }
         let (Some(to), Some(pattern), Some(said), true) = (to, pattern, said, hosts) else { return };
+        self.pattern_bytes = self.pattern_bytes.saturating_add(weight(&pattern.steps).saturating_mul(count));
+        if self.pattern_bytes > PATTERN_LIMIT {
+            let (what, count) = ("bytes in the patterns of all flows", self.pattern_bytes);
+            self.context.raise(ExpandError::TooLarge { what, count, limit: PATTERN_LIMIT, span: flow.span });
+            return;
+        }
         let range = many.then(|| (1, i64::try_from(count).unwrap_or(i64::MAX)));
         let group = Group { first: position(self.scenario.flows.len()), range, span: flow.name.span };
         self.flow_groups.insert(flow.name.text.clone(), group);

@@ -13,7 +13,7 @@ use crate::source::Span;
 use crate::syntax::tree::{Argument, BinaryOperator, Expr, Indexed};
 
 /// Functions of constants.
-const FUNCTIONS: &[&str] = &["min", "max", "uniform", "exponential", "normal", "pareto", "choice"];
+pub(crate) const FUNCTIONS: &[&str] = &["min", "max", "uniform", "exponential", "normal", "pareto", "choice"];
 /// At most so many alternatives of a `choice`.
 const CHOICE_LIMIT: usize = 1_000;
 

@@ -28,7 +28,8 @@ pub mod verbs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::diagnostics::Diagnostic;
+use crate::MOST_PROBLEMS;
+use crate::diagnostics::{Diagnostic, Severity};
 use crate::resolve::Module;
 use crate::scenario::Scenario;
 use crate::source::{Sources, Span};
@@ -54,6 +55,13 @@ pub const ENTRY_LIMIT: u64 = 10_000;
 /// Expectations of one scenario: at most so many.
 pub const EXPECTATION_LIMIT: u64 = 20_000;
 
+/// Written routes of one scenario, those of each node of `[*]` counted: at most so many.
+pub const ROUTE_LIMIT: u64 = 100_000;
+/// Measured values in the conditions of one scenario, those of each flow of `[*]` counted: at most so many.
+pub const MEASURED_LIMIT: u64 = 1_000_000;
+/// Bytes that the patterns of all flows of one scenario take together: at most about so many.
+pub const PATTERN_LIMIT: u64 = 128 << 20;
+
 /// What all scenarios of a check share.
 pub struct Context<'a> {
     /// The texts.
@@ -66,6 +74,8 @@ pub struct Context<'a> {
     pub given: &'a BTreeMap<String, Given>,
     /// What was found.
     pub problems: Vec<Diagnostic>,
+    /// How many errors were found.
+    pub errors: usize,
     /// Names of patterns (by their place) that were instantiated.
     pub used_patterns: BTreeSet<Span>,
 }
@@ -74,7 +84,8 @@ impl<'a> Context<'a> {
     /// Computes the values of every file.
     #[must_use]
     pub fn new(sources: &'a Sources, modules: &'a [Module<'a>], given: &'a BTreeMap<String, Given>) -> Self {
-        let mut context = Context { sources, modules, values: Vec::new(), given, problems: Vec::new(), used_patterns: BTreeSet::new() };
+        let mut context =
+            Context { sources, modules, values: Vec::new(), given, problems: Vec::new(), errors: 0, used_patterns: BTreeSet::new() };
         for (position, module) in modules.iter().enumerate() {
             context.values.push(Rc::default());
             for (name, declared) in &module.lets {
@@ -101,7 +112,15 @@ impl<'a> Context<'a> {
 
     /// Takes a problem in.
     pub fn raise(&mut self, problem: impl Into<Diagnostic>) {
-        self.problems.push(problem.into());
+        let problem = problem.into();
+        self.errors += usize::from(problem.severity == Severity::Error);
+        self.problems.push(problem);
+    }
+
+    /// So much is wrong that looking further tells nobody more.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.errors > MOST_PROBLEMS
     }
 
     /// The words at a place, on one line.

@@ -24,6 +24,9 @@ impl Draft<'_, '_> {
     pub(super) fn options<'o>(&mut self, options: &'o [TreeOption], known: &Known) -> BTreeMap<&'static str, &'o TreeOption> {
         let mut found: BTreeMap<&'static str, &'o TreeOption> = BTreeMap::new();
         for option in options {
+            if self.context.is_full() {
+                break;
+            }
             let (text, span) = (option.name.text.as_str(), option.name.span);
             if let Some(name) = known.built.iter().find(|name| **name == text) {
                 if let Some(first) = found.insert(name, option) {

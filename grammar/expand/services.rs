@@ -14,10 +14,10 @@ use crate::scenario::{NodeId, Service, ServiceId};
 use crate::syntax::tree::{Expr, Listen, Name, ServiceDecl};
 
 /// The transport of this version.
-const BUILT: &[&str] = &["tcp"];
+pub(crate) const BUILT: &[&str] = &["tcp"];
 /// Transports of the language that this version has not.
-const LATER: &[&str] = &["tls", "udp", "icmp", "http", "quic", "sctp", "mptcp", "frames"];
-const LISTEN_OPTIONS: Known = Known {
+pub(crate) const LATER: &[&str] = &["tls", "udp", "icmp", "http", "quic", "sctp", "mptcp", "frames"];
+pub(crate) const LISTEN_OPTIONS: Known = Known {
     what: "`listen tcp`",
     built: &[],
     later: &["name", "alpn", "certificate", "backlog", "congestion", "nodelay", "ecn", "keepalive", "mss", "dscp"],

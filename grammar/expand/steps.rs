@@ -88,6 +88,30 @@ fn unrolled(steps: &[Step]) -> u64 {
     })
 }
 
+/// About how many bytes steps take.
+pub(super) fn weight(steps: &[Step]) -> u64 {
+    let template = |Template(parts): &Template| -> usize {
+        parts.iter().map(|part| if let TemplatePart::Literal(text) = part { 64 + text.len() } else { 64 }).sum()
+    };
+    let varying = |varying: &Varying| if let Varying::Choice(all) = varying { 8 * all.len() } else { 0 };
+    steps.iter().fold(0, |sum: u64, step| {
+        let own = match &step.kind {
+            StepKind::Repeat { steps, .. } => weight(steps),
+            StepKind::Sends { payload: Payload::Text(text), .. } | StepKind::Expects { what: Expected::Text(text), .. } => {
+                template(text) as u64
+            }
+            StepKind::Sends { payload: Payload::Bytes(bytes), .. } | StepKind::Expects { what: Expected::Bytes(bytes), .. } => {
+                bytes.len() as u64
+            }
+            StepKind::Sends { payload: Payload::Filled(size) | Payload::Random(size), .. } => varying(size) as u64,
+            StepKind::Expects { what: Expected::Regex(regex) | Expected::Line(regex), .. } => regex.len() as u64,
+            StepKind::Pause { duration, .. } => varying(duration) as u64,
+            _ => 0,
+        };
+        sum.saturating_add(size_of::<Step>() as u64 + step.text.len() as u64 + own)
+    })
+}
+
 impl<'c, 'a> Steps<'c, 'a> {
     pub(super) fn new(context: &'c mut Context<'a>, scope: Scope) -> Self {
         Steps { context, scope, captured: [BTreeMap::new(), BTreeMap::new()], pending: Vec::new() }

@@ -10,8 +10,12 @@ use super::steps::{other, side_word};
 use crate::scenario::pattern::{Close, Expected, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
 use crate::source::Span;
 
-/// The talk is followed for at most so many steps of both sides; a longer one is only known in its beginning.
+/// The talk is followed for at most so many steps of both sides; every [`BYTES_A_STEP`] bytes looked at count as one more.
 const FOLLOWED: usize = 200_000;
+/// So many bytes are as much work as a step.
+const BYTES_A_STEP: usize = 64;
+/// So many times a repetition is followed before it is known to go on like that.
+const SETTLED: u64 = 2;
 
 /// A step without its tree, by its position in the order of the text.
 #[derive(Clone, Copy)]
@@ -187,6 +191,8 @@ struct Talk<'s> {
     read: Vec<bool>,
     problems: Vec<ExpandError>,
     followed: usize,
+    /// How far each side came.
+    reached: [usize; 2],
 }
 
 /// Follows both sides at once. Fills in [`Rest`]s and the `implicit` of texts that nobody reads.
@@ -197,8 +203,25 @@ pub fn talk(steps: &mut [Step], name: &str, span: Span) -> Vec<ExpandError> {
     let sends = ops.iter().any(|op| matches!(op, Op::Step(Step { kind: StepKind::Sends { .. }, .. })));
     let (echoed, problems) = sources_of_echoes(&ops);
     let read = vec![false; ops.len()];
+<<<<<<< HEAD
     let mut talk =
         Talk { ops, regexes, echoed, ends: [End::default(), End::default()], rests: BTreeMap::new(), read, problems, followed: 0 };
+=======
+    if !sends && problems.is_empty() {
+        problems.push(ExpandError::NothingSent { pattern: name.to_owned(), span });
+    }
+    let mut talk = Talk {
+        ops,
+        regexes,
+        echoed,
+        ends: [End::default(), End::default()],
+        rests: BTreeMap::new(),
+        read,
+        problems,
+        followed: 0,
+        reached: [0; 2],
+    };
+>>>>>>> syntax
     if talk.problems.is_empty() {
         talk.follow();
     }
@@ -268,16 +291,29 @@ impl Talk<'_> {
         loop {
             let mut moved = false;
             for side in [Side::Client, Side::Server] {
-                while self.followed < FOLLOWED && self.problems.is_empty() && self.advance(side, false) {
+                while self.followed < FOLLOWED && self.problems.is_empty() {
+                    // At the end of each repetition the other side has its turn.
+                    let turn = matches!(self.ops.get(self.ends[side as usize].at), Some(Op::End(_)));
+                    if !self.advance(side, false) {
+                        break;
+                    }
                     moved = true;
+                    if turn {
+                        break;
+                    }
                 }
+                self.skip_repetitions();
             }
             // Both wait for more: what came is then all that there is to read.
             let stuck = !moved;
             if stuck && !self.advance(Side::Client, true) && !self.advance(Side::Server, true) {
                 break;
             }
-            if self.followed >= FOLLOWED || !self.problems.is_empty() {
+            if !self.problems.is_empty() {
+                return;
+            }
+            if self.followed >= FOLLOWED {
+                self.not_followed();
                 return;
             }
         }
@@ -285,6 +321,41 @@ impl Talk<'_> {
             self.finish_reading(side);
         }
         self.waiting();
+    }
+
+    /// Both sides are about to repeat the same steps, nothing is on its way, and it was so before: the repetitions between are
+    /// like those that were followed.
+    fn skip_repetitions(&mut self) {
+        let [a, b] = &mut self.ends;
+        let quiet = a.queue.is_empty() && b.queue.is_empty() && a.closed.is_none() && b.closed.is_none();
+        let Some(Op::Repeat(count, _)) = self.ops.get(a.at) else { return };
+        if !quiet || a.at != b.at || a.loops != b.loops {
+            return;
+        }
+        for end in [a, b] {
+            if let Some((_, left)) = end.loops.last_mut().filter(|(head, left)| *head == end.at && count - *left >= SETTLED) {
+                *left = (*left).min(1);
+            }
+        }
+    }
+
+    /// Counts the work of looking at so many bytes.
+    fn looks_at(&mut self, bytes: usize) {
+        self.followed = self.followed.saturating_add(bytes / BYTES_A_STEP);
+    }
+
+    /// Reports texts that nobody can tell the reader of, because they lie behind too much talk.
+    fn not_followed(&mut self) {
+        let seen = self.reached[0].min(self.reached[1]);
+        let unknown = self.ops.iter().skip(seen + 1).find_map(|op| match op {
+            Op::Step(Step { kind: StepKind::Sends { payload: Payload::Text(_) | Payload::Bytes(_), .. }, span, .. }) => Some(*span),
+            Op::Step(Step { kind: StepKind::Expects { what, .. }, span, .. }) if !matches!(what, Expected::Size(_)) => Some(*span),
+            _ => None,
+        });
+        if let Some(span) = unknown {
+            let (what, count) = ("steps of talk before this one", self.followed as u64);
+            self.problems.push(ExpandError::TooLarge { what, count, limit: FOLLOWED as u64, span });
+        }
     }
 
     /// Reports sides that still wait.
@@ -304,6 +375,7 @@ impl Talk<'_> {
         self.followed += 1;
         let me = side as usize;
         let at = self.ends[me].at;
+        self.reached[me] = self.reached[me].max(at);
         let Some(op) = self.ops.get(at).copied() else { return false };
         let step = match op {
             Op::Repeat(count, after) => {
@@ -370,6 +442,7 @@ impl Talk<'_> {
 
     fn send(&mut self, me: usize, message: Message, span: Span) -> bool {
         if self.may_act(me, span, true) {
+            self.looks_at(message.content.as_ref().map_or(0, Vec::len));
             self.ends[1 - me].queue.push_back(message);
             return true;
         }
@@ -450,7 +523,10 @@ impl Talk<'_> {
         if matches!(what, Expected::Any) {
             return false;
         }
-        let Some(length) = self.matched(at, what, reading.message.rest()).filter(|length| *length > 0) else { return false };
+        let looked = reading.message.rest().len();
+        let matched = self.matched(at, what, reading.message.rest()).filter(|length| *length > 0);
+        self.looks_at(looked);
+        let Some(length) = matched else { return false };
         if let Some(reading) = &mut self.ends[side as usize].reading {
             reading.began = Some(reading.message.taken);
             reading.message.taken += length as u64;
@@ -464,10 +540,15 @@ impl Talk<'_> {
         let queue = &self.ends[side as usize].queue;
         let most = if all { queue.len() } else { queue.len().min(1) };
         let mut bytes: Vec<u8> = Vec::new();
+        let mut looked = 0;
         let mut chosen = None;
         for (position, message) in queue.iter().take(most).enumerate() {
             let before = bytes.len();
             bytes.extend_from_slice(message.rest());
+            looked += bytes.len() + BYTES_A_STEP;
+            if self.followed + looked / BYTES_A_STEP > FOLLOWED {
+                break;
+            }
             if message.content.is_none() && !matches!(what, Expected::Any) {
                 break;
             }
@@ -480,6 +561,7 @@ impl Talk<'_> {
         if chosen.is_none() && all && !queue.is_empty() {
             chosen = Some((0, usize::MAX, false));
         }
+        self.looks_at(looked);
         let Some((position, length, known)) = chosen else { return false };
         self.finish_reading(side);
         let end = &mut self.ends[side as usize];

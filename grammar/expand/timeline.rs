@@ -39,6 +39,9 @@ impl Draft<'_, '_> {
     }
 
     fn entry(&mut self, statement: &TimelineStatement) {
+        if self.context.is_full() {
+            return;
+        }
         let when = match &statement.when {
             WhenClause::At(expr) => self.instant(expr).map(When::At),
             WhenClause::Condition { condition, within } => {

@@ -7,7 +7,7 @@ use super::draft::{Draft, Group};
 use super::error::ExpandError;
 use super::options::Known;
 use super::value::Value;
-use super::{LINK_LIMIT, NODE_LIMIT};
+use super::{LINK_LIMIT, NODE_LIMIT, ROUTE_LIMIT};
 use crate::resolve::{ResolveError, suggest::suggest};
 use crate::scenario::NodeId;
 use crate::scenario::topology::{End, Impairment, Link, Node, NodeKind, Prefix, Route};
@@ -19,14 +19,14 @@ const DELAY_LIMIT_NS: i64 = 600_000_000_000;
 /// The kernel's longest interface name.
 const INTERFACE_LENGTH: usize = 15;
 
-const NODE_OPTIONS: Known =
+pub(crate) const NODE_OPTIONS: Known =
     Known { what: "a node", built: &[], later: &["mac", "vlan", "mtu", "sysctl", "forwarding", "offload", "placement"] };
-const LINK_OPTIONS: Known = Known {
+pub(crate) const LINK_OPTIONS: Known = Known {
     what: "a link",
     built: &["delay", "forward", "back"],
     later: &["rate", "jitter", "distribution", "loss", "duplicate", "reorder", "corrupt", "queue", "mtu", "mac", "vlan", "offload"],
 };
-const WAY_OPTIONS: Known = Known {
+pub(crate) const WAY_OPTIONS: Known = Known {
     what: "one way of a link",
     built: &["delay"],
     later: &["rate", "jitter", "distribution", "loss", "duplicate", "reorder", "corrupt", "queue", "mtu"],
@@ -252,6 +252,11 @@ impl Draft<'_, '_> {
         let (Some((nodes, _)), Some(target), Some(next)) = (nodes, target, next) else { return };
         if target.address.is_ipv4() != next.is_ipv4() {
             self.context.raise(ExpandError::MixedFamilies { span: to.span, other: via.span });
+            return;
+        }
+        let count = (self.scenario.topology.routes.len() + nodes.len()) as u64;
+        if count > ROUTE_LIMIT {
+            self.context.raise(ExpandError::TooLarge { what: "routes", count, limit: ROUTE_LIMIT, span });
             return;
         }
         for id in nodes {

@@ -13,7 +13,7 @@ use crate::scenario::topology::Prefix;
 use crate::syntax::tree::{Expr, ExprKind, Operand, Verb};
 
 /// Verbs of this version with the form that help shows.
-const BUILT: &[(&str, &str)] = &[
+pub(crate) const BUILT: &[(&str, &str)] = &[
     ("start", "start FLOW, FLOW"),
     ("stop", "stop FLOW, FLOW"),
     ("down", "down NODE"),
@@ -26,7 +26,7 @@ const BUILT: &[(&str, &str)] = &[
     ("mark", "mark EVENT"),
 ];
 /// Verbs of the language that this version has not.
-const LATER: &[&str] = &[
+pub(crate) const LATER: &[&str] = &[
     "pause",
     "resume",
     "set",

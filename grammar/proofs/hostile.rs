@@ -35,6 +35,70 @@ fn deep_nesting_ends() {
     }
 }
 
+/// A scenario in which so many clients send to one server.
+fn crowd(clients: u32, patterns: &str, rest: &str) -> String {
+    format!(
+        "scn 1\nscenario s {{\n topology {{ node c[1..{clients}], x\n bridge l\n link c[*] <-> l\n link x <-> l }}\n {patterns}\n flow f from c[*] to x {{ {rest} }}\n}}\n"
+    )
+}
+
+/// The text ends with this code.
+fn ends_with(text: &str, code: &str) {
+    let (_, found) = checked(text);
+    assert!(found.diagnostics.iter().any(|d| d.code == code), "{code}: {:?}", found.diagnostics.first());
+    assert!(found.diagnostics.len() <= 2 * crate::MOST_PROBLEMS + 1);
+}
+
+#[test]
+fn what_grows_on_itself_is_refused() {
+    let doubled = |first: &str, open: &str, close: &str| -> String {
+        let lines = (1..60).map(|n| {
+            let before = n - 1;
+            let one = open.replace('#', &before.to_string());
+            format!("let t{n} = {one}{close}\n")
+        });
+        format!("scn 1\nlet t0 = {first}\n{}", lines.collect::<String>())
+    };
+    ends_with(&doubled("\"abcdefgh\"", "\"${t#}${t#}\"", ""), "scn::expand::too_large");
+    ends_with(&doubled("[1, 2]", "[t#, t#]", ""), "scn::expand::too_large");
+    let deep: String = (1..5_000).map(|n| format!("let t{n} = [t{}]\n", n - 1)).collect();
+    ends_with(&format!("scn 1\nlet t0 = [1]\n{deep}"), "scn::expand::too_deep");
+    let each = "total 1 }\n expect { f[*].sent == sum(f[*].sent) / 1 ";
+    ends_with(&crowd(2_000, "", each), "scn::expand::too_large");
+    let steps = "client sends 1B\nserver sends 1B\n".repeat(1_000);
+    ends_with(&crowd(2_000, &format!("pattern p {{ {steps} }}"), "pattern p  total 1"), "scn::expand::too_large");
+    ends_with(
+        &crowd(2_000, "", "total 1").replace("link x <-> l", &"route c[*] 10.0.0.0/8 via 10.0.0.1\n".repeat(60)),
+        "scn::expand::too_large",
+    );
+}
+
+#[test]
+fn endless_problems_are_not_all_told() {
+    let expectations = "f.losss == 0%\n".repeat(5_000);
+    ends_with(&format!("{HEAD} flow f from a to b {{ total 1 }}\n expect {{ {expectations} }}\n}}\n"), "scn::expand::too_large");
+    ends_with(&format!("{HEAD} flow f from a to b {{ {} }}\n}}\n", "total 1 ".repeat(5_000)), "scn::expand::too_large");
+}
+
+#[test]
+fn a_long_talk_is_followed_to_its_end_or_refused() {
+    let pattern = |steps: &str| {
+        format!("{HEAD} pattern p {{ {steps} }}\n flow f from a to b {{ pattern p  total 1 }}\n expect {{ f.corrupt == 0 }}\n}}\n")
+    };
+    let long = "repeat 1000 { repeat 1000 {\n client sends \"a\\r\\n\"\n server expects \"a\"\n server sends 1KiB\n } }\n client sends \"QUIT\\r\\n\"\n server expects \"QUIT\"";
+    let (_, found) = checked(&pattern(long));
+    assert!(found.diagnostics.is_empty(), "{:?}", found.diagnostics);
+    let steps = serde_json::to_string(&found.scenarios[0].flows[0].pattern.steps.last()).unwrap();
+    assert!(steps.contains("\"rest\":\"line\""), "the last `expects` passes over its line: {steps}");
+    let text = "x".repeat(10_000);
+    for steps in [
+        format!("repeat 100000 {{ client sends \"{text}\" }}\n server expects /z/"),
+        format!("{} {}", "client sends \"hello\"\n".repeat(3_000), "server expects /nomatch/\n".repeat(3_000)),
+    ] {
+        ends_with(&pattern(&steps), "scn::expand::too_large");
+    }
+}
+
 #[test]
 fn a_long_circle_of_events_ends() {
     let entries: String = (0..5_000).map(|n| format!("  e{} + 1ms mark e{n}\n", (n + 1) % 5_000)).collect();

@@ -3,6 +3,7 @@
 mod corpus;
 mod hostile;
 mod pages;
+mod reference;
 mod scenarios;
 
 use std::collections::BTreeMap;

@@ -7,7 +7,7 @@ use crate::expand::moment_error::MomentError;
 use crate::resolve::ResolveError;
 
 /// The blocks of a page marked as scenarios.
-fn blocks(page: &str) -> Vec<String> {
+pub(super) fn blocks(page: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut open: Option<String> = None;
     for line in page.lines() {

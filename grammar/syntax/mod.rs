@@ -22,7 +22,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 pub mod tree;
-mod words;
+pub(crate) mod words;
 
 use crate::diagnostics::Diagnostic;
 use crate::source::{FileId, Span};

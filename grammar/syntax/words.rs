@@ -2,7 +2,7 @@
 
 /// A place where statements stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     Top,
     Scenario,
     Topology,
