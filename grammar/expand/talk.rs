@@ -203,13 +203,6 @@ pub fn talk(steps: &mut [Step], name: &str, span: Span) -> Vec<ExpandError> {
     let sends = ops.iter().any(|op| matches!(op, Op::Step(Step { kind: StepKind::Sends { .. }, .. })));
     let (echoed, problems) = sources_of_echoes(&ops);
     let read = vec![false; ops.len()];
-<<<<<<< HEAD
-    let mut talk =
-        Talk { ops, regexes, echoed, ends: [End::default(), End::default()], rests: BTreeMap::new(), read, problems, followed: 0 };
-=======
-    if !sends && problems.is_empty() {
-        problems.push(ExpandError::NothingSent { pattern: name.to_owned(), span });
-    }
     let mut talk = Talk {
         ops,
         regexes,
@@ -221,7 +214,6 @@ pub fn talk(steps: &mut [Step], name: &str, span: Span) -> Vec<ExpandError> {
         followed: 0,
         reached: [0; 2],
     };
->>>>>>> syntax
     if talk.problems.is_empty() {
         talk.follow();
     }
