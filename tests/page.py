@@ -1,4 +1,4 @@
-"""Serves a results folder under the header that Jenkins sends, lets Chromium draw report.html with scripts off, prints the text
+"""Serves a results folder under the header that Jenkins sends, lets Chromium draw report.html (that header turns scripts off), prints the text
 that a reader sees and writes page.png. Arguments: the browser, the folder. Ends by itself."""
 
 import functools
@@ -46,7 +46,7 @@ def main():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/report.html"
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync", "--blink-settings=scriptEnabled=false", "--hide-scrollbars", "--window-size=1100,1600"]
+             "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--window-size=1100,1600"]
     with tempfile.TemporaryDirectory() as profile:
         common = [browser, *flags, f"--user-data-dir={profile}"]
         subprocess.run([*common, "--screenshot=page.png", url], check=True, timeout=50, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
