@@ -160,12 +160,12 @@ impl Context<'_> {
             };
             whole = whole.zip(piece).map(|(whole, piece)| whole + &piece);
             // Texts made of texts grow fast.
-            if let (Some(text), TextPart::Hole(expr)) = (&whole, part) {
-                if text.len() > TEXT_LIMIT {
-                    let count = text.len() as u64;
-                    self.raise(ExpandError::TooLarge { what: "bytes of text", count, limit: TEXT_LIMIT as u64, span: expr.span });
-                    return None;
-                }
+            if let (Some(text), TextPart::Hole(expr)) = (&whole, part)
+                && text.len() > TEXT_LIMIT
+            {
+                let count = text.len() as u64;
+                self.raise(ExpandError::TooLarge { what: "bytes of text", count, limit: TEXT_LIMIT as u64, span: expr.span });
+                return None;
             }
         }
         whole
