@@ -41,8 +41,11 @@ pub struct Checked {
 /// the name to show and the text, or why it could not be read.
 pub type Loader<'a> = dyn FnMut(&str, &str) -> Result<(String, String), String> + 'a;
 
-/// Checks and expands one file. `params` are the values of `-p name=value`, as written; each must belong to at least one
-/// scenario of the file.
+/// The code of a `-p` that belongs to no scenario of a file; a caller with several files may know better.
+pub const UNKNOWN_PARAMETER: &str = "scn::resolve::unknown_parameter";
+
+/// Checks and expands one file. `params` are the values of `-p name=value`, as written; one that belongs to no
+/// scenario of the file is the problem [`UNKNOWN_PARAMETER`].
 pub fn check(sources: &mut Sources, file: FileId, params: &BTreeMap<String, String>, load: &mut Loader<'_>) -> Checked {
     let mut problems = Vec::new();
     let loaded = resolve::load::load_all(sources, file, load, &mut problems);
@@ -54,9 +57,32 @@ pub fn check(sources: &mut Sources, file: FileId, params: &BTreeMap<String, Stri
     let mut context = expand::Context::new(sources, &modules, &given);
     let scenarios = expand::expand(&mut context);
     problems.append(&mut context.problems);
-    let diagnostics = in_order(problems, file);
+    let diagnostics = without_echoes(in_order(problems, file));
     let fine = diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning);
     Checked { scenarios: if fine { scenarios } else { Vec::new() }, diagnostics }
+}
+
+/// Names that are unknown. Where a statement could not be read, what it declares is missing, and nothing is wrong with its name.
+const UNKNOWN: &[&str] = &[
+    "scn::resolve::unknown_node",
+    "scn::resolve::unknown_destination",
+    "scn::resolve::unknown_event",
+    "scn::resolve::unknown_flow",
+    "scn::resolve::unknown_interface",
+    "scn::resolve::unknown_name",
+    "scn::resolve::unknown_pattern",
+    "scn::resolve::unknown_startable",
+    "scn::resolve::unknown_target",
+    "scn::expand::nothing_measured",
+    "scn::expand::no_expectations",
+];
+
+/// Without what only follows from a statement that could not be read.
+fn without_echoes(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    if problems.iter().any(|p| p.severity == Severity::Error && p.code.starts_with("scn::syntax::")) {
+        problems.retain(|p| !UNKNOWN.contains(&p.code));
+    }
+    problems
 }
 
 /// Each problem once, those of the checked file first, in the order of the text; at most [`MOST_PROBLEMS`] of each severity.

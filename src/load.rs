@@ -47,34 +47,40 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
     let filter = selection.filter.as_deref().map(Filter::parse).transpose()?;
     let params = params(&selection.params)?;
     let mut loaded = Loaded::default();
-    let mut unknown_params: Option<BTreeSet<String>> = None;
-    for path in find(&selection.paths)? {
-        let Some(file) = read(&path, &mut loaded) else { continue };
+    let files = find(&selection.paths)?;
+    // A parameter that one file lacks is a mistake only when no other file has it.
+    let mut unknown: BTreeMap<String, (usize, Diagnostic)> = BTreeMap::new();
+    for path in &files {
+        let Some(file) = read(path, &mut loaded) else { continue };
         let mut load_used = |wanted: &str, user: &str| used_file(wanted, user);
         let checked = scn_grammar::check(&mut loaded.sources, file, &params, &mut load_used);
-        loaded.found += checked.scenarios.len();
-        let unknown: BTreeSet<String> = params.keys().filter(|p| !declares(&checked.scenarios, p)).cloned().collect();
-        unknown_params = Some(unknown_params.map_or(unknown.clone(), |before| before.intersection(&unknown).cloned().collect()));
-        loaded.diagnostics.extend(checked.diagnostics);
+        let mut scenarios = checked.scenarios;
+        let is_unknown = |d: &Diagnostic| d.code == scn_grammar::UNKNOWN_PARAMETER && files.len() > 1;
+        let (about_params, others): (Vec<Diagnostic>, Vec<Diagnostic>) = checked.diagnostics.into_iter().partition(is_unknown);
+        if !about_params.is_empty() && others.iter().all(|d| d.severity == Severity::Warning) {
+            // The file is fine but for that: check it with the parameters that it has.
+            let known: BTreeMap<String, String> =
+                params.iter().filter(|(name, _)| !names(&about_params, name)).map(|(n, v)| (n.clone(), v.clone())).collect();
+            scenarios = scn_grammar::check(&mut loaded.sources, file, &known, &mut load_used).scenarios;
+        }
+        for name in params.keys().filter(|name| names(&about_params, name)) {
+            let first = about_params.iter().find(|d| names(std::slice::from_ref(d), name));
+            let entry = first.map(|d| unknown.entry(name.clone()).or_insert_with(|| (0, d.clone())));
+            entry.into_iter().for_each(|(count, _)| *count += 1);
+        }
+        loaded.diagnostics.extend(others);
+        loaded.found += scenarios.len();
         let selected = |s: &Scenario| filter.as_ref().is_none_or(|f| f.selects(&s.name, &s.tags));
-        loaded.scenarios.extend(checked.scenarios.into_iter().filter(selected).map(|s| (file, s)));
+        loaded.scenarios.extend(scenarios.into_iter().filter(selected).map(|s| (file, s)));
     }
-    if let Some(name) = unknown_params.unwrap_or_default().first()
-        && !loaded.has_errors(false)
-    {
-        let known: BTreeSet<&str> = loaded.scenarios.iter().flat_map(|(_, s)| s.params.iter().map(|p| p.name.as_str())).collect();
-        let hint = match scn_grammar::syntax::nearest::nearest(name, known.iter().copied()) {
-            Some(near) => format!("; did you mean `{near}`?"),
-            None if known.is_empty() => "; they have no parameters".to_owned(),
-            None => format!("; they have {}", known.iter().copied().collect::<Vec<_>>().join(", ")),
-        };
-        return Err(format!("`-p {name}=...`: no selected scenario has a parameter `{name}`{hint}"));
-    }
+    let nowhere = unknown.into_values().filter(|(count, _)| *count == files.len());
+    loaded.diagnostics.extend(nowhere.map(|(_, diagnostic)| diagnostic));
     Ok(loaded)
 }
 
-fn declares(scenarios: &[Scenario], param: &str) -> bool {
-    scenarios.iter().any(|s| s.params.iter().any(|p| p.name == param))
+/// Whether diagnostics speak of a parameter.
+fn names(diagnostics: &[Diagnostic], param: &str) -> bool {
+    diagnostics.iter().any(|d| d.message.contains(&format!("`{param}`")))
 }
 
 fn params(given: &[String]) -> Result<BTreeMap<String, String>, String> {

@@ -93,7 +93,7 @@ fn several_mistakes_are_told_at_once() {
         "topology {\n nod a, b\n link a <-> c\n}\nflow f from a to b { conections 5 }\nexpect {\n f.lossy == 0%\n f.loss < 10ms\n}\n",
     );
     let ended = check(text);
-    assert_refused(&ended, &["nod", "connections"]);
+    assert_refused(&ended, &["nod", "connections", "loss", "duration"]);
     assert!(ended.stdout.lines().count() >= 2, "{}", ended.stdout);
 }
 

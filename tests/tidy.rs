@@ -106,7 +106,7 @@ fn pure_rooms_are_pure() {
         "HashMap",
         "HashSet",
     ];
-    let rooms: Vec<Source> = sources().into_iter().filter(|s| s.is_in(&pure) && !s.is_test()).collect();
+    let rooms: Vec<Source> = sources().into_iter().filter(|s| s.is_in(&pure) && !s.is_test() && !s.path.ends_with("build.rs")).collect();
     let broken: Vec<String> = rooms.iter().flat_map(|s| impure.iter().flat_map(|word| s.lines_with(word))).collect();
     assert_none(&broken, "grammar, plan, measure, judge and reports have no clock, no files, no threads, no async, no unordered maps");
 }

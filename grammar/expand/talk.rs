@@ -82,11 +82,8 @@ pub fn talk(steps: &mut [Step], name: &str, span: Span) -> Vec<ExpandError> {
     flatten(steps, &mut ops);
     let regexes = compile(&ops);
     let sends = ops.iter().any(|op| matches!(op, Op::Step(Step { kind: StepKind::Sends { .. }, .. })));
-    let (echoed, mut problems) = sources_of_echoes(&ops);
+    let (echoed, problems) = sources_of_echoes(&ops);
     let read = vec![false; ops.len()];
-    if !sends && problems.is_empty() {
-        problems.push(ExpandError::NothingSent { pattern: name.to_owned(), span });
-    }
     let mut talk = Talk {
         ops,
         regexes,
@@ -101,7 +98,10 @@ pub fn talk(steps: &mut [Step], name: &str, span: Span) -> Vec<ExpandError> {
     if talk.problems.is_empty() {
         talk.follow();
     }
-    let Talk { rests, read, problems, .. } = talk;
+    let Talk { rests, read, mut problems, .. } = talk;
+    if !sends && problems.is_empty() {
+        problems.push(ExpandError::NothingSent { pattern: name.to_owned(), span });
+    }
     each_step(steps, &mut 0, &mut |at, kind| match kind {
         StepKind::Expects { rest, .. } => *rest = rests.get(&at).copied().unwrap_or(Rest::Nothing),
         StepKind::Sends { payload: Payload::Text(_) | Payload::Bytes(_), implicit, .. } => *implicit = !read[at],

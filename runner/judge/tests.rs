@@ -100,6 +100,23 @@ fn planned(at: u32, record: &FlowRecord) -> PlannedFlow {
     }
 }
 
+/// An expectation as the engine records it.
+fn record_of(expectation: &Expectation) -> ExpectationRecord {
+    ExpectationRecord {
+        name: expectation.name.clone(),
+        words: expectation.words.clone(),
+        kind: match expectation.kind {
+            Kind::Collect => ExpectationKind::Expect,
+            Kind::Require => ExpectationKind::Require,
+            Kind::Note => ExpectationKind::Note,
+        },
+        line: 1,
+        column: 1,
+        length: 1,
+        outcome: None,
+    }
+}
+
 /// A complete run of 8 s: `failure` at 3 s, the address moves 200 ms later, the flows stop at 8 s.
 fn run(flows: Vec<FlowRecord>, expectations: Vec<Expectation>) -> RunRecord {
     let stop = Entry {
@@ -130,19 +147,6 @@ fn run(flows: Vec<FlowRecord>, expectations: Vec<Expectation>) -> RunRecord {
         timeline: vec![stop],
         expectations,
         descriptors: 0,
-    };
-    let record_of = |expectation: &Expectation| ExpectationRecord {
-        name: expectation.name.clone(),
-        words: expectation.words.clone(),
-        kind: match expectation.kind {
-            Kind::Collect => ExpectationKind::Expect,
-            Kind::Require => ExpectationKind::Require,
-            Kind::Note => ExpectationKind::Note,
-        },
-        line: 1,
-        column: 1,
-        length: 1,
-        outcome: None,
     };
     RunRecord {
         format: FORMAT.to_owned(),

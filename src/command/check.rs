@@ -18,7 +18,10 @@ pub fn check(arguments: &CheckArguments) -> Exit {
     add_plan_problems(&mut loaded);
     show_problems(&loaded.diagnostics, &loaded.sources, selection.message_format, true);
     if selection.message_format == MessageFormat::Human {
-        tell(&format!("{} scenarios checked: {}", loaded.scenarios.len(), count_problems(&loaded.diagnostics)));
+        let plural = if loaded.scenarios.len() == 1 { "" } else { "s" };
+        let checked =
+            if loaded.has_errors(false) { String::new() } else { format!("{} scenario{plural} checked: ", loaded.scenarios.len()) };
+        tell(&format!("{checked}{}", count_problems(&loaded.diagnostics)));
     }
     if loaded.has_errors(selection.strict) {
         Exit::Invalid
