@@ -16,6 +16,7 @@ pub mod options;
 pub mod params;
 pub mod patterns;
 pub mod services;
+mod sized;
 pub mod steps;
 pub mod talk;
 pub mod targets;

@@ -10,7 +10,7 @@ use super::evaluate::{Binding, Names, Scope};
 use super::params::written;
 use super::steps::Steps;
 use super::value::{TYPE_WORDS, Type, Value};
-use super::{Context, talk};
+use super::{Context, sized, talk};
 use crate::quantity::{Dimension, Quantity};
 use crate::resolve::load::{DEFAULT_PATTERNS, is_standard};
 use crate::resolve::{PatternRef, ResolveError, suggest::suggest};
@@ -212,7 +212,7 @@ impl Context<'_> {
         self.used_patterns.insert(declaration.name.span);
         let scope = Scope { module: inner.module, layers: inner.layers.into_iter().chain([Rc::new(names)]).collect() };
         let mut steps = Steps::new(self, scope).make(declaration)?;
-        talk::implicit(&mut steps);
+        sized::implicit(&mut steps);
         let found = talk::talk(&mut steps, &name, declaration.name.span);
         let broken = found.iter().any(|problem| !matches!(problem, ExpandError::NeverSent { .. } | ExpandError::NothingSent { .. }));
         found.into_iter().for_each(|problem| self.raise(problem));

@@ -27,10 +27,11 @@ pub(crate) mod words;
 use crate::diagnostics::Diagnostic;
 use crate::source::{FileId, Span};
 use build::Builder;
-pub use problem::CODES;
 use problem::SyntaxError;
 use tree::Document;
 
+/// Every code of this stage, some more than once; each has a page.
+pub const CODES: &[&str] = SyntaxError::CODES;
 /// How many syntax errors of one text are told.
 pub const MOST_ERRORS: usize = 50;
 

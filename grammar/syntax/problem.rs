@@ -2,59 +2,33 @@
 //! codes, messages and help. Finds nothing itself.
 
 use crate::diagnostics::Diagnostic;
+use crate::diagnostics::problem::{at, problems};
 use crate::quantity::LiteralError;
 use crate::source::Span;
-
-/// Starts the picture of a problem; `problems!` fills in the code.
-fn at(span: Span, message: impl Into<String>, label: impl Into<String>) -> Diagnostic {
-    Diagnostic::error("", span, message, label)
-}
-
-/// Declares the problems of this stage: each variant holds facts and says how it reads.
-macro_rules! problems {
-    ($(#[$meta:meta])* $name:ident {
-        $($(#[$doc:meta])* $variant:ident { $($field:ident: $kind:ty),* $(,)? } $code:literal $body:block)*
-    }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq)]
-        pub(super) enum $name { $($(#[$doc])* $variant { $($field: $kind,)* },)* }
-
-        /// Every code of this stage, some more than once; each has a page.
-        pub const CODES: &[&str] = &[$($code),*];
-
-        impl From<$name> for Diagnostic {
-            fn from(problem: $name) -> Self {
-                match problem {
-                    $($name::$variant { $($field),* } => Diagnostic { code: $code, ..$body },)*
-                }
-            }
-        }
-    };
-}
 
 problems! {
     /// One syntax error.
     SyntaxError {
         /// A control byte: this is no text.
-        NotText { span: Span, byte: u8 } "scn::syntax::not_text" {
+        NotText { span: Span, byte: u8 } Error "scn::syntax::not_text" {
             at(span, "this is not a text", format!("a byte 0x{byte:02x}, which no text contains")).help("a scenario is a UTF-8 text; see whether the right file is named")
         }
         /// Quotes that are not closed.
-        UnterminatedText { span: Span } "scn::syntax::unterminated_text" {
+        UnterminatedText { span: Span } Error "scn::syntax::unterminated_text" {
             at(span, "the text is not closed", "begins here, no `\"` on this line")
                 .help("close it on the same line, or use `\"\"\"` for a text over lines")
         }
         /// Three quotes that are not closed.
-        UnterminatedLongText { span: Span } "scn::syntax::unterminated_text" {
+        UnterminatedLongText { span: Span } Error "scn::syntax::unterminated_text" {
             at(span, "the text over lines is not closed", "begins here, no second `\"\"\"`").help("close it with `\"\"\"`")
         }
         /// A `/` without its second.
-        UnterminatedRegex { span: Span } "scn::syntax::unterminated_regex" {
+        UnterminatedRegex { span: Span } Error "scn::syntax::unterminated_regex" {
             at(span, "the regex is not closed", "no second `/` on this line")
                 .help("a regex stands between two `/`; inside it a slash is written `\\/`")
         }
         /// A `{` without `}`.
-        UnclosedBlock { open: Span, noticed: Option<Span> } "scn::syntax::unclosed_block" {
+        UnclosedBlock { open: Span, noticed: Option<Span> } Error "scn::syntax::unclosed_block" {
             let problem = at(open, "the block is not closed", "no `}` for this `{`");
             match noticed {
                 Some(noticed) => problem.also(noticed, "it seems to end before this").help("add `}` before that line"),
@@ -62,7 +36,7 @@ problems! {
             }
         }
         /// A `(` or `[` without its other half.
-        UnclosedParenthesis { open: Span, bracket: char, noticed: Option<Span> } "scn::syntax::unclosed_parenthesis" {
+        UnclosedParenthesis { open: Span, bracket: char, noticed: Option<Span> } Error "scn::syntax::unclosed_parenthesis" {
             let close = if bracket == '[' { ']' } else { ')' };
             let problem = at(open, format!("`{bracket}` is not closed"), format!("no `{close}` for this")).help(format!("add `{close}`"));
             match noticed {
@@ -71,47 +45,47 @@ problems! {
             }
         }
         /// A `}` without `{`.
-        StrayBrace { span: Span } "scn::syntax::stray_brace" {
+        StrayBrace { span: Span } Error "scn::syntax::stray_brace" {
             at(span, "`}` closes nothing", "no block is open here").help("remove it, or look for a `}` too many further up")
         }
         /// A `{` at the start of a line.
-        BraceOnOwnLine { span: Span, head: Span } "scn::syntax::brace_position" {
+        BraceOnOwnLine { span: Span, head: Span } Error "scn::syntax::brace_position" {
             at(span, "`{` stands on a line of its own", "a new line ended the statement before")
                 .also(head, "this is the statement it belongs to")
                 .help("write `{` at the end of that line")
         }
         /// A `{` without words before it.
-        BlockWithoutHead { span: Span } "scn::syntax::brace_position" {
+        BlockWithoutHead { span: Span } Error "scn::syntax::brace_position" {
             at(span, "a block of nothing", "no word says what this block is").help("write its keyword before `{`, such as `topology {`")
         }
         /// A block after a statement that takes none.
-        UnexpectedBlock { span: Span, after: String } "scn::syntax::unexpected_block" {
+        UnexpectedBlock { span: Span, after: String } Error "scn::syntax::unexpected_block" {
             at(span, format!("{after} takes no block"), "this block").help("remove the block; a new line or `;` ends a statement")
         }
         /// A statement that needs a block.
-        MissingBlock { span: Span, after: String } "scn::syntax::missing_block" {
+        MissingBlock { span: Span, after: String } Error "scn::syntax::missing_block" {
             at(span, format!("{after} needs a block"), "expected `{` after this").help("write `{ ... }` after it, with `{` on the same line")
         }
         /// Nesting beyond the limit.
-        TooDeep { span: Span, what: &'static str, limit: usize } "scn::syntax::too_deep" {
+        TooDeep { span: Span, what: &'static str, limit: usize } Error "scn::syntax::too_deep" {
             at(span, format!("{what} is nested deeper than {limit}"), "too deep here").help("take the inner parts out; `let` gives a value a name")
         }
         /// A statement beyond the limit.
-        TooLong { span: Span, limit: usize } "scn::syntax::too_deep" {
+        TooLong { span: Span, limit: usize } Error "scn::syntax::too_deep" {
             at(span, format!("the statement is longer than {} KiB", limit / 1024), "begins here")
                 .help("see whether a quote or a parenthesis is missing, or cut it into several")
         }
         /// Too many errors: the rest is not shown.
-        TooMany { span: Span, limit: usize } "scn::syntax::too_many" {
+        TooMany { span: Span, limit: usize } Error "scn::syntax::too_many" {
             at(span, format!("more than {limit} syntax errors"), "from here on not shown").help("mend the errors above first")
         }
         /// Something else should stand here.
-        Expected { span: Span, wanted: String, found: String, help: Option<String> } "scn::syntax::expected" {
+        Expected { span: Span, wanted: String, found: String, help: Option<String> } Error "scn::syntax::expected" {
             Diagnostic { help, ..at(span, format!("expected {wanted}, found {found}"), "not expected here") }
         }
         /// A first word that begins no statement.
         UnknownStatement { span: Span, word: String, place: &'static str, nearest: Option<String>, words: &'static [&'static str] }
-            "scn::syntax::unknown_statement" {
+            Error "scn::syntax::unknown_statement" {
             let help = match nearest {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => format!("{place} can stand: {}", quoted_list(words)),
@@ -119,64 +93,64 @@ problems! {
             at(span, format!("`{word}` begins no statement {place}"), "not known here").help(help)
         }
         /// A first word that begins a statement elsewhere.
-        Misplaced { span: Span, word: String, place: &'static str, belongs: &'static str } "scn::syntax::misplaced" {
+        Misplaced { span: Span, word: String, place: &'static str, belongs: &'static str } Error "scn::syntax::misplaced" {
             at(span, format!("`{word}` cannot stand {place}"), "out of place").help(format!("`{word}` stands {belongs}"))
         }
         /// `scn 1` not first.
-        VersionNotFirst { span: Span } "scn::syntax::misplaced" {
+        VersionNotFirst { span: Span } Error "scn::syntax::misplaced" {
             at(span, "`scn` is not the first statement", "out of place").help("`scn 1` stands once, before everything else")
         }
         /// A part of the language that this version does not have.
-        NotInThisVersion { span: Span, what: String } "scn::syntax::not_in_this_version" {
+        NotInThisVersion { span: Span, what: String } Error "scn::syntax::not_in_this_version" {
             at(span, format!("{what} is not in this version of scn"), "cannot be run yet").help("remove it, or use a version of scn that has it")
         }
         /// No `scn 1`.
-        MissingVersion { span: Span } "scn::syntax::missing_version" {
+        MissingVersion { span: Span } Error "scn::syntax::missing_version" {
             at(span, "the file does not say which version of the language it is written in", "before this")
                 .help("add `scn 1` as the first line")
         }
         /// `scn 2`.
-        NewerVersion { span: Span, number: String } "scn::syntax::newer_version" {
+        NewerVersion { span: Span, number: String } Error "scn::syntax::newer_version" {
             at(span, format!("the file is written in version {number} of the language; this program knows version 1"), "not known")
                 .help("use a newer scn for this file; if it needs nothing new, write `scn 1`")
         }
         /// An entry that may stand once stands twice.
-        SaidTwice { span: Span, first: Span, word: &'static str } "scn::syntax::said_twice" {
+        SaidTwice { span: Span, first: Span, word: &'static str } Error "scn::syntax::said_twice" {
             at(span, format!("{word} is said twice"), "the second one").also(first, "the first one").help("keep one of them")
         }
         /// A unit that does not exist.
-        UnknownUnit { span: Span, error: LiteralError } "scn::syntax::unknown_unit" {
+        UnknownUnit { span: Span, error: LiteralError } Error "scn::syntax::unknown_unit" {
             at(span, error.to_string(), error.label()).help(error.help())
         }
         /// A blank between a number and its unit.
-        BlankBeforeUnit { span: Span, number: String, unit: String } "scn::syntax::unknown_unit" {
+        BlankBeforeUnit { span: Span, number: String, unit: String } Error "scn::syntax::unknown_unit" {
             at(span, format!("a blank between the number and its unit `{unit}`"), "belongs to the number before it")
                 .help(format!("write `{number}{unit}`"))
         }
         /// A unit that people read in two ways.
-        AmbiguousUnit { span: Span, error: LiteralError } "scn::syntax::ambiguous_unit" {
+        AmbiguousUnit { span: Span, error: LiteralError } Error "scn::syntax::ambiguous_unit" {
             at(span, error.to_string(), error.label()).help(error.help())
         }
         /// A number that is no quantity.
-        BadNumber { span: Span, error: LiteralError } "scn::syntax::bad_number" {
+        BadNumber { span: Span, error: LiteralError } Error "scn::syntax::bad_number" {
             at(span, error.to_string(), error.label()).help(error.help())
         }
         /// An address, prefix or MAC address that is none.
-        BadAddress { span: Span, written: String, reason: String } "scn::syntax::bad_address" {
+        BadAddress { span: Span, written: String, reason: String } Error "scn::syntax::bad_address" {
             at(span, format!("`{written}` is not an address"), reason)
                 .help("addresses are written `10.0.0.1` or `2001:db8::1`, prefixes `10.0.0.1/24`")
         }
         /// A backslash with a character that means nothing.
-        BadEscape { span: Span, written: String } "scn::syntax::bad_escape" {
+        BadEscape { span: Span, written: String } Error "scn::syntax::bad_escape" {
             at(span, format!("`{written}` means nothing in a text"), "unknown escape")
                 .help("known are \\n \\r \\t \\0 \\\\ \\\" \\$ \\x41 \\u{e9}; a raw text r\"...\" has no escapes, hex\"...\" any byte")
         }
         /// `${` without `}`.
-        BadHole { span: Span } "scn::syntax::bad_hole" {
+        BadHole { span: Span } Error "scn::syntax::bad_hole" {
             at(span, "`${` is not closed", "no `}` for this in the text").help("write `${name}`; a dollar sign before a brace is written `\\$`")
         }
         /// `hex"..."` with something else than pairs of digits.
-        BadBytes { span: Span, reason: String } "scn::syntax::bad_bytes" {
+        BadBytes { span: Span, reason: String } Error "scn::syntax::bad_bytes" {
             at(span, "these are not bytes", reason).help("bytes are pairs of hex digits: hex\"00 11 ff\"")
         }
     }
