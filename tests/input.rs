@@ -103,7 +103,7 @@ fn unknown_names_units_and_options_name_the_nearest() {
     assert_refused(&check(around(&flow)), &["aa", "`a`"]);
     assert_refused(&check(around(&format!("timeout 5sec\n{TWO_NODES}"))), &["sec"]);
     assert_refused(&check(around(&TWO_NODES.replace("total 1", "totl 1"))), &["total"]);
-    assert_refused(&check(around(&TWO_NODES.replace("f.loss", "f.los"))), &["loss"]);
+    assert_refused(&check(around(&TWO_NODES.replace("f.loss", "f.losss"))), &["loss"]);
     assert_refused(&check(around(&TWO_NODES.replace("0%", "10ms"))), &["ratio", "duration"]);
 }
 

@@ -20,6 +20,7 @@ impl Source {
             || self.path.contains("/tests/")
             || self.path.ends_with("tests.rs")
             || self.path.contains("/examples/")
+            || self.path.contains("/proofs/")
     }
 
     fn is_in(&self, rooms: &[&str]) -> bool {
