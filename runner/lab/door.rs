@@ -44,10 +44,11 @@ pub(crate) struct DoorKeeper {
 }
 
 impl DoorKeeper {
-    /// Starts the thread. The first `nodes` namespaces are those of nodes.
-    pub(crate) fn start(namespaces: Arc<Vec<Namespace>>, nodes: usize) -> Result<Self, LabError> {
+    /// Starts the thread. The first namespaces are those of nodes; `congestion` is, for each of them, the congestion control that
+    /// its sockets must be given one by one.
+    pub(crate) fn start(namespaces: Arc<Vec<Namespace>>, congestion: Vec<Option<String>>) -> Result<Self, LabError> {
         let (messages, todo) = channel();
-        let thread = std::thread::Builder::new().name("scn-door".to_owned()).spawn(move || serve(&namespaces, nodes, &todo));
+        let thread = std::thread::Builder::new().name("scn-door".to_owned()).spawn(move || serve(&namespaces, &congestion, &todo));
         let thread = thread.map_err(|cause| LabError::system("door", "start its thread", &cause))?;
         Ok(DoorKeeper { door: Door { messages }, thread: Some(thread) })
     }
@@ -72,33 +73,41 @@ impl Drop for DoorKeeper {
 }
 
 /// Answers requests until the lab closes.
-fn serve(namespaces: &[Namespace], nodes: usize, todo: &Receiver<Message>) {
+fn serve(namespaces: &[Namespace], congestion: &[Option<String>], todo: &Receiver<Message>) {
     let mut here = None;
     while let Ok(Some((slot, wanted))) = todo.recv() {
-        let place = namespaces.get(slot).filter(|_| slot < nodes).ok_or_else(|| io::Error::other("the lab has no such node"));
+        let place = namespaces.get(slot).filter(|_| slot < congestion.len()).ok_or_else(|| io::Error::other("the lab has no such node"));
         let entered = match place {
             Ok(_) if here == Some(slot) => Ok(()),
             Ok(namespace) => namespace.enter(),
             Err(cause) => Err(cause),
         };
         here = entered.is_ok().then_some(slot);
+        let control = congestion.get(slot).and_then(Option::as_deref);
         // Who asked may have gone; then the sockets close.
         match wanted {
-            Wanted::Tcp { ipv6, count, answer } => drop(answer.send(entered.and_then(|()| clients(ipv6, count)))),
-            Wanted::Listener { address, answer } => drop(answer.send(entered.and_then(|()| listener(address)))),
+            Wanted::Tcp { ipv6, count, answer } => drop(answer.send(entered.and_then(|()| clients(ipv6, count, control)))),
+            Wanted::Listener { address, answer } => drop(answer.send(entered.and_then(|()| listener(address, control)))),
         }
     }
 }
 
-fn clients(ipv6: bool, count: usize) -> io::Result<Vec<OwnedFd>> {
+fn clients(ipv6: bool, count: usize, congestion: Option<&str>) -> io::Result<Vec<OwnedFd>> {
     let domain = if ipv6 { Domain::IPV6 } else { Domain::IPV4 };
-    let one = || Ok(Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?.into());
-    (0..count).map(|_| one()).collect()
+    (0..count).map(|_| Ok(socket(domain, congestion)?.into())).collect()
 }
 
-fn listener(address: SocketAddr) -> io::Result<OwnedFd> {
-    let domain = Domain::for_address(address);
+/// A TCP socket with its congestion control; accepted connections have their listener's.
+fn socket(domain: Domain, congestion: Option<&str>) -> io::Result<Socket> {
     let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    if let Some(algorithm) = congestion {
+        socket.set_tcp_congestion(algorithm.as_bytes())?;
+    }
+    Ok(socket)
+}
+
+fn listener(address: SocketAddr, congestion: Option<&str>) -> io::Result<OwnedFd> {
+    let socket = socket(Domain::for_address(address), congestion)?;
     socket.set_reuse_address(true)?;
     if let IpAddr::V6(ip) = address.ip() {
         socket.set_only_v6(!ip.is_unspecified())?;

@@ -77,12 +77,13 @@ impl KernelLab {
         let built = build::build(plan, &layout, progress)?;
         let wires = start_wires(plan, &layout, &built.namespaces)?;
         let (settings, warnings) = sysctl::summary(&built.settings);
+        let congestion = built.settings.iter().take(plan.nodes.len()).map(|(_, settings)| settings.congestion_of_sockets()).collect();
         let mut facts = machine();
         facts.extend(wires.as_ref().map(|wires| ("wire thread".to_owned(), wires.scheduling.to_owned())));
         facts.extend(settings);
         Ok(KernelLab {
             keeper: Keeper::start(Arc::clone(&built.namespaces))?,
-            doors: DoorKeeper::start(built.namespaces, plan.nodes.len())?,
+            doors: DoorKeeper::start(built.namespaces, congestion)?,
             wires,
             faults: Faults::new(plan, layout),
             links: plan.links.len(),

@@ -19,6 +19,17 @@ pub(crate) enum Outcome {
     Missing,
     /// The kernel did not take the value: its words, and the value that stays.
     Refused(String, String),
+    /// The kernel keeps its own default, which stays, but takes the value on each socket: scn's own sockets have it.
+    OnSockets(String),
+}
+
+/// New namespaces may choose only among the algorithms that the first one allows; sockets may choose any that is loaded.
+const CONGESTION: &str = "net.ipv4.tcp_congestion_control";
+
+/// Whether a socket made here takes a congestion control.
+fn sockets_take(algorithm: &str) -> bool {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+    socket.and_then(|socket| socket.set_tcp_congestion(algorithm.as_bytes())).is_ok()
 }
 
 /// Settings of the lab's own, which a plan may override. Those that a kernel lacks are no news.
@@ -83,12 +94,22 @@ impl Settings {
                 }
                 Err(cause) => {
                     let stays = std::fs::read_to_string(path(&name)).unwrap_or_default().trim().to_owned();
-                    if stays != value {
+                    if stays != value && name == CONGESTION && sockets_take(&value) {
+                        self.done.push((name, value, Outcome::OnSockets(stays)));
+                    } else if stays != value {
                         self.done.push((name, value, Outcome::Refused(cause.to_string(), stays)));
                     }
                 }
             }
         }
+    }
+}
+
+impl Settings {
+    /// The congestion control that each socket must be given, because the namespace could not be.
+    pub(crate) fn congestion_of_sockets(&self) -> Option<String> {
+        let on_sockets = |(_, value, outcome): &(String, String, Outcome)| matches!(outcome, Outcome::OnSockets(_)).then(|| value.clone());
+        self.done.iter().find_map(on_sockets)
     }
 }
 
@@ -113,6 +134,9 @@ pub(crate) fn summary(nodes: &[(String, Settings)]) -> (Vec<(String, String)>, V
             Outcome::Missing => {
                 facts.push((format!("sysctl {name}"), format!("not in this kernel (wanted {value} on {place})")));
                 warnings.push(format!("this kernel has no {name}: not set to {value} on {place}"));
+            }
+            Outcome::OnSockets(stays) => {
+                facts.push((format!("sysctl {name}"), format!("{stays} (on {place}); {value} on every socket of scn")));
             }
             Outcome::Refused(cause, stays) => {
                 facts.push((format!("sysctl {name}"), format!("{stays} (wanted {value} on {place}: {cause})")));
