@@ -1,6 +1,6 @@
 //! `scn doctor`: what this machine can do.
 
-use scn_runner::lab::{self, State};
+use scn_runner::lab::{self, Finding, State};
 
 use super::print;
 use crate::arguments::{DoctorArguments, Format};
@@ -9,7 +9,13 @@ use crate::exit::Exit;
 /// Prints every finding; the exit is 5 where something that every run needs is missing.
 #[must_use]
 pub fn doctor(arguments: &DoctorArguments) -> Exit {
-    let findings = lab::doctor();
+    // As `scn run` would: an ordinary user moves into a user namespace first, and then everything can be tried.
+    let entered = lab::enter();
+    let mut findings = lab::doctor();
+    if let Err(error) = entered {
+        let name = "namespaces".to_owned();
+        findings.push(Finding { name, state: State::Missing, detail: error.to_string(), advice: "see above, or run as root".to_owned() });
+    }
     match arguments.format {
         Format::Text => {
             let lines = findings.iter().map(|f| {

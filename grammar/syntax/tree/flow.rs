@@ -53,7 +53,7 @@ pub struct FlowDecl {
     /// `pattern sym(1KiB)`.
     pub pattern: Option<Call>,
     /// Everything else: `connections 200`, `rate 100/s`, `reconnect after 100ms`, `sample tcp_info every 100ms`.
-    /// `values` hold the words too (`after`, `tcp_info`, `every` as [`ExprKind::Path`]).
+    /// `values` hold the words too (`after`, `tcp_info`, `every` as `ExprKind::Path`).
     pub options: Vec<TreeOption>,
     /// All of it.
     pub span: Span,
@@ -86,6 +86,6 @@ pub struct Target {
 pub enum TargetKind {
     /// A node or a service.
     Name(Indexed),
-    /// An address (an [`ExprKind::Address`]).
+    /// An address (an `ExprKind::Address`).
     Address(Expr),
 }
