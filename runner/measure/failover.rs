@@ -28,13 +28,22 @@ fn happened<'a>(flow: &Series<'_>, window: Window, event: Event<'a>) -> Result<(
     Ok((name, happening))
 }
 
+/// Which of an event's two times is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// `failover_time(E)`: E is the fault; what failed before it is not its work.
+    Fault,
+    /// `reversion_time(E)`: E restores; the disruption that it ends is under way, or switching back makes a new one.
+    Restoral,
+}
+
 /// `failover_time(E)` and `reversion_time(E)`: S(first received after the disruption) − E, for the first disruption that begins
-/// at or after E.
+/// at or after E, or for `reversion_time` the one under way at E.
 ///
 /// A disruption is one of losses, or a counted gap between received items (which sees what was only held back); those that
 /// follow within 1 s are one with it. An item that was held back and then delivered restores at its arrival, any other at its
 /// sending. Nothing failed: 0. Not restored by the window's end: at least the time until then.
-pub(super) fn restored_after(flow: &Series<'_>, context: &Context, window: Window, event: Event<'_>) -> Measured {
+pub(super) fn restored_after(flow: &Series<'_>, context: &Context, window: Window, event: Event<'_>, kind: After) -> Measured {
     let (name, happening) = match happened(flow, window, event) {
         Ok(event) => event,
         Err(nothing) => return nothing,
@@ -52,7 +61,7 @@ pub(super) fn restored_after(flow: &Series<'_>, context: &Context, window: Windo
         measured.above = error.0;
         return measured.noted(Some(format!("nothing failed after `{name}`")));
     };
-    if failure.before {
+    if failure.before && kind == After::Fault {
         return Measured::nothing(format!("{} was already disrupted when `{name}` happened", flow.record.name));
     }
     let mut measured = match failure.restored_ns {

@@ -231,7 +231,8 @@ fn value(metric: &Metric, flow: &Series<'_>, context: &Context, window: Window) 
         "outage.count" => outage::count(flow, context, window),
         "outage.loss.max" => outage::by_loss(flow, context, window),
         "outage.rate.max" => outage::by_rate(flow, context, window),
-        "failover_time" | "reversion_time" => failover::restored_after(flow, context, window, event()),
+        "failover_time" => failover::restored_after(flow, context, window, event(), failover::After::Fault),
+        "reversion_time" => failover::restored_after(flow, context, window, event(), failover::After::Restoral),
         "time_to_first_loss" => failover::first_loss_after(flow, context, window, event()),
         _ => {
             if let Some(rest) = name.strip_prefix("tcp.") {

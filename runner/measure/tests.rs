@@ -314,6 +314,17 @@ fn failover_time_without_a_disruption_or_an_end_of_it() {
 }
 
 #[test]
+fn reversion_time_counts_from_the_restoring_event_to_the_end_of_the_disruption_under_way() {
+    // Everything sent in 2.0..3.4 s is lost; the event at 3 s restores.
+    let mut record = flow("f", 6 * S, 10 * MS);
+    let kept = |item: &Item| !(2 * S..3400 * MS).contains(&item.intended_ns);
+    record.items = regular(0, 6 * S, 10 * MS, 2 * MS).into_iter().filter(kept).collect();
+    record.items.extend((2 * S..3400 * MS).step_by(10_000_000).map(|at| lost(at, 100 * MS)));
+    assert_eq!(value(&record, "failover_time"), None, "the event is not what failed it");
+    assert_eq!(value(&record, "reversion_time"), Some(400e6));
+}
+
+#[test]
 fn what_is_held_back_and_then_delivered_is_an_outage_too() {
     // TCP keeps what was sent during 3.0..3.6 and delivers it all at 3.6 s: nothing is lost.
     let mut record = flow("f", 6 * S, 10 * MS);
