@@ -10,4 +10,4 @@ pub mod text;
 pub mod words;
 
 #[cfg(test)]
-mod golden;
+mod golden_tests;
