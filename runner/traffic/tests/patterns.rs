@@ -146,6 +146,8 @@ async fn held_connections_repeat_patterns_that_the_server_begins() {
         ("client sends", filled(Client, 64)),
     ]);
     let mut running = start(plan(talk.clone(), Some(talk), Load { connections: 3, ..load() })).await;
+    // The workers open their connections independently: one may have done all of these before another has begun.
+    running.at_least("active", 3).await;
     running.at_least("transactions", 300).await;
     running.stop().await;
     let series = running.finish().await;
