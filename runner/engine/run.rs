@@ -157,8 +157,8 @@ struct RealLoad<'a> {
 }
 
 impl Load for RealLoad<'_> {
-    fn start(&mut self, flow: FlowId, at_ns: i64) {
-        self.traffic.start_flow(flow, at_ns);
+    fn start(&mut self, flow: FlowId, at_ns: i64) -> bool {
+        self.traffic.start_flow(flow, at_ns)
     }
 
     fn stop(&mut self, flow: FlowId, at_ns: i64) {

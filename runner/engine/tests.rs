@@ -57,11 +57,12 @@ impl PaperLoad {
 }
 
 impl Load for PaperLoad {
-    fn start(&mut self, flow: FlowId, at_ns: i64) {
+    fn start(&mut self, flow: FlowId, at_ns: i64) -> bool {
         self.said.push((at_ns, format!("start {}", flow.0)));
         if let Some(after) = self.own_end {
             self.ends.insert(at_ns + after, flow);
         }
+        true
     }
 
     fn stop(&mut self, flow: FlowId, at_ns: i64) {

@@ -84,6 +84,10 @@ pub struct Timeline<'a, N, L> {
     start: Instant,
     schedule: Schedule<'a>,
     flows: Vec<FlowState>,
+    /// Starts of each that have not come to their end.
+    starts: Vec<u32>,
+    /// When each was started last, ns.
+    started_ns: Vec<i64>,
     events: Vec<EventRecord>,
     /// What each of `events` did.
     actions: Vec<Option<Action>>,
@@ -112,6 +116,8 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             start,
             schedule: Schedule::new(&plan.timeline),
             flows: vec![FlowState::Waiting; plan.flows.len()],
+            starts: vec![0; plan.flows.len()],
+            started_ns: vec![0; plan.flows.len()],
             events: Vec::new(),
             actions: Vec::new(),
             warnings: Vec::new(),
@@ -147,7 +153,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             }
             match self.next_event(&mut cancel).await {
                 Event::Due => {}
-                Event::Notice(Notice::Ended(flow)) => self.flows[flow.index()] = FlowState::Ended,
+                Event::Notice(Notice::Ended(flow)) => self.ended(flow),
                 Event::Notice(Notice::Changed) => {}
                 Event::Notice(Notice::Broken(what)) => break Ended::Failed(what),
                 Event::Cancelled => break Ended::Interrupted(cancel.borrow().clone().unwrap_or_default()),
@@ -179,9 +185,26 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
     fn start_unnamed_flows(&mut self) {
         for flow in &self.plan.flows {
             if flow.starts_at_zero {
-                self.load.start(flow.id, 0);
-                self.flows[flow.id.index()] = FlowState::Running;
+                self.start_flow(flow.id, 0);
             }
+        }
+    }
+
+    /// Starts a flow. One whose transactions of an earlier start are still ending runs anew beside them; one that runs goes on.
+    fn start_flow(&mut self, flow: FlowId, at_ns: i64) {
+        if self.load.start(flow, at_ns) {
+            self.starts[flow.index()] += 1;
+            self.started_ns[flow.index()] = at_ns;
+            self.flows[flow.index()] = FlowState::Running;
+        }
+    }
+
+    /// One start of a flow has come to its end.
+    fn ended(&mut self, flow: FlowId) {
+        let starts = &mut self.starts[flow.index()];
+        *starts = starts.saturating_sub(1);
+        if *starts == 0 {
+            self.flows[flow.index()] = FlowState::Ended;
         }
     }
 
@@ -287,8 +310,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         match action {
             Action::Start(flows) => {
                 for flow in flows {
-                    self.load.start(*flow, at_ns);
-                    self.flows[flow.index()] = FlowState::Running;
+                    self.start_flow(*flow, at_ns);
                 }
             }
             Action::Stop(flows) => {
@@ -369,8 +391,10 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         while !open.is_empty() {
             match tokio::time::timeout_at(limit, self.load.notice()).await {
                 Ok(Notice::Ended(flow)) => {
-                    self.flows[flow.index()] = FlowState::Ended;
-                    open.remove(&flow.index());
+                    self.ended(flow);
+                    if self.flows[flow.index()] == FlowState::Ended {
+                        open.remove(&flow.index());
+                    }
                 }
                 Ok(Notice::Changed) => {}
                 Ok(Notice::Broken(what)) => self.warnings.push(what),

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 
 use scn_grammar::scenario::FlowId;
@@ -17,6 +17,7 @@ use super::Notice;
 use super::client;
 use super::control::{Control, Order, Role, Start};
 use super::pacer::NEVER_DUE;
+use super::shared::FlowStart;
 use super::worker::Worker;
 
 /// A start that finds no free connection waits this long from its intended instant; then it is dropped.
@@ -32,10 +33,9 @@ const NANO: u128 = 1_000_000_000_000_000_000;
 pub struct Run {
     /// The flow.
     pub flow: usize,
-    /// Distinguishes it from other runs on the worker.
+    /// Which of the flow's starts it belongs to: distinguishes it from other runs, and is part of the key of draws.
     pub number: u64,
-    /// How often the flow was started before: part of the key of draws.
-    pub generation: u64,
+    tickets: Arc<AtomicU64>,
     /// When it started, ns.
     pub from_ns: i64,
     /// It is over on this worker.
@@ -63,27 +63,45 @@ fn share(count: u64, index: usize, workers: usize) -> u64 {
     count / workers + u64::from(index < count % workers)
 }
 
+/// The first start from `k` on that falls to one of so many workers. With a total of connections, each worker gets as many starts
+/// as the connections that it may open can take, however many transactions each of them runs. `u64::MAX`: none.
+fn own_start(k: u64, total: Option<u64>, index: usize, workers: usize) -> u64 {
+    let (index, workers) = (index as u64, workers as u64);
+    let Some(total) = total else {
+        return k + (workers + index - k % workers) % workers;
+    };
+    if index >= total {
+        return u64::MAX;
+    }
+    let (round, place) = (k / total, k % total);
+    let next = place + (workers + index - place % workers) % workers;
+    if next < total { round * total + next } else { (round + 1) * total + index }
+}
+
+/// When a start of a flow is over by the flow's own `duration`, ns.
+pub fn until(from_ns: i64, duration_ns: Option<u64>) -> i64 {
+    duration_ns.map_or(NEVER_DUE, |duration| from_ns.saturating_add_unsigned(duration))
+}
+
 /// Starts a flow on this worker, if it has a share in it.
-pub fn start(worker: &Rc<Worker>, flow: FlowId, at_ns: i64) {
+pub fn start(worker: &Rc<Worker>, flow: FlowId, start: FlowStart) {
     let planned = &worker.shared.plan.flows[flow.index()];
     let workers = spread(worker.shared.workers.get().map_or(1, Vec::len), planned.load.connections);
     if worker.index >= workers {
         return;
     }
     let load = planned.load;
-    let generation = worker.shared.flows[flow.index()].starts.load(Ordering::SeqCst);
-    let until_ns = load.duration_ns.map_or(NEVER_DUE, |duration| at_ns.saturating_add(i64::try_from(duration).unwrap_or(i64::MAX)));
     let own_tickets = if load.rate_nano.is_some() { load.total.map(|total| share(total, worker.index, workers)) } else { None };
     let run = Rc::new(Run {
         flow: flow.index(),
-        number: generation,
-        generation,
-        from_ns: at_ns,
+        number: start.number,
+        tickets: start.tickets,
+        from_ns: start.at_ns,
         over: Cell::new(false),
         idle: RefCell::default(),
         waiting: RefCell::default(),
         sockets: RefCell::default(),
-        until_ns: Cell::new(until_ns),
+        until_ns: Cell::new(until(start.at_ns, load.duration_ns)),
         own_tickets: Cell::new(own_tickets),
         places_left: Cell::new(0),
         waker: RefCell::new(None),
@@ -117,8 +135,7 @@ impl Run {
         if worker.shared.plan.flows[self.flow].load.total.is_none() {
             return true;
         }
-        let tickets = &worker.shared.flows[self.flow].tickets;
-        tickets.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+        self.tickets.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
     }
 
     /// A place opens no more connections.
@@ -318,14 +335,20 @@ fn end(worker: &Rc<Worker>, run: &Rc<Run>) {
     let now = worker.pacer.now_ns();
     // Of a flow that was stopped the end is the stop, not the end of what it left behind.
     let ended = if worker.finishing.get() { now } else { now.min(run.until_ns.get()) }.max(run.from_ns);
-    shared.ended_ns.fetch_max(ended, Ordering::SeqCst);
-    if shared.running.fetch_sub(1, Ordering::SeqCst) != 1 {
+    let mut starts = shared.starts();
+    let Some(at) = starts.ongoing.iter().position(|start| start.number == run.number) else { return };
+    let ongoing = &mut starts.ongoing[at];
+    ongoing.ended_ns = ongoing.ended_ns.max(ended);
+    ongoing.workers -= 1;
+    if ongoing.workers > 0 {
         return;
     }
-    let ran = (run.from_ns, shared.ended_ns.load(Ordering::SeqCst));
-    shared.ran_ns.lock().unwrap_or_else(PoisonError::into_inner).push(ran);
+    let over = starts.ongoing.remove(at);
+    starts.ran_ns.push((over.from_ns, over.ended_ns));
+    let last = starts.ongoing.is_empty();
+    drop(starts);
     if !worker.finishing.get() {
-        shared.finished.store(true, Ordering::SeqCst);
+        shared.finished.store(last, Ordering::SeqCst);
         worker.shared.tell(Notice::FlowEnded(FlowId(u32::try_from(run.flow).unwrap_or(u32::MAX))));
     }
 }
