@@ -26,6 +26,8 @@ pub const START_PATIENCE_NS: i64 = 1_000_000_000;
 pub const DRAIN_LIMIT_NS: i64 = 1_000_000_000;
 /// Sockets asked for at once where connections are short.
 const SOCKETS_AT_ONCE: usize = 16;
+/// Starts that are released before others get their turn.
+const STARTS_IN_A_ROW: u32 = 256;
 /// Rates are in 1e-9/s, instants in 1e-9 s.
 const NANO: u128 = 1_000_000_000_000_000_000;
 
@@ -237,8 +239,9 @@ async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
     }
     match planned.load.rate_nano {
         Some(rate) => {
-            let total = planned.load.total.map(|total| total.saturating_mul(planned.load.transactions.unwrap_or(1)));
-            dispatch(worker, run, workers, rate, total.unwrap_or(u64::MAX)).await;
+            let total = planned.load.total;
+            let count = total.map_or(u64::MAX, |total| total.saturating_mul(planned.load.transactions.unwrap_or(1)));
+            dispatch(worker, run, workers, rate, total, count).await;
         }
         None => {
             while run.places_left.get() > 0 && worker.pacer.now_ns() < run.until_ns.get() {
@@ -284,16 +287,26 @@ async fn open_places(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
 }
 
 /// Releases the worker's share of the starts: of each `workers` in a row, one.
-async fn dispatch(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, rate_nano: u64, count: u64) {
-    let mut k = worker.index as u64;
+async fn dispatch(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, rate_nano: u64, total: Option<u64>, count: u64) {
+    let own = |from| own_start(from, total, worker.index, workers);
+    let mut k = own(0);
+    let mut in_a_row = 0;
     loop {
+        if in_a_row == STARTS_IN_A_ROW {
+            // A rate that this worker cannot keep must keep neither its connections nor its commands waiting.
+            in_a_row = 0;
+            run.drop_late(worker, worker.pacer.now_ns());
+            tokio::task::yield_now().await;
+        }
         let next = if k < count { intended(run.from_ns, k, rate_nano) } else { NEVER_DUE };
         let (now, end) = (worker.pacer.now_ns(), run.until_ns.get());
         if next <= now && next < end {
             run.release(Start { intended_ns: next, lag_ns: u32::try_from(now - next).unwrap_or(u32::MAX) });
-            k += workers as u64;
+            k = own(k + 1);
+            in_a_row += 1;
             continue;
         }
+        in_a_row = 0;
         run.drop_late(worker, now);
         if now >= end {
             return;
@@ -367,5 +380,42 @@ async fn sample(worker: &Rc<Worker>, run: &Rc<Run>, interval_ns: i64) {
         while next <= now {
             next = next.saturating_add(interval_ns);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_start_falls_to_one_worker_that_has_a_connection_for_it() {
+        for (total, transactions, workers) in [(5, 3, 2), (2, 4, 3), (7, 1, 4), (1, 9, 4), (6, 3, 2), (3, 2, 1)] {
+            let count = total * transactions;
+            let mut taken = vec![0; count as usize];
+            for index in 0..workers {
+                let mut k = own_start(0, Some(total), index, workers);
+                let mut own = 0;
+                while k < count {
+                    taken[k as usize] += 1;
+                    own += 1;
+                    k = own_start(k + 1, Some(total), index, workers);
+                }
+                assert_eq!(own, share(total, index, workers) * transactions, "worker {index} of {workers}, {total} x {transactions}");
+            }
+            assert!(taken.iter().all(|times| *times == 1), "{total} x {transactions} over {workers}: {taken:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_total_starts_go_round() {
+        let of = |index| {
+            (0..3).scan(0, move |k, _| {
+                let at = own_start(*k, None, index, 3);
+                *k = at + 1;
+                Some(at)
+            })
+        };
+        assert_eq!(of(0).collect::<Vec<_>>(), [0, 3, 6]);
+        assert_eq!(of(2).collect::<Vec<_>>(), [2, 5, 8]);
     }
 }
