@@ -221,7 +221,8 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         let now = self.now_ns();
         let load = &*self.load;
         let happened = |event| self.schedule.happened(event);
-        if let Some(name) = self.requires.violated(now, &happened, &|flow, metric| load.value(flow, metric)) {
+        let value = |flow, metric: &str| load.value(flow, metric);
+        if let Some(name) = self.requires.violated(now, &happened, &value, &|flow| self.runs(flow)) {
             return Some(Ended::Required(name));
         }
         if now >= i64::try_from(self.plan.timeout_ns).unwrap_or(i64::MAX) {
@@ -337,6 +338,12 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
 
     async fn open_service(&mut self, service: ServiceId, nodes: &[NodeId]) -> Result<(), String> {
         self.load.open_service(service, nodes).await
+    }
+
+    /// Whether a flow runs, as the judge will see it: from its start to its stop, or to the end of its `duration`.
+    fn runs(&self, flow: FlowId) -> bool {
+        let over = |duration| self.now_ns() >= self.started_ns[flow.index()].saturating_add_unsigned(duration);
+        self.flows[flow.index()] == FlowState::Running && !self.plan.flows[flow.index()].load.duration_ns.is_some_and(over)
     }
 
     fn stop_flow(&mut self, flow: FlowId, at_ns: i64) {
