@@ -215,6 +215,8 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
                 return Some(Ended::Failed(why));
             }
         }
+        // Before anything is looked at: a change that comes after the look is told.
+        self.load.watch(self.schedule.watched().is_some() || self.requires.any());
         if let Some(ended) = self.look_at_condition().await {
             return Some(ended);
         }
@@ -229,7 +231,6 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             return Some(Ended::Timeout(self.still_going_on()));
         }
         self.stop_endless_flows(now);
-        self.load.watch(self.watching.is_some() || self.requires.any());
         None
     }
 
