@@ -298,6 +298,60 @@ async fn a_flow_that_ends_by_itself_ends_the_run() {
     assert_eq!(load.said, [(0, "start 0".to_owned())]);
 }
 
+/// A requirement on the one flow's gauge.
+fn require(form: Form, active: i64) -> Expectation {
+    Expectation {
+        name: format!("{active} active"),
+        words: String::new(),
+        kind: Kind::Require,
+        form,
+        from: None,
+        to: None,
+        sampled_every_ns: SECOND,
+        condition: active_is(active),
+        span: Span::default(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flow_that_does_not_run_violates_nothing() {
+    let timeline = vec![
+        entry(at(10 * MS), Action::Start(vec![FlowId(0)]), "start steady"),
+        entry(at(50 * MS), Action::Stop(vec![FlowId(0)]), "stop steady"),
+        entry(at(900 * MS), Action::Mark, "mark second"),
+    ];
+    let mut strict = plan(timeline, endless());
+    strict.expectations = vec![require(Form::Always, 1)];
+    let arrange = |load: &mut PaperLoad| load.active = vec![(0, 0), (10 * MS, 1), (50 * MS + 500_000, 0)];
+    let (driven, _) = drive(&strict, &mut PaperNetwork::default(), arrange, None).await;
+    assert_eq!(driven.ended, Ended::Complete);
+
+    // Nor does one whose own duration is over while its connections close.
+    let mut finite = plan(vec![entry(at(900 * MS), Action::Mark, "mark second")], FlowLoad { duration_ns: Some(50_000_000), ..endless() });
+    finite.expectations = vec![require(Form::Always, 1)];
+    let arrange = |load: &mut PaperLoad| (load.active, load.own_end) = (vec![(0, 1), (50 * MS, 0)], Some(80 * MS));
+    let (driven, _) = drive(&finite, &mut PaperNetwork::default(), arrange, None).await;
+    assert_eq!(driven.ended, Ended::Complete);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_cut_stopped_was_not_at_its_end() {
+    let stop = || entry(at(20 * MS), Action::Stop(vec![FlowId(0)]), "stop steady");
+    let timeout = SECOND;
+    for (timeline, cut) in [
+        (vec![entry(at(5_000 * MS), Action::Mark, "mark second")], true),
+        (vec![stop(), entry(at(5_000 * MS), Action::Mark, "mark second")], false),
+        (vec![Entry { lasts_ns: Some(5 * SECOND), ..stop() }], true),
+    ] {
+        let long = Plan { timeout_ns: timeout, ..plan(timeline, endless()) };
+        let (driven, _) = drive(&long, &mut PaperNetwork::default(), |_| {}, None).await;
+        assert!(matches!(driven.ended, Ended::Timeout(_)), "{:?}", driven.ended);
+        assert_eq!(driven.cut, if cut { vec![FlowId(0)] } else { vec![] });
+    }
+    let (driven, _) = drive(&plan(vec![stop()], endless()), &mut PaperNetwork::default(), |_| {}, None).await;
+    assert_eq!((driven.ended, driven.cut), (Ended::Complete, vec![]));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_violated_requirement_stops_the_run_at_once() {
     let mut strict = plan(vec![entry(at(10_000 * MS), Action::Mark, "mark second")], endless());

@@ -63,6 +63,8 @@ pub struct Driven {
     pub ended: Ended,
     /// Things a reader should know.
     pub warnings: Vec<String>,
+    /// Flows that had not come to their end when the run was cut: they were stopped for that alone, or were to start again.
+    pub cut: Vec<FlowId>,
     /// When it ended, ns.
     pub end_ns: i64,
 }
@@ -95,6 +97,8 @@ pub struct Timeline<'a, N, L> {
     requires: Requires<'a>,
     /// The condition that is watched, since when, ns.
     watching: Option<(usize, i64)>,
+    /// When the observer hears of the run again, however much happens until then.
+    next_tick: Instant,
     line_of: &'a dyn Fn(Span) -> u32,
     observe: &'a mut dyn FnMut(Progress<'_>),
 }
@@ -123,6 +127,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             warnings: Vec::new(),
             requires: Requires::new(&plan.expectations),
             watching: None,
+            next_tick: start + TICK,
             line_of,
             observe,
         }
@@ -157,13 +162,17 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
                 Event::Notice(Notice::Changed) => {}
                 Event::Notice(Notice::Broken(what)) => break Ended::Failed(what),
                 Event::Cancelled => break Ended::Interrupted(cancel.borrow().clone().unwrap_or_default()),
-                Event::Tick => self.tell(),
+                Event::Tick => {
+                    self.next_tick = Instant::now() + TICK;
+                    self.tell();
+                }
             }
         };
+        let cut = self.not_ended();
         self.stop_all().await;
         self.mark_healed();
         let end_ns = self.now_ns();
-        Driven { events: self.events, ended, warnings: self.warnings, end_ns }
+        Driven { events: self.events, ended, warnings: self.warnings, cut, end_ns }
     }
 
     /// Waits for whatever comes first.
@@ -174,10 +183,10 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         let due = self.requires.next_edge(self.now_ns()).map_or(due, |edge| due.min(edge));
         tokio::select! {
             biased;
-            _ = cancel.wait_for(Option::is_some) => Event::Cancelled,
+            Ok(_) = cancel.wait_for(Option::is_some) => Event::Cancelled,
             () = tokio::time::sleep_until(self.instant(due)) => Event::Due,
             notice = self.load.notice() => Event::Notice(notice),
-            () = tokio::time::sleep(TICK) => Event::Tick,
+            () = tokio::time::sleep_until(self.next_tick) => Event::Tick,
         }
     }
 
@@ -384,6 +393,20 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
 
     fn is_over(&self) -> bool {
         self.schedule.is_over() && self.flows.iter().all(|f| matches!(f, FlowState::Ended | FlowState::Waiting))
+    }
+
+    /// Flows that would have gone on: those that run, and those that the rest of the timeline starts.
+    fn not_ended(&self) -> Vec<FlowId> {
+        let to_start = self.schedule.to_come().filter_map(|(entry, undo)| {
+            let action = &self.plan.timeline[entry].action;
+            match if undo { undo_of(action) } else { Some(action.clone()) } {
+                Some(Action::Start(flows)) => Some(flows),
+                _ => None,
+            }
+        });
+        let to_start: BTreeSet<FlowId> = to_start.flatten().collect();
+        let goes_on = |flow: &FlowId| self.flows[flow.index()] == FlowState::Running || to_start.contains(flow);
+        self.plan.flows.iter().map(|flow| flow.id).filter(goes_on).collect()
     }
 
     /// Stops what still runs and waits for it, within a limit.
