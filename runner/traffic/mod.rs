@@ -183,6 +183,7 @@ impl Traffic {
     /// Closes a service's listeners on these nodes, and each of their connections after its current transaction.
     pub fn stop_service(&self, service: ServiceId, nodes: &[NodeId]) {
         for listener in self.listeners(service, nodes) {
+            self.shared.open[listener].store(false, Ordering::SeqCst);
             self.all(|| Command::Unlisten(listener));
         }
     }
@@ -277,6 +278,7 @@ impl Traffic {
             address,
             error,
         })?;
+        self.shared.open[listener].store(true, Ordering::SeqCst);
         let workers = self.workers();
         // A worker that broke has told so.
         let _ = workers[listener % workers.len()].send(Command::Listen(listener, socket));

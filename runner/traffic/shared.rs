@@ -110,6 +110,8 @@ pub struct Shared {
     pub registry: Registry,
     /// The flows.
     pub flows: Vec<FlowShared>,
+    /// By listener: it is open. A connection that was on its way to another worker when it closed is not served.
+    pub open: Vec<AtomicBool>,
     /// Every worker.
     pub workers: OnceLock<Vec<mpsc::UnboundedSender<Command>>>,
     notices: mpsc::UnboundedSender<Notice>,
@@ -124,12 +126,14 @@ impl Shared {
     pub fn new(plan: Arc<Plan>, sockets: Arc<dyn Sockets>, notices: mpsc::UnboundedSender<Notice>) -> Shared {
         let run = (plan.seed ^ plan.seed >> 32) as u32 ^ std::process::id().rotate_left(16);
         let flows = plan.flows.iter().map(|_| FlowShared::default()).collect();
+        let open = plan.listeners.iter().map(|_| AtomicBool::new(false)).collect();
         Shared {
             plan,
             sockets,
             run,
             registry: Registry::default(),
             flows,
+            open,
             workers: OnceLock::new(),
             notices,
             watched: AtomicBool::new(false),
