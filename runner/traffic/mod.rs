@@ -55,6 +55,9 @@ use worker::Programs;
 
 /// More workers than this do not help on the machines that scenarios run on.
 const MAX_WORKERS: usize = 4;
+/// A port that is about to become free is tried so often, with a pause in between.
+const PORT_TRIES: u32 = 100;
+const PORT_PAUSE: Duration = Duration::from_millis(1);
 /// At the end each worker gets so long to hand over what it measured.
 const FINISH_LIMIT: Duration = Duration::from_secs(5);
 
@@ -194,9 +197,23 @@ impl Traffic {
     /// A listener that cannot be opened.
     pub async fn start_service(&self, service: ServiceId, nodes: &[NodeId]) -> Result<(), TrafficError> {
         for listener in self.listeners(service, nodes) {
-            self.open(listener).await?;
+            self.reopen(listener).await?;
         }
         Ok(())
+    }
+
+    /// Opens a listener again. A stop of just now may still be on its way to the worker that holds the port.
+    async fn reopen(&self, listener: usize) -> Result<(), TrafficError> {
+        let closing = !self.shared.open[listener].load(Ordering::SeqCst);
+        for _ in 0..PORT_TRIES {
+            match self.open(listener).await {
+                Err(TrafficError::Listen { error, .. }) if closing && error.kind() == std::io::ErrorKind::AddrInUse => {
+                    tokio::time::sleep(PORT_PAUSE).await;
+                }
+                opened => return opened,
+            }
+        }
+        self.open(listener).await
     }
 
     /// A flow's counters and gauges at this moment. Asking also arms the next [`Notice::Changed`].
