@@ -26,8 +26,8 @@ pub trait Network {
 
 /// The traffic over it.
 pub trait Load {
-    /// Starts a flow whose schedule counts from `at_ns`.
-    fn start(&mut self, flow: FlowId, at_ns: i64);
+    /// Starts a flow whose schedule counts from `at_ns`; its end will be told. `false`: it runs already and goes on as it was.
+    fn start(&mut self, flow: FlowId, at_ns: i64) -> bool;
     /// Stops a flow; its end is told later.
     fn stop(&mut self, flow: FlowId, at_ns: i64);
     /// Closes a service's listeners and each of its connections after the current transaction.

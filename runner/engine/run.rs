@@ -104,10 +104,16 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let mut load = RealLoad { traffic: &traffic, notices };
     let mut network = RealNetwork(&mut lab);
     let timeline = Timeline::new(&plan, &mut network, &mut load, start, &line_of, observe);
-    let Driven { events, ended, warnings: of_timeline, end_ns } = timeline.drive(request.cancel).await;
+    let Driven { events, ended, warnings: of_timeline, cut, end_ns } = timeline.drive(request.cancel).await;
     warnings.extend(of_timeline);
 
-    let measured = traffic.finish().await;
+    let mut measured = traffic.finish().await;
+    for flow in cut {
+        // The traffic saw an orderly stop; that the scenario did not mean it to end there only the timeline knows.
+        if let Some(series) = measured.flows.get_mut(flow.index()) {
+            series.finished = false;
+        }
+    }
     warnings.extend(measured.warnings);
     match lab.effects() {
         Ok(idle) => warnings.extend(idle),
@@ -157,8 +163,8 @@ struct RealLoad<'a> {
 }
 
 impl Load for RealLoad<'_> {
-    fn start(&mut self, flow: FlowId, at_ns: i64) {
-        self.traffic.start_flow(flow, at_ns);
+    fn start(&mut self, flow: FlowId, at_ns: i64) -> bool {
+        self.traffic.start_flow(flow, at_ns)
     }
 
     fn stop(&mut self, flow: FlowId, at_ns: i64) {

@@ -117,6 +117,12 @@ impl<'a> Schedule<'a> {
         self.happened.get(&event).copied()
     }
 
+    /// Entries that have not acted, and (`true`) acted ones whose end has not come.
+    pub fn to_come(&self) -> impl Iterator<Item = (usize, bool)> + '_ {
+        let later = self.waiting.iter().chain(&self.conditions).map(|entry| (*entry, false));
+        self.due.keys().map(|due| (due.entry, due.undo)).chain(later)
+    }
+
     /// Everything has acted and is undone.
     #[must_use]
     pub fn is_over(&self) -> bool {

@@ -57,11 +57,12 @@ impl PaperLoad {
 }
 
 impl Load for PaperLoad {
-    fn start(&mut self, flow: FlowId, at_ns: i64) {
+    fn start(&mut self, flow: FlowId, at_ns: i64) -> bool {
         self.said.push((at_ns, format!("start {}", flow.0)));
         if let Some(after) = self.own_end {
             self.ends.insert(at_ns + after, flow);
         }
+        true
     }
 
     fn stop(&mut self, flow: FlowId, at_ns: i64) {
@@ -295,6 +296,60 @@ async fn a_flow_that_ends_by_itself_ends_the_run() {
     assert_eq!(driven.ended, Ended::Complete);
     assert!((80 * MS..85 * MS).contains(&driven.end_ns), "{}", driven.end_ns);
     assert_eq!(load.said, [(0, "start 0".to_owned())]);
+}
+
+/// A requirement on the one flow's gauge.
+fn require(form: Form, active: i64) -> Expectation {
+    Expectation {
+        name: format!("{active} active"),
+        words: String::new(),
+        kind: Kind::Require,
+        form,
+        from: None,
+        to: None,
+        sampled_every_ns: SECOND,
+        condition: active_is(active),
+        span: Span::default(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flow_that_does_not_run_violates_nothing() {
+    let timeline = vec![
+        entry(at(10 * MS), Action::Start(vec![FlowId(0)]), "start steady"),
+        entry(at(50 * MS), Action::Stop(vec![FlowId(0)]), "stop steady"),
+        entry(at(900 * MS), Action::Mark, "mark second"),
+    ];
+    let mut strict = plan(timeline, endless());
+    strict.expectations = vec![require(Form::Always, 1)];
+    let arrange = |load: &mut PaperLoad| load.active = vec![(0, 0), (10 * MS, 1), (50 * MS + 500_000, 0)];
+    let (driven, _) = drive(&strict, &mut PaperNetwork::default(), arrange, None).await;
+    assert_eq!(driven.ended, Ended::Complete);
+
+    // Nor does one whose own duration is over while its connections close.
+    let mut finite = plan(vec![entry(at(900 * MS), Action::Mark, "mark second")], FlowLoad { duration_ns: Some(50_000_000), ..endless() });
+    finite.expectations = vec![require(Form::Always, 1)];
+    let arrange = |load: &mut PaperLoad| (load.active, load.own_end) = (vec![(0, 1), (50 * MS, 0)], Some(80 * MS));
+    let (driven, _) = drive(&finite, &mut PaperNetwork::default(), arrange, None).await;
+    assert_eq!(driven.ended, Ended::Complete);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_cut_stopped_was_not_at_its_end() {
+    let stop = || entry(at(20 * MS), Action::Stop(vec![FlowId(0)]), "stop steady");
+    let timeout = SECOND;
+    for (timeline, cut) in [
+        (vec![entry(at(5_000 * MS), Action::Mark, "mark second")], true),
+        (vec![stop(), entry(at(5_000 * MS), Action::Mark, "mark second")], false),
+        (vec![Entry { lasts_ns: Some(5 * SECOND), ..stop() }], true),
+    ] {
+        let long = Plan { timeout_ns: timeout, ..plan(timeline, endless()) };
+        let (driven, _) = drive(&long, &mut PaperNetwork::default(), |_| {}, None).await;
+        assert!(matches!(driven.ended, Ended::Timeout(_)), "{:?}", driven.ended);
+        assert_eq!(driven.cut, if cut { vec![FlowId(0)] } else { vec![] });
+    }
+    let (driven, _) = drive(&plan(vec![stop()], endless()), &mut PaperNetwork::default(), |_| {}, None).await;
+    assert_eq!((driven.ended, driven.cut), (Ended::Complete, vec![]));
 }
 
 #[tokio::test(start_paused = true)]

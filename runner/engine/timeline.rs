@@ -63,6 +63,8 @@ pub struct Driven {
     pub ended: Ended,
     /// Things a reader should know.
     pub warnings: Vec<String>,
+    /// Flows that had not come to their end when the run was cut: they were stopped for that alone, or were to start again.
+    pub cut: Vec<FlowId>,
     /// When it ended, ns.
     pub end_ns: i64,
 }
@@ -84,6 +86,10 @@ pub struct Timeline<'a, N, L> {
     start: Instant,
     schedule: Schedule<'a>,
     flows: Vec<FlowState>,
+    /// Starts of each that have not come to their end.
+    starts: Vec<u32>,
+    /// When each was started last, ns.
+    started_ns: Vec<i64>,
     events: Vec<EventRecord>,
     /// What each of `events` did.
     actions: Vec<Option<Action>>,
@@ -91,6 +97,8 @@ pub struct Timeline<'a, N, L> {
     requires: Requires<'a>,
     /// The condition that is watched, since when, ns.
     watching: Option<(usize, i64)>,
+    /// When the observer hears of the run again, however much happens until then.
+    next_tick: Instant,
     line_of: &'a dyn Fn(Span) -> u32,
     observe: &'a mut dyn FnMut(Progress<'_>),
 }
@@ -112,11 +120,14 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             start,
             schedule: Schedule::new(&plan.timeline),
             flows: vec![FlowState::Waiting; plan.flows.len()],
+            starts: vec![0; plan.flows.len()],
+            started_ns: vec![0; plan.flows.len()],
             events: Vec::new(),
             actions: Vec::new(),
             warnings: Vec::new(),
             requires: Requires::new(&plan.expectations),
             watching: None,
+            next_tick: start + TICK,
             line_of,
             observe,
         }
@@ -147,17 +158,21 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             }
             match self.next_event(&mut cancel).await {
                 Event::Due => {}
-                Event::Notice(Notice::Ended(flow)) => self.flows[flow.index()] = FlowState::Ended,
+                Event::Notice(Notice::Ended(flow)) => self.ended(flow),
                 Event::Notice(Notice::Changed) => {}
                 Event::Notice(Notice::Broken(what)) => break Ended::Failed(what),
                 Event::Cancelled => break Ended::Interrupted(cancel.borrow().clone().unwrap_or_default()),
-                Event::Tick => self.tell(),
+                Event::Tick => {
+                    self.next_tick = Instant::now() + TICK;
+                    self.tell();
+                }
             }
         };
+        let cut = self.not_ended();
         self.stop_all().await;
         self.mark_healed();
         let end_ns = self.now_ns();
-        Driven { events: self.events, ended, warnings: self.warnings, end_ns }
+        Driven { events: self.events, ended, warnings: self.warnings, cut, end_ns }
     }
 
     /// Waits for whatever comes first.
@@ -168,10 +183,10 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         let due = self.requires.next_edge(self.now_ns()).map_or(due, |edge| due.min(edge));
         tokio::select! {
             biased;
-            _ = cancel.wait_for(Option::is_some) => Event::Cancelled,
+            Ok(_) = cancel.wait_for(Option::is_some) => Event::Cancelled,
             () = tokio::time::sleep_until(self.instant(due)) => Event::Due,
             notice = self.load.notice() => Event::Notice(notice),
-            () = tokio::time::sleep(TICK) => Event::Tick,
+            () = tokio::time::sleep_until(self.next_tick) => Event::Tick,
         }
     }
 
@@ -179,9 +194,26 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
     fn start_unnamed_flows(&mut self) {
         for flow in &self.plan.flows {
             if flow.starts_at_zero {
-                self.load.start(flow.id, 0);
-                self.flows[flow.id.index()] = FlowState::Running;
+                self.start_flow(flow.id, 0);
             }
+        }
+    }
+
+    /// Starts a flow. One whose transactions of an earlier start are still ending runs anew beside them; one that runs goes on.
+    fn start_flow(&mut self, flow: FlowId, at_ns: i64) {
+        if self.load.start(flow, at_ns) {
+            self.starts[flow.index()] += 1;
+            self.started_ns[flow.index()] = at_ns;
+            self.flows[flow.index()] = FlowState::Running;
+        }
+    }
+
+    /// One start of a flow has come to its end.
+    fn ended(&mut self, flow: FlowId) {
+        let starts = &mut self.starts[flow.index()];
+        *starts = starts.saturating_sub(1);
+        if *starts == 0 {
+            self.flows[flow.index()] = FlowState::Ended;
         }
     }
 
@@ -192,20 +224,22 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
                 return Some(Ended::Failed(why));
             }
         }
+        // Before anything is looked at: a change that comes after the look is told.
+        self.load.watch(self.schedule.watched().is_some() || self.requires.any());
         if let Some(ended) = self.look_at_condition().await {
             return Some(ended);
         }
         let now = self.now_ns();
         let load = &*self.load;
         let happened = |event| self.schedule.happened(event);
-        if let Some(name) = self.requires.violated(now, &happened, &|flow, metric| load.value(flow, metric)) {
+        let value = |flow, metric: &str| load.value(flow, metric);
+        if let Some(name) = self.requires.violated(now, &happened, &value, &|flow| self.runs(flow)) {
             return Some(Ended::Required(name));
         }
         if now >= i64::try_from(self.plan.timeout_ns).unwrap_or(i64::MAX) {
             return Some(Ended::Timeout(self.still_going_on()));
         }
         self.stop_endless_flows(now);
-        self.load.watch(self.watching.is_some() || self.requires.any());
         None
     }
 
@@ -287,8 +321,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         match action {
             Action::Start(flows) => {
                 for flow in flows {
-                    self.load.start(*flow, at_ns);
-                    self.flows[flow.index()] = FlowState::Running;
+                    self.start_flow(*flow, at_ns);
                 }
             }
             Action::Stop(flows) => {
@@ -315,6 +348,12 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
 
     async fn open_service(&mut self, service: ServiceId, nodes: &[NodeId]) -> Result<(), String> {
         self.load.open_service(service, nodes).await
+    }
+
+    /// Whether a flow runs, as the judge will see it: from its start to its stop, or to the end of its `duration`.
+    fn runs(&self, flow: FlowId) -> bool {
+        let over = |duration| self.now_ns() >= self.started_ns[flow.index()].saturating_add_unsigned(duration);
+        self.flows[flow.index()] == FlowState::Running && !self.plan.flows[flow.index()].load.duration_ns.is_some_and(over)
     }
 
     fn stop_flow(&mut self, flow: FlowId, at_ns: i64) {
@@ -356,6 +395,20 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         self.schedule.is_over() && self.flows.iter().all(|f| matches!(f, FlowState::Ended | FlowState::Waiting))
     }
 
+    /// Flows that would have gone on: those that run, and those that the rest of the timeline starts.
+    fn not_ended(&self) -> Vec<FlowId> {
+        let to_start = self.schedule.to_come().filter_map(|(entry, undo)| {
+            let action = &self.plan.timeline[entry].action;
+            match if undo { undo_of(action) } else { Some(action.clone()) } {
+                Some(Action::Start(flows)) => Some(flows),
+                _ => None,
+            }
+        });
+        let to_start: BTreeSet<FlowId> = to_start.flatten().collect();
+        let goes_on = |flow: &FlowId| self.flows[flow.index()] == FlowState::Running || to_start.contains(flow);
+        self.plan.flows.iter().map(|flow| flow.id).filter(goes_on).collect()
+    }
+
     /// Stops what still runs and waits for it, within a limit.
     async fn stop_all(&mut self) {
         let now = self.now_ns();
@@ -369,8 +422,10 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         while !open.is_empty() {
             match tokio::time::timeout_at(limit, self.load.notice()).await {
                 Ok(Notice::Ended(flow)) => {
-                    self.flows[flow.index()] = FlowState::Ended;
-                    open.remove(&flow.index());
+                    self.ended(flow);
+                    if self.flows[flow.index()] == FlowState::Ended {
+                        open.remove(&flow.index());
+                    }
                 }
                 Ok(Notice::Changed) => {}
                 Ok(Notice::Broken(what)) => self.warnings.push(what),

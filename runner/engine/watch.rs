@@ -14,6 +14,8 @@ use crate::judge;
 type Happened<'a> = dyn Fn(EventId) -> Option<i64> + 'a;
 /// A counter or gauge at this moment.
 type Values<'a> = dyn Fn(FlowId, &str) -> Option<u64> + 'a;
+/// Whether a flow runs at this moment. Asked after the values: what they show of a flow that just ended is not its own doing.
+type Runs<'a> = dyn Fn(FlowId) -> bool + 'a;
 
 /// The watched expectations.
 #[derive(Debug)]
@@ -55,13 +57,13 @@ impl<'a> Requires<'a> {
 
     /// The name of the first violated one.
     #[must_use]
-    pub fn violated(&self, now_ns: i64, happened: &Happened<'_>, value: &Values<'_>) -> Option<String> {
-        self.watched.iter().find(|w| w.is_violated(now_ns, happened, value)).map(|w| w.expectation.name.clone())
+    pub fn violated(&self, now_ns: i64, happened: &Happened<'_>, value: &Values<'_>, runs: &Runs<'_>) -> Option<String> {
+        self.watched.iter().find(|w| w.is_violated(now_ns, happened, value, runs)).map(|w| w.expectation.name.clone())
     }
 }
 
 impl Watched<'_> {
-    fn is_violated(&self, now_ns: i64, happened: &Happened<'_>, value: &Values<'_>) -> bool {
+    fn is_violated(&self, now_ns: i64, happened: &Happened<'_>, value: &Values<'_>, runs: &Runs<'_>) -> bool {
         let instant = |at: TimeRef| at.event.map_or(Some(0), happened).map(|base| base.saturating_add(at.offset_ns));
         let open = self.expectation.from.is_none_or(|from| instant(from).is_some_and(|at| at <= now_ns));
         let closed = self.expectation.to.is_some_and(|to| instant(to).is_some_and(|at| at < now_ns));
@@ -85,7 +87,15 @@ impl Watched<'_> {
             value(flow, metric).map(|now| now.saturating_sub(before))
         };
         let holds = judge::live(&self.expectation.condition, &since);
-        if self.expectation.form == Form::Never { holds == Some(true) } else { holds == Some(false) }
+        let violated = if self.expectation.form == Form::Never { holds == Some(true) } else { holds == Some(false) };
+        violated && (self.expectation.form == Form::Whole || self.all_run(runs))
+    }
+
+    /// All flows of the condition run: only then is it judged what is at every moment.
+    fn all_run(&self, runs: &Runs<'_>) -> bool {
+        let mut all = true;
+        metrics(&self.expectation.condition, &mut |flow, _, _| all &= runs(flow));
+        all
     }
 }
 

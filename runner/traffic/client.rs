@@ -63,7 +63,7 @@ enum Idle {
 /// Opens connections one after the other until the flow ends.
 pub async fn place(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, number: u64) {
     let planned = &worker.shared.plan.flows[run.flow];
-    let key = Key::of_seed(worker.shared.plan.seed).part(run.flow as u64).part(run.generation).part(number);
+    let key = Key::of_seed(worker.shared.plan.seed).part(run.flow as u64).part(run.number).part(number);
     let mut place = Place { worker, run, control, key, target: planned.target, buffers: Buffers::default(), after: u32::MAX };
     let mut attempt = 0;
     while control.order() == Order::Go && run.ticket(worker) {

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 
 use scn_grammar::scenario::FlowId;
@@ -17,6 +17,7 @@ use super::Notice;
 use super::client;
 use super::control::{Control, Order, Role, Start};
 use super::pacer::NEVER_DUE;
+use super::shared::FlowStart;
 use super::worker::Worker;
 
 /// A start that finds no free connection waits this long from its intended instant; then it is dropped.
@@ -25,6 +26,8 @@ pub const START_PATIENCE_NS: i64 = 1_000_000_000;
 pub const DRAIN_LIMIT_NS: i64 = 1_000_000_000;
 /// Sockets asked for at once where connections are short.
 const SOCKETS_AT_ONCE: usize = 16;
+/// Starts that are released before others get their turn.
+const STARTS_IN_A_ROW: u32 = 256;
 /// Rates are in 1e-9/s, instants in 1e-9 s.
 const NANO: u128 = 1_000_000_000_000_000_000;
 
@@ -32,10 +35,9 @@ const NANO: u128 = 1_000_000_000_000_000_000;
 pub struct Run {
     /// The flow.
     pub flow: usize,
-    /// Distinguishes it from other runs on the worker.
+    /// Which of the flow's starts it belongs to: distinguishes it from other runs, and is part of the key of draws.
     pub number: u64,
-    /// How often the flow was started before: part of the key of draws.
-    pub generation: u64,
+    tickets: Arc<AtomicU64>,
     /// When it started, ns.
     pub from_ns: i64,
     /// It is over on this worker.
@@ -63,27 +65,45 @@ fn share(count: u64, index: usize, workers: usize) -> u64 {
     count / workers + u64::from(index < count % workers)
 }
 
+/// The first start from `k` on that falls to one of so many workers. With a total of connections, each worker gets as many starts
+/// as the connections that it may open can take, however many transactions each of them runs. `u64::MAX`: none.
+fn own_start(k: u64, total: Option<u64>, index: usize, workers: usize) -> u64 {
+    let (index, workers) = (index as u64, workers as u64);
+    let Some(total) = total else {
+        return k + (workers + index - k % workers) % workers;
+    };
+    if index >= total {
+        return u64::MAX;
+    }
+    let (round, place) = (k / total, k % total);
+    let next = place + (workers + index - place % workers) % workers;
+    if next < total { round * total + next } else { (round + 1) * total + index }
+}
+
+/// When a start of a flow is over by the flow's own `duration`, ns.
+pub fn until(from_ns: i64, duration_ns: Option<u64>) -> i64 {
+    duration_ns.map_or(NEVER_DUE, |duration| from_ns.saturating_add_unsigned(duration))
+}
+
 /// Starts a flow on this worker, if it has a share in it.
-pub fn start(worker: &Rc<Worker>, flow: FlowId, at_ns: i64) {
+pub fn start(worker: &Rc<Worker>, flow: FlowId, start: FlowStart) {
     let planned = &worker.shared.plan.flows[flow.index()];
     let workers = spread(worker.shared.workers.get().map_or(1, Vec::len), planned.load.connections);
     if worker.index >= workers {
         return;
     }
     let load = planned.load;
-    let generation = worker.shared.flows[flow.index()].starts.load(Ordering::SeqCst);
-    let until_ns = load.duration_ns.map_or(NEVER_DUE, |duration| at_ns.saturating_add(i64::try_from(duration).unwrap_or(i64::MAX)));
     let own_tickets = if load.rate_nano.is_some() { load.total.map(|total| share(total, worker.index, workers)) } else { None };
     let run = Rc::new(Run {
         flow: flow.index(),
-        number: generation,
-        generation,
-        from_ns: at_ns,
+        number: start.number,
+        tickets: start.tickets,
+        from_ns: start.at_ns,
         over: Cell::new(false),
         idle: RefCell::default(),
         waiting: RefCell::default(),
         sockets: RefCell::default(),
-        until_ns: Cell::new(until_ns),
+        until_ns: Cell::new(until(start.at_ns, load.duration_ns)),
         own_tickets: Cell::new(own_tickets),
         places_left: Cell::new(0),
         waker: RefCell::new(None),
@@ -117,8 +137,7 @@ impl Run {
         if worker.shared.plan.flows[self.flow].load.total.is_none() {
             return true;
         }
-        let tickets = &worker.shared.flows[self.flow].tickets;
-        tickets.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+        self.tickets.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
     }
 
     /// A place opens no more connections.
@@ -220,8 +239,9 @@ async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
     }
     match planned.load.rate_nano {
         Some(rate) => {
-            let total = planned.load.total.map(|total| total.saturating_mul(planned.load.transactions.unwrap_or(1)));
-            dispatch(worker, run, workers, rate, total.unwrap_or(u64::MAX)).await;
+            let total = planned.load.total;
+            let count = total.map_or(u64::MAX, |total| total.saturating_mul(planned.load.transactions.unwrap_or(1)));
+            dispatch(worker, run, workers, rate, total, count).await;
         }
         None => {
             while run.places_left.get() > 0 && worker.pacer.now_ns() < run.until_ns.get() {
@@ -267,16 +287,26 @@ async fn open_places(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
 }
 
 /// Releases the worker's share of the starts: of each `workers` in a row, one.
-async fn dispatch(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, rate_nano: u64, count: u64) {
-    let mut k = worker.index as u64;
+async fn dispatch(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, rate_nano: u64, total: Option<u64>, count: u64) {
+    let own = |from| own_start(from, total, worker.index, workers);
+    let mut k = own(0);
+    let mut in_a_row = 0;
     loop {
+        if in_a_row == STARTS_IN_A_ROW {
+            // A rate that this worker cannot keep must keep neither its connections nor its commands waiting.
+            in_a_row = 0;
+            run.drop_late(worker, worker.pacer.now_ns());
+            tokio::task::yield_now().await;
+        }
         let next = if k < count { intended(run.from_ns, k, rate_nano) } else { NEVER_DUE };
         let (now, end) = (worker.pacer.now_ns(), run.until_ns.get());
         if next <= now && next < end {
             run.release(Start { intended_ns: next, lag_ns: u32::try_from(now - next).unwrap_or(u32::MAX) });
-            k += workers as u64;
+            k = own(k + 1);
+            in_a_row += 1;
             continue;
         }
+        in_a_row = 0;
         run.drop_late(worker, now);
         if now >= end {
             return;
@@ -318,14 +348,20 @@ fn end(worker: &Rc<Worker>, run: &Rc<Run>) {
     let now = worker.pacer.now_ns();
     // Of a flow that was stopped the end is the stop, not the end of what it left behind.
     let ended = if worker.finishing.get() { now } else { now.min(run.until_ns.get()) }.max(run.from_ns);
-    shared.ended_ns.fetch_max(ended, Ordering::SeqCst);
-    if shared.running.fetch_sub(1, Ordering::SeqCst) != 1 {
+    let mut starts = shared.starts();
+    let Some(at) = starts.ongoing.iter().position(|start| start.number == run.number) else { return };
+    let ongoing = &mut starts.ongoing[at];
+    ongoing.ended_ns = ongoing.ended_ns.max(ended);
+    ongoing.workers -= 1;
+    if ongoing.workers > 0 {
         return;
     }
-    let ran = (run.from_ns, shared.ended_ns.load(Ordering::SeqCst));
-    shared.ran_ns.lock().unwrap_or_else(PoisonError::into_inner).push(ran);
+    let over = starts.ongoing.remove(at);
+    starts.ran_ns.push((over.from_ns, over.ended_ns));
+    let last = starts.ongoing.is_empty();
+    drop(starts);
     if !worker.finishing.get() {
-        shared.finished.store(true, Ordering::SeqCst);
+        shared.finished.store(last, Ordering::SeqCst);
         worker.shared.tell(Notice::FlowEnded(FlowId(u32::try_from(run.flow).unwrap_or(u32::MAX))));
     }
 }
@@ -344,5 +380,42 @@ async fn sample(worker: &Rc<Worker>, run: &Rc<Run>, interval_ns: i64) {
         while next <= now {
             next = next.saturating_add(interval_ns);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_start_falls_to_one_worker_that_has_a_connection_for_it() {
+        for (total, transactions, workers) in [(5, 3, 2), (2, 4, 3), (7, 1, 4), (1, 9, 4), (6, 3, 2), (3, 2, 1)] {
+            let count = total * transactions;
+            let mut taken = vec![0; count as usize];
+            for index in 0..workers {
+                let mut k = own_start(0, Some(total), index, workers);
+                let mut own = 0;
+                while k < count {
+                    taken[k as usize] += 1;
+                    own += 1;
+                    k = own_start(k + 1, Some(total), index, workers);
+                }
+                assert_eq!(own, share(total, index, workers) * transactions, "worker {index} of {workers}, {total} x {transactions}");
+            }
+            assert!(taken.iter().all(|times| *times == 1), "{total} x {transactions} over {workers}: {taken:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_total_starts_go_round() {
+        let of = |index| {
+            (0..3).scan(0, move |k, _| {
+                let at = own_start(*k, None, index, 3);
+                *k = at + 1;
+                Some(at)
+            })
+        };
+        assert_eq!(of(0).collect::<Vec<_>>(), [0, 3, 6]);
+        assert_eq!(of(2).collect::<Vec<_>>(), [2, 5, 8]);
     }
 }

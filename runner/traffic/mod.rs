@@ -30,8 +30,8 @@ mod wire;
 mod worker;
 
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -49,12 +49,15 @@ use crate::engine::clock::Clock;
 use crate::plan::types::Plan;
 use live::Live;
 use pattern::program::Program;
-use shared::{Command, Shared};
+use shared::{Command, FlowStart, Ongoing, Shared};
 use sockets::Sockets;
 use worker::Programs;
 
 /// More workers than this do not help on the machines that scenarios run on.
 const MAX_WORKERS: usize = 4;
+/// A port that is about to become free is tried so often, with a pause in between.
+const PORT_TRIES: u32 = 100;
+const PORT_PAUSE: Duration = Duration::from_millis(1);
 /// At the end each worker gets so long to hand over what it measured.
 const FINISH_LIMIT: Duration = Duration::from_secs(5);
 
@@ -149,33 +152,41 @@ impl Traffic {
         self.all(|| Command::Clock(clock));
     }
 
-    /// Starts a flow. `at_ns` is the intended instant: its schedule counts from there. A flow that runs already goes on.
-    pub fn start_flow(&self, flow: FlowId, at_ns: i64) {
-        let Some(shared) = self.shared.flows.get(flow.index()) else { return };
+    /// Starts a flow. `at_ns` is the intended instant: its schedule counts from there. What is under way of an earlier start that
+    /// was stopped ends beside it. `false`: it runs already and goes on. Each start that is made tells its own end.
+    pub fn start_flow(&self, flow: FlowId, at_ns: i64) -> bool {
+        let Some(shared) = self.shared.flows.get(flow.index()) else { return false };
         let load = self.shared.plan.flows[flow.index()].load;
         let workers = flow::spread(self.workers().len(), load.connections);
-        if shared.running.compare_exchange(0, workers, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+        let mut starts = shared.starts();
+        if starts.ongoing.iter().any(|start| start.until_ns > at_ns) {
             let name = &self.shared.plan.flows[flow.index()].name;
             self.shared.warn(format!("flow {name} was started while it was running: it went on as it was"));
-            return;
+            return false;
         }
-        shared.tickets.store(load.total.unwrap_or(0), Ordering::SeqCst);
-        shared.started_ns.store(at_ns, Ordering::SeqCst);
-        shared.ended_ns.store(i64::MIN, Ordering::SeqCst);
+        starts.count += 1;
+        let number = starts.count;
+        let until_ns = flow::until(at_ns, load.duration_ns);
+        starts.ongoing.push(Ongoing { number, workers, from_ns: at_ns, ended_ns: i64::MIN, until_ns });
         shared.finished.store(false, Ordering::SeqCst);
-        shared.starts.fetch_add(1, Ordering::SeqCst);
-        self.all(|| Command::Start(flow, at_ns));
+        drop(starts);
+        let start = FlowStart { at_ns, number, tickets: Arc::new(AtomicU64::new(load.total.unwrap_or(0))) };
+        self.all(|| Command::Start(flow, start.clone()));
+        true
     }
 
     /// Stops a flow: transactions under way get [`DRAIN_LIMIT_NS`] to end, then its connections close. Intended starts before
     /// `at_ns` are accounted for.
     pub fn stop_flow(&self, flow: FlowId, at_ns: i64) {
+        let Some(shared) = self.shared.flows.get(flow.index()) else { return };
+        shared.starts().ongoing.iter_mut().for_each(|start| start.until_ns = start.until_ns.min(at_ns));
         self.all(|| Command::Stop(flow, at_ns));
     }
 
     /// Closes a service's listeners on these nodes, and each of their connections after its current transaction.
     pub fn stop_service(&self, service: ServiceId, nodes: &[NodeId]) {
         for listener in self.listeners(service, nodes) {
+            self.shared.open[listener].store(false, Ordering::SeqCst);
             self.all(|| Command::Unlisten(listener));
         }
     }
@@ -186,9 +197,23 @@ impl Traffic {
     /// A listener that cannot be opened.
     pub async fn start_service(&self, service: ServiceId, nodes: &[NodeId]) -> Result<(), TrafficError> {
         for listener in self.listeners(service, nodes) {
-            self.open(listener).await?;
+            self.reopen(listener).await?;
         }
         Ok(())
+    }
+
+    /// Opens a listener again. A stop of just now may still be on its way to the worker that holds the port.
+    async fn reopen(&self, listener: usize) -> Result<(), TrafficError> {
+        let closing = !self.shared.open[listener].load(Ordering::SeqCst);
+        for _ in 0..PORT_TRIES {
+            match self.open(listener).await {
+                Err(TrafficError::Listen { error, .. }) if closing && error.kind() == std::io::ErrorKind::AddrInUse => {
+                    tokio::time::sleep(PORT_PAUSE).await;
+                }
+                opened => return opened,
+            }
+        }
+        self.open(listener).await
     }
 
     /// A flow's counters and gauges at this moment. Asking also arms the next [`Notice::Changed`].
@@ -234,13 +259,12 @@ impl Traffic {
             }
         }
         let flows = parts.into_iter().zip(&self.shared.flows).map(|(parts, shared)| {
-            let mut ran_ns = shared.ran_ns.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if late && shared.running.load(Ordering::SeqCst) > 0 {
-                ran_ns.push((
-                    shared.started_ns.load(Ordering::SeqCst),
-                    shared.ended_ns.load(Ordering::SeqCst).max(shared.started_ns.load(Ordering::SeqCst)),
-                ));
-            }
+            let mut starts = shared.starts();
+            let mut ran_ns = std::mem::take(&mut starts.ran_ns);
+            // Only of workers that did not hand over.
+            ran_ns.extend(starts.ongoing.iter().map(|start| (start.from_ns, start.ended_ns.max(start.from_ns))));
+            ran_ns.sort_unstable();
+            drop(starts);
             FlowSeries { ran_ns, finished: shared.finished.load(Ordering::SeqCst) && !late, ..series::merge(parts) }
         });
         TrafficResult { flows: flows.collect(), warnings: self.shared.warnings() }
@@ -271,6 +295,7 @@ impl Traffic {
             address,
             error,
         })?;
+        self.shared.open[listener].store(true, Ordering::SeqCst);
         let workers = self.workers();
         // A worker that broke has told so.
         let _ = workers[listener % workers.len()].send(Command::Listen(listener, socket));

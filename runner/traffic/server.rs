@@ -98,7 +98,7 @@ pub fn take_over(worker: &Rc<Worker>, listener: usize, stream: std::net::TcpStre
 
 /// Plays the server on a connection.
 fn serve(worker: &Rc<Worker>, listener: usize, stream: TcpStream, client: SocketAddr, address: SocketAddr) {
-    if worker.finishing.get() {
+    if worker.finishing.get() || !worker.shared.open[listener].load(Ordering::SeqCst) {
         return;
     }
     let control = Rc::new(Control::new(Role::Server(listener), None));

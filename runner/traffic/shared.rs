@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use scn_grammar::scenario::{FlowId, NodeId};
 use tokio::sync::{mpsc, oneshot};
@@ -25,8 +25,8 @@ const MAX_WARNINGS: usize = 100;
 pub enum Command {
     /// The timeline's clock.
     Clock(Clock),
-    /// A flow starts, at this instant.
-    Start(FlowId, i64),
+    /// A flow starts.
+    Start(FlowId, FlowStart),
     /// A flow stops, at this instant.
     Stop(FlowId, i64),
     /// A listener is open.
@@ -39,6 +39,43 @@ pub enum Command {
     Finish(oneshot::Sender<Vec<Part>>),
 }
 
+/// One start of a flow, as all workers know it.
+#[derive(Debug, Clone)]
+pub struct FlowStart {
+    /// The intended instant, ns.
+    pub at_ns: i64,
+    /// Counts the flow's starts from 1.
+    pub number: u64,
+    /// Connections that it may still open, when there is a total.
+    pub tickets: Arc<AtomicU64>,
+}
+
+/// A start of a flow that has not come to its end.
+#[derive(Debug, Clone, Copy)]
+pub struct Ongoing {
+    /// Which one.
+    pub number: u64,
+    /// Workers on which it has not ended.
+    pub workers: usize,
+    /// When it began, ns.
+    pub from_ns: i64,
+    /// The latest end among the workers, ns.
+    pub ended_ns: i64,
+    /// When it has done what it had to, or was told to stop, ns: what is under way then ends beside a new start.
+    pub until_ns: i64,
+}
+
+/// The starts of a flow.
+#[derive(Debug, Default)]
+pub struct Starts {
+    /// How many there were.
+    pub count: u64,
+    /// Those that have not come to their end.
+    pub ongoing: Vec<Ongoing>,
+    /// Those that have: start and stop, ns.
+    pub ran_ns: Vec<(i64, i64)>,
+}
+
 /// What workers know of one flow together.
 #[derive(Debug, Default)]
 pub struct FlowShared {
@@ -46,22 +83,19 @@ pub struct FlowShared {
     pub live: Live,
     /// The number of the next connection.
     pub next_connection: AtomicU32,
-    /// Connections that may still be opened, when there is a total.
-    pub tickets: AtomicU64,
-    /// Workers on which it runs.
-    pub running: AtomicUsize,
-    /// When it was started last, ns.
-    pub started_ns: AtomicI64,
-    /// The latest end among the workers, ns.
-    pub ended_ns: AtomicI64,
-    /// Starts and stops so far.
-    pub ran_ns: Mutex<Vec<(i64, i64)>>,
+    /// Its starts and their ends.
+    pub starts: Mutex<Starts>,
     /// It ended by itself or was stopped, and did not start again.
     pub finished: AtomicBool,
-    /// How often it was started.
-    pub starts: AtomicU64,
     /// Nodes that answered.
     backends: Mutex<BTreeSet<u16>>,
+}
+
+impl FlowShared {
+    /// Its starts.
+    pub fn starts(&self) -> MutexGuard<'_, Starts> {
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What workers know of a run together.
@@ -76,6 +110,8 @@ pub struct Shared {
     pub registry: Registry,
     /// The flows.
     pub flows: Vec<FlowShared>,
+    /// By listener: it is open. A connection that was on its way to another worker when it closed is not served.
+    pub open: Vec<AtomicBool>,
     /// Every worker.
     pub workers: OnceLock<Vec<mpsc::UnboundedSender<Command>>>,
     notices: mpsc::UnboundedSender<Notice>,
@@ -90,12 +126,14 @@ impl Shared {
     pub fn new(plan: Arc<Plan>, sockets: Arc<dyn Sockets>, notices: mpsc::UnboundedSender<Notice>) -> Shared {
         let run = (plan.seed ^ plan.seed >> 32) as u32 ^ std::process::id().rotate_left(16);
         let flows = plan.flows.iter().map(|_| FlowShared::default()).collect();
+        let open = plan.listeners.iter().map(|_| AtomicBool::new(false)).collect();
         Shared {
             plan,
             sockets,
             run,
             registry: Registry::default(),
             flows,
+            open,
             workers: OnceLock::new(),
             notices,
             watched: AtomicBool::new(false),

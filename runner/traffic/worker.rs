@@ -100,7 +100,7 @@ async fn serve(
     while let Some(command) = commands.recv().await {
         match command {
             Command::Clock(clock) => worker.pacer.set_clock(clock),
-            Command::Start(flow, at_ns) => flow::start(&worker, flow, at_ns),
+            Command::Start(flow, start) => flow::start(&worker, flow, start),
             Command::Stop(flow, at_ns) => {
                 worker.runs.borrow().iter().filter(|run| run.flow == flow.index()).for_each(|run| run.stop(at_ns))
             }

@@ -246,10 +246,26 @@ impl<'a> Compiler<'a> {
             Payload::Filled(size) | Payload::Random(size) => Act::TakeFrame(fixed(size)),
             Payload::Bytes(bytes) => Act::TakeText(vec![Piece::Bytes(bytes.clone())]),
             Payload::Text(Template(parts)) if parts.iter().any(|p| matches!(p, TemplatePart::Capture(_) | TemplatePart::ServerName)) => {
-                Act::TakeLine(None, Vec::new())
+                self.takes_unknown(parts)
             }
             Payload::Text(text) => Act::TakeText(self.pieces(text)),
         }
+    }
+
+    /// A text with holes that only its sender can fill: to its line's end if it is one line, else as its known parts stand. One
+    /// that ends in a hole has no end that could be seen: what has come is it.
+    fn takes_unknown(&mut self, parts: &[TemplatePart]) -> Act {
+        let Some(TemplatePart::Literal(end)) = parts.last() else { return Act::TakeAny };
+        let feeds = parts.iter().map(|part| if let TemplatePart::Literal(text) = part { text.matches('\n').count() } else { 0 });
+        if feeds.sum::<usize>() == 1 && end.ends_with('\n') {
+            return Act::TakeLine(None, Vec::new());
+        }
+        let known = parts.iter().map(|part| match part {
+            TemplatePart::Literal(text) => regex::escape(text),
+            _ => "(?s:.*?)".to_owned(),
+        });
+        let regex = RegexBuilder::new(&format!(r"\A{}", known.collect::<String>())).size_limit(REGEX_SIZE).build();
+        regex.map_or(Act::TakeAny, |regex| Act::TakeRegex(Box::new(regex), Vec::new()))
     }
 
     fn expects(&mut self, what: &Expected) -> Result<Act, String> {

@@ -154,3 +154,20 @@ async fn held_connections_repeat_patterns_that_the_server_begins() {
     assert!(done(&series) >= 300);
     assert_eq!((series.connections.len(), series.failures.len()), (3, 0));
 }
+
+#[tokio::test]
+async fn texts_with_holes_that_nobody_reads_are_taken_whole() {
+    let name = || TemplatePart::ServerName;
+    let lines = Template(vec![part("220 "), name(), part(" ready\r\n250 ok\r\n")]);
+    let no_feed = Template(vec![part("<"), name(), part(">")]);
+    let open = Template(vec![part("name="), name()]);
+    for text in [lines, no_feed, open] {
+        let steps = vec![
+            ("client sends", sends(Client, Payload::Filled(Varying::Fixed(64)), true)),
+            ("server sends text", sends(Server, Payload::Text(text), true)),
+            ("client sends again", sends(Client, Payload::Filled(Varying::Fixed(64)), true)),
+            ("server sends", sends(Server, Payload::Filled(Varying::Fixed(64)), true)),
+        ];
+        goes_well(pattern(steps), 6, 2).await;
+    }
+}

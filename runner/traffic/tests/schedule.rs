@@ -64,6 +64,11 @@ async fn totals_are_exact_in_closed_and_open_loops() {
     running.ended().await;
     let series = running.finish().await;
     assert_eq!((series.connections.len(), done(&series), series.items.len()), (9, 9, 9));
+    let load = Load { total: Some(5), transactions: Some(3), connections: 2, rate_nano: Some(500 * BILLION), ..load };
+    let mut running = start(plan(sym(64), Some(sym(64)), load)).await;
+    running.ended().await;
+    let series = running.finish().await;
+    assert_eq!((series.connections.len(), done(&series), series.items.len()), (5, 15, 15));
 }
 
 #[tokio::test]
@@ -96,6 +101,29 @@ async fn a_flow_can_be_started_again() {
     running.stop().await;
     let series = running.finish().await;
     assert_eq!((series.ran_ns.len(), series.connections.len()), (2, 4));
+}
+
+#[tokio::test]
+async fn a_flow_starts_again_beside_what_its_stop_left_under_way() {
+    // A server that never answers: the stopped transactions take all of their second to end.
+    let mut plan = plan(sym(64), None, Load { connections: 2, ..load() });
+    let port = free_port();
+    plan.flows[0].target.set_port(port);
+    let held = std::sync::Mutex::new(Vec::new());
+    serve_on(port, move |stream| held.lock().unwrap().push(stream));
+    let mut running = start(plan).await;
+    running.at_least("sent", 2).await;
+    let stop = running.clock.now_ns();
+    running.traffic.stop_flow(FLOW, stop);
+    assert!(running.traffic.start_flow(FLOW, stop + 1));
+    assert!(!running.traffic.start_flow(FLOW, stop + 2), "it runs");
+    running.at_least("sent", 4).await;
+    running.ended().await;
+    running.stop().await;
+    let series = running.finish().await;
+    assert_eq!((series.connections.len(), series.ran_ns.len()), (4, 2));
+    assert_eq!((series.ran_ns[0], series.ran_ns[1].0), ((0, stop), stop + 1));
+    assert!(series.finished);
 }
 
 #[tokio::test]

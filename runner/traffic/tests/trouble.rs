@@ -227,6 +227,19 @@ async fn a_stopped_service_closes_after_the_transaction_and_comes_back() {
 }
 
 #[tokio::test]
+async fn a_service_stops_and_starts_at_one_instant() {
+    let mut running = start(plan(sym(64), Some(sym(64)), Load { connections: 2, ..load() })).await;
+    running.at_least("transactions", 20).await;
+    for _ in 0..20 {
+        running.traffic.stop_service(ServiceId(0), &[NodeId(1)]);
+        running.traffic.start_service(ServiceId(0), &[NodeId(1)]).await.unwrap();
+    }
+    running.at_least("connections", 4).await;
+    running.stop().await;
+    running.finish().await;
+}
+
+#[tokio::test]
 async fn a_port_in_use_is_named() {
     let plan = plan(sym(64), Some(sym(64)), load());
     let _taken = std::net::TcpListener::bind(plan.flows[0].target).unwrap();
