@@ -17,6 +17,7 @@ fn main() -> ExitCode {
             return ExitCode::from(exit.code());
         }
     };
+    listen_to_steps();
     let words: Vec<String> = std::env::args().skip(1).map(|word| quote(&word)).collect();
     let words = format!("scn {}", words.join(" "));
     let result = std::panic::catch_unwind(|| command::execute(arguments, &words));
@@ -25,6 +26,13 @@ fn main() -> ExitCode {
         Exit::Internal
     });
     ExitCode::from(exit.code())
+}
+
+/// `SCN_LOG=debug` shows the program's own steps on standard error; the value is a filter of the tracing crates.
+fn listen_to_steps() {
+    if let Ok(filter) = std::env::var("SCN_LOG") {
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    }
 }
 
 /// A word as a shell reads it back.

@@ -1,27 +1,20 @@
 //! What the engine drives, as traits: the network with its faults, and the traffic. In: nothing. Out: the traits. The kernel's
 //! lab and the real traffic implement them in `run`; tests implement them on paper.
 
-use std::time::Duration;
-
 use scn_grammar::scenario::timeline::Action;
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
 
-/// What a change of the network did.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Applied {
-    /// From the first request to the kernel's last answer: the fault's own width.
-    pub took: Duration,
-    /// Things a reader should know, such as a fault that changed nothing.
-    pub warnings: Vec<String>,
-}
-
 /// The network under test.
 pub trait Network {
-    /// Carries out a fault, its end, or a change of addresses. Other actions are never handed over.
+    /// Carries out a fault, its end, or a change of addresses. Other actions are never handed over. Gives what a reader should
+    /// know, such as that a fault changed nothing.
     ///
     /// # Errors
     /// What could not be done, and why, for people.
-    fn apply(&mut self, action: &Action) -> Result<Applied, String>;
+    fn apply(&mut self, action: &Action) -> Result<Vec<String>, String>;
+
+    /// What broke in the network that no fault of the scenario did, if anything.
+    fn trouble(&self) -> Option<String>;
 }
 
 /// The traffic over it.

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::clock::Clock;
-use super::parts::{Applied, Load, Network, Notice};
+use super::parts::{Load, Network, Notice};
 use super::recorder;
 use super::timeline::{Driven, Progress, Timeline};
 use crate::judge;
@@ -150,9 +150,12 @@ fn nanoseconds(duration: Duration) -> u64 {
 struct RealNetwork<'a>(&'a mut KernelLab);
 
 impl Network for RealNetwork<'_> {
-    fn apply(&mut self, action: &Action) -> Result<Applied, String> {
-        let done = self.0.apply(action).map_err(|error| error.to_string())?;
-        Ok(Applied { took: done.done.saturating_duration_since(done.asked), warnings: done.warnings })
+    fn apply(&mut self, action: &Action) -> Result<Vec<String>, String> {
+        Ok(self.0.apply(action).map_err(|error| error.to_string())?.warnings)
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.0.trouble()
     }
 }
 

@@ -13,7 +13,7 @@ use scn_reports::record::{Ended, EventKind};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant};
 
-use super::parts::{Applied, Load, Network, Notice};
+use super::parts::{Load, Network, Notice};
 use super::timeline::{Driven, Timeline};
 use crate::plan::types::{Plan, PlannedFlow, VERSION};
 
@@ -25,15 +25,20 @@ const SECOND: u64 = 1_000_000_000;
 struct PaperNetwork {
     asked: Vec<String>,
     refuse: Option<&'static str>,
+    broken: Option<&'static str>,
 }
 
 impl Network for PaperNetwork {
-    fn apply(&mut self, action: &Action) -> Result<Applied, String> {
+    fn apply(&mut self, action: &Action) -> Result<Vec<String>, String> {
         self.asked.push(format!("{action:?}"));
         match self.refuse {
             Some(why) => Err(why.to_owned()),
-            None => Ok(Applied::default()),
+            None => Ok(Vec::new()),
         }
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.broken.map(str::to_owned)
     }
 }
 
@@ -269,6 +274,14 @@ async fn a_step_that_fails_ends_the_run_and_stops_the_flows() {
     assert_eq!(driven.events.len(), 1);
     assert_eq!(driven.events[0].error.as_deref(), Some("no such interface"));
     assert_eq!(load.said.last().unwrap().1, "stop 0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_that_breaks_by_itself_ends_the_run() {
+    let mut network = PaperNetwork { broken: Some("the wire's thread ended"), ..PaperNetwork::default() };
+    let timeline = vec![entry(at(10_000 * MS), Action::Mark, "mark second")];
+    let (driven, _) = drive(&plan(timeline, endless()), &mut network, |_| {}, None).await;
+    assert_eq!(driven.ended, Ended::Failed("the wire's thread ended".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]

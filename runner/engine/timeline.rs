@@ -224,6 +224,9 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
                 return Some(Ended::Failed(why));
             }
         }
+        if let Some(trouble) = self.network.trouble() {
+            return Some(Ended::Failed(trouble));
+        }
         // Before anything is looked at: a change that comes after the look is told.
         self.load.watch(self.schedule.watched().is_some() || self.requires.any());
         if let Some(ended) = self.look_at_condition().await {
@@ -339,8 +342,8 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             | Action::AddAddress { .. }
             | Action::RemoveAddress { .. }
             | Action::MoveAddress { .. } => {
-                let applied = self.network.apply(action)?;
-                self.warnings.extend(applied.warnings);
+                let warnings = self.network.apply(action)?;
+                self.warnings.extend(warnings);
             }
         }
         Ok(())

@@ -162,6 +162,13 @@ impl KernelLab {
         (0..self.links).map(|link| self.wires.as_ref().and_then(|wires| wires.account(link))).collect()
     }
 
+    /// What broke in the lab that no action did; the cause comes with [`KernelLab::destroy`].
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let broken = self.wires.as_ref().is_some_and(Wires::is_broken);
+        broken.then(|| "the thread that carries the delayed links ended: a fault of scn or of the machine".to_owned())
+    }
+
     /// Facts for the record: kernel, cores, privilege, and every setting of the nodes.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {

@@ -111,6 +111,11 @@ impl Wires {
         Some(kept.counters.account())
     }
 
+    /// The pump has ended though nobody asked it to: no wire carries anything any more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.thread.as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
     /// Ends the pump.
     pub(crate) fn stop(&mut self) -> Result<(), LabError> {
         let Some(thread) = self.thread.take() else { return Ok(()) };

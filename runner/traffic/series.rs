@@ -8,10 +8,11 @@ use scn_reports::record::flow::{Connection, Corruption, Item, MAX_ITEMS, NEVER, 
 
 /// Kinds of failures that are kept; what comes after is counted under [`OTHER`].
 const MAX_FAILURES: usize = 50;
-/// Wrong payloads that are kept one by one; all are counted.
-const MAX_CORRUPTIONS: usize = 1_000;
-/// Samples of tcp_info that are kept.
+/// Rows of each sort that a flow keeps. Where one sort is full, the whole series ends there and says so: what comes later is
+/// judged by nobody.
+const MAX_CORRUPTIONS: usize = 100_000;
 const MAX_SAMPLES: usize = 10_000_000;
+const MAX_CONNECTIONS: usize = 5_000_000;
 /// The kind of failures beyond the first kinds.
 const OTHER: &str = "other failures";
 
@@ -57,7 +58,7 @@ pub struct FailureKind {
 #[derive(Debug, Default)]
 pub struct Part {
     items: Vec<Item>,
-    most_items: usize,
+    workers: usize,
     truncated_at_ns: Option<i64>,
     connections: Vec<(u32, Connection)>,
     tcp: Vec<TcpSample>,
@@ -68,28 +69,37 @@ pub struct Part {
 impl Part {
     /// An empty part of a flow that so many workers measure.
     pub fn new(workers: usize) -> Part {
-        Part { most_items: MAX_ITEMS / workers.max(1), ..Part::default() }
+        Part { workers, ..Part::default() }
     }
 
     /// A transaction ended, at this time.
     pub fn item(&mut self, item: Item, now_ns: i64) {
-        if self.items.len() < self.most_items {
+        if self.has_room(self.items.len(), MAX_ITEMS, now_ns) {
             self.items.push(item);
-        } else if self.truncated_at_ns.is_none() {
-            self.truncated_at_ns = Some(now_ns);
         }
     }
 
     /// A connection ended.
     pub fn connection(&mut self, number: u32, connection: Connection) {
-        self.connections.push((number, connection));
+        if self.has_room(self.connections.len(), MAX_CONNECTIONS, connection.opened_ns) {
+            self.connections.push((number, connection));
+        }
     }
 
     /// The kernel told of a connection.
     pub fn tcp(&mut self, sample: TcpSample) {
-        if self.tcp.len() < MAX_SAMPLES {
+        if self.has_room(self.tcp.len(), MAX_SAMPLES, sample.at_ns) {
             self.tcp.push(sample);
         }
+    }
+
+    /// Whether a sort of which there are so many rows takes another; if not, the series ends here.
+    fn has_room(&mut self, rows: usize, most: usize, now_ns: i64) -> bool {
+        let room = rows < most / self.workers.max(1);
+        if !room {
+            self.truncated_at_ns = Some(self.truncated_at_ns.map_or(now_ns, |at| at.min(now_ns)));
+        }
+        room
     }
 
     /// Something went wrong.
@@ -105,7 +115,7 @@ impl Part {
 
     /// A payload was wrong.
     pub fn corruption(&mut self, corruption: Corruption) {
-        if self.corrupt.len() < MAX_CORRUPTIONS {
+        if self.has_room(self.corrupt.len(), MAX_CORRUPTIONS, corruption.at_ns) {
             self.corrupt.push(corruption);
         }
     }
