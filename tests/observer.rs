@@ -12,7 +12,7 @@ use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg, setsockopt, socket, sockopt,
 };
 
-use crate::built::{LIMIT, Place, collect, is_root, scenario, skip};
+use crate::built::{LIMIT, Place, collect, is_root, scenario, skip, until_told};
 
 /// The client of `failover.scn`, and its service's port.
 const CLIENT: [u8; 4] = [10, 0, 0, 10];
@@ -27,17 +27,22 @@ fn the_reported_outage_is_what_an_observer_sees() {
     }
     let place = Place::new();
     place.write("failover.scn", scenario("failover.scn"));
-    let mut command = place.command(&["run", "failover.scn"]);
-    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
-    let process = child.id();
-    let over = AtomicBool::new(false);
-    let seen = std::thread::scope(|scope| {
-        let observer = scope.spawn(|| observe(process, &over));
-        let ended = collect(child);
-        over.store(true, Ordering::Release);
-        assert_eq!(ended.code, Some(0), "{ended:?}");
-        observer.join().unwrap()
+    let seen = std::cell::RefCell::new(Vec::new());
+    let ended = until_told(|| {
+        let mut command = place.command(&["run", "failover.scn"]);
+        let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let process = child.id();
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let observer = scope.spawn(|| observe(process, &over));
+            let ended = collect(child);
+            over.store(true, Ordering::Release);
+            *seen.borrow_mut() = observer.join().unwrap();
+            ended
+        })
     });
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let seen = seen.into_inner();
     let gap = seen.windows(2).map(|pair| pair[1] - pair[0]).max().expect("the observer saw traffic");
     let seen_outage = gap.saturating_sub(INTERVAL);
     let (reported, error) = reported(&place);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::built::{Ended, Place, User, scenario, skip};
+use crate::built::{Ended, Place, User, scenario, skip, until_told};
 
 /// Both users, where they can be had.
 fn places() -> Vec<Place> {
@@ -22,7 +22,7 @@ fn record(place: &Place, name: &str) -> serde_json::Value {
 fn two_nodes_pass() {
     for place in places() {
         place.write("two_nodes.scn", scenario("two_nodes.scn"));
-        assert_passes(&place.scn(&["run", "two_nodes.scn"]));
+        assert_passes(&until_told(|| place.scn(&["run", "two_nodes.scn"])));
         for file in ["two_nodes.two_nodes.run.json", "junit.xml", "report.html", "scn-report.css", "results.json"] {
             assert!(place.path().join("scn-results").join(file).exists(), "{file}");
         }
@@ -33,8 +33,8 @@ fn two_nodes_pass() {
 fn the_failover_passes_and_a_tight_budget_fails_with_the_measured_outage() {
     for place in places() {
         place.write("failover.scn", scenario("failover.scn"));
-        assert_passes(&place.scn(&["run", "failover.scn"]));
-        let failed = place.scn(&["run", "failover.scn", "-p", "budget=1ms", "-p", "clients=20"]);
+        assert_passes(&until_told(|| place.scn(&["run", "failover.scn"])));
+        let failed = until_told(|| place.scn(&["run", "failover.scn", "-p", "budget=1ms", "-p", "clients=20"]));
         assert_eq!(failed.code, Some(1), "{failed:?}");
         for words in ["steady.outage.max", "< 1ms", "clients notice the failover for less than 1ms", "failover.scn:"] {
             assert!(failed.stdout.contains(words), "`{words}` is missing in\n{}", failed.stdout);
@@ -48,7 +48,7 @@ fn without_the_move_nobody_recovers() {
     let text: String =
         scenario("failover.scn").lines().filter(|line| !line.contains("move 10.0.0.100/24")).map(|l| format!("{l}\n")).collect();
     place.write("failover.scn", text);
-    let ended = place.scn(&["run", "failover.scn"]);
+    let ended = until_told(|| place.scn(&["run", "failover.scn"]));
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let junit = place.read("scn-results/junit.xml");
     let document = roxmltree::Document::parse(&junit).unwrap();
@@ -66,7 +66,7 @@ fn without_the_move_nobody_recovers() {
 fn the_mail_session_passes() {
     for place in places() {
         place.write("mail_session.scn", scenario("mail_session.scn"));
-        let ended = place.scn(&["run", "mail_session.scn"]);
+        let ended = until_told(|| place.scn(&["run", "mail_session.scn"]));
         assert_passes(&ended);
         let rude = record(&place, "mail_session.rude_server.run.json");
         let failure = &rude["flows"][0]["failures"][0];
@@ -81,7 +81,7 @@ fn scenarios_run_at_the_same_time() {
     let place = Place::new();
     place.write("two_nodes.scn", scenario("two_nodes.scn"));
     place.write("mail_session.scn", scenario("mail_session.scn"));
-    assert_passes(&place.scn(&["run", ".", "--jobs", "3", "--timing", "ci"]));
+    assert_passes(&until_told(|| place.scn(&["run", ".", "--jobs", "3", "--timing", "ci"])));
 }
 
 #[test]
