@@ -14,6 +14,8 @@ mod listeners;
 mod names;
 mod network;
 mod pool;
+pub mod diff;
+pub mod outline;
 pub mod print;
 mod routes;
 pub mod schedule;
