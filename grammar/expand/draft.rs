@@ -75,6 +75,8 @@ impl<'c, 'a> Draft<'c, 'a> {
             topology: Topology::default(),
             services: Vec::new(),
             flows: Vec::new(),
+            processes: Vec::new(),
+            stresses: Vec::new(),
             events: Vec::new(),
             timeline: Vec::new(),
             expectations: Vec::new(),

@@ -12,6 +12,8 @@ use super::value::Value;
 use super::{DEFAULT_RECONNECT_NS, FLOW_LIMIT, PATTERN_LIMIT};
 use crate::quantity::{BILLION, Dimension};
 use crate::resolve::{ResolveError, suggest::suggest};
+use crate::scenario::flow::{Arrivals, Phase, Reconnect, Timeouts};
+use crate::scenario::transport::{Socket, Transport, Wire};
 use crate::scenario::{Destination, Flow, Load, ServiceId};
 use crate::source::Span;
 use crate::syntax::tree::{Expr, FlowDecl, Target, TargetKind, TreeOption};
@@ -87,10 +89,17 @@ impl Draft<'_, '_> {
                 name,
                 doc: flow.doc.join("\n"),
                 from: node,
-                to,
-                pattern: pattern.clone(),
-                load: said.load,
-                reconnect_after_ns: said.reconnect_after_ns,
+                to: to.clone(),
+                pattern: Some(pattern.clone()),
+                load: said.load.clone(),
+                reconnect: Some(Reconnect { after_ns: said.reconnect_after_ns, ..Reconnect::default() }),
+                from_interface: None,
+                peer_none: false,
+                transport: Transport::Tcp { socket: Socket::default(), wire: Wire::Own },
+                tool: None,
+                timeouts: Timeouts::default(),
+                source: Vec::new(),
+                ports: None,
                 sample_tcp_info_ns: said.sample_tcp_info_ns,
                 span: flow.span,
             });
@@ -116,7 +125,7 @@ impl Draft<'_, '_> {
         }
         match self.scope.find(self.context, name).map(|b| (b.value.clone(), b.span)) {
             Some((Ok(Some(Value::Address(address))), _)) => match port {
-                Some(port) => Some(Destination::Address(address, port)),
+                Some(port) => Some(Destination::Address(address, Some(port))),
                 None => {
                     self.context.raise(ExpandError::MissingPort { target: name.into(), span: target.span });
                     None
@@ -139,7 +148,7 @@ impl Draft<'_, '_> {
     fn address_destination(&mut self, expr: &Expr, port: Option<u16>, span: Span) -> Option<Destination> {
         match self.context.evaluate(expr, &self.scope)? {
             Value::Address(address) => match port {
-                Some(port) => Some(Destination::Address(address, port)),
+                Some(port) => Some(Destination::Address(address, Some(port))),
                 None => {
                     let target = if address.is_ipv4() { address.to_string() } else { format!("[{address}]") };
                     self.context.raise(ExpandError::MissingPort { target, span });
@@ -192,6 +201,15 @@ impl Draft<'_, '_> {
             total,
             transactions: transactions.or(total.map(|_| 1)),
             rate_nano: rate,
+            rate_change: None,
+            opens_nano: None,
+            opens_change: None,
+            bandwidth_bps: None,
+            bandwidth_change: None,
+            arrivals: Arrivals::Constant,
+            burst: 1,
+            phase: Phase::Even,
+            size: None,
             interval_ns: interval.unwrap_or(0),
             duration_ns: duration,
         };

@@ -10,6 +10,7 @@ use super::topology::position;
 use super::value::Value;
 use crate::quantity::Dimension;
 use crate::resolve::{ResolveError, suggest::suggest};
+use crate::scenario::transport::{Listener, Socket, Wire};
 use crate::scenario::{NodeId, Service, ServiceId};
 use crate::syntax::tree::{Expr, Listen, Name, ServiceDecl};
 
@@ -81,7 +82,16 @@ impl Draft<'_, '_> {
         self.service_ids.insert(service.name.name.text.clone(), ServiceId(position(self.scenario.services.len())));
         let span = service.listen.as_ref().map_or(service.span, |listen| listen.span);
         self.check_port(&nodes, address, port, span);
-        self.scenario.services.push(Service { name: service.name.name.text.clone(), nodes, address, port, pattern, span: service.span });
+        self.scenario.services.push(Service {
+            name: service.name.name.text.clone(),
+            doc: service.doc.join("\n"),
+            nodes,
+            address,
+            port,
+            listener: Listener::Tcp { socket: Socket::default(), backlog: None, wire: Wire::Own },
+            pattern: Some(pattern),
+            span: service.span,
+        });
     }
 
     fn service_nodes(&mut self, service: &ServiceDecl) -> Option<Vec<NodeId>> {

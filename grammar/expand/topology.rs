@@ -11,7 +11,7 @@ use super::value::Value;
 use super::{LINK_LIMIT, NODE_LIMIT, ROUTE_LIMIT};
 use crate::resolve::{ResolveError, suggest::suggest};
 use crate::scenario::NodeId;
-use crate::scenario::topology::{End, Impairment, Link, Node, NodeKind, Prefix, Route};
+use crate::scenario::topology::{End, Impairment, Link, LinkKind, Node, NodeKind, Prefix, Route, Settings};
 use crate::source::Span;
 use crate::syntax::tree::{self, Block, Expr, Indexed, LinkDecl, LinkEnd, NodePath, TopologyKind, TopologyStatement, TreeOption, plain};
 
@@ -70,7 +70,16 @@ impl Draft<'_, '_> {
                 None => indexed.name.text.clone(),
                 Some(_) => format!("{}[{}]", indexed.name.text, lowest.unsigned_abs() + offset),
             };
-            self.scenario.topology.nodes.push(Node { name, kind, span: indexed.span });
+            self.scenario.topology.nodes.push(Node {
+                name,
+                doc: String::new(),
+                kind,
+                forwarding: kind == NodeKind::Router,
+                settings: Settings::default(),
+                device: None,
+                placement: None,
+                span: indexed.span,
+            });
         }
     }
 
@@ -190,7 +199,16 @@ impl Draft<'_, '_> {
             }
             let name = self.link_name(link, (a, b), (from_many || to_many).then_some(index + 1), made);
             let ends = [end(a, left, &from, &first_addresses), end(b, right, &to, &second_addresses)];
-            self.scenario.topology.links.push(Link { name, named: link.name.is_some(), ends, forward, back, span });
+            self.scenario.topology.links.push(Link {
+                name,
+                named: link.name.is_some(),
+                doc: String::new(),
+                kind: LinkKind::Wire,
+                ends,
+                forward,
+                back,
+                span,
+            });
         }
     }
 
@@ -297,7 +315,7 @@ impl Draft<'_, '_> {
             }
             *way = self.delay(delay);
         }
-        let impairment = |delay: Option<u64>| Impairment { delay_ns: delay.unwrap_or(0) };
+        let impairment = |delay: Option<u64>| Impairment::delaying(delay.unwrap_or(0));
         (impairment(ways[0]), impairment(ways[1]))
     }
 
@@ -315,5 +333,5 @@ pub(super) fn position(length: usize) -> u32 {
 /// One end of a link.
 fn end(node: NodeId, written: &LinkEnd, point: &Point, addresses: &[(Prefix, Span)]) -> End {
     let interface = point.interface.as_ref().map(|name| name.text.clone());
-    End { node, interface, addresses: addresses.to_vec(), span: written.span }
+    End { node, interface, addresses: addresses.to_vec(), settings: Settings::default(), span: written.span }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::NodeId;
-pub use super::impairment::{Codel, Delay, DropRule, DropKind, Impairment, Loss, LossSpan, Queue, QueueLimit, Reorder, ReorderBy};
+pub use super::impairment::{Codel, Delay, DropKind, DropRule, Impairment, Loss, LossSpan, Queue, QueueLimit, Reorder, ReorderBy};
 use crate::source::Span;
 
 /// Nodes, links and interfaces.
