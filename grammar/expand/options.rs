@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use super::error::ExpandError;
-use super::evaluate::word;
+use super::evaluate::{Scope, word};
 use crate::resolve::{ResolveError, suggest::suggest};
 use crate::syntax::tree::{Block, Expr, TreeOption, plain};
 
@@ -19,42 +19,53 @@ pub struct Known {
     pub later: &'static [&'static str],
 }
 
+/// An option and where its names are looked up.
+pub struct Said<'o> {
+    /// The option.
+    pub option: &'o TreeOption,
+    /// Where its names are looked up.
+    pub scope: Scope,
+}
+
+/// The options of one block.
+pub struct Found<'o>(BTreeMap<&'static str, Vec<Said<'o>>>);
+
+impl<'o> Found<'o> {
+    /// The option of a name.
+    pub fn get(&self, name: &str) -> Option<&Said<'o>> {
+        self.0.get(name)?.first()
+    }
+
+    /// All options of a name, in the order of the text.
+    pub fn all(&self, name: &str) -> &[Said<'o>] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Options that may stand several times.
+const REPEATED: &[&str] = &["path", "header", "sysctl", "vlan", "drop"];
+
 impl Draft<'_, '_> {
-    /// The options of a block by name; what is unknown, not built yet or said twice is reported and left out.
-    pub(super) fn options<'o>(&mut self, options: &'o Block<TreeOption>, known: &Known) -> BTreeMap<&'static str, &'o TreeOption> {
-        let mut found: BTreeMap<&'static str, &'o TreeOption> = BTreeMap::new();
+    /// The options of a block by name; what is unknown or said twice is reported and left out.
+    pub(super) fn options<'o>(&mut self, options: &'o Block<TreeOption>, known: &Known) -> Found<'o> {
+        let mut found: BTreeMap<&'static str, Vec<Said<'o>>> = BTreeMap::new();
         for option in plain(options) {
             if self.context.is_full() {
                 break;
             }
             let (text, span) = (option.name.text.as_str(), option.name.span);
             if let Some(name) = known.built.iter().find(|name| **name == text) {
-                if let Some(first) = found.insert(name, option) {
-                    self.context.raise(ExpandError::OptionTwice { name: text.into(), span, first: first.name.span });
+                let all = found.entry(name).or_default();
+                if let Some(first) = all.first().filter(|_| !REPEATED.contains(name)) {
+                    self.context.raise(ExpandError::OptionTwice { name: text.into(), span, first: first.option.name.span });
+                } else {
+                    all.push(Said { option, scope: self.scope.clone() });
                 }
-            } else if known.later.contains(&text) {
-                self.context.raise(ExpandError::NotInThisVersion { what: format!("the option `{text}` of {}", known.what), span });
             } else {
                 let help = suggest(text, known.built.iter().copied());
                 self.context.raise(ResolveError::UnknownOption { what: known.what, name: text.into(), span, help });
             }
         }
-        found
-    }
-
-    /// The one value of an option, after the given words: `reconnect after D` with `["after"]`.
-    pub(super) fn single<'o>(&mut self, option: &'o TreeOption, words: &[&str], form: &str) -> Option<&'o Expr> {
-        let (said, values) = option.values.split_at_checked(words.len()).unwrap_or((&[], &[]));
-        let matches = said.iter().map(word).eq(words.iter().map(|w| Some(*w)));
-        match values {
-            [value] if matches && option.block.is_empty() => Some(value),
-            _ => {
-                let broken = option.values.iter().any(|v| matches!(v.kind, crate::syntax::tree::ExprKind::Broken));
-                if !broken {
-                    self.context.raise(ExpandError::OptionForm { name: option.name.text.clone(), form: form.into(), span: option.span });
-                }
-                None
-            }
-        }
+        Found(found)
     }
 }
