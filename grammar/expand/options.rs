@@ -1,5 +1,5 @@
-//! Blocks of options: each said once, each with the words it takes. In: options of the tree. Out: their values by name.
-//! Knows no option's meaning.
+//! Blocks of options: each said once (some several times), each with the words it takes. In: options of the tree. Out: their values
+//! by name. Knows no option's meaning.
 
 use std::collections::BTreeMap;
 
@@ -7,65 +7,93 @@ use super::draft::Draft;
 use super::error::ExpandError;
 use super::evaluate::{Scope, word};
 use crate::resolve::{ResolveError, suggest::suggest};
-use crate::syntax::tree::{Block, Expr, TreeOption, plain};
+use crate::source::Span;
+use crate::syntax::tree::{Block, Expr, TreeOption};
 
 /// The options of one kind of block.
 pub struct Known {
     /// What has these options, with an article.
     pub what: &'static str,
-    /// Those of this version.
-    pub built: &'static [&'static str],
-    /// Those of the language that this version has not.
-    pub later: &'static [&'static str],
+    /// Those that may be said once.
+    pub once: &'static [&'static str],
+    /// Those that may be said several times.
+    pub many: &'static [&'static str],
 }
 
-/// An option and where its names are looked up.
+/// An option as it was said, and where its values are looked up: it may stand in a `for`.
+#[derive(Debug, Clone)]
 pub struct Said<'o> {
     /// The option.
     pub option: &'o TreeOption,
-    /// Where its names are looked up.
+    /// The scope of its values.
     pub scope: Scope,
 }
 
-/// The options of one block.
-pub struct Found<'o>(BTreeMap<&'static str, Vec<Said<'o>>>);
-
-impl<'o> Found<'o> {
-    /// The option of a name.
-    pub fn get(&self, name: &str) -> Option<&Said<'o>> {
-        self.0.get(name)?.first()
-    }
-
-    /// All options of a name, in the order of the text.
-    pub fn all(&self, name: &str) -> &[Said<'o>] {
-        self.0.get(name).map_or(&[], Vec::as_slice)
+impl Said<'_> {
+    /// Where its keyword stands.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        self.option.name.span
     }
 }
 
-/// Options that may stand several times.
-const REPEATED: &[&str] = &["path", "header", "sysctl", "vlan", "drop"];
+/// What a block of options says.
+#[derive(Debug, Default)]
+pub struct Found<'o> {
+    said: BTreeMap<&'static str, Vec<Said<'o>>>,
+}
+
+impl<'o> Found<'o> {
+    /// An option that may be said once.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Said<'o>> {
+        self.said.get(name)?.first()
+    }
+
+    /// An option that may be said several times.
+    #[must_use]
+    pub fn all(&self, name: &str) -> &[Said<'o>] {
+        self.said.get(name).map_or(&[], Vec::as_slice)
+    }
+}
 
 impl Draft<'_, '_> {
     /// The options of a block by name; what is unknown or said twice is reported and left out.
     pub(super) fn options<'o>(&mut self, options: &'o Block<TreeOption>, known: &Known) -> Found<'o> {
-        let mut found: BTreeMap<&'static str, Vec<Said<'o>>> = BTreeMap::new();
-        for option in plain(options) {
-            if self.context.is_full() {
-                break;
-            }
+        let mut found = Found::default();
+        self.each(options, |draft, option| {
             let (text, span) = (option.name.text.as_str(), option.name.span);
-            if let Some(name) = known.built.iter().find(|name| **name == text) {
-                let all = found.entry(name).or_default();
-                if let Some(first) = all.first().filter(|_| !REPEATED.contains(name)) {
-                    self.context.raise(ExpandError::OptionTwice { name: text.into(), span, first: first.option.name.span });
-                } else {
-                    all.push(Said { option, scope: self.scope.clone() });
+            let once = known.once.iter().find(|name| **name == text);
+            let Some(name) = once.or_else(|| known.many.iter().find(|name| **name == text)) else {
+                let help = suggest(text, known.once.iter().chain(known.many).copied());
+                draft.context.raise(ResolveError::UnknownOption { what: known.what, name: text.into(), span, help });
+                return;
+            };
+            let said = found.said.entry(*name).or_default();
+            match said.first() {
+                Some(first) if once.is_some() => {
+                    let first = first.span();
+                    draft.context.raise(ExpandError::OptionTwice { name: text.into(), span, first });
                 }
-            } else {
-                let help = suggest(text, known.built.iter().copied());
-                self.context.raise(ResolveError::UnknownOption { what: known.what, name: text.into(), span, help });
+                _ => said.push(Said { option, scope: draft.scope.clone() }),
+            }
+        });
+        found
+    }
+
+    /// The one value of an option, after the given words: `reconnect after D` with `["after"]`.
+    pub(super) fn single<'o>(&mut self, option: &'o TreeOption, words: &[&str], form: &str) -> Option<&'o Expr> {
+        let (said, values) = option.values.split_at_checked(words.len()).unwrap_or((&[], &[]));
+        let matches = said.iter().map(word).eq(words.iter().map(|w| Some(*w)));
+        match values {
+            [value] if matches && option.block.is_empty() => Some(value),
+            _ => {
+                let broken = option.values.iter().any(|v| matches!(v.kind, crate::syntax::tree::ExprKind::Broken));
+                if !broken {
+                    self.context.raise(ExpandError::OptionForm { name: option.name.text.clone(), form: form.into(), span: option.span });
+                }
+                None
             }
         }
-        Found(found)
     }
 }
