@@ -12,7 +12,7 @@ use crate::resolve::{Module, ResolveError, suggest::suggest};
 use crate::scenario::Param;
 use crate::source::{Sources, Span};
 use crate::syntax::parse;
-use crate::syntax::tree::{Expr, ItemKind, ParamDecl, ScenarioPart};
+use crate::syntax::tree::{Expr, ItemKind, ParamDecl, ScenarioPart, plain};
 
 /// A value set from outside.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub fn check_given(module: &Module<'_>, given: &BTreeMap<String, Given>, problem
     let declared: BTreeSet<&str> = module
         .scenarios
         .iter()
-        .flat_map(|s| &s.declaration.body)
+        .flat_map(|s| plain(&s.declaration.body))
         .filter_map(|part| if let ScenarioPart::Param(param) = part { Some(param.name.text.as_str()) } else { None })
         .collect();
     for (name, value) in given {
@@ -88,7 +88,7 @@ impl Draft<'_, '_> {
             let set = self.context.given.contains_key(&param.name.text);
             self.scenario.params.push(Param { name: param.name.text.clone(), value: written(value), set });
         }
-        self.introduce(&param.name.text, param.name.span, Ok(value));
+        self.introduce(&param.name.text, param.name.span, value);
     }
 
     fn param_value(&mut self, param: &ParamDecl) -> Option<Value> {

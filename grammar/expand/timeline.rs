@@ -7,32 +7,33 @@ use super::ENTRY_LIMIT;
 use super::draft::Draft;
 use super::error::ExpandError;
 use super::moment_error::MomentError;
+use super::things::ThingKind;
 use super::topology::position;
 use crate::scenario::timeline::{Action, Entry, Event, When};
 use crate::scenario::{EventId, NodeId};
-use crate::syntax::tree::{TimelineStatement, WhenClause};
+use crate::syntax::tree::{Block, TimelineStatement, WhenClause, plain};
 
 impl Draft<'_, '_> {
     /// Makes the names of all events known, so that entries may refer to later ones.
-    pub(super) fn name_events(&mut self, statements: &[TimelineStatement]) {
-        for name in statements.iter().filter_map(|statement| statement.name.as_ref()) {
-            if self.introduce(&name.text, name.span, Err("an event")) {
-                self.event_ids.insert(name.text.clone(), EventId(position(self.scenario.events.len())));
-                self.scenario.events.push(Event { name: name.text.clone(), span: name.span });
+    pub(super) fn name_events(&mut self, statements: &Block<TimelineStatement>) {
+        for name in plain(statements).filter_map(|statement| statement.name.as_ref()) {
+            if let Some(slot) = self.declare(ThingKind::Event, name, 1) {
+                self.define(&slot, position(self.scenario.events.len()));
+                self.scenario.events.push(Event { name: slot.name(None), span: name.name.span });
             }
         }
     }
 
     /// Takes the entries in.
-    pub(super) fn timeline(&mut self, statements: &[TimelineStatement]) {
+    pub(super) fn timeline(&mut self, statements: &Block<TimelineStatement>) {
         let count = (self.scenario.timeline.len() + statements.len()) as u64;
         if count > ENTRY_LIMIT {
-            if let Some(first) = statements.first() {
+            if let Some(first) = plain(statements).next() {
                 self.context.raise(ExpandError::TooLarge { what: "entries of a timeline", count, limit: ENTRY_LIMIT, span: first.span });
             }
             return;
         }
-        for statement in statements {
+        for statement in plain(statements) {
             self.entry(statement);
         }
         self.check_taken_addresses();
@@ -44,6 +45,10 @@ impl Draft<'_, '_> {
         }
         let when = match &statement.when {
             WhenClause::At(expr) => self.instant(expr).map(When::At),
+            WhenClause::Every { period, .. } => {
+                self.not_yet("`every`", period.span);
+                None
+            }
             WhenClause::Condition { condition, within } => {
                 let condition = self.watched(condition);
                 let limit = match within {
@@ -61,13 +66,14 @@ impl Draft<'_, '_> {
         if let (Some(expr), Some(Action::Mark)) = (&statement.lasts, &action) {
             self.context.raise(MomentError::NothingToUndo { verb: "mark".into(), span: expr.span });
         }
-        let event = statement.name.as_ref().and_then(|name| {
-            let id = self.event_ids.get(&name.text).copied()?;
+        let event = statement.name.as_ref().map(|indexed| &indexed.name).and_then(|name| {
+            let position_of = self.scenario.events.iter().position(|event| event.span == name.span)?;
+            let id = EventId(position(position_of));
             (self.scenario.events[id.index()].span == name.span).then_some(id)
         });
         let (Some(when), Some(action), Some(lasts_ns)) = (when, action, lasts) else { return };
         let text = match (&action, &statement.name) {
-            (Action::Mark, Some(name)) => format!("mark {}", name.text),
+            (Action::Mark, Some(name)) => format!("mark {}", name.name.text),
             _ => self.context.words(statement.verb.span),
         };
         self.scenario.timeline.push(Entry { when, action, lasts_ns, event, text, span: statement.span });

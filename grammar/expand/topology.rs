@@ -3,39 +3,32 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::{Draft, Group};
+use super::draft::Draft;
 use super::error::ExpandError;
-use super::options::Known;
+use super::names::Point;
+use super::options::{Known, Said};
+use super::things::{Slot, ThingKind};
 use super::value::Value;
 use super::{LINK_LIMIT, NODE_LIMIT, ROUTE_LIMIT};
 use crate::resolve::{ResolveError, suggest::suggest};
 use crate::scenario::NodeId;
 use crate::scenario::topology::{End, Impairment, Link, Node, NodeKind, Prefix, Route};
 use crate::source::Span;
-use crate::syntax::tree::{self, Expr, Indexed, LinkDecl, LinkEnd, TopologyKind, TopologyStatement, TreeOption};
+use crate::syntax::tree::{self, Block, Expr, Indexed, LinkDecl, LinkEnd, NodePath, TopologyKind, TopologyStatement, TreeOption, plain};
 
 /// A link delays by at most this, in ns.
 const DELAY_LIMIT_NS: i64 = 600_000_000_000;
 /// The kernel's longest interface name.
 const INTERFACE_LENGTH: usize = 15;
 
-pub(crate) const NODE_OPTIONS: Known =
-    Known { what: "a node", built: &[], later: &["mac", "vlan", "mtu", "sysctl", "forwarding", "offload", "placement"] };
-pub(crate) const LINK_OPTIONS: Known = Known {
-    what: "a link",
-    built: &["delay", "forward", "back"],
-    later: &["rate", "jitter", "distribution", "loss", "duplicate", "reorder", "corrupt", "queue", "mtu", "mac", "vlan", "offload"],
-};
-pub(crate) const WAY_OPTIONS: Known = Known {
-    what: "one way of a link",
-    built: &["delay"],
-    later: &["rate", "jitter", "distribution", "loss", "duplicate", "reorder", "corrupt", "queue", "mtu"],
-};
+pub(crate) const NODE_OPTIONS: Known = Known { what: "a node", once: &[], many: &[] };
+pub(crate) const LINK_OPTIONS: Known = Known { what: "a link", once: &["delay", "forward", "back"], many: &[] };
+pub(crate) const WAY_OPTIONS: Known = Known { what: "one way of a link", once: &["delay"], many: &[] };
 
 impl Draft<'_, '_> {
     /// Declares the nodes of a topology.
-    pub(super) fn nodes(&mut self, statements: &[TopologyStatement]) {
-        for statement in statements {
+    pub(super) fn nodes(&mut self, statements: &Block<TopologyStatement>) {
+        for statement in plain(statements) {
             let TopologyKind::Nodes { kind, names, options } = &statement.kind else { continue };
             self.options(options, &NODE_OPTIONS);
             for indexed in names {
@@ -45,91 +38,61 @@ impl Draft<'_, '_> {
     }
 
     fn node(&mut self, kind: tree::NodeKind, indexed: &Indexed) {
-        let (what, kind) = match kind {
-            tree::NodeKind::Node => ("a node", NodeKind::Host),
-            tree::NodeKind::Router => ("a router", NodeKind::Router),
-            tree::NodeKind::Bridge => ("a bridge", NodeKind::Bridge),
+        let kind = match kind {
+            tree::NodeKind::Node => NodeKind::Host,
+            tree::NodeKind::Router => NodeKind::Router,
+            tree::NodeKind::Bridge => NodeKind::Bridge,
+            _ => return self.not_yet("this kind of node", indexed.span),
         };
-        let range = self.declared_range(indexed, "nodes", NODE_LIMIT);
-        if !self.introduce(&indexed.name.text, indexed.name.span, Err(what)) {
+        let Some(slot) = self.declare(ThingKind::Node, indexed, NODE_LIMIT) else { return };
+        let indices: Vec<Option<i64>> = slot.indices.as_ref().map_or(vec![None], |all| all.iter().copied().map(Some).collect());
+        let there = self.scenario.topology.nodes.len();
+        let count = (there + indices.len()) as u64;
+        if count > NODE_LIMIT {
+            self.context.raise(ExpandError::TooLarge { what: "nodes", count, limit: NODE_LIMIT, span: indexed.span });
             return;
         }
-        let Some(range) = range else { return };
-        let (count, lowest) = range.map_or((1, 0), |(first, last)| (last.abs_diff(first) + 1, first));
-        let there = self.scenario.topology.nodes.len() as u64;
-        if there + count > NODE_LIMIT {
-            self.context.raise(ExpandError::TooLarge { what: "nodes", count: there + count, limit: NODE_LIMIT, span: indexed.span });
-            return;
-        }
-        let group = Group { first: position(self.scenario.topology.nodes.len()), range, span: indexed.span };
-        self.node_groups.insert(indexed.name.text.clone(), group);
-        for offset in 0..count {
-            let name = match range {
-                None => indexed.name.text.clone(),
-                Some(_) => format!("{}[{}]", indexed.name.text, lowest.unsigned_abs() + offset),
-            };
-            self.scenario.topology.nodes.push(Node { name, kind, span: indexed.span });
-        }
-    }
-
-    /// The nodes an indexed name stands for; the flag: it was said with `[*]` or a range.
-    pub(super) fn find_nodes(&mut self, indexed: &Indexed) -> Option<(Vec<NodeId>, bool)> {
-        let Some(group) = self.node_groups.get(&indexed.name.text).copied() else {
-            // A node whose declaration is wrong was reported there.
-            let known = self.scope.find(self.context, &indexed.name.text);
-            if known.is_none_or(|b| !matches!(b.value, Err("a node" | "a router" | "a bridge"))) {
-                let help = suggest(&indexed.name.text, self.node_groups.keys().map(String::as_str));
-                self.context.raise(ResolveError::UnknownNode { name: indexed.name.text.clone(), span: indexed.name.span, help });
-            }
-            return None;
-        };
-        let (members, many) = self.members(group, indexed)?;
-        Some((members.into_iter().map(NodeId).collect(), many))
-    }
-
-    /// The one node an indexed name stands for.
-    pub(super) fn find_node(&mut self, indexed: &Indexed) -> Option<NodeId> {
-        let (nodes, many) = self.find_nodes(indexed)?;
-        match nodes.as_slice() {
-            [one] if !many => Some(*one),
-            _ => {
-                self.context.raise(ResolveError::OnlyOne { name: self.context.words(indexed.span), span: indexed.span });
-                None
-            }
+        self.define(&slot, position(there));
+        for index in indices {
+            self.scenario.topology.nodes.push(Node { name: slot.name(index), kind, span: indexed.span });
         }
     }
 
     /// The one node, which must not be a bridge: it is to do what `what` says.
-    pub(super) fn find_host(&mut self, indexed: &Indexed, what: &'static str) -> Option<NodeId> {
-        let id = self.find_node(indexed)?;
-        self.is_host(id, indexed, what).then_some(id)
+    pub(super) fn host_of(&mut self, path: &NodePath, what: &'static str) -> Option<NodeId> {
+        let id = self.node_of(path)?;
+        self.is_host(id, path.span, what).then_some(id)
     }
 
     /// Reports a bridge where a host is needed.
-    pub(super) fn is_host(&mut self, id: NodeId, indexed: &Indexed, what: &'static str) -> bool {
+    pub(super) fn is_host(&mut self, id: NodeId, span: Span, what: &'static str) -> bool {
         let node = &self.scenario.topology.nodes[id.index()];
         if node.kind == NodeKind::Bridge {
             let (name, declared) = (node.name.clone(), node.span);
-            self.context.raise(ExpandError::NotAHost { name, what, span: indexed.span, declared });
+            self.context.raise(ExpandError::NotAHost { name, what, span, declared });
             return false;
         }
         true
     }
 
     /// Makes the links and routes of a topology.
-    pub(super) fn links(&mut self, statements: &[TopologyStatement]) {
+    pub(super) fn links(&mut self, statements: &Block<TopologyStatement>) {
         let mut made: BTreeMap<String, usize> = BTreeMap::new();
-        let written = statements.iter().filter_map(|s| if let TopologyKind::Link(link) = &s.kind { link.name.as_ref() } else { None });
+        let written =
+            plain(statements).filter_map(|s| if let TopologyKind::Link(link) = &s.kind { Some(&link.name.as_ref()?.name) } else { None });
         let written: Vec<String> = written.map(|name| name.text.clone()).collect();
         let there = self.scenario.topology.links.iter().map(|link| link.name.clone());
         for name in written.into_iter().chain(there) {
             made.insert(name, 1);
         }
-        for statement in statements {
+        for statement in plain(statements) {
             match &statement.kind {
                 TopologyKind::Nodes { .. } => {}
                 TopologyKind::Link(link) => self.link(link, statement.span, &mut made),
                 TopologyKind::Route { node, to, via } => self.route(node, to, via, statement.span),
+                TopologyKind::Interface(_) | TopologyKind::Process(_) | TopologyKind::Call { .. } => {
+                    self.not_yet("this statement of a topology", statement.span);
+                }
                 TopologyKind::Routing(word) if word.text == "manual" => self.scenario.topology.routing_manual = true,
                 TopologyKind::Routing(word) => {
                     let help = suggest(&word.text, ["manual"].into_iter());
@@ -141,26 +104,31 @@ impl Draft<'_, '_> {
 
     fn link(&mut self, link: &LinkDecl, span: Span, made: &mut BTreeMap<String, usize>) {
         let (forward, back) = self.impairments(&link.options);
-        if let Some(name) = &link.name
-            && !self.introduce(&name.text, name.span, Err("a link"))
-        {
-            return;
-        }
+        let slot = match &link.name {
+            Some(name) => match self.declare(ThingKind::Link, name, 1) {
+                None => return,
+                slot => slot,
+            },
+            None => None,
+        };
         let [left, right] = &link.ends;
-        let (from, to) = (self.find_nodes(&left.node), self.find_nodes(&right.node));
+        let (from, to) = (self.point_of(&left.point), self.point_of(&right.point));
+        self.check_interface(from.as_ref());
+        self.check_interface(to.as_ref());
         let (first_addresses, second_addresses) = (self.addresses(left), self.addresses(right));
-        let (Some((from, from_many)), Some((to, to_many))) = (from, to) else { return };
+        let (Some(from), Some(to)) = (from, to) else { return };
+        let (from_many, to_many) = (from.many, to.many);
         if from_many && to_many {
-            self.context.raise(ExpandError::LinkOfMany { span: left.node.span, other: right.node.span });
+            self.context.raise(ExpandError::LinkOfMany { span: left.point.span, other: right.point.span });
             return;
         }
-        let count = from.len().max(to.len());
+        let count = from.nodes.len().max(to.nodes.len());
         if (from_many || to_many)
             && count > 1
             && let Some(address) = left.addresses.first().or(right.addresses.first())
         {
             let many = if from_many { left } else { right };
-            self.context.raise(ExpandError::AddressOfMany { span: many.node.span, address: address.span });
+            self.context.raise(ExpandError::AddressOfMany { span: many.point.span, address: address.span });
             return;
         }
         let there = self.scenario.topology.links.len();
@@ -168,27 +136,31 @@ impl Draft<'_, '_> {
             self.context.raise(ExpandError::TooLarge { what: "links", count: (there + count) as u64, limit: LINK_LIMIT, span });
             return;
         }
-        if let Some(name) = &link.name {
-            let range = (from_many || to_many).then(|| (1, i64::try_from(count).unwrap_or(i64::MAX)));
-            self.link_groups.insert(name.text.clone(), Group { first: position(there), range, span: name.span });
+        if let Some(slot) = &slot {
+            if from_many || to_many {
+                self.define_many(slot, position(there), &(1..=i64::try_from(count).unwrap_or(i64::MAX)).collect::<Vec<_>>());
+            } else {
+                self.define(slot, position(there));
+            }
         }
         for index in 0..count {
-            let (a, b) = (from[index.min(from.len() - 1)], to[index.min(to.len() - 1)]);
+            let (a, b) = (from.nodes[index.min(from.nodes.len() - 1)], to.nodes[index.min(to.nodes.len() - 1)]);
             if a == b {
                 let name = self.scenario.topology.nodes[a.index()].name.clone();
-                self.context.raise(ExpandError::LinkToItself { name, span: left.node.span, other: right.node.span });
+                self.context.raise(ExpandError::LinkToItself { name, span: left.point.span, other: right.point.span });
                 return;
             }
-            let name = self.link_name(link, (a, b), (from_many || to_many).then_some(index + 1), made);
-            let ends = [end(a, left, &first_addresses), end(b, right, &second_addresses)];
+            let name = self.link_name(slot.as_ref(), (a, b), (from_many || to_many).then_some(index + 1), made);
+            let ends = [end(a, left, &from, &first_addresses), end(b, right, &to, &second_addresses)];
             self.scenario.topology.links.push(Link { name, named: link.name.is_some(), ends, forward, back, span });
         }
     }
 
     /// The written name, or one made of the ends, unique in the scenario.
-    fn link_name(&self, link: &LinkDecl, ends: (NodeId, NodeId), index: Option<usize>, made: &mut BTreeMap<String, usize>) -> String {
-        if let Some(name) = &link.name {
-            return index.map_or_else(|| name.text.clone(), |index| format!("{}[{index}]", name.text));
+    fn link_name(&self, slot: Option<&Slot>, ends: (NodeId, NodeId), index: Option<usize>, made: &mut BTreeMap<String, usize>) -> String {
+        if let Some(slot) = slot {
+            let own = slot.indices.as_ref().and_then(|indices| indices.first().copied());
+            return slot.name(index.and_then(|index| i64::try_from(index).ok()).or(own));
         }
         let nodes = &self.scenario.topology.nodes;
         let base = format!("{}--{}", nodes[ends.0.index()].name, nodes[ends.1.index()].name);
@@ -203,8 +175,12 @@ impl Draft<'_, '_> {
     }
 
     fn addresses(&mut self, end: &LinkEnd) -> Vec<(Prefix, Span)> {
-        let found: Vec<_> = end.addresses.iter().filter_map(|expr| self.prefix_of(expr, true).map(|prefix| (prefix, expr.span))).collect();
-        if let Some(name) = &end.interface {
+        end.addresses.iter().filter_map(|expr| self.prefix_of(expr, true).map(|prefix| (prefix, expr.span))).collect()
+    }
+
+    /// Reports a name that no interface can have.
+    fn check_interface(&mut self, point: Option<&Point>) {
+        if let Some(name) = point.and_then(|point| point.interface.as_ref()) {
             let reason = match name.text.as_str() {
                 "lo" => Some("it is the loopback's"),
                 text if text.len() > INTERFACE_LENGTH => Some("it is longer than 15 characters"),
@@ -214,7 +190,6 @@ impl Draft<'_, '_> {
                 self.context.raise(ExpandError::InterfaceName { name: name.text.clone(), reason, span: name.span });
             }
         }
-        found
     }
 
     /// A prefix; with `host`, one whose address can be a host's.
@@ -238,8 +213,8 @@ impl Draft<'_, '_> {
         }
     }
 
-    fn route(&mut self, node: &Indexed, to: &Expr, via: &Expr, span: Span) {
-        let nodes = self.find_nodes(node);
+    fn route(&mut self, node: &NodePath, to: &Expr, via: &Expr, span: Span) {
+        let nodes = self.nodes_of(node);
         let target = self.prefix_of(to, false);
         let next = match self.context.evaluate(via, &self.scope) {
             Some(Value::Address(address)) => Some(address),
@@ -260,7 +235,7 @@ impl Draft<'_, '_> {
             return;
         }
         for id in nodes {
-            if !self.is_host(id, node, "have routes") {
+            if !self.is_host(id, node.span, "have routes") {
                 return;
             }
             self.scenario.topology.routes.push(Route { node: id, to: target, via: next, span });
@@ -268,12 +243,12 @@ impl Draft<'_, '_> {
     }
 
     /// What a link does to packets, each way.
-    fn impairments(&mut self, options: &[TreeOption]) -> (Impairment, Impairment) {
+    fn impairments(&mut self, options: &Block<TreeOption>) -> (Impairment, Impairment) {
         let found = self.options(options, &LINK_OPTIONS);
-        let both = found.get("delay").and_then(|option| self.delay(option));
+        let both = found.get("delay").and_then(|said| self.delay(said.option));
         let mut ways = [both, both];
         for (way, name) in ways.iter_mut().zip(["forward", "back"]) {
-            let Some(option) = found.get(name) else { continue };
+            let Some(Said { option, .. }) = found.get(name) else { continue };
             if !option.values.is_empty() {
                 let form = format!("{name} {{ delay 20ms }}");
                 self.context.raise(ExpandError::OptionForm { name: name.into(), form, span: option.span });
@@ -281,9 +256,9 @@ impl Draft<'_, '_> {
             let inner = self.options(&option.block, &WAY_OPTIONS);
             let Some(delay) = inner.get("delay") else { continue };
             if let Some(outer) = found.get("delay") {
-                self.context.raise(ExpandError::OptionTwice { name: "delay".into(), span: delay.name.span, first: outer.name.span });
+                self.context.raise(ExpandError::OptionTwice { name: "delay".into(), span: delay.span(), first: outer.span() });
             }
-            *way = self.delay(delay);
+            *way = self.delay(delay.option);
         }
         let impairment = |delay: Option<u64>| Impairment { delay_ns: delay.unwrap_or(0) };
         (impairment(ways[0]), impairment(ways[1]))
@@ -301,7 +276,7 @@ pub(super) fn position(length: usize) -> u32 {
 }
 
 /// One end of a link.
-fn end(node: NodeId, written: &LinkEnd, addresses: &[(Prefix, Span)]) -> End {
-    let interface = written.interface.as_ref().map(|name| name.text.clone());
+fn end(node: NodeId, written: &LinkEnd, point: &Point, addresses: &[(Prefix, Span)]) -> End {
+    let interface = point.interface.as_ref().map(|name| name.text.clone());
     End { node, interface, addresses: addresses.to_vec(), span: written.span }
 }
