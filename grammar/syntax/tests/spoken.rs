@@ -20,7 +20,7 @@ fn what_was_expected_is_said_in_words() {
         in_scenario("topology { link a }"),
         "expected `<->` and the other end of the link or an address such as `10.0.0.1/24`, found `}`"
     );
-    assert_eq!(in_scenario("topology { link a -> b }"), "expected a value, found `>` (a link is written `a <-> b`)");
+    assert_eq!(in_scenario("topology { link a -> b }"), "expected `<->` and the other end of the link or an address such as `10.0.0.1/24`, found `->` (a link is written `a <-> b`)");
     assert_eq!(in_scenario("timeout"), "expected a duration such as `200ms`, found the end of the line");
     assert_eq!(in_scenario("flow f form a to b"), "expected `from`, found `form` (did you mean `from`?)");
     assert_eq!(in_scenario("service s on a { listen tcp 80 }"), "expected where to listen: `:PORT` or `ADDRESS:PORT`, found `80`");
@@ -37,7 +37,7 @@ fn what_was_meant_is_suggested() {
     assert_eq!(said("flow f from a to b"), "`flow` cannot stand at top level (`flow` stands in a scenario)");
     assert_eq!(said("let a = 10 ms"), "a blank between the number and its unit `ms` (write `10ms`)");
     assert_eq!(said("let a = 10 parsecs"), "`parsecs` is not a unit (units of a duration: ns, us, ms, s, m, h)");
-    assert_eq!(said("let a = 10Mb"), "`Mb` can be read in two ways (write `10Mbit/s` or `10MB`)");
+    assert_eq!(said("let a = 10Mb"), "`Mb` can be read in two ways (write `10Mbit/s` or `10MB/s`)");
     assert_eq!(
         in_scenario("topology { link a <-> b { delay 20 ms  loss 1% } }"),
         "a blank between the number and its unit `ms` (write `20ms`)"
