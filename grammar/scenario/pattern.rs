@@ -215,3 +215,34 @@ pub enum Varying {
     /// One of these.
     Choice(Vec<u64>),
 }
+
+/// Values drawn from a distribution without an end are taken to lie below so many times its mean or scale.
+const TAIL: u64 = 40;
+/// So many standard deviations.
+const DEVIATIONS: u64 = 10;
+
+impl Varying {
+    /// The least value that is drawn.
+    #[must_use]
+    pub fn least(&self) -> u64 {
+        match self {
+            Varying::Fixed(value) => *value,
+            Varying::Uniform(a, b) => *a.min(b),
+            Varying::Exponential(_) | Varying::Normal(..) => 0,
+            Varying::Pareto(scale, _) => *scale,
+            Varying::Choice(values) => values.iter().copied().min().unwrap_or(0),
+        }
+    }
+
+    /// The largest value that is drawn: exact where there is one, else a bound that a draw practically never passes.
+    #[must_use]
+    pub fn most(&self) -> u64 {
+        match self {
+            Varying::Fixed(value) => *value,
+            Varying::Uniform(a, b) => *a.max(b),
+            Varying::Exponential(mean) | Varying::Pareto(mean, _) => mean.saturating_mul(TAIL),
+            Varying::Normal(mean, deviation) => mean.saturating_add(deviation.saturating_mul(DEVIATIONS)),
+            Varying::Choice(values) => values.iter().copied().max().unwrap_or(0),
+        }
+    }
+}
