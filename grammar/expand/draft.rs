@@ -16,7 +16,7 @@ use crate::resolve::{PatternRef, ResolveError, ScenarioRef};
 use crate::scenario::topology::Topology;
 use crate::scenario::{EventId, Scenario, ServiceId};
 use crate::source::Span;
-use crate::syntax::tree::{Expr, Index, Indexed, ItemKind, Name, ScenarioDecl, ScenarioPart};
+use crate::syntax::tree::{Expr, Index, Indexed, ItemKind, Name, ScenarioDecl, ScenarioPart, plain};
 
 /// One or several things under one name: positions from `first` on.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +100,7 @@ impl<'c, 'a> Draft<'c, 'a> {
     pub fn head(&mut self, declaration: &'a ScenarioDecl) {
         let mut settings: BTreeMap<&str, Span> = BTreeMap::new();
         let mut tags: BTreeMap<&str, Span> = BTreeMap::new();
-        for part in &declaration.body {
+        for part in plain(&declaration.body) {
             match part {
                 ScenarioPart::Tags(names) => {
                     for tag in names {
@@ -134,10 +134,16 @@ impl<'c, 'a> Draft<'c, 'a> {
                         }
                     }
                     ItemKind::Use(_) | ItemKind::Scenario(_) => {}
+                    _ => self.not_yet("this declaration", item.span),
                 },
                 _ => {}
             }
         }
+    }
+
+    /// Reports what this version has not.
+    pub(super) fn not_yet(&mut self, what: &str, span: Span) {
+        self.context.raise(ExpandError::NotInThisVersion { what: what.into(), span });
     }
 
     fn setting(&mut self, name: &Name, value: &Expr) {

@@ -11,7 +11,7 @@ use crate::resolve::ScenarioRef;
 use crate::scenario::expect::{Expectation, Form, Kind};
 use crate::scenario::timeline::TimeRef;
 use crate::source::Span;
-use crate::syntax::tree::{ExpectKind, ExpectStatement, Quantifier, WindowClause, WindowKind};
+use crate::syntax::tree::{Block, ExpectKind, ExpectStatement, Quantifier, WindowClause, WindowKind, plain};
 
 /// The interval of rates, ratios and percentiles if the expectation does not say, in ns.
 const SAMPLED_EVERY_NS: u64 = 1_000_000_000;
@@ -37,8 +37,8 @@ fn role(kind: &WindowKind) -> &'static [&'static str] {
 
 impl Draft<'_, '_> {
     /// Takes the expectations in.
-    pub(super) fn expect(&mut self, statements: &[ExpectStatement]) {
-        for statement in statements {
+    pub(super) fn expect(&mut self, statements: &Block<ExpectStatement>) {
+        for statement in plain(statements) {
             self.expectation(statement);
         }
     }

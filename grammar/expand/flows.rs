@@ -49,12 +49,8 @@ impl Draft<'_, '_> {
         if self.context.is_full() {
             return;
         }
-        let free = self.introduce(&flow.name.text, flow.name.span, Err("a flow"));
-        let from = self.find_nodes(&flow.from);
-        if let Some(interface) = &flow.from_interface {
-            let what = format!("a flow from an interface (`{}`)", self.context.words(flow.from.span.to(interface.span)));
-            self.context.raise(ExpandError::NotInThisVersion { what, span: interface.span });
-        }
+        let free = self.introduce(&flow.name.name.text, flow.name.span, Err("a flow"));
+        let from = self.nodes_of(&flow.from);
         let to = self.destination(&flow.to);
         if let Some(over) = &flow.over
             && self.is_tcp(&over.transport)
@@ -69,7 +65,7 @@ impl Draft<'_, '_> {
         let Some((from, many)) = from else {
             return;
         };
-        let hosts = from.iter().all(|node| self.is_host(*node, &flow.from, "start a flow"));
+        let hosts = from.iter().all(|node| self.is_host(*node, flow.from.span, "start a flow"));
         let (there, count) = (self.scenario.flows.len() as u64, from.len() as u64);
         if there + count > FLOW_LIMIT {
             self.context.raise(ExpandError::TooLarge { what: "flows", count: there + count, limit: FLOW_LIMIT, span: flow.span });
@@ -84,9 +80,9 @@ impl Draft<'_, '_> {
         }
         let range = many.then(|| (1, i64::try_from(count).unwrap_or(i64::MAX)));
         let group = Group { first: position(self.scenario.flows.len()), range, span: flow.name.span };
-        self.flow_groups.insert(flow.name.text.clone(), group);
+        self.flow_groups.insert(flow.name.name.text.clone(), group);
         for (index, node) in from.into_iter().enumerate() {
-            let name = if many { format!("{}[{}]", flow.name.text, index + 1) } else { flow.name.text.clone() };
+            let name = if many { format!("{}[{}]", flow.name.name.text, index + 1) } else { flow.name.name.text.clone() };
             self.scenario.flows.push(Flow {
                 name,
                 doc: flow.doc.join("\n"),
@@ -106,13 +102,14 @@ impl Draft<'_, '_> {
             Some(expr) => Some(self.port(expr)?),
             None => None,
         };
-        let indexed = match &target.kind {
+        let path = match &target.kind {
             TargetKind::Address(expr) => return self.address_destination(expr, port, target.span),
-            TargetKind::Name(indexed) => indexed,
+            TargetKind::Name(path) => path,
         };
+        let Some(indexed) = path.parts.first() else { return None };
         let name = indexed.name.text.as_str();
         if self.node_groups.contains_key(name) {
-            return Some(Destination::Node(self.find_host(indexed, "be the end of a flow")?, port));
+            return Some(Destination::Node(self.host_of(path, "be the end of a flow")?, port));
         }
         if let Some(id) = self.service_ids.get(name).copied() {
             return self.service_destination(id, target, name);
@@ -158,8 +155,8 @@ impl Draft<'_, '_> {
 
     fn service_destination(&mut self, id: ServiceId, target: &Target, name: &str) -> Option<Destination> {
         let declared = self.scenario.services[id.index()].span;
-        if let TargetKind::Name(indexed) = &target.kind
-            && indexed.index.is_some()
+        if let TargetKind::Name(path) = &target.kind
+            && let Some(indexed) = path.parts.iter().find(|part| part.index.is_some())
         {
             self.context.raise(ResolveError::NotReplicated { name: name.into(), span: indexed.span, declared });
             return None;

@@ -8,7 +8,7 @@ use crate::quantity::{BILLION, Dimension, Quantity};
 use crate::resolve::ScenarioRef;
 use crate::scenario::expect::{BinaryOperator, Condition, Expectation, Form, Kind, Metric, Value};
 use crate::source::Span;
-use crate::syntax::tree::ScenarioPart;
+use crate::syntax::tree::{ScenarioPart, plain};
 
 /// An expectation as the checks for repetition and contradiction see it.
 #[derive(Debug, Clone)]
@@ -123,7 +123,7 @@ impl Draft<'_, '_> {
 
     /// Looks at a scenario as a whole.
     pub(super) fn lint_whole(&mut self, declared: &ScenarioRef<'_>) {
-        let said = declared.declaration.body.iter().any(|part| matches!(part, ScenarioPart::Expect(all) if !all.is_empty()));
+        let said = plain(&declared.declaration.body).any(|part| matches!(part, ScenarioPart::Expect(all) if !all.is_empty()));
         if !said {
             let name = &declared.declaration.name;
             self.context.raise(MomentError::NoExpectations { name: name.text.clone(), span: name.span });

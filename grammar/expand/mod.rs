@@ -12,6 +12,7 @@ pub mod flows;
 pub mod functions;
 pub mod lints;
 pub mod moment_error;
+pub mod names;
 pub mod options;
 pub mod params;
 pub mod patterns;
@@ -34,7 +35,7 @@ use crate::diagnostics::{Diagnostic, Severity};
 use crate::resolve::Module;
 use crate::scenario::Scenario;
 use crate::source::{Sources, Span};
-use crate::syntax::tree::ScenarioPart;
+use crate::syntax::tree::{ScenarioPart, plain};
 use draft::Draft;
 use evaluate::{Binding, Names, Scope};
 pub use params::Given;
@@ -138,40 +139,40 @@ pub fn expand(context: &mut Context<'_>) -> Vec<Scenario> {
     for declared in &module.scenarios {
         let mut draft = Draft::new(context, position, declared);
         draft.head(declared.declaration);
-        let body = &declared.declaration.body;
-        body.iter().for_each(|part| {
+        let body = || plain(&declared.declaration.body);
+        body().for_each(|part| {
             if let ScenarioPart::Topology(statements) = part {
                 draft.nodes(statements)
             }
         });
-        body.iter().for_each(|part| {
+        body().for_each(|part| {
             if let ScenarioPart::Topology(statements) = part {
                 draft.links(statements)
             }
         });
         draft.check_addresses();
-        body.iter().for_each(|part| {
+        body().for_each(|part| {
             if let ScenarioPart::Service(service) = part {
                 draft.service(service)
             }
         });
-        body.iter().for_each(|part| {
+        body().for_each(|part| {
             if let ScenarioPart::Flow(flow) = part {
                 draft.flow(flow)
             }
         });
-        body.iter().for_each(|part| {
+        body().for_each(|part| {
             if let ScenarioPart::Timeline(statements) = part {
                 draft.name_events(statements)
             }
         });
-        body.iter().for_each(|part| {
+        body().for_each(|part| {
             if let ScenarioPart::Timeline(statements) = part {
                 draft.timeline(statements)
             }
         });
         draft.check_times();
-        body.iter().for_each(|part| {
+        body().for_each(|part| {
             if let ScenarioPart::Expect(statements) = part {
                 draft.expect(statements)
             }

@@ -7,7 +7,7 @@ use super::draft::Draft;
 use super::error::ExpandError;
 use super::evaluate::word;
 use crate::resolve::{ResolveError, suggest::suggest};
-use crate::syntax::tree::{Expr, TreeOption};
+use crate::syntax::tree::{Block, Expr, TreeOption, plain};
 
 /// The options of one kind of block.
 pub struct Known {
@@ -21,9 +21,9 @@ pub struct Known {
 
 impl Draft<'_, '_> {
     /// The options of a block by name; what is unknown, not built yet or said twice is reported and left out.
-    pub(super) fn options<'o>(&mut self, options: &'o [TreeOption], known: &Known) -> BTreeMap<&'static str, &'o TreeOption> {
+    pub(super) fn options<'o>(&mut self, options: &'o Block<TreeOption>, known: &Known) -> BTreeMap<&'static str, &'o TreeOption> {
         let mut found: BTreeMap<&'static str, &'o TreeOption> = BTreeMap::new();
-        for option in options {
+        for option in plain(options) {
             if self.context.is_full() {
                 break;
             }

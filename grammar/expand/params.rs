@@ -12,7 +12,7 @@ use crate::resolve::{Module, ResolveError, suggest::suggest};
 use crate::scenario::Param;
 use crate::source::{Sources, Span};
 use crate::syntax::parse;
-use crate::syntax::tree::{Expr, ItemKind, ParamDecl, ScenarioPart};
+use crate::syntax::tree::{Expr, ItemKind, ParamDecl, ScenarioPart, plain};
 
 /// A value set from outside.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub fn check_given(module: &Module<'_>, given: &BTreeMap<String, Given>, problem
     let declared: BTreeSet<&str> = module
         .scenarios
         .iter()
-        .flat_map(|s| &s.declaration.body)
+        .flat_map(|s| plain(&s.declaration.body))
         .filter_map(|part| if let ScenarioPart::Param(param) = part { Some(param.name.text.as_str()) } else { None })
         .collect();
     for (name, value) in given {

@@ -16,7 +16,7 @@ use crate::resolve::load::{DEFAULT_PATTERNS, is_standard};
 use crate::resolve::{PatternRef, ResolveError, suggest::suggest};
 use crate::scenario::pattern::Pattern;
 use crate::source::Span;
-use crate::syntax::tree::{Argument, Call, ItemKind, Name, ParamDecl, PatternDecl, ScenarioPart, Text, TextPart};
+use crate::syntax::tree::{Argument, Call, ItemKind, Name, ParamDecl, PatternDecl, ScenarioPart, Text, TextPart, plain};
 
 /// The pattern of a flow that says none.
 const DEFAULT_PATTERN: &str = "sym";
@@ -225,7 +225,7 @@ impl Context<'_> {
         let mut unused: Vec<(&PatternDecl, Option<usize>)> =
             module.patterns.values().filter(|p| p.module == position).map(|p| (p.declaration, None)).collect();
         for (index, scenario) in module.scenarios.iter().enumerate() {
-            for part in &scenario.declaration.body {
+            for part in plain(&scenario.declaration.body) {
                 if let ScenarioPart::Item(item) = part
                     && let ItemKind::Pattern(declaration) = &item.kind
                 {

@@ -47,9 +47,9 @@ impl Draft<'_, '_> {
 
     /// Takes a service in.
     pub(super) fn service(&mut self, service: &ServiceDecl) {
-        let free = self.introduce(&service.name.text, service.name.span, Err("a service"));
+        let free = self.introduce(&service.name.name.text, service.name.span, Err("a service"));
         let nodes = self.service_nodes(service);
-        let what = || format!("the service `{}`", service.name.text);
+        let what = || format!("the service `{}`", service.name.name.text);
         let listen = match &service.listen {
             Some(listen) => self.listen(listen),
             None => {
@@ -78,28 +78,28 @@ impl Draft<'_, '_> {
             return;
         }
         let (Some(nodes), Some((address, port)), Some(pattern)) = (nodes, listen, pattern) else { return };
-        self.service_ids.insert(service.name.text.clone(), ServiceId(position(self.scenario.services.len())));
+        self.service_ids.insert(service.name.name.text.clone(), ServiceId(position(self.scenario.services.len())));
         let span = service.listen.as_ref().map_or(service.span, |listen| listen.span);
         self.check_port(&nodes, address, port, span);
-        self.scenario.services.push(Service { name: service.name.text.clone(), nodes, address, port, pattern, span: service.span });
+        self.scenario.services.push(Service { name: service.name.name.text.clone(), nodes, address, port, pattern, span: service.span });
     }
 
     fn service_nodes(&mut self, service: &ServiceDecl) -> Option<Vec<NodeId>> {
         let mut all = Some(Vec::new());
         let mut seen: BTreeMap<NodeId, _> = BTreeMap::new();
-        for indexed in &service.nodes {
-            let Some((nodes, _)) = self.find_nodes(indexed) else {
+        for path in &service.nodes {
+            let Some((nodes, _)) = self.nodes_of(path) else {
                 all = None;
                 continue;
             };
             for node in nodes {
-                if !self.is_host(node, indexed, "run a service") {
+                if !self.is_host(node, path.span, "run a service") {
                     all = None;
                     break;
                 }
-                if let Some(first) = seen.insert(node, indexed.span) {
+                if let Some(first) = seen.insert(node, path.span) {
                     let name = self.scenario.topology.nodes[node.index()].name.clone();
-                    self.context.raise(ExpandError::OptionTwice { name, span: indexed.span, first });
+                    self.context.raise(ExpandError::OptionTwice { name, span: path.span, first });
                 } else if let Some(all) = &mut all {
                     all.push(node);
                 }

@@ -13,7 +13,7 @@ use crate::quantity::{BILLION, Dimension, Quantity};
 use crate::resolve::{ResolveError, suggest::suggest};
 use crate::scenario::pattern::{Close, Expected, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
 use crate::source::Span;
-use crate::syntax::tree::{self, Expr, ExprKind, PatternDecl, Text, TextPart};
+use crate::syntax::tree::{self, Expr, ExprKind, Nested, PatternDecl, Text, TextPart};
 
 /// The largest message, in bytes.
 const SIZE_LIMIT: i64 = 1 << 30;
@@ -66,15 +66,21 @@ fn side_of(side: tree::Side) -> Side {
     }
 }
 
+/// The step, if it stands under no `for` and no `if`.
+fn statement(nested: &Nested<tree::Step>) -> Option<&tree::Step> {
+    if let Nested::Statement(step) = nested { Some(step) } else { None }
+}
+
 /// Who acts first in a list of steps.
-fn acts(steps: &[tree::Step]) -> Option<Side> {
-    steps.iter().find_map(|step| match &step.kind {
+fn acts(steps: &[Nested<tree::Step>]) -> Option<Side> {
+    steps.iter().filter_map(statement).find_map(|step| match &step.kind {
         tree::StepKind::Sends { by, .. }
         | tree::StepKind::Expects { by, .. }
         | tree::StepKind::Echoes { by }
         | tree::StepKind::Closes { by, .. } => Some(side_of(*by)),
         tree::StepKind::Pause { by, .. } => by.map(side_of),
         tree::StepKind::Repeat { steps, .. } => acts(steps),
+        tree::StepKind::Choose { .. } => None,
     })
 }
 
@@ -135,9 +141,10 @@ impl<'c, 'a> Steps<'c, 'a> {
     }
 
     /// Steps one after another; `after` acts after the last one.
-    fn list(&mut self, steps: &[tree::Step], after: Option<Side>, depth: usize) -> Option<Vec<Step>> {
+    fn list(&mut self, steps: &[Nested<tree::Step>], after: Option<Side>, depth: usize) -> Option<Vec<Step>> {
         let mut made = Some(Vec::new());
         for (position, step) in steps.iter().enumerate() {
+            let Some(step) = statement(step) else { continue };
             let next = acts(&steps[position + 1..]).or(after);
             let one = self.step(step, next, depth);
             made = made.zip(one).map(|(mut made, one)| {
@@ -151,8 +158,8 @@ impl<'c, 'a> Steps<'c, 'a> {
     fn step(&mut self, step: &tree::Step, next: Option<Side>, depth: usize) -> Option<Step> {
         let text = self.context.words(step.span);
         let kind = match &step.kind {
-            tree::StepKind::Sends { by, random, what } => {
-                let payload = self.payload(side_of(*by), *random, what)?;
+            tree::StepKind::Sends { by, sent, what } => {
+                let payload = self.payload(side_of(*by), *sent == tree::SentAs::Random, what)?;
                 StepKind::Sends { by: side_of(*by), payload, implicit: false }
             }
             tree::StepKind::Expects { by, line, what, within } => {
@@ -178,6 +185,10 @@ impl<'c, 'a> Steps<'c, 'a> {
                 let steps = self.list(steps, acts(steps).or(next), depth + 1);
                 let text = text.split('{').next().unwrap_or("").trim_end().to_owned();
                 return Some(Step { span: step.span, text, kind: StepKind::Repeat { count: count?, steps: steps? } });
+            }
+            tree::StepKind::Choose { .. } => {
+                self.context.raise(ExpandError::NotInThisVersion { what: "`choose`".into(), span: step.span });
+                return None;
             }
             tree::StepKind::Closes { by, how } => StepKind::Closes {
                 by: side_of(*by),

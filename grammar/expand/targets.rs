@@ -120,7 +120,7 @@ impl Draft<'_, '_> {
             _ if matches!(expr.kind, ExprKind::Broken) => return Ok(None),
             _ => return Err(()),
         };
-        let Some(id) = self.find_host(node, what) else { return Ok(None) };
+        let Some(id) = self.find_node(node).filter(|id| self.is_host(*id, node.span, what)) else { return Ok(None) };
         match interface {
             Some(name) => Ok(self.interface(id, name).map(|()| (id, Some(name.text.clone())))),
             None => Ok(Some((id, None))),

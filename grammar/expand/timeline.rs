@@ -10,12 +10,12 @@ use super::moment_error::MomentError;
 use super::topology::position;
 use crate::scenario::timeline::{Action, Entry, Event, When};
 use crate::scenario::{EventId, NodeId};
-use crate::syntax::tree::{TimelineStatement, WhenClause};
+use crate::syntax::tree::{Block, TimelineStatement, WhenClause, plain};
 
 impl Draft<'_, '_> {
     /// Makes the names of all events known, so that entries may refer to later ones.
-    pub(super) fn name_events(&mut self, statements: &[TimelineStatement]) {
-        for name in statements.iter().filter_map(|statement| statement.name.as_ref()) {
+    pub(super) fn name_events(&mut self, statements: &Block<TimelineStatement>) {
+        for name in plain(statements).filter_map(|statement| Some(&statement.name.as_ref()?.name)) {
             if self.introduce(&name.text, name.span, Err("an event")) {
                 self.event_ids.insert(name.text.clone(), EventId(position(self.scenario.events.len())));
                 self.scenario.events.push(Event { name: name.text.clone(), span: name.span });
@@ -24,15 +24,15 @@ impl Draft<'_, '_> {
     }
 
     /// Takes the entries in.
-    pub(super) fn timeline(&mut self, statements: &[TimelineStatement]) {
+    pub(super) fn timeline(&mut self, statements: &Block<TimelineStatement>) {
         let count = (self.scenario.timeline.len() + statements.len()) as u64;
         if count > ENTRY_LIMIT {
-            if let Some(first) = statements.first() {
+            if let Some(first) = plain(statements).next() {
                 self.context.raise(ExpandError::TooLarge { what: "entries of a timeline", count, limit: ENTRY_LIMIT, span: first.span });
             }
             return;
         }
-        for statement in statements {
+        for statement in plain(statements) {
             self.entry(statement);
         }
         self.check_taken_addresses();
@@ -44,6 +44,10 @@ impl Draft<'_, '_> {
         }
         let when = match &statement.when {
             WhenClause::At(expr) => self.instant(expr).map(When::At),
+            WhenClause::Every { period, .. } => {
+                self.not_yet("`every`", period.span);
+                None
+            }
             WhenClause::Condition { condition, within } => {
                 let condition = self.watched(condition);
                 let limit = match within {
@@ -61,13 +65,13 @@ impl Draft<'_, '_> {
         if let (Some(expr), Some(Action::Mark)) = (&statement.lasts, &action) {
             self.context.raise(MomentError::NothingToUndo { verb: "mark".into(), span: expr.span });
         }
-        let event = statement.name.as_ref().and_then(|name| {
+        let event = statement.name.as_ref().map(|indexed| &indexed.name).and_then(|name| {
             let id = self.event_ids.get(&name.text).copied()?;
             (self.scenario.events[id.index()].span == name.span).then_some(id)
         });
         let (Some(when), Some(action), Some(lasts_ns)) = (when, action, lasts) else { return };
         let text = match (&action, &statement.name) {
-            (Action::Mark, Some(name)) => format!("mark {}", name.text),
+            (Action::Mark, Some(name)) => format!("mark {}", name.name.text),
             _ => self.context.words(statement.verb.span),
         };
         self.scenario.timeline.push(Entry { when, action, lasts_ns, event, text, span: statement.span });

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::draft::{Draft, Group};
 use super::error::ExpandError;
+use super::names::Point;
 use super::options::Known;
 use super::value::Value;
 use super::{LINK_LIMIT, NODE_LIMIT, ROUTE_LIMIT};
@@ -12,7 +13,7 @@ use crate::resolve::{ResolveError, suggest::suggest};
 use crate::scenario::NodeId;
 use crate::scenario::topology::{End, Impairment, Link, Node, NodeKind, Prefix, Route};
 use crate::source::Span;
-use crate::syntax::tree::{self, Expr, Indexed, LinkDecl, LinkEnd, TopologyKind, TopologyStatement, TreeOption};
+use crate::syntax::tree::{self, Block, Expr, Indexed, LinkDecl, LinkEnd, NodePath, TopologyKind, TopologyStatement, TreeOption, plain};
 
 /// A link delays by at most this, in ns.
 const DELAY_LIMIT_NS: i64 = 600_000_000_000;
@@ -34,8 +35,8 @@ pub(crate) const WAY_OPTIONS: Known = Known {
 
 impl Draft<'_, '_> {
     /// Declares the nodes of a topology.
-    pub(super) fn nodes(&mut self, statements: &[TopologyStatement]) {
-        for statement in statements {
+    pub(super) fn nodes(&mut self, statements: &Block<TopologyStatement>) {
+        for statement in plain(statements) {
             let TopologyKind::Nodes { kind, names, options } = &statement.kind else { continue };
             self.options(options, &NODE_OPTIONS);
             for indexed in names {
@@ -49,6 +50,7 @@ impl Draft<'_, '_> {
             tree::NodeKind::Node => ("a node", NodeKind::Host),
             tree::NodeKind::Router => ("a router", NodeKind::Router),
             tree::NodeKind::Bridge => ("a bridge", NodeKind::Bridge),
+            _ => return self.not_yet("this kind of node", indexed.span),
         };
         let range = self.declared_range(indexed, "nodes", NODE_LIMIT);
         if !self.introduce(&indexed.name.text, indexed.name.span, Err(what)) {
@@ -100,36 +102,40 @@ impl Draft<'_, '_> {
     }
 
     /// The one node, which must not be a bridge: it is to do what `what` says.
-    pub(super) fn find_host(&mut self, indexed: &Indexed, what: &'static str) -> Option<NodeId> {
-        let id = self.find_node(indexed)?;
-        self.is_host(id, indexed, what).then_some(id)
+    pub(super) fn host_of(&mut self, path: &NodePath, what: &'static str) -> Option<NodeId> {
+        let id = self.node_of(path)?;
+        self.is_host(id, path.span, what).then_some(id)
     }
 
     /// Reports a bridge where a host is needed.
-    pub(super) fn is_host(&mut self, id: NodeId, indexed: &Indexed, what: &'static str) -> bool {
+    pub(super) fn is_host(&mut self, id: NodeId, span: Span, what: &'static str) -> bool {
         let node = &self.scenario.topology.nodes[id.index()];
         if node.kind == NodeKind::Bridge {
             let (name, declared) = (node.name.clone(), node.span);
-            self.context.raise(ExpandError::NotAHost { name, what, span: indexed.span, declared });
+            self.context.raise(ExpandError::NotAHost { name, what, span, declared });
             return false;
         }
         true
     }
 
     /// Makes the links and routes of a topology.
-    pub(super) fn links(&mut self, statements: &[TopologyStatement]) {
+    pub(super) fn links(&mut self, statements: &Block<TopologyStatement>) {
         let mut made: BTreeMap<String, usize> = BTreeMap::new();
-        let written = statements.iter().filter_map(|s| if let TopologyKind::Link(link) = &s.kind { link.name.as_ref() } else { None });
+        let written =
+            plain(statements).filter_map(|s| if let TopologyKind::Link(link) = &s.kind { Some(&link.name.as_ref()?.name) } else { None });
         let written: Vec<String> = written.map(|name| name.text.clone()).collect();
         let there = self.scenario.topology.links.iter().map(|link| link.name.clone());
         for name in written.into_iter().chain(there) {
             made.insert(name, 1);
         }
-        for statement in statements {
+        for statement in plain(statements) {
             match &statement.kind {
                 TopologyKind::Nodes { .. } => {}
                 TopologyKind::Link(link) => self.link(link, statement.span, &mut made),
                 TopologyKind::Route { node, to, via } => self.route(node, to, via, statement.span),
+                TopologyKind::Interface(_) | TopologyKind::Process(_) | TopologyKind::Call { .. } => {
+                    self.not_yet("this statement of a topology", statement.span);
+                }
                 TopologyKind::Routing(word) if word.text == "manual" => self.scenario.topology.routing_manual = true,
                 TopologyKind::Routing(word) => {
                     let help = suggest(&word.text, ["manual"].into_iter());
@@ -141,26 +147,29 @@ impl Draft<'_, '_> {
 
     fn link(&mut self, link: &LinkDecl, span: Span, made: &mut BTreeMap<String, usize>) {
         let (forward, back) = self.impairments(&link.options);
-        if let Some(name) = &link.name
+        if let Some(Indexed { name, .. }) = &link.name
             && !self.introduce(&name.text, name.span, Err("a link"))
         {
             return;
         }
         let [left, right] = &link.ends;
-        let (from, to) = (self.find_nodes(&left.node), self.find_nodes(&right.node));
+        let (from, to) = (self.point_of(&left.point), self.point_of(&right.point));
+        self.check_interface(from.as_ref());
+        self.check_interface(to.as_ref());
         let (first_addresses, second_addresses) = (self.addresses(left), self.addresses(right));
-        let (Some((from, from_many)), Some((to, to_many))) = (from, to) else { return };
+        let (Some(from), Some(to)) = (from, to) else { return };
+        let (from_many, to_many) = (from.many, to.many);
         if from_many && to_many {
-            self.context.raise(ExpandError::LinkOfMany { span: left.node.span, other: right.node.span });
+            self.context.raise(ExpandError::LinkOfMany { span: left.point.span, other: right.point.span });
             return;
         }
-        let count = from.len().max(to.len());
+        let count = from.nodes.len().max(to.nodes.len());
         if (from_many || to_many)
             && count > 1
             && let Some(address) = left.addresses.first().or(right.addresses.first())
         {
             let many = if from_many { left } else { right };
-            self.context.raise(ExpandError::AddressOfMany { span: many.node.span, address: address.span });
+            self.context.raise(ExpandError::AddressOfMany { span: many.point.span, address: address.span });
             return;
         }
         let there = self.scenario.topology.links.len();
@@ -168,26 +177,26 @@ impl Draft<'_, '_> {
             self.context.raise(ExpandError::TooLarge { what: "links", count: (there + count) as u64, limit: LINK_LIMIT, span });
             return;
         }
-        if let Some(name) = &link.name {
+        if let Some(Indexed { name, .. }) = &link.name {
             let range = (from_many || to_many).then(|| (1, i64::try_from(count).unwrap_or(i64::MAX)));
             self.link_groups.insert(name.text.clone(), Group { first: position(there), range, span: name.span });
         }
         for index in 0..count {
-            let (a, b) = (from[index.min(from.len() - 1)], to[index.min(to.len() - 1)]);
+            let (a, b) = (from.nodes[index.min(from.nodes.len() - 1)], to.nodes[index.min(to.nodes.len() - 1)]);
             if a == b {
                 let name = self.scenario.topology.nodes[a.index()].name.clone();
-                self.context.raise(ExpandError::LinkToItself { name, span: left.node.span, other: right.node.span });
+                self.context.raise(ExpandError::LinkToItself { name, span: left.point.span, other: right.point.span });
                 return;
             }
             let name = self.link_name(link, (a, b), (from_many || to_many).then_some(index + 1), made);
-            let ends = [end(a, left, &first_addresses), end(b, right, &second_addresses)];
+            let ends = [end(a, left, &from, &first_addresses), end(b, right, &to, &second_addresses)];
             self.scenario.topology.links.push(Link { name, named: link.name.is_some(), ends, forward, back, span });
         }
     }
 
     /// The written name, or one made of the ends, unique in the scenario.
     fn link_name(&self, link: &LinkDecl, ends: (NodeId, NodeId), index: Option<usize>, made: &mut BTreeMap<String, usize>) -> String {
-        if let Some(name) = &link.name {
+        if let Some(Indexed { name, .. }) = &link.name {
             return index.map_or_else(|| name.text.clone(), |index| format!("{}[{index}]", name.text));
         }
         let nodes = &self.scenario.topology.nodes;
@@ -203,8 +212,12 @@ impl Draft<'_, '_> {
     }
 
     fn addresses(&mut self, end: &LinkEnd) -> Vec<(Prefix, Span)> {
-        let found: Vec<_> = end.addresses.iter().filter_map(|expr| self.prefix_of(expr, true).map(|prefix| (prefix, expr.span))).collect();
-        if let Some(name) = &end.interface {
+        end.addresses.iter().filter_map(|expr| self.prefix_of(expr, true).map(|prefix| (prefix, expr.span))).collect()
+    }
+
+    /// Reports a name that no interface can have.
+    fn check_interface(&mut self, point: Option<&Point>) {
+        if let Some(name) = point.and_then(|point| point.interface.as_ref()) {
             let reason = match name.text.as_str() {
                 "lo" => Some("it is the loopback's"),
                 text if text.len() > INTERFACE_LENGTH => Some("it is longer than 15 characters"),
@@ -214,7 +227,6 @@ impl Draft<'_, '_> {
                 self.context.raise(ExpandError::InterfaceName { name: name.text.clone(), reason, span: name.span });
             }
         }
-        found
     }
 
     /// A prefix; with `host`, one whose address can be a host's.
@@ -238,8 +250,8 @@ impl Draft<'_, '_> {
         }
     }
 
-    fn route(&mut self, node: &Indexed, to: &Expr, via: &Expr, span: Span) {
-        let nodes = self.find_nodes(node);
+    fn route(&mut self, node: &NodePath, to: &Expr, via: &Expr, span: Span) {
+        let nodes = self.nodes_of(node);
         let target = self.prefix_of(to, false);
         let next = match self.context.evaluate(via, &self.scope) {
             Some(Value::Address(address)) => Some(address),
@@ -260,7 +272,7 @@ impl Draft<'_, '_> {
             return;
         }
         for id in nodes {
-            if !self.is_host(id, node, "have routes") {
+            if !self.is_host(id, node.span, "have routes") {
                 return;
             }
             self.scenario.topology.routes.push(Route { node: id, to: target, via: next, span });
@@ -268,7 +280,7 @@ impl Draft<'_, '_> {
     }
 
     /// What a link does to packets, each way.
-    fn impairments(&mut self, options: &[TreeOption]) -> (Impairment, Impairment) {
+    fn impairments(&mut self, options: &Block<TreeOption>) -> (Impairment, Impairment) {
         let found = self.options(options, &LINK_OPTIONS);
         let both = found.get("delay").and_then(|option| self.delay(option));
         let mut ways = [both, both];
@@ -301,7 +313,7 @@ pub(super) fn position(length: usize) -> u32 {
 }
 
 /// One end of a link.
-fn end(node: NodeId, written: &LinkEnd, addresses: &[(Prefix, Span)]) -> End {
-    let interface = written.interface.as_ref().map(|name| name.text.clone());
+fn end(node: NodeId, written: &LinkEnd, point: &Point, addresses: &[(Prefix, Span)]) -> End {
+    let interface = point.interface.as_ref().map(|name| name.text.clone());
     End { node, interface, addresses: addresses.to_vec(), span: written.span }
 }

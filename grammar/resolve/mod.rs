@@ -8,6 +8,7 @@ pub mod suggest;
 use std::collections::BTreeMap;
 
 use crate::diagnostics::Diagnostic;
+use crate::expand::error::ExpandError;
 use crate::source::Span;
 use crate::syntax::tree::{Expr, ItemKind, Name, PatternDecl, ScenarioDecl, Use, UseFrom};
 pub use error::ResolveError;
@@ -108,6 +109,10 @@ pub fn resolve<'a>(loaded: &'a [Loaded], problems: &mut Vec<Diagnostic>) -> Vec<
                     if module.introduce(&declaration.name.text, declaration.name.span, problems) {
                         module.patterns.insert(&declaration.name.text, PatternRef { declaration, module: position });
                     }
+                }
+                ItemKind::Secret { .. } | ItemKind::Function(_) | ItemKind::Topology(_) | ItemKind::Action(_) | ItemKind::Check(_) => {
+                    let what = "this declaration".to_owned();
+                    problems.push(ExpandError::NotInThisVersion { what, span: item.span }.into());
                 }
                 ItemKind::Scenario(declaration) => {
                     let name = &declaration.name;

@@ -12,7 +12,7 @@ mod template;
 mod timeline;
 mod topology;
 
-pub use block::{Block, IfBlock, ForBlock, Nested, each, plain};
+pub use block::{Block, ForBlock, IfBlock, Nested, each, plain};
 pub use expectation::{ExpectKind, ExpectStatement, Quantifier, WindowClause, WindowKind};
 pub use expression::{Argument, BinaryOperator, Call, Expr, ExprKind, Index, Indexed, Name, NodePath, Text, TextPart};
 pub use flow::{FlowDecl, Listen, Over, ServiceDecl, StressDecl, Target, TargetKind};
