@@ -8,21 +8,23 @@ use super::draft::Draft;
 use super::error::ExpandError;
 use super::evaluate::{Binding, Names, Scope};
 use super::params::written;
+use super::layout::{COURSE_LIMIT, Layout};
 use super::steps::Steps;
 use super::value::{TYPE_WORDS, Type, Value};
 use super::{Context, sized, talk};
+use crate::diagnostics::Severity;
 use crate::quantity::{Dimension, Quantity};
 use crate::resolve::load::{DEFAULT_PATTERNS, is_standard};
 use crate::resolve::{PatternRef, ResolveError, suggest::suggest};
 use crate::scenario::pattern::Pattern;
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::syntax::tree::{Argument, Call, ItemKind, Name, ParamDecl, PatternDecl, ScenarioPart, Text, TextPart, plain};
 
 /// The pattern of a flow that says none.
 const DEFAULT_PATTERN: &str = "sym";
 
-/// Patterns already made, by the place of their declaration and their name with arguments. `None`: wrong, which was reported.
-pub type Instances = BTreeMap<(Span, String), Option<Pattern>>;
+/// Patterns already made, by the place of their declaration, the file of the call and their name with arguments. `None`: wrong, which was reported.
+pub type Instances = BTreeMap<(Span, FileId, String), Option<Pattern>>;
 
 impl<'a> Draft<'_, 'a> {
     /// The pattern of a call, or the default one, filled in. `user` is who needs it.
@@ -90,11 +92,11 @@ impl<'a> Draft<'_, 'a> {
         let outer = self.scope.clone();
         let (names, shown) = self.context.argument_values(declaration, &chosen, user, &outer, &inner)?;
         let name = show_call(&declaration.name.text, &shown);
-        let key = (declaration.name.span, name.clone());
+        let key = (declaration.name.span, user.file, name.clone());
         if let Some(made) = self.instances.get(&key) {
             return made.clone();
         }
-        let made = self.context.make_pattern(declaration, name, names, inner);
+        let made = self.context.make_pattern(declaration, name, names, inner, user.file);
         self.instances.insert(key, made.clone());
         made
     }
@@ -208,13 +210,21 @@ impl Context<'_> {
     }
 
     /// Makes a pattern's steps and checks the talk of both sides.
-    fn make_pattern(&mut self, declaration: &PatternDecl, name: String, names: Names, inner: Scope) -> Option<Pattern> {
+    fn make_pattern(&mut self, declaration: &PatternDecl, name: String, names: Names, inner: Scope, caller: FileId) -> Option<Pattern> {
         self.used_patterns.insert(declaration.name.span);
         let scope = Scope { module: inner.module, layers: inner.layers.into_iter().chain([Rc::new(names)]).collect() };
-        let mut steps = Steps::new(self, scope).make(declaration)?;
-        sized::implicit(&mut steps);
-        let found = talk::talk(&mut steps, &name, declaration.name.span);
-        let broken = found.iter().any(|problem| !matches!(problem, ExpandError::NeverSent { .. } | ExpandError::NothingSent { .. }));
+        let mut steps = Steps::new(self, scope, caller).make(declaration)?;
+        let courses = match Layout::new(&steps).courses() {
+            Ok(courses) => courses,
+            Err(count) => {
+                let what = "ways through one transaction, the branches of all `choose`s combined";
+                self.raise(ExpandError::TooLarge { what, count, limit: COURSE_LIMIT, span: declaration.name.span });
+                return None;
+            }
+        };
+        sized::implicit(&mut steps, &courses);
+        let found = talk::talk(&mut steps, &courses, &name, declaration.name.span);
+        let broken = found.iter().any(|problem| problem.severity == Severity::Error);
         found.into_iter().for_each(|problem| self.raise(problem));
         (!broken).then_some(Pattern { name, steps })
     }
@@ -253,7 +263,7 @@ impl Context<'_> {
         }
         let chosen: Vec<Option<&Argument>> = samples.iter().map(Option::as_ref).collect();
         if let Some((names, shown)) = self.argument_values(declaration, &chosen, declaration.name.span, &scope, &scope) {
-            self.make_pattern(declaration, show_call(&declaration.name.text, &shown), names, scope);
+            self.make_pattern(declaration, show_call(&declaration.name.text, &shown), names, scope, declaration.name.span.file);
         }
     }
 }

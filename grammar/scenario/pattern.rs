@@ -20,6 +20,27 @@ pub struct Pattern {
     pub steps: Vec<Step>,
 }
 
+impl Pattern {
+    /// The files that it sends, each with the place of the step.
+    #[must_use]
+    pub fn files(&self) -> Vec<(&PayloadFile, Span)> {
+        let mut found = Vec::new();
+        files(&self.steps, &mut found);
+        found
+    }
+}
+
+fn files<'s>(steps: &'s [Step], found: &mut Vec<(&'s PayloadFile, Span)>) {
+    for step in steps {
+        match &step.kind {
+            StepKind::Sends { payload: Payload::File(file), .. } => found.push((file, step.span)),
+            StepKind::Repeat { steps, .. } => files(steps, found),
+            StepKind::Choose { branches } => branches.iter().for_each(|branch| files(&branch.steps, found)),
+            _ => {}
+        }
+    }
+}
+
 /// One step and its place in the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
