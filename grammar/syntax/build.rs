@@ -5,8 +5,8 @@ use super::expected;
 use super::parser::{self, Failure, Kind, Node};
 use super::problem::SyntaxError;
 use super::scan::Statement;
-use super::tree::Name;
-use super::words::{Place, belongs};
+use super::tree::{Name, TextPart};
+use super::words::{EVERYWHERE, Place, belongs};
 use super::{MOST_ERRORS, nearest::nearest};
 use crate::diagnostics::Diagnostic;
 use crate::source::{FileId, Span};
@@ -18,11 +18,13 @@ pub(super) struct Builder<'a> {
     pub problems: Vec<Diagnostic>,
     /// A stray `}` was found: what seems out of place may only be closed off too early.
     pub stray: bool,
+    /// How many `for` and `if` are open around the statement that is read.
+    pub inside: usize,
 }
 
 impl<'a> Builder<'a> {
     pub fn new(file: FileId, text: &'a str, stray: bool) -> Self {
-        Builder { file, text, problems: Vec::new(), stray }
+        Builder { file, text, problems: Vec::new(), stray, inside: 0 }
     }
 
     pub fn report(&mut self, problem: SyntaxError) {
@@ -140,23 +142,32 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Reports a statement that begins with a word of a later version.
-    pub fn is_later(&mut self, statement: &Statement, place: Place) -> bool {
+    /// Reports a statement whose first word begins one elsewhere and cannot begin one here.
+    pub fn out_of_place(&mut self, statement: &Statement, place: Place, words: &[&str]) -> bool {
         let word = self.first_word(statement);
-        let later = place.later().contains(&word) && (!matches!(word, "for" | "if") || statement.block.is_some() || place != Place::Expect);
-        if later {
-            self.not_yet(self.first_word_span(statement), format!("`{word}`"));
-        }
-        later
+        let Some(belongs) = belongs(word).filter(|_| words.contains(&word)) else { return false };
+        let (span, word) = (self.first_word_span(statement), word.to_owned());
+        self.report(SyntaxError::Misplaced { span, word, place: place.words(), belongs });
+        true
     }
 
-    pub fn not_yet(&mut self, span: Span, what: impl Into<String>) {
-        self.report(SyntaxError::NotInThisVersion { span, what: what.into() });
+    /// A text without holes. `wanted`: what should stand there, for the message.
+    pub fn plain_text(&mut self, node: &Node, wanted: &str) -> Option<String> {
+        let text = self.text(node);
+        match text.parts.as_slice() {
+            [] => Some(String::new()),
+            [TextPart::Literal(literal)] => Some(literal.clone()),
+            _ => {
+                let (span, found) = (self.span(node), format!("`{}`", self.words(node)));
+                self.report(SyntaxError::Expected { span, wanted: wanted.to_owned(), found, help: None });
+                None
+            }
+        }
     }
 
     /// Reports a statement whose first word begins none in this place.
     pub fn unknown_statement(&mut self, statement: &Statement, place: Place) {
-        if statement.broken || self.is_later(statement, place) {
+        if statement.broken {
             return;
         }
         let (span, word) = (self.first_word_span(statement), self.first_word(statement));
@@ -170,7 +181,7 @@ impl<'a> Builder<'a> {
             let word = word.to_owned();
             self.report(SyntaxError::Misplaced { span, word, place: place.words(), belongs });
         } else {
-            let near = nearest(word, words.iter().copied().chain(place.later().iter().copied())).map(str::to_owned);
+            let near = nearest(word, words.iter().copied().chain(EVERYWHERE.iter().copied())).map(str::to_owned);
             let word = word.to_owned();
             self.report(SyntaxError::UnknownStatement { span, word, place: place.words(), nearest: near, words });
         }

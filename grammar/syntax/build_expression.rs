@@ -80,6 +80,11 @@ impl Builder<'_> {
         Some(Indexed { name, index, span: self.span(node) })
     }
 
+    /// The first child that is `client[7]` or the like.
+    pub fn indexed_in(&mut self, node: &Node) -> Option<Indexed> {
+        self.indexed(node.child(Kind::Indexed)?)
+    }
+
     /// Children that are `client[7]` or the like.
     pub fn all_indexed(&mut self, node: &Node) -> Vec<Indexed> {
         node.children.iter().filter(|c| c.kind == Kind::Indexed).filter_map(|c| self.indexed(c)).collect()
@@ -106,6 +111,15 @@ impl Builder<'_> {
             arguments.push(Argument { name, value });
         }
         arguments
+    }
+
+    /// A call as a value: without parentheses a path.
+    pub fn call_value(&self, call: Call) -> Expr {
+        let plain = |name: Name| Indexed { span: name.span, name, index: None };
+        let parenthesis = call.span.end > call.path.last().map_or(call.span.end, |name| name.span.end);
+        let path = call.path.into_iter().map(plain).collect();
+        let kind = if parenthesis { ExprKind::Call(path, call.arguments) } else { ExprKind::Path(path) };
+        Expr { span: call.span, kind }
     }
 
     /// `sym(1KiB)` after `pattern` or `serve`.

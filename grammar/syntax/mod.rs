@@ -8,9 +8,15 @@
 
 mod build;
 mod build_document;
+mod build_expect;
 mod build_expression;
 mod build_flow;
+mod build_nested;
+mod build_options;
 mod build_pattern;
+mod build_process;
+mod build_scenario;
+mod build_service;
 mod build_timeline;
 mod build_topology;
 mod expected;

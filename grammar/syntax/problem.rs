@@ -100,9 +100,14 @@ problems! {
         VersionNotFirst { span: Span } Error "scn::syntax::misplaced" {
             at(span, "`scn` is not the first statement", "out of place").help("`scn 1` stands once, before everything else")
         }
-        /// A part of the language that this version does not have.
-        NotInThisVersion { span: Span, what: String } Error "scn::syntax::not_in_this_version" {
-            at(span, format!("{what} is not in this version of scn"), "cannot be run yet").help("remove it, or use a version of scn that has it")
+        /// `else` after something else than the block of an `if`.
+        ElseWithoutIf { span: Span } Error "scn::syntax::else_without_if" {
+            at(span, "`else` without `if`", "no `if` before this").help("an `else` follows the block of an `if`: `if c { ... } else { ... }`")
+        }
+        /// `topology NAME(params)` inside a scenario.
+        NamedTopology { span: Span } Error "scn::syntax::misplaced" {
+            at(span, "a topology with a name cannot stand in a scenario", "out of place")
+                .help("declare it at top level; in a scenario write `topology { NAME(...) as site }`")
         }
         /// No `scn 1`.
         MissingVersion { span: Span } Error "scn::syntax::missing_version" {

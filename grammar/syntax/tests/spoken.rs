@@ -43,10 +43,6 @@ fn what_was_meant_is_suggested() {
         "a blank between the number and its unit `ms` (write `20ms`)"
     );
     assert_eq!(
-        in_scenario("matrix family = [ipv4]"),
-        "`matrix` is not in this version of scn (remove it, or use a version of scn that has it)"
-    );
-    assert_eq!(
         in_scenario("service s on a { listen tcp :80  sevre sym }"),
         "`sevre` begins no statement in a service (did you mean `serve`?)"
     );

@@ -16,8 +16,19 @@ pub struct ServiceDecl {
     pub listen: Option<Listen>,
     /// `serve PATTERN(args)`.
     pub serve: Option<Call>,
+    /// The `for` and `if` blocks inside, in which one of both may stand; no plain statement.
+    pub under: Block<ServicePart>,
     /// All of it.
     pub span: Span,
+}
+
+/// A statement of a service under a `for` or an `if`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ServicePart {
+    /// `listen TRANSPORT [ADDRESS]:PORT`.
+    Listen(Listen),
+    /// `serve PATTERN(args)`.
+    Serve(Call),
 }
 
 /// Where a service listens.
@@ -53,7 +64,8 @@ pub struct FlowDecl {
     /// `pattern sym(1KiB)`.
     pub pattern: Option<Call>,
     /// Everything else: `connections 200`, `rate 100/s`, `reconnect after 100ms`, `sample tcp_info every 100ms`.
-    /// `values` hold the words too (`after`, `tcp_info`, `every` as `ExprKind::Path`).
+    /// `values` hold the words too (`after`, `tcp_info`, `every` as `ExprKind::Path`). Under a `for` or an `if` stand `over` and
+    /// `pattern` here too: the transport, or the pattern's path or call, is their one value.
     pub options: Block<TreeOption>,
     /// All of it.
     pub span: Span,

@@ -15,7 +15,7 @@ mod topology;
 pub use block::{Block, ForBlock, IfBlock, Nested, each, plain};
 pub use expectation::{ExpectKind, ExpectStatement, Quantifier, WindowClause, WindowKind};
 pub use expression::{Argument, BinaryOperator, Call, Expr, ExprKind, Index, Indexed, Name, NodePath, Text, TextPart};
-pub use flow::{FlowDecl, Listen, Over, ServiceDecl, StressDecl, Target, TargetKind};
+pub use flow::{FlowDecl, Listen, Over, ServiceDecl, ServicePart, StressDecl, Target, TargetKind};
 pub use pattern::{Branch, Close, PatternDecl, SentAs, Side, Step, StepKind};
 pub use process::{ProcessDecl, ProcessPart, ReadyKind};
 pub use scenario::{Need, ParamDecl, ScenarioDecl, ScenarioPart, TreeOption, dimension_of_type_word};
