@@ -7,6 +7,7 @@ use super::draft::Draft;
 use super::error::ExpandError;
 use super::evaluate::{DEPTH_LIMIT, bare};
 use super::moment_error::MomentError;
+use super::things::{ThingKind, Things};
 use super::value::{Value as Known, article};
 use crate::quantity::{Dimension, Quantity};
 use crate::resolve::{ResolveError, suggest::suggest};
@@ -50,7 +51,7 @@ fn parts(expr: &Expr) -> Vec<&Expr> {
 impl Draft<'_, '_> {
     /// A condition that an entry waits for: every moment is judged, `[*]` means all of them.
     pub(super) fn watched(&mut self, expr: &Expr) -> Option<Condition> {
-        let condition = match self.each(expr)? {
+        let condition = match self.each_flow(expr)? {
             None => self.condition(expr, None, 0)?,
             Some(each) => {
                 let all: Vec<Option<Condition>> = (0..each.count).map(|index| self.condition(expr, Some(index), 0)).collect();
@@ -61,7 +62,7 @@ impl Draft<'_, '_> {
     }
 
     /// The flow that a condition is about each of. The outer `None`: there are several, which was reported.
-    pub(super) fn each(&mut self, expr: &Expr) -> Option<Option<Each>> {
+    pub(super) fn each_flow(&mut self, expr: &Expr) -> Option<Option<Each>> {
         let mut found: Option<&Indexed> = None;
         let mut open = vec![expr];
         while let Some(expr) = open.pop() {
@@ -84,9 +85,11 @@ impl Draft<'_, '_> {
             }
         }
         let Some(first) = found else { return Some(None) };
-        let Some(group) = self.flow_groups.get(&first.name.text).copied() else { return Some(None) };
-        let (members, _) = self.members(group, first)?;
-        Some(Some(Each { words: self.context.words(first.span), count: members.len() }))
+        if self.thing_kind(std::slice::from_ref(first)) != Some(ThingKind::Flow) {
+            return Some(None);
+        }
+        let flows = self.things_of(std::slice::from_ref(first), &[ThingKind::Flow], "flow")?;
+        Some(Some(Each { words: flows.words, count: flows.ids.len() }))
     }
 
     /// A condition; `pick` chooses among the flows of `[*]`.
@@ -168,10 +171,9 @@ impl Draft<'_, '_> {
     /// A path that can only mean something measured.
     fn is_metric(&self, path: &[Indexed]) -> bool {
         let Some(first) = path.first() else { return false };
-        let found = self.scope.find(self.context, &first.name.text).map(|binding| binding.value.as_ref().err());
-        match found {
-            Some(Some(what)) => *what == "a flow" || path.len() > 1,
-            Some(None) => false,
+        match self.thing_kind(path) {
+            Some(kind) => kind == ThingKind::Flow || path.len() > 1,
+            None if self.scope.find(self.context, &first.name.text).is_some() => false,
             None => {
                 let modules = self.context.modules.get(self.scope.module);
                 path.len() > 1 && modules.is_none_or(|m| !m.qualifiers.contains_key(&first.name.text) && first.name.text != "std")
@@ -244,7 +246,7 @@ impl Draft<'_, '_> {
         let mut values: Vec<Value> = Vec::new();
         let mut kind: Option<(Dimension, Span)> = None;
         for argument in arguments {
-            let picks: Vec<Option<usize>> = match self.each(&argument.value)? {
+            let picks: Vec<Option<usize>> = match self.each_flow(&argument.value)? {
                 Some(each) => (0..each.count).map(Some).collect(),
                 None => vec![pick],
             };
@@ -268,39 +270,30 @@ impl Draft<'_, '_> {
         Some((Value::Fold { fold, values }, dimension))
     }
 
-    /// The flow at the head of a path.
-    fn flow_of(&mut self, first: &Indexed, alone: bool, pick: Option<usize>) -> Option<FlowId> {
-        let name = first.name.text.as_str();
-        let Some(group) = self.flow_groups.get(name).copied() else {
-            match self.scope.find(self.context, name).map(|binding| binding.value.clone()) {
-                Some(Err("a flow")) => {}
-                Some(Err(what)) => {
-                    let what = format!("a metric of {what} (`{name}`)");
-                    self.context.raise(ExpandError::NotInThisVersion { what, span: first.span });
-                }
-                _ => {
-                    let help = suggest(name, self.flow_groups.keys().map(String::as_str));
-                    self.context.raise(ResolveError::UnknownFlow { name: name.into(), span: first.name.span, help });
-                }
-            }
-            return None;
-        };
-        if alone {
-            self.context.raise(MomentError::NeedsMetric { flow: name.into(), span: first.span });
-            return None;
-        }
-        let (mut members, many) = self.members(group, first)?;
-        let place = if many { pick.unwrap_or(0) } else { 0 };
-        members.nth(place).map(FlowId)
-    }
-
     /// A metric of a flow.
     fn metric(&mut self, path: &[Indexed], arguments: Option<&[Argument]>, span: Span, pick: Option<usize>) -> Option<(Value, Dimension)> {
-        let (first, rest) = path.split_first()?;
-        let flow = self.flow_of(first, rest.is_empty(), pick);
-        // What a flow that is itself wrong would measure is looked at all the same.
-        let declared = self.scope.find(self.context, &first.name.text).is_some_and(|binding| binding.value == Err("a flow"));
-        if rest.is_empty() || !declared {
+        let first = path.first()?;
+        let (flow, rest) = match self.thing_kind(path) {
+            Some(ThingKind::Flow) => match self.thing_and_rest(path, &[ThingKind::Flow], "flow") {
+                Some((Things { ids, many, .. }, rest)) => {
+                    let place = if many { pick.unwrap_or(0) } else { 0 };
+                    (ids.get(place).copied().map(FlowId), rest)
+                }
+                // What a flow that is itself wrong would measure is looked at all the same.
+                None => (None, path.get(1..)?),
+            },
+            Some(kind) => {
+                let what = format!("a metric of {} (`{}`)", kind.words(), first.name.text);
+                self.context.raise(ExpandError::NotInThisVersion { what, span: first.span });
+                return None;
+            }
+            None => {
+                self.things_of(&path[..1], &[ThingKind::Flow], "flow");
+                return None;
+            }
+        };
+        if rest.is_empty() {
+            self.context.raise(MomentError::NeedsMetric { flow: first.name.text.clone(), span: first.span });
             return None;
         }
         let name = rest.iter().map(|part| part.name.text.as_str()).collect::<Vec<_>>().join(".");

@@ -52,7 +52,7 @@ impl Draft<'_, '_> {
             Some(text) => self.context.text(&text.value, &self.scope).map(Some),
             None => Some(None),
         };
-        let Some(each) = self.each(&statement.condition) else { return };
+        let Some(each) = self.each_flow(&statement.condition) else { return };
         let count = each.as_ref().map_or(1, |each| each.count);
         let there = self.scenario.expectations.len();
         if (there + count) as u64 > EXPECTATION_LIMIT {

@@ -1,20 +1,18 @@
 //! Flows: from where, to where, which pattern and how much of it. In: declarations. Out: [`Flow`]s, one from each replica.
 //! Whether a flow can reach its end is the planner's question.
 
-use std::collections::BTreeMap;
-
-use super::draft::{Draft, Group};
+use super::draft::Draft;
 use super::error::ExpandError;
-use super::options::Known;
+use super::options::{Found, Known};
 use super::steps::weight;
+use super::things::ThingKind;
 use super::topology::position;
 use super::value::Value;
 use super::{DEFAULT_RECONNECT_NS, FLOW_LIMIT, PATTERN_LIMIT};
 use crate::quantity::{BILLION, Dimension};
-use crate::resolve::{ResolveError, suggest::suggest};
 use crate::scenario::{Destination, Flow, Load, ServiceId};
 use crate::source::Span;
-use crate::syntax::tree::{Expr, FlowDecl, Target, TargetKind, TreeOption};
+use crate::syntax::tree::{Expr, FlowDecl, Target, TargetKind};
 
 /// Connections held at once by one flow: at most so many.
 const CONNECTION_LIMIT: i64 = 1_000_000;
@@ -27,14 +25,10 @@ const SAMPLE_LEAST_NS: i64 = 1_000_000;
 
 pub(crate) const FLOW_OPTIONS: Known = Known {
     what: "a flow",
-    built: &["connections", "total", "transactions", "rate", "interval", "duration", "reconnect", "sample"],
-    later: &["opens", "arrivals", "bandwidth", "source", "ports", "peer", "size", "frame", "arguments", "streams", "transports", "tools"],
+    once: &["connections", "total", "transactions", "rate", "interval", "duration", "reconnect", "sample"],
+    many: &[],
 };
-pub(crate) const TCP_OPTIONS: Known = Known {
-    what: "`over tcp`",
-    built: &[],
-    later: &["congestion", "nodelay", "ecn", "keepalive", "mss", "dscp", "name", "verify", "versions", "alpn"],
-};
+pub(crate) const TCP_OPTIONS: Known = Known { what: "`over tcp`", once: &[], many: &[] };
 
 /// What the options of a flow say.
 struct Said {
@@ -49,7 +43,7 @@ impl Draft<'_, '_> {
         if self.context.is_full() {
             return;
         }
-        let free = self.introduce(&flow.name.name.text, flow.name.span, Err("a flow"));
+        let slot = self.declare(ThingKind::Flow, &flow.name, 1);
         let from = self.nodes_of(&flow.from);
         let to = self.destination(&flow.to);
         if let Some(over) = &flow.over
@@ -59,12 +53,7 @@ impl Draft<'_, '_> {
         }
         let pattern = self.instance(flow.pattern.as_ref(), flow.name.span);
         let said = self.load(flow);
-        if !free {
-            return;
-        }
-        let Some((from, many)) = from else {
-            return;
-        };
+        let (Some(slot), Some((from, many))) = (slot, from) else { return };
         let hosts = from.iter().all(|node| self.is_host(*node, flow.from.span, "start a flow"));
         let (there, count) = (self.scenario.flows.len() as u64, from.len() as u64);
         if there + count > FLOW_LIMIT {
@@ -78,11 +67,15 @@ impl Draft<'_, '_> {
             self.context.raise(ExpandError::TooLarge { what, count, limit: PATTERN_LIMIT, span: flow.span });
             return;
         }
-        let range = many.then(|| (1, i64::try_from(count).unwrap_or(i64::MAX)));
-        let group = Group { first: position(self.scenario.flows.len()), range, span: flow.name.span };
-        self.flow_groups.insert(flow.name.name.text.clone(), group);
+        let first = position(self.scenario.flows.len());
+        if many {
+            self.define_many(&slot, first, &(1..=i64::try_from(count).unwrap_or(i64::MAX)).collect::<Vec<_>>());
+        } else {
+            self.define(&slot, first);
+        }
         for (index, node) in from.into_iter().enumerate() {
-            let name = if many { format!("{}[{}]", flow.name.name.text, index + 1) } else { flow.name.name.text.clone() };
+            let own = slot.indices.as_ref().and_then(|indices| indices.first().copied());
+            let name = slot.name(if many { i64::try_from(index + 1).ok() } else { own });
             self.scenario.flows.push(Flow {
                 name,
                 doc: flow.doc.join("\n"),
@@ -106,31 +99,30 @@ impl Draft<'_, '_> {
             TargetKind::Address(expr) => return self.address_destination(expr, port, target.span),
             TargetKind::Name(path) => path,
         };
-        let Some(indexed) = path.parts.first() else { return None };
-        let name = indexed.name.text.as_str();
-        if self.node_groups.contains_key(name) {
-            return Some(Destination::Node(self.host_of(path, "be the end of a flow")?, port));
-        }
-        if let Some(id) = self.service_ids.get(name).copied() {
-            return self.service_destination(id, target, name);
+        let name = path.parts.first()?.name.text.as_str();
+        match self.thing_kind(&path.parts) {
+            Some(ThingKind::Service) => {
+                let found = self.things_of(&path.parts, &[ThingKind::Service], "node or service")?;
+                return self.service_destination(ServiceId(*found.ids.first()?), target, name);
+            }
+            Some(_) => return Some(Destination::Node(self.host_of(path, "be the end of a flow")?, port)),
+            None => {}
         }
         match self.scope.find(self.context, name).map(|b| (b.value.clone(), b.span)) {
-            Some((Ok(Some(Value::Address(address))), _)) => match port {
+            Some((Some(Value::Address(address)), _)) => match port {
                 Some(port) => Some(Destination::Address(address, port)),
                 None => {
                     self.context.raise(ExpandError::MissingPort { target: name.into(), span: target.span });
                     None
                 }
             },
-            Some((Ok(None), _) | (Err("a node" | "a router" | "a bridge" | "a service"), _)) => None,
-            Some((Ok(Some(other)), _)) => {
+            Some((None, _)) => None,
+            Some((Some(other), _)) => {
                 self.context.wrong_type("an address, a node or a service", &other, target.span);
                 None
             }
-            _ => {
-                let known = self.node_groups.keys().chain(self.service_ids.keys()).map(String::as_str);
-                let help = suggest(name, known);
-                self.context.raise(ResolveError::UnknownDestination { name: name.into(), span: indexed.name.span, help });
+            None => {
+                self.things_of(&path.parts, &[ThingKind::Node, ThingKind::Service], "node or service");
                 None
             }
         }
@@ -155,12 +147,6 @@ impl Draft<'_, '_> {
 
     fn service_destination(&mut self, id: ServiceId, target: &Target, name: &str) -> Option<Destination> {
         let declared = self.scenario.services[id.index()].span;
-        if let TargetKind::Name(path) = &target.kind
-            && let Some(indexed) = path.parts.iter().find(|part| part.index.is_some())
-        {
-            self.context.raise(ResolveError::NotReplicated { name: name.into(), span: indexed.span, declared });
-            return None;
-        }
         if let Some(port) = &target.port {
             self.context.raise(ExpandError::PortOfService { name: name.into(), span: port.span, declared });
             return None;
@@ -176,7 +162,7 @@ impl Draft<'_, '_> {
         let total = self.count(&found, "total", TOTAL_LIMIT);
         let transactions = self.count(&found, "transactions", TOTAL_LIMIT);
         let rate = found.get("rate").and_then(|option| {
-            let value = self.single(option, &[], "rate 400/s")?;
+            let value = self.single(option.option, &[], "rate 400/s")?;
             self.context.bounded("`rate`", value, Dimension::Rate, (1, RATE_LIMIT), &self.scope)
         });
         let interval = self.lasting(&found, "interval", &[], "interval 1s", 0);
@@ -198,31 +184,31 @@ impl Draft<'_, '_> {
         Some(Said { load, reconnect_after_ns: reconnect.unwrap_or(DEFAULT_RECONNECT_NS), sample_tcp_info_ns: sample })
     }
 
-    fn count(&mut self, found: &BTreeMap<&'static str, &TreeOption>, name: &str, most: i64) -> Option<u64> {
+    fn count(&mut self, found: &Found<'_>, name: &str, most: i64) -> Option<u64> {
         let option = found.get(name)?;
-        let value = self.single(option, &[], &format!("{name} 200"))?;
+        let value = self.single(option.option, &[], &format!("{name} 200"))?;
         self.context.bounded(&format!("`{name}`"), value, Dimension::Count, (1, most), &self.scope)
     }
 
-    fn lasting(&mut self, found: &BTreeMap<&'static str, &TreeOption>, name: &str, words: &[&str], form: &str, least: i64) -> Option<u64> {
+    fn lasting(&mut self, found: &Found<'_>, name: &str, words: &[&str], form: &str, least: i64) -> Option<u64> {
         let option = found.get(name)?;
-        let value = self.single(option, words, form)?;
+        let value = self.single(option.option, words, form)?;
         self.context.duration(&format!("`{name}`"), value, least, &self.scope)
     }
 
     /// Reports options that exclude each other.
-    fn conflicts(&mut self, found: &BTreeMap<&'static str, &TreeOption>, connections: Option<u64>, total: Option<u64>) {
+    fn conflicts(&mut self, found: &Found<'_>, connections: Option<u64>, total: Option<u64>) {
         if let (Some(rate), Some(interval)) = (found.get("rate"), found.get("interval")) {
             let message = "a flow with a `rate` starts by the clock and can't pause for an `interval` too".to_owned();
             let help = "keep `rate` for an open loop or `interval` for a closed one".to_owned();
-            self.context.raise(ExpandError::OptionConflict { message, span: interval.name.span, other: rate.name.span, help });
+            self.context.raise(ExpandError::OptionConflict { message, span: interval.span(), other: rate.span(), help });
         }
         if let (Some(held), Some(all)) = (connections, total)
             && let (true, Some(a), Some(b)) = (held > all, found.get("connections"), found.get("total"))
         {
             let message = format!("{held} connections at once are more than {all} in all");
             let help = "make `total` at least as large as `connections`".to_owned();
-            self.context.raise(ExpandError::OptionConflict { message, span: a.span, other: b.span, help });
+            self.context.raise(ExpandError::OptionConflict { message, span: a.span(), other: b.span(), help });
         }
     }
 }

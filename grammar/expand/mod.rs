@@ -25,9 +25,11 @@ mod sized;
 pub mod steps;
 pub mod talk;
 pub mod targets;
+pub mod things;
 pub mod timeline;
 pub mod timing;
 pub mod topology;
+pub mod unroll;
 pub mod value;
 pub mod verbs;
 
@@ -43,6 +45,8 @@ use crate::syntax::tree::{ScenarioPart, plain};
 use draft::Draft;
 use evaluate::{Binding, Names, Scope};
 pub use params::Given;
+use things::Table;
+use value::Value;
 
 /// A run is cut after this long if the scenario does not say, in ns.
 pub const DEFAULT_TIMEOUT_NS: u64 = 300_000_000_000;
@@ -84,14 +88,33 @@ pub struct Context<'a> {
     pub errors: usize,
     /// Names of patterns (by their place) that were instantiated.
     pub used_patterns: BTreeSet<Span>,
+    /// Names of things of the scenario being expanded.
+    pub things: Table,
+    /// A template is being checked with sample values: what depends on values is not told.
+    pub sampling: bool,
+    /// Statements of loops so far.
+    pub unrolled: u64,
+    /// The loop entered last.
+    last_loop: Option<Span>,
 }
 
 impl<'a> Context<'a> {
     /// Computes the values of every file.
     #[must_use]
     pub fn new(sources: &'a Sources, modules: &'a [Module<'a>], given: &'a BTreeMap<String, Given>) -> Self {
-        let mut context =
-            Context { sources, modules, values: Vec::new(), given, problems: Vec::new(), errors: 0, used_patterns: BTreeSet::new() };
+        let mut context = Context {
+            sources,
+            modules,
+            values: Vec::new(),
+            given,
+            problems: Vec::new(),
+            errors: 0,
+            used_patterns: BTreeSet::new(),
+            things: Table::default(),
+            sampling: false,
+            unrolled: 0,
+            last_loop: None,
+        };
         for (position, module) in modules.iter().enumerate() {
             context.values.push(Rc::default());
             for (name, declared) in &module.lets {
@@ -108,7 +131,7 @@ impl<'a> Context<'a> {
             let scope = Scope { module: position, layers: Vec::new() };
             for name in &module.order {
                 let Some(declared) = module.lets.get(name) else { continue };
-                let value = Ok(context.evaluate(declared.value, &scope));
+                let value = context.evaluate(declared.value, &scope);
                 let binding = Binding { value, span: declared.name.span };
                 Rc::make_mut(&mut context.values[position]).insert((*name).to_owned(), binding);
             }
@@ -128,6 +151,9 @@ impl<'a> Context<'a> {
     pub fn is_full(&self) -> bool {
         self.errors > MOST_PROBLEMS
     }
+
+    /// Notes that a place names what is declared elsewhere, for whoever asked for it.
+    pub fn refer(&mut self, _span: Span, _declared: Span, _what: &'static str, _value: Option<&Value>) {}
 
     /// The words at a place, on one line.
     #[must_use]

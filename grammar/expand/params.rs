@@ -88,7 +88,7 @@ impl Draft<'_, '_> {
             let set = self.context.given.contains_key(&param.name.text);
             self.scenario.params.push(Param { name: param.name.text.clone(), value: written(value), set });
         }
-        self.introduce(&param.name.text, param.name.span, Ok(value));
+        self.introduce(&param.name.text, param.name.span, value);
     }
 
     fn param_value(&mut self, param: &ParamDecl) -> Option<Value> {

@@ -183,10 +183,10 @@ impl Context<'_> {
                 shown.push(value);
                 shown
             });
-            if let Some(first) = inner.find(self, &param.name.text).filter(|b| b.value.is_ok()).map(|b| b.span) {
+            if let Some(first) = inner.find(self, &param.name.text).map(|b| b.span) {
                 self.raise(ResolveError::Redefined { name: param.name.text.clone(), span: param.name.span, first });
             }
-            if let Some(first) = names.insert(param.name.text.clone(), Binding { value: Ok(value), span: param.name.span }) {
+            if let Some(first) = names.insert(param.name.text.clone(), Binding { value, span: param.name.span }) {
                 self.raise(ResolveError::Redefined { name: param.name.text.clone(), span: param.name.span, first: first.span });
             }
         }
@@ -280,6 +280,10 @@ fn sample_argument(param: &ParamDecl) -> Option<Argument> {
         Type::Bytes => ExprKind::Bytes(vec![0]),
         Type::Address => ExprKind::Address(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1))),
         Type::Prefix => ExprKind::Prefix(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 24),
+        Type::Regex => ExprKind::Regex("x".into()),
+        Type::Mac => ExprKind::Mac([2, 0, 0, 0, 0, 1]),
+        Type::List => ExprKind::List(Vec::new()),
+        Type::Truth | Type::Thing(_) => return None,
     };
     Some(Argument { name: None, value: Expr { span: param.span, kind } })
 }

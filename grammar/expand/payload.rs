@@ -133,7 +133,7 @@ impl Steps<'_, '_> {
         match RegexBuilder::new(source).size_limit(REGEX_SIZE).build() {
             Ok(regex) => {
                 for name in regex.capture_names().flatten() {
-                    if let Some(binding) = self.scope.find(self.context, name).filter(|b| b.value.is_ok()) {
+                    if let Some(binding) = self.scope.find(self.context, name) {
                         let first = binding.span;
                         self.context.raise(ResolveError::Redefined { name: name.into(), span, first });
                     }
@@ -189,7 +189,7 @@ impl Steps<'_, '_> {
             }
         }
         if let Some(name) = word(bare(expr)) {
-            let value = self.scope.find(self.context, name).is_some_and(|b| b.value.is_ok());
+            let value = self.scope.find(self.context, name).is_some();
             if !value {
                 if !self.captured[by as usize].contains_key(name) {
                     self.pending.push(Pending { name: name.to_owned(), side: by, span });

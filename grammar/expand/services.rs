@@ -6,22 +6,19 @@ use std::net::IpAddr;
 use super::draft::Draft;
 use super::error::ExpandError;
 use super::options::Known;
+use super::things::ThingKind;
 use super::topology::position;
 use super::value::Value;
 use crate::quantity::Dimension;
 use crate::resolve::{ResolveError, suggest::suggest};
-use crate::scenario::{NodeId, Service, ServiceId};
+use crate::scenario::{NodeId, Service};
 use crate::syntax::tree::{Expr, Listen, Name, ServiceDecl};
 
 /// The transport of this version.
 pub(crate) const BUILT: &[&str] = &["tcp"];
 /// Transports of the language that this version has not.
 pub(crate) const LATER: &[&str] = &["tls", "udp", "icmp", "http", "quic", "sctp", "mptcp", "frames"];
-pub(crate) const LISTEN_OPTIONS: Known = Known {
-    what: "`listen tcp`",
-    built: &[],
-    later: &["name", "alpn", "certificate", "backlog", "congestion", "nodelay", "ecn", "keepalive", "mss", "dscp"],
-};
+pub(crate) const LISTEN_OPTIONS: Known = Known { what: "`listen tcp`", once: &[], many: &[] };
 
 impl Draft<'_, '_> {
     /// Reports a transport that is not TCP.
@@ -47,7 +44,7 @@ impl Draft<'_, '_> {
 
     /// Takes a service in.
     pub(super) fn service(&mut self, service: &ServiceDecl) {
-        let free = self.introduce(&service.name.name.text, service.name.span, Err("a service"));
+        let slot = self.declare(ThingKind::Service, &service.name, 1);
         let nodes = self.service_nodes(service);
         let what = || format!("the service `{}`", service.name.name.text);
         let listen = match &service.listen {
@@ -74,14 +71,13 @@ impl Draft<'_, '_> {
                 None
             }
         };
-        if !free {
-            return;
-        }
+        let Some(slot) = slot else { return };
         let (Some(nodes), Some((address, port)), Some(pattern)) = (nodes, listen, pattern) else { return };
-        self.service_ids.insert(service.name.name.text.clone(), ServiceId(position(self.scenario.services.len())));
+        self.define(&slot, position(self.scenario.services.len()));
+        let name = slot.name(slot.indices.as_ref().and_then(|indices| indices.first().copied()));
         let span = service.listen.as_ref().map_or(service.span, |listen| listen.span);
         self.check_port(&nodes, address, port, span);
-        self.scenario.services.push(Service { name: service.name.name.text.clone(), nodes, address, port, pattern, span: service.span });
+        self.scenario.services.push(Service { name, nodes, address, port, pattern, span: service.span });
     }
 
     fn service_nodes(&mut self, service: &ServiceDecl) -> Option<Vec<NodeId>> {

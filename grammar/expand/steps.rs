@@ -1,18 +1,16 @@
 //! The steps of a pattern with everything filled in. In: a declaration and its names. Out: [`Step`]s; `for` and `if` are gone, bare
 //! pauses know their side. What is sent and expected is made in `payload`; what both sides make of it is `talk`'s question.
 
-use std::rc::Rc;
-
 use super::Context;
 use super::error::ExpandError;
-use super::evaluate::{Binding, Names, Scope};
+use super::evaluate::Scope;
 use super::pattern_error::PatternError;
 use super::payload::{Captured, Pending};
-use super::value::Value;
+use super::unroll::{self, Scoped};
 use crate::quantity::{BILLION, Dimension, Quantity};
 use crate::scenario::pattern::{Branch, Close, Expected, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
 use crate::source::{FileId, Span};
-use crate::syntax::tree::{self, Block, Expr, Nested, PatternDecl};
+use crate::syntax::tree::{self, Block, Expr, PatternDecl};
 
 /// The longest pause, in ns.
 const PAUSE_LIMIT: i64 = 24 * 3_600 * BILLION;
@@ -137,6 +135,16 @@ pub(super) fn weight(steps: &[Step]) -> u64 {
     })
 }
 
+impl<'a> Scoped<'a> for Steps<'_, 'a> {
+    fn context(&mut self) -> &mut Context<'a> {
+        self.context
+    }
+
+    fn scope(&mut self) -> &mut Scope {
+        &mut self.scope
+    }
+}
+
 impl<'c, 'a> Steps<'c, 'a> {
     pub(super) fn new(context: &'c mut Context<'a>, scope: Scope, caller: FileId) -> Self {
         Steps { context, scope, caller, captured: Default::default(), ever: Default::default(), pending: Vec::new(), written: 0 }
@@ -160,92 +168,29 @@ impl<'c, 'a> Steps<'c, 'a> {
         Some(steps)
     }
 
-    /// The steps of a block, `for` unrolled and `if` decided.
+    /// The steps of a block, `for` unrolled and `if` decided; those under a `for` or an `if` nest no deeper than others.
     fn block(&mut self, block: &Block<tree::Step>, depth: usize) -> Option<Vec<Step>> {
         let mut made = Some(Vec::new());
-        self.each(block, depth, &mut made);
-        made
+        let before = self.context.errors;
+        unroll::each(self, block, &mut |steps: &mut Self, step: &tree::Step| {
+            let one = if steps.is_written_out(step) { steps.step(step, depth) } else { None };
+            made = made.take().zip(one).map(|(mut made, one)| {
+                made.push(one);
+                made
+            });
+        });
+        // A wrong `for` or `if` calls nobody.
+        made.filter(|_| self.context.errors == before)
     }
 
-    /// Makes the steps of a block; those under a `for` or an `if` nest no deeper than others.
-    fn each(&mut self, block: &Block<tree::Step>, depth: usize, made: &mut Option<Vec<Step>>) {
-        for nested in block {
-            if self.written > WRITTEN_LIMIT || self.context.is_full() {
-                *made = None;
-                return;
-            }
-            match nested {
-                Nested::Statement(step) => {
-                    self.written += 1;
-                    if self.written > WRITTEN_LIMIT {
-                        let what = "steps in a pattern";
-                        self.context.raise(ExpandError::TooLarge { what, count: self.written, limit: WRITTEN_LIMIT, span: step.span });
-                    }
-                    let one = self.step(step, depth);
-                    *made = made.take().zip(one).map(|(mut made, one)| {
-                        made.push(one);
-                        made
-                    });
-                }
-                Nested::If(block) => match self.condition(&block.condition) {
-                    Some(holds) => self.each(if holds { &block.then } else { &block.otherwise }, depth, made),
-                    None => *made = None,
-                },
-                Nested::For(block) => match self.loop_values(&block.values) {
-                    Some(values) => {
-                        for value in values {
-                            self.written += 1;
-                            let outer = self.enter(&block.name, value);
-                            self.each(&block.body, depth, made);
-                            self.scope = outer;
-                        }
-                    }
-                    None => *made = None,
-                },
-            }
+    /// Counts a step; `false`: the pattern has too many, which was reported.
+    fn is_written_out(&mut self, step: &tree::Step) -> bool {
+        self.written += 1;
+        if self.written == WRITTEN_LIMIT + 1 {
+            let (what, count) = ("steps in a pattern", self.written);
+            self.context.raise(ExpandError::TooLarge { what, count, limit: WRITTEN_LIMIT, span: step.span });
         }
-    }
-
-    fn condition(&mut self, expr: &Expr) -> Option<bool> {
-        match self.context.evaluate(expr, &self.scope)? {
-            Value::Truth(truth) => Some(truth),
-            other => {
-                self.context.wrong_type("a condition", &other, expr.span);
-                None
-            }
-        }
-    }
-
-    /// The values that a `for` goes through.
-    fn loop_values(&mut self, expr: &Expr) -> Option<Vec<Value>> {
-        match self.context.evaluate(expr, &self.scope)? {
-            Value::List(values) => Some(values),
-            Value::Range(first, last) if first.dimension == Dimension::Count => {
-                let count = last.value.abs_diff(first.value);
-                if count >= WRITTEN_LIMIT {
-                    let what = "steps in a pattern";
-                    self.context.raise(ExpandError::TooLarge { what, count, limit: WRITTEN_LIMIT, span: expr.span });
-                    return None;
-                }
-                Some((first.value..=last.value).map(|value| Value::Quantity(Quantity::new(Dimension::Count, value))).collect())
-            }
-            other => {
-                self.context.wrong_type("a range of counts or a list", &other, expr.span);
-                None
-            }
-        }
-    }
-
-    /// Opens a layer of scope with the name of a `for`; gives the scope around it.
-    fn enter(&mut self, name: &tree::Name, value: Value) -> Scope {
-        if let Some(first) = self.scope.find(self.context, &name.text).map(|binding| binding.span).filter(|first| *first != name.span) {
-            self.context.raise(crate::resolve::ResolveError::Redefined { name: name.text.clone(), span: name.span, first });
-        }
-        let mut layer = Names::new();
-        layer.insert(name.text.clone(), Binding { value: Ok(Some(value)), span: name.span });
-        let outer = self.scope.clone();
-        self.scope.layers.push(Rc::new(layer));
-        outer
+        self.written <= WRITTEN_LIMIT
     }
 
     fn step(&mut self, step: &tree::Step, depth: usize) -> Option<Step> {

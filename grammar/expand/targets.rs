@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::draft::{Draft, Group};
+use super::draft::Draft;
 use super::evaluate::bare;
+use super::things::ThingKind;
 use crate::resolve::{ResolveError, suggest::suggest};
 use crate::scenario::timeline::Target;
 use crate::scenario::{FlowId, LinkId, NodeId, ServiceId};
 use crate::source::Span;
-use crate::syntax::tree::{Expr, ExprKind, Indexed, Name};
+use crate::syntax::tree::{Expr, ExprKind, Indexed, Name, NodePath};
 
 /// What `start` and `stop` act on.
 pub(super) enum Startable {
@@ -26,6 +27,11 @@ pub(super) fn words(expr: &Expr) -> Option<&[Indexed]> {
     }
 }
 
+/// A path of one word.
+fn path_of(indexed: &Indexed) -> NodePath {
+    NodePath { parts: vec![indexed.clone()], span: indexed.span }
+}
+
 impl Draft<'_, '_> {
     /// Nodes, a link or an interface. The outer `None`: reported here. `Err`: not a name at all.
     pub(super) fn fault_targets(&mut self, expr: &Expr) -> Result<Option<Vec<Target>>, ()> {
@@ -38,25 +44,13 @@ impl Draft<'_, '_> {
     }
 
     fn node_or_link(&mut self, indexed: &Indexed) -> Option<Vec<Target>> {
-        let name = indexed.name.text.as_str();
-        if let Some(group) = self.link_groups.get(name).copied() {
-            let (links, _) = self.members(group, indexed)?;
-            return Some(links.into_iter().map(|id| Target::Link(LinkId(id))).collect());
-        }
-        if self.node_groups.contains_key(name) {
-            let (nodes, _) = self.find_nodes(indexed)?;
-            return Some(nodes.into_iter().map(Target::Node).collect());
-        }
-        if self.scope.find(self.context, name).is_none_or(|b| !matches!(b.value, Err("a node" | "a router" | "a bridge" | "a link"))) {
-            let known = self.node_groups.keys().chain(self.link_groups.keys()).map(String::as_str);
-            let help = suggest(name, known);
-            self.context.raise(ResolveError::UnknownTarget { name: name.into(), span: indexed.name.span, help });
-        }
-        None
+        let found = self.things_of(std::slice::from_ref(indexed), &[ThingKind::Node, ThingKind::Link], "node or link")?;
+        let target = |id: &u32| if found.kind == ThingKind::Link { Target::Link(LinkId(*id)) } else { Target::Node(NodeId(*id)) };
+        Some(found.ids.iter().map(target).collect())
     }
 
     fn interfaces(&mut self, node: &Indexed, interface: &Name) -> Option<Vec<Target>> {
-        let (nodes, _) = self.find_nodes(node)?;
+        let (nodes, _) = self.nodes_of(&path_of(node))?;
         let mut targets = Vec::new();
         for id in nodes {
             self.interface(id, interface)?;
@@ -97,19 +91,12 @@ impl Draft<'_, '_> {
         let Some([indexed]) = words(expr) else {
             return if matches!(expr.kind, ExprKind::Broken) { Ok(None) } else { Err(()) };
         };
-        let name = indexed.name.text.as_str();
-        if let Some(group) = self.flow_groups.get(name).copied() {
-            return Ok(self.members(group, indexed).map(|(flows, _)| Startable::Flows(flows.into_iter().map(FlowId).collect())));
-        }
-        if let Some(id) = self.service_ids.get(name).copied() {
-            let span = self.scenario.services[id.index()].span;
-            return Ok(self.members(Group { first: id.0, range: None, span }, indexed).map(|_| Startable::Service(id)));
-        }
-        if self.scope.find(self.context, name).is_none_or(|b| !matches!(b.value, Err("a flow" | "a service"))) {
-            let help = suggest(name, self.flow_groups.keys().chain(self.service_ids.keys()).map(String::as_str));
-            self.context.raise(ResolveError::UnknownStartable { name: name.into(), span: indexed.name.span, help });
-        }
-        Ok(None)
+        let wanted = [ThingKind::Flow, ThingKind::Service];
+        let Some(found) = self.things_of(std::slice::from_ref(indexed), &wanted, "flow or service") else { return Ok(None) };
+        Ok(Some(match (found.kind, found.ids.first()) {
+            (ThingKind::Service, Some(id)) => Startable::Service(ServiceId(*id)),
+            _ => Startable::Flows(found.ids.iter().copied().map(FlowId).collect()),
+        }))
     }
 
     /// A node, perhaps with one of its interfaces. The outer `None`: reported here. `Err`: not a name at all.
@@ -120,7 +107,7 @@ impl Draft<'_, '_> {
             _ if matches!(expr.kind, ExprKind::Broken) => return Ok(None),
             _ => return Err(()),
         };
-        let Some(id) = self.find_node(node).filter(|id| self.is_host(*id, node.span, what)) else { return Ok(None) };
+        let Some(id) = self.node_of(&path_of(node)).filter(|id| self.is_host(*id, node.span, what)) else { return Ok(None) };
         match interface {
             Some(name) => Ok(self.interface(id, name).map(|()| (id, Some(name.text.clone())))),
             None => Ok(Some((id, None))),
@@ -130,7 +117,7 @@ impl Draft<'_, '_> {
     /// The nodes of a service that an entry names.
     pub(super) fn nodes_of_service(&mut self, service: ServiceId, expr: &Expr) -> Result<Option<Vec<NodeId>>, ()> {
         let Some([indexed]) = words(expr) else { return Err(()) };
-        let Some((nodes, _)) = self.find_nodes(indexed) else { return Ok(None) };
+        let Some((nodes, _)) = self.nodes_of(&path_of(indexed)) else { return Ok(None) };
         let declared = &self.scenario.services[service.index()];
         if nodes.iter().all(|node| declared.nodes.contains(node)) {
             return Ok(Some(nodes));

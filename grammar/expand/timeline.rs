@@ -7,6 +7,7 @@ use super::ENTRY_LIMIT;
 use super::draft::Draft;
 use super::error::ExpandError;
 use super::moment_error::MomentError;
+use super::things::ThingKind;
 use super::topology::position;
 use crate::scenario::timeline::{Action, Entry, Event, When};
 use crate::scenario::{EventId, NodeId};
@@ -15,10 +16,10 @@ use crate::syntax::tree::{Block, TimelineStatement, WhenClause, plain};
 impl Draft<'_, '_> {
     /// Makes the names of all events known, so that entries may refer to later ones.
     pub(super) fn name_events(&mut self, statements: &Block<TimelineStatement>) {
-        for name in plain(statements).filter_map(|statement| Some(&statement.name.as_ref()?.name)) {
-            if self.introduce(&name.text, name.span, Err("an event")) {
-                self.event_ids.insert(name.text.clone(), EventId(position(self.scenario.events.len())));
-                self.scenario.events.push(Event { name: name.text.clone(), span: name.span });
+        for name in plain(statements).filter_map(|statement| statement.name.as_ref()) {
+            if let Some(slot) = self.declare(ThingKind::Event, name, 1) {
+                self.define(&slot, position(self.scenario.events.len()));
+                self.scenario.events.push(Event { name: slot.name(None), span: name.name.span });
             }
         }
     }
@@ -66,7 +67,8 @@ impl Draft<'_, '_> {
             self.context.raise(MomentError::NothingToUndo { verb: "mark".into(), span: expr.span });
         }
         let event = statement.name.as_ref().map(|indexed| &indexed.name).and_then(|name| {
-            let id = self.event_ids.get(&name.text).copied()?;
+            let position_of = self.scenario.events.iter().position(|event| event.span == name.span)?;
+            let id = EventId(position(position_of));
             (self.scenario.events[id.index()].span == name.span).then_some(id)
         });
         let (Some(when), Some(action), Some(lasts_ns)) = (when, action, lasts) else { return };

@@ -5,8 +5,9 @@ use super::draft::Draft;
 use super::error::ExpandError;
 use super::evaluate::{DEPTH_LIMIT, bare, word};
 use super::moment_error::MomentError;
+use super::things::ThingKind;
 use crate::quantity::{Dimension, Quantity};
-use crate::resolve::{ResolveError, suggest::suggest};
+use crate::scenario::EventId;
 use crate::scenario::timeline::{TimeRef, When};
 use crate::syntax::tree::{BinaryOperator, Expr, ExprKind};
 
@@ -34,14 +35,11 @@ impl Draft<'_, '_> {
             return None;
         }
         if let Some(name) = word(expr) {
-            if let Some(event) = self.event_ids.get(name).copied() {
-                return Some(TimeRef { event: Some(event), offset_ns: 0 });
-            }
-            if !self.is_value(name) {
-                let known = self.event_ids.keys().map(String::as_str);
-                let help = suggest(name, known);
-                self.context.raise(ResolveError::UnknownEvent { name: name.into(), span: expr.span, help });
-                return None;
+            if !self.is_value(name)
+                && let ExprKind::Path(parts) = &expr.kind
+            {
+                let events = self.things_of(parts, &[ThingKind::Event], "event")?;
+                return Some(TimeRef { event: events.ids.first().copied().map(EventId), offset_ns: 0 });
             }
         }
         if let ExprKind::Binary(operator @ (BinaryOperator::Add | BinaryOperator::Subtract), left, right) = &expr.kind
@@ -66,7 +64,7 @@ impl Draft<'_, '_> {
 
     /// The name is a value, so no event is meant.
     fn is_value(&self, name: &str) -> bool {
-        self.scope.find(self.context, name).is_some_and(|binding| binding.value.is_ok())
+        self.scope.find(self.context, name).is_some()
     }
 
     /// An event, or what can only be meant as one, is named somewhere in a sum.

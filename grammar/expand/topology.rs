@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::{Draft, Group};
+use super::draft::Draft;
 use super::error::ExpandError;
 use super::names::Point;
-use super::options::Known;
+use super::options::{Known, Said};
+use super::things::{Slot, ThingKind};
 use super::value::Value;
 use super::{LINK_LIMIT, NODE_LIMIT, ROUTE_LIMIT};
 use crate::resolve::{ResolveError, suggest::suggest};
@@ -20,18 +21,9 @@ const DELAY_LIMIT_NS: i64 = 600_000_000_000;
 /// The kernel's longest interface name.
 const INTERFACE_LENGTH: usize = 15;
 
-pub(crate) const NODE_OPTIONS: Known =
-    Known { what: "a node", built: &[], later: &["mac", "vlan", "mtu", "sysctl", "forwarding", "offload", "placement"] };
-pub(crate) const LINK_OPTIONS: Known = Known {
-    what: "a link",
-    built: &["delay", "forward", "back"],
-    later: &["rate", "jitter", "distribution", "loss", "duplicate", "reorder", "corrupt", "queue", "mtu", "mac", "vlan", "offload"],
-};
-pub(crate) const WAY_OPTIONS: Known = Known {
-    what: "one way of a link",
-    built: &["delay"],
-    later: &["rate", "jitter", "distribution", "loss", "duplicate", "reorder", "corrupt", "queue", "mtu"],
-};
+pub(crate) const NODE_OPTIONS: Known = Known { what: "a node", once: &[], many: &[] };
+pub(crate) const LINK_OPTIONS: Known = Known { what: "a link", once: &["delay", "forward", "back"], many: &[] };
+pub(crate) const WAY_OPTIONS: Known = Known { what: "one way of a link", once: &["delay"], many: &[] };
 
 impl Draft<'_, '_> {
     /// Declares the nodes of a topology.
@@ -46,58 +38,23 @@ impl Draft<'_, '_> {
     }
 
     fn node(&mut self, kind: tree::NodeKind, indexed: &Indexed) {
-        let (what, kind) = match kind {
-            tree::NodeKind::Node => ("a node", NodeKind::Host),
-            tree::NodeKind::Router => ("a router", NodeKind::Router),
-            tree::NodeKind::Bridge => ("a bridge", NodeKind::Bridge),
+        let kind = match kind {
+            tree::NodeKind::Node => NodeKind::Host,
+            tree::NodeKind::Router => NodeKind::Router,
+            tree::NodeKind::Bridge => NodeKind::Bridge,
             _ => return self.not_yet("this kind of node", indexed.span),
         };
-        let range = self.declared_range(indexed, "nodes", NODE_LIMIT);
-        if !self.introduce(&indexed.name.text, indexed.name.span, Err(what)) {
+        let Some(slot) = self.declare(ThingKind::Node, indexed, NODE_LIMIT) else { return };
+        let indices: Vec<Option<i64>> = slot.indices.as_ref().map_or(vec![None], |all| all.iter().copied().map(Some).collect());
+        let there = self.scenario.topology.nodes.len();
+        let count = (there + indices.len()) as u64;
+        if count > NODE_LIMIT {
+            self.context.raise(ExpandError::TooLarge { what: "nodes", count, limit: NODE_LIMIT, span: indexed.span });
             return;
         }
-        let Some(range) = range else { return };
-        let (count, lowest) = range.map_or((1, 0), |(first, last)| (last.abs_diff(first) + 1, first));
-        let there = self.scenario.topology.nodes.len() as u64;
-        if there + count > NODE_LIMIT {
-            self.context.raise(ExpandError::TooLarge { what: "nodes", count: there + count, limit: NODE_LIMIT, span: indexed.span });
-            return;
-        }
-        let group = Group { first: position(self.scenario.topology.nodes.len()), range, span: indexed.span };
-        self.node_groups.insert(indexed.name.text.clone(), group);
-        for offset in 0..count {
-            let name = match range {
-                None => indexed.name.text.clone(),
-                Some(_) => format!("{}[{}]", indexed.name.text, lowest.unsigned_abs() + offset),
-            };
-            self.scenario.topology.nodes.push(Node { name, kind, span: indexed.span });
-        }
-    }
-
-    /// The nodes an indexed name stands for; the flag: it was said with `[*]` or a range.
-    pub(super) fn find_nodes(&mut self, indexed: &Indexed) -> Option<(Vec<NodeId>, bool)> {
-        let Some(group) = self.node_groups.get(&indexed.name.text).copied() else {
-            // A node whose declaration is wrong was reported there.
-            let known = self.scope.find(self.context, &indexed.name.text);
-            if known.is_none_or(|b| !matches!(b.value, Err("a node" | "a router" | "a bridge"))) {
-                let help = suggest(&indexed.name.text, self.node_groups.keys().map(String::as_str));
-                self.context.raise(ResolveError::UnknownNode { name: indexed.name.text.clone(), span: indexed.name.span, help });
-            }
-            return None;
-        };
-        let (members, many) = self.members(group, indexed)?;
-        Some((members.into_iter().map(NodeId).collect(), many))
-    }
-
-    /// The one node an indexed name stands for.
-    pub(super) fn find_node(&mut self, indexed: &Indexed) -> Option<NodeId> {
-        let (nodes, many) = self.find_nodes(indexed)?;
-        match nodes.as_slice() {
-            [one] if !many => Some(*one),
-            _ => {
-                self.context.raise(ResolveError::OnlyOne { name: self.context.words(indexed.span), span: indexed.span });
-                None
-            }
+        self.define(&slot, position(there));
+        for index in indices {
+            self.scenario.topology.nodes.push(Node { name: slot.name(index), kind, span: indexed.span });
         }
     }
 
@@ -147,11 +104,13 @@ impl Draft<'_, '_> {
 
     fn link(&mut self, link: &LinkDecl, span: Span, made: &mut BTreeMap<String, usize>) {
         let (forward, back) = self.impairments(&link.options);
-        if let Some(Indexed { name, .. }) = &link.name
-            && !self.introduce(&name.text, name.span, Err("a link"))
-        {
-            return;
-        }
+        let slot = match &link.name {
+            Some(name) => match self.declare(ThingKind::Link, name, 1) {
+                None => return,
+                slot => slot,
+            },
+            None => None,
+        };
         let [left, right] = &link.ends;
         let (from, to) = (self.point_of(&left.point), self.point_of(&right.point));
         self.check_interface(from.as_ref());
@@ -177,9 +136,12 @@ impl Draft<'_, '_> {
             self.context.raise(ExpandError::TooLarge { what: "links", count: (there + count) as u64, limit: LINK_LIMIT, span });
             return;
         }
-        if let Some(Indexed { name, .. }) = &link.name {
-            let range = (from_many || to_many).then(|| (1, i64::try_from(count).unwrap_or(i64::MAX)));
-            self.link_groups.insert(name.text.clone(), Group { first: position(there), range, span: name.span });
+        if let Some(slot) = &slot {
+            if from_many || to_many {
+                self.define_many(slot, position(there), &(1..=i64::try_from(count).unwrap_or(i64::MAX)).collect::<Vec<_>>());
+            } else {
+                self.define(slot, position(there));
+            }
         }
         for index in 0..count {
             let (a, b) = (from.nodes[index.min(from.nodes.len() - 1)], to.nodes[index.min(to.nodes.len() - 1)]);
@@ -188,16 +150,17 @@ impl Draft<'_, '_> {
                 self.context.raise(ExpandError::LinkToItself { name, span: left.point.span, other: right.point.span });
                 return;
             }
-            let name = self.link_name(link, (a, b), (from_many || to_many).then_some(index + 1), made);
+            let name = self.link_name(slot.as_ref(), (a, b), (from_many || to_many).then_some(index + 1), made);
             let ends = [end(a, left, &from, &first_addresses), end(b, right, &to, &second_addresses)];
             self.scenario.topology.links.push(Link { name, named: link.name.is_some(), ends, forward, back, span });
         }
     }
 
     /// The written name, or one made of the ends, unique in the scenario.
-    fn link_name(&self, link: &LinkDecl, ends: (NodeId, NodeId), index: Option<usize>, made: &mut BTreeMap<String, usize>) -> String {
-        if let Some(Indexed { name, .. }) = &link.name {
-            return index.map_or_else(|| name.text.clone(), |index| format!("{}[{index}]", name.text));
+    fn link_name(&self, slot: Option<&Slot>, ends: (NodeId, NodeId), index: Option<usize>, made: &mut BTreeMap<String, usize>) -> String {
+        if let Some(slot) = slot {
+            let own = slot.indices.as_ref().and_then(|indices| indices.first().copied());
+            return slot.name(index.and_then(|index| i64::try_from(index).ok()).or(own));
         }
         let nodes = &self.scenario.topology.nodes;
         let base = format!("{}--{}", nodes[ends.0.index()].name, nodes[ends.1.index()].name);
@@ -282,10 +245,10 @@ impl Draft<'_, '_> {
     /// What a link does to packets, each way.
     fn impairments(&mut self, options: &Block<TreeOption>) -> (Impairment, Impairment) {
         let found = self.options(options, &LINK_OPTIONS);
-        let both = found.get("delay").and_then(|option| self.delay(option));
+        let both = found.get("delay").and_then(|said| self.delay(said.option));
         let mut ways = [both, both];
         for (way, name) in ways.iter_mut().zip(["forward", "back"]) {
-            let Some(option) = found.get(name) else { continue };
+            let Some(Said { option, .. }) = found.get(name) else { continue };
             if !option.values.is_empty() {
                 let form = format!("{name} {{ delay 20ms }}");
                 self.context.raise(ExpandError::OptionForm { name: name.into(), form, span: option.span });
@@ -293,9 +256,9 @@ impl Draft<'_, '_> {
             let inner = self.options(&option.block, &WAY_OPTIONS);
             let Some(delay) = inner.get("delay") else { continue };
             if let Some(outer) = found.get("delay") {
-                self.context.raise(ExpandError::OptionTwice { name: "delay".into(), span: delay.name.span, first: outer.name.span });
+                self.context.raise(ExpandError::OptionTwice { name: "delay".into(), span: delay.span(), first: outer.span() });
             }
-            *way = self.delay(delay);
+            *way = self.delay(delay.option);
         }
         let impairment = |delay: Option<u64>| Impairment { delay_ns: delay.unwrap_or(0) };
         (impairment(ways[0]), impairment(ways[1]))

@@ -19,8 +19,8 @@ problems! {
             at(span, format!("no node is called `{name}`"), "no such node in the topology").maybe_help(help)
         }
         /// A fault on something that is not there.
-        UnknownTarget { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_target" {
-            at(span, format!("no node or link is called `{name}`"), "not in the topology").maybe_help(help)
+        UnknownTarget { what: String, name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_target" {
+            at(span, format!("no {what} is called `{name}`"), "not in the scenario").maybe_help(help)
         }
         /// An interface that its node does not have.
         UnknownInterface { node: String, name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_interface" {
@@ -30,13 +30,17 @@ problems! {
         UnknownFlow { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_flow" {
             at(span, format!("no flow is called `{name}`"), "not declared in this scenario").maybe_help(help)
         }
-        /// Neither a flow nor a service.
-        UnknownStartable { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_startable" {
-            at(span, format!("no flow or service is called `{name}`"), "not declared in this scenario").maybe_help(help)
+        /// Neither a flow nor a service, nor anything else that can be started.
+        UnknownStartable { what: String, name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_startable" {
+            at(span, format!("no {what} is called `{name}`"), "not declared in this scenario").maybe_help(help)
         }
-        /// Neither a node nor a service.
-        UnknownDestination { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_destination" {
-            at(span, format!("no node or service is called `{name}`"), "a flow goes to a node, a service or an address with a port").maybe_help(help)
+        /// Nothing that a flow can go to.
+        UnknownDestination { what: String, name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_destination" {
+            at(span, format!("no {what} is called `{name}`"), "a flow goes to a node, a service or an address with a port").maybe_help(help)
+        }
+        /// A thing of another kind than its place needs.
+        WrongKind { name: String, is: &'static str, wanted: String, span: Span, declared: Span } Error "scn::resolve::wrong_kind" {
+            at(span, format!("`{name}` is {is}, and {wanted} is needed here"), format!("this is {is}")).also(declared, "declared here")
         }
         /// A pattern that is neither declared nor imported.
         UnknownPattern { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_pattern" {
@@ -120,8 +124,8 @@ problems! {
             at(span, format!("`{name}` is only one and takes no index"), "no index here").also(declared, "declared here")
         }
         /// An index outside what was declared.
-        IndexOutOfRange { name: String, index: i64, first: i64, last: i64, span: Span, declared: Span } Error "scn::resolve::index_out_of_range" {
-            at(span, format!("there is no `{name}[{index}]`"), format!("goes from {first} to {last}")).also(declared, "declared here")
+        IndexOutOfRange { name: String, index: i64, there: String, span: Span, declared: Span } Error "scn::resolve::index_out_of_range" {
+            at(span, format!("there is no `{name}[{index}]`"), there).also(declared, "declared here")
         }
         /// Several where only one can stand.
         OnlyOne { name: String, span: Span } Error "scn::resolve::only_one" {
