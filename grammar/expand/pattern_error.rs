@@ -8,17 +8,17 @@ problems! {
     PatternError {
         /// Ratios of branches that do not make a whole.
         BranchRatios { sum: String, span: Span } Error "scn::expand::branch_ratios" {
-            at(span, format!("the ratios of these branches make {sum} in all"), format!("with this one {sum}"))
-                .help("let the ratios of all branches of a `choose` make 100%")
+            at(span, format!("the shares of these ways make {sum} together"), format!("with this one {sum}"))
+                .help("let the shares of all ways of a `choose` make 100%")
         }
         /// A choice of one.
         SingleBranch { span: Span } Error "scn::expand::single_branch" {
-            at(span, "this `choose` leaves no choice", "fewer than two branches").help("write `choose { 70% { ... } 30% { ... } }`, or the steps alone")
+            at(span, "this `choose` leaves no choice", "fewer than two ways").help("write `choose { 70% { ... } 30% { ... } }`, or the steps alone")
         }
         /// A message that somebody reads in one branch and nobody in another.
         ReadSometimes { side: &'static str, span: Span } Error "scn::expand::read_sometimes" {
             at(span, format!("the {side} reads this on some ways through the pattern and not on others"), "not always read")
-                .help(format!("let the {side} expect it before the `choose` or `repeat`, or in every branch"))
+                .help(format!("let the {side} expect it before the `choose` or `repeat`, or in every way of it"))
         }
         /// An `expects` for the content of a file.
         ExpectsFile { side: &'static str, span: Span, sent: Span } Error "scn::expand::expects_file" {

@@ -18,13 +18,15 @@ use crate::resolve::load::{DEFAULT_PATTERNS, is_standard};
 use crate::resolve::{PatternRef, ResolveError, suggest::suggest};
 use crate::scenario::pattern::Pattern;
 use crate::source::{FileId, Span};
-use crate::syntax::tree::{Argument, Call, ItemKind, Name, ParamDecl, PatternDecl, ScenarioPart, Text, TextPart, plain};
+use crate::syntax::tree::{
+    Argument, Block, Call, ItemKind, Name, Nested, ParamDecl, PatternDecl, ScenarioPart, Step, StepKind, Text, TextPart, plain,
+};
 
 /// The pattern of a flow that says none.
 const DEFAULT_PATTERN: &str = "sym";
 
-/// Patterns already made, by the place of their declaration, the file of the call and their name with arguments. `None`: wrong, which was reported.
-pub type Instances = BTreeMap<(Span, FileId, String), Option<Pattern>>;
+/// Patterns already made, by the place of their declaration, the file of the call and the values of their parameters. `None`: wrong, which was reported.
+pub type Instances = BTreeMap<(Span, FileId, Vec<String>), Option<Pattern>>;
 
 impl<'a> Draft<'_, 'a> {
     /// The pattern of a call, or the default one, filled in. `user` is who needs it.
@@ -92,7 +94,9 @@ impl<'a> Draft<'_, 'a> {
         let outer = self.scope.clone();
         let (names, shown) = self.context.argument_values(declaration, &chosen, user, &outer, &inner)?;
         let name = show_call(&declaration.name.text, &shown);
-        let key = (declaration.name.span, user.file, name.clone());
+        // Secrets are shown alike: the key holds the values, not their words.
+        let values = names.values().map(|binding| format!("{:?}", binding.value)).collect();
+        let key = (declaration.name.span, user.file, values);
         if let Some(made) = self.instances.get(&key) {
             return made.clone();
         }
@@ -262,15 +266,35 @@ impl Context<'_> {
             return;
         }
         let chosen: Vec<Option<&Argument>> = samples.iter().map(Option::as_ref).collect();
-        if let Some((names, shown)) = self.argument_values(declaration, &chosen, declaration.name.span, &scope, &scope) {
-            self.make_pattern(declaration, show_call(&declaration.name.text, &shown), names, scope, declaration.name.span.file);
+        let Some((names, shown)) = self.argument_values(declaration, &chosen, declaration.name.span, &scope, &scope) else { return };
+        let (before, file) = (self.errors, declaration.name.span.file);
+        self.make_pattern(declaration, show_call(&declaration.name.text, &shown), names.clone(), scope.clone(), file);
+        if self.errors == before && decides(&declaration.steps) {
+            // What an `if` leaves out with these values is looked at too, but not as one talk.
+            let layers = scope.layers.into_iter().chain([Rc::new(names)]).collect();
+            self.sampling = true;
+            Steps::new(self, Scope { module, layers }, file).make(declaration);
+            self.sampling = false;
         }
     }
 }
 
+/// An `if` stands in a block of steps.
+fn decides(block: &Block<Step>) -> bool {
+    block.iter().any(|nested| match nested {
+        Nested::If(_) => true,
+        Nested::For(inner) => decides(&inner.body),
+        Nested::Statement(step) => match &step.kind {
+            StepKind::Repeat { steps, .. } => decides(steps),
+            StepKind::Choose { branches } => branches.iter().any(|branch| decides(&branch.steps)),
+            _ => false,
+        },
+    })
+}
+
 /// An argument that fits a parameter's type.
 fn sample_argument(param: &ParamDecl) -> Option<Argument> {
-    use crate::syntax::tree::{Expr, ExprKind};
+    use crate::syntax::tree::{BinaryOperator, Expr, ExprKind};
     let quantity = |dimension, value| ExprKind::Quantity(Quantity::new(dimension, value));
     let kind = match Type::of_word(&param.kind.as_ref()?.text)? {
         Type::Of(Dimension::Count) => quantity(Dimension::Count, 1),
@@ -283,7 +307,12 @@ fn sample_argument(param: &ParamDecl) -> Option<Argument> {
         Type::Regex => ExprKind::Regex("x".into()),
         Type::Mac => ExprKind::Mac([2, 0, 0, 0, 0, 1]),
         Type::List => ExprKind::List(Vec::new()),
-        Type::Truth | Type::Thing(_) => return None,
+        Type::Truth => ExprKind::Binary(
+            BinaryOperator::Equal,
+            Box::new(Expr { span: param.span, kind: quantity(Dimension::Count, 1) }),
+            Box::new(Expr { span: param.span, kind: quantity(Dimension::Count, 1) }),
+        ),
+        Type::Thing(_) => return None,
     };
     Some(Argument { name: None, value: Expr { span: param.span, kind } })
 }

@@ -9,7 +9,7 @@ use super::error::ExpandError;
 use super::evaluate::{bare, word};
 use super::pattern_error::PatternError;
 use super::steps::{Steps, other, side_word};
-use super::value::Value;
+use super::value::{Masked, Value};
 use crate::quantity::{Dimension, Quantity};
 use crate::resolve::{ResolveError, suggest::suggest};
 use crate::scenario::pattern::{Expected, Payload, PayloadFile, Side, Template, TemplatePart, Varying};
@@ -33,6 +33,15 @@ pub(super) struct Pending {
     span: Span,
 }
 
+/// A text with secrets as parts of a template.
+fn masked(pieces: Vec<Masked>) -> Vec<TemplatePart> {
+    let part = |piece| match piece {
+        Masked::Plain(text) => TemplatePart::Literal(text),
+        Masked::Secret(name) => TemplatePart::Secret(name),
+    };
+    pieces.into_iter().map(part).collect()
+}
+
 impl Steps<'_, '_> {
     /// What is sent.
     pub(super) fn payload(&mut self, by: Side, sent: SentAs, what: &Expr) -> Option<Payload> {
@@ -49,6 +58,7 @@ impl Steps<'_, '_> {
                 self.not_empty(text.is_empty(), "text", what.span)?;
                 Some(Payload::Text(Template(vec![TemplatePart::Literal(text)])))
             }
+            Value::Masked(pieces) if !random => Some(Payload::Text(Template(masked(pieces)))),
             Value::Bytes(bytes) if !random => self.not_empty(bytes.is_empty(), "text", what.span).map(|()| Payload::Bytes(bytes)),
             value => {
                 let size = self.varying_value(
@@ -116,6 +126,7 @@ impl Steps<'_, '_> {
                 self.not_empty(text.is_empty(), "text", what.span)?;
                 Some(Expected::Text(Template(vec![TemplatePart::Literal(text)])))
             }
+            Value::Masked(pieces) if !line => Some(Expected::Text(Template(masked(pieces)))),
             Value::Bytes(bytes) if !line => self.not_empty(bytes.is_empty(), "text", what.span).map(|()| Expected::Bytes(bytes)),
             Value::Quantity(quantity) if !line && quantity.dimension == Dimension::Size => {
                 let size = self.context.bounded("a message", what, Dimension::Size, (1, SIZE_LIMIT), &self.scope)?;
@@ -159,27 +170,29 @@ impl Steps<'_, '_> {
         let mut fine = true;
         for part in &text.parts {
             let made = match part {
-                TextPart::Literal(literal) => Some(TemplatePart::Literal(literal.clone())),
+                TextPart::Literal(literal) => Some(vec![TemplatePart::Literal(literal.clone())]),
                 TextPart::Hole(expr) => self.hole(by, expr, span),
             };
-            match (made, parts.last_mut()) {
-                (None, _) => fine = false,
-                (Some(TemplatePart::Literal(more)), Some(TemplatePart::Literal(before))) => before.push_str(&more),
-                (Some(TemplatePart::Literal(nothing)), _) if nothing.is_empty() => {}
-                (Some(part), _) => parts.push(part),
+            fine &= made.is_some();
+            for part in made.into_iter().flatten() {
+                match (part, parts.last_mut()) {
+                    (TemplatePart::Literal(more), Some(TemplatePart::Literal(before))) => before.push_str(&more),
+                    (TemplatePart::Literal(nothing), _) if nothing.is_empty() => {}
+                    (part, _) => parts.push(part),
+                }
             }
         }
         fine.then_some(Template(parts))
     }
 
-    fn hole(&mut self, by: Side, expr: &Expr, text_span: Span) -> Option<TemplatePart> {
+    fn hole(&mut self, by: Side, expr: &Expr, text_span: Span) -> Option<Vec<TemplatePart>> {
         let span = if expr.span.start < expr.span.end { expr.span } else { text_span };
         if let ExprKind::Path(parts) = &bare(expr).kind
             && let [first, second] = parts.as_slice()
         {
             match (first.name.text.as_str(), second.name.text.as_str()) {
-                ("client", "name") => return Some(TemplatePart::ClientName),
-                ("server", "name") => return Some(TemplatePart::ServerName),
+                ("client", "name") => return Some(vec![TemplatePart::ClientName]),
+                ("server", "name") => return Some(vec![TemplatePart::ServerName]),
                 ("client" | "server", _) => {
                     let help = Some(format!("did you mean `{}.name`?", first.name.text));
                     self.context.raise(ResolveError::UnknownName { name: self.context.words(span), span, help });
@@ -194,10 +207,13 @@ impl Steps<'_, '_> {
                 if !self.captured[by as usize].contains_key(name) {
                     self.pending.push(Pending { name: name.to_owned(), side: by, span });
                 }
-                return Some(TemplatePart::Capture(name.to_owned()));
+                return Some(vec![TemplatePart::Capture(name.to_owned())]);
             }
         }
-        self.context.evaluate(expr, &self.scope).map(|value| TemplatePart::Literal(value.to_string()))
+        self.context.evaluate(expr, &self.scope).map(|value| match value {
+            Value::Masked(pieces) => masked(pieces),
+            value => vec![TemplatePart::Literal(value.to_string())],
+        })
     }
 
     /// Reports a hole that nothing before it fills.
@@ -208,7 +224,7 @@ impl Steps<'_, '_> {
         if let Some(place) = own.get(&name) {
             let captured = Some(*place);
             let help = (place.start < span.start && place.file == span.file)
-                .then(|| "behind a `choose` a name is known if every branch captures it, behind a `repeat` if that goes round".to_owned());
+                .then(|| "behind a `choose` a name is known if every way of it captures it, behind a `repeat` if that goes round".to_owned());
             self.context.raise(ExpandError::CaptureBeforeUse { name, side: side_name, span, captured, help });
         } else if let Some(place) = others.get(&name) {
             let help = Some(format!("only the {other_name} knows it: each side knows what it captured itself"));

@@ -263,7 +263,7 @@ impl<'c, 'a> Steps<'c, 'a> {
         for branch in branches {
             self.captured = before.clone();
             let share_nano =
-                self.context.bounded("the ratio of a branch", &branch.ratio, Dimension::Ratio, (1, BILLION), &self.scope);
+                self.context.bounded("the share of a way", &branch.ratio, Dimension::Ratio, (1, BILLION), &self.scope);
             let steps = self.block(&branch.steps, depth + 1);
             after = Some(match after {
                 None => self.captured.clone(),

@@ -180,7 +180,7 @@ impl<'s> Talk<'s> {
         let branches = self.course.branches(self.layout);
         for (choice, span) in branches.into_iter().enumerate() {
             if self.ends.iter().any(|end| end.visits.contains_key(&choice)) {
-                found = found.into_iter().map(|problem| problem.also(span, "when this branch is taken")).collect();
+                found = found.into_iter().map(|problem| problem.also(span, "when this way is taken")).collect();
             }
         }
         found
