@@ -206,6 +206,9 @@ impl Talk<'_> {
                 }
                 self.skip_repetitions();
             }
+            if !self.problems.is_empty() {
+                return;
+            }
             // Both wait for more: what came is then all that there is to read.
             let stuck = !moved;
             if stuck && !self.advance(Side::Client, true) && !self.advance(Side::Server, true) {
