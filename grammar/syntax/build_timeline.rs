@@ -136,9 +136,7 @@ impl Builder<'_> {
         let mut values = node.values();
         let value = self.expression(values.next()?);
         Some(match node.kind {
-            Kind::Every => {
-                WhenClause::Every { period: value, from: self.expression(values.next()?), to: self.expression(values.next()?) }
-            }
+            Kind::Every => WhenClause::Every { period: value, from: self.expression(values.next()?), to: self.expression(values.next()?) },
             Kind::Condition => WhenClause::Condition { condition: value, within: self.value_of(node, Kind::Within) },
             _ => WhenClause::At(value),
         })
