@@ -1,7 +1,7 @@
 //! The steps of a transaction in words, with parameters filled in. In: steps. Out: one line a step. Runs nothing.
 
 use scn_grammar::quantity::Dimension;
-use scn_grammar::scenario::pattern::{Close, Expected, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
+use scn_grammar::scenario::pattern::{Branch, Close, Expected, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
 
 use super::{Line, duration, quantity};
 
@@ -30,7 +30,11 @@ fn line(step: &Step) -> Line {
         }
         StepKind::Echoes { by } => Line::about(format!("{} echoes, {} verifies", side(*by), side(other(*by)))),
         StepKind::Pause { by, duration } => Line::about(format!("{} pauses {}", side(*by), varying(duration, Dimension::Duration))),
-        StepKind::Repeat { count, steps } => Line::about(format!("repeat {count}")).in_order(lines(steps)),
+        StepKind::Repeat { count, steps } => Line::about(format!("repeat {}", varying(count, Dimension::Count))).in_order(lines(steps)),
+        StepKind::Choose { branches } => {
+            let branch = |b: &Branch| Line::about(quantity(Dimension::Ratio, b.share_nano)).in_order(lines(&b.steps));
+            Line::about("choose, both sides alike").with(branches.iter().map(branch).collect())
+        }
         StepKind::Closes { by, how } => {
             let how = match how {
                 Close::Close => "closes",
@@ -62,6 +66,7 @@ fn payload_words(payload: &Payload) -> String {
         Payload::Random(size) => format!("random {}", varying(size, Dimension::Size)),
         Payload::Text(text) => template(text),
         Payload::Bytes(bytes) => hex(bytes),
+        Payload::File(file) => format!("file \"{}\"", shortened(&file.path.escape_debug().to_string())),
     }
 }
 
@@ -82,6 +87,7 @@ fn template(template: &Template) -> String {
         TemplatePart::Literal(text) => text.escape_debug().to_string(),
         TemplatePart::ClientName => "${client.name}".to_owned(),
         TemplatePart::ServerName => "${server.name}".to_owned(),
+        TemplatePart::Secret(_) => "***".to_owned(),
         TemplatePart::Capture(name) => format!("${{{name}}}"),
     };
     format!("\"{}\"", shortened(&template.0.iter().map(part).collect::<String>()))
