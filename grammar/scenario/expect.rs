@@ -190,8 +190,8 @@ pub enum Subject {
     Link(LinkId),
     /// An interface, by its name or the one that the planner gives.
     Interface(NodeId, String),
-    /// A program under test on all its nodes, or on this one.
-    Process(ProcessId, Option<NodeId>),
+    /// A program under test, all its copies together.
+    Process(ProcessId),
     /// A mix of streams.
     Stress(StressId),
     /// What the command gave that the entry with this event ran.
@@ -206,7 +206,7 @@ impl Subject {
             Subject::Flow(_) => OwnerKind::Flow,
             Subject::Link(_) => OwnerKind::Link,
             Subject::Interface(..) => OwnerKind::Interface,
-            Subject::Process(..) => OwnerKind::Process,
+            Subject::Process(_) => OwnerKind::Process,
             Subject::Stress(_) => OwnerKind::Stress,
             Subject::Output(_) => OwnerKind::Output,
         }
