@@ -12,11 +12,11 @@ use super::things::Table;
 use super::value::Value;
 use super::{Context, DEFAULT_TIMEOUT_NS, DEFAULT_TOLERANCE_NS};
 use crate::quantity::{BILLION, Dimension};
-use crate::resolve::{PatternRef, ResolveError, ScenarioRef};
+use crate::resolve::{Declarations, ResolveError, ScenarioRef};
 use crate::scenario::Scenario;
 use crate::scenario::topology::Topology;
 use crate::source::Span;
-use crate::syntax::tree::{Expr, ItemKind, Name, ScenarioDecl, ScenarioPart, plain};
+use crate::syntax::tree::{Expr, FunctionDecl, Item, ItemKind, Name, PatternDecl, ScenarioDecl, ScenarioPart, Template, plain};
 
 /// A scenario being expanded.
 pub struct Draft<'c, 'a> {
@@ -24,14 +24,14 @@ pub struct Draft<'c, 'a> {
     pub context: &'c mut Context<'a>,
     /// Where expressions look names up: one layer, the scenario's own.
     pub scope: Scope,
-    /// Patterns declared inside.
-    pub patterns: BTreeMap<&'a str, PatternRef<'a>>,
     /// Patterns filled in so far.
     pub instances: Instances,
     /// Conditions so far, for the check of contradictions.
     pub shapes: Vec<Shape>,
     /// Measured values in conditions so far.
     pub measured_values: u64,
+    /// Calls of actions without a name in this pass over the timeline.
+    pub calls: u64,
     /// Bytes that the patterns of flows take so far.
     pub pattern_bytes: u64,
     /// Result.
@@ -61,13 +61,14 @@ impl<'c, 'a> Draft<'c, 'a> {
             expectations: Vec::new(),
         };
         context.things = Table::default();
+        context.local = Declarations::default();
         Draft {
             context,
-            scope: Scope { module, layers: vec![Rc::new(Names::new())] },
-            patterns: BTreeMap::new(),
+            scope: Scope { module, layers: vec![Rc::new(Names::new())], inside: true },
             instances: Instances::default(),
             shapes: Vec::new(),
             measured_values: 0,
+            calls: 0,
             pattern_bytes: 0,
             scenario,
         }
@@ -100,21 +101,30 @@ impl<'c, 'a> Draft<'c, 'a> {
                         let value = self.context.evaluate(value, &self.scope);
                         self.introduce(&name.text, name.span, value);
                     }
-                    ItemKind::Pattern(pattern) => {
-                        let name = &pattern.name;
-                        let first = self.patterns.get(name.text.as_str()).map(|p| p.declaration.name.span);
-                        let first = first.or_else(|| self.module_place(&name.text));
-                        if let Some(first) = first {
-                            self.context.raise(ResolveError::Redefined { name: name.text.clone(), span: name.span, first });
-                        } else {
-                            self.patterns.insert(&name.text, PatternRef { declaration: pattern, module: self.scope.module });
-                        }
-                    }
                     ItemKind::Use(_) | ItemKind::Scenario(_) => {}
-                    _ => self.not_yet("this declaration", item.span),
+                    _ => self.declaration(item),
                 },
                 _ => {}
             }
+        }
+    }
+
+    /// A pattern, function, action or check of the scenario's own.
+    fn declaration(&mut self, item: &'a Item) {
+        let name = match &item.kind {
+            ItemKind::Function(FunctionDecl { name, .. })
+            | ItemKind::Pattern(PatternDecl { name, .. })
+            | ItemKind::Topology(Template { name, .. })
+            | ItemKind::Action(Template { name, .. })
+            | ItemKind::Check(Template { name, .. }) => name,
+            _ => return,
+        };
+        let text = name.text.as_str();
+        let value = self.scope.layers.first().and_then(|layer| layer.get(text)).map(|binding| binding.span);
+        let first = self.context.local.place(text).map(|(span, ..)| span).or(value).or_else(|| self.module_place(text));
+        match first {
+            Some(first) => self.context.raise(ResolveError::Redefined { name: text.into(), span: name.span, first }),
+            None => self.context.local.add(item, self.scope.module),
         }
     }
 
@@ -153,7 +163,8 @@ impl<'c, 'a> Draft<'c, 'a> {
     pub fn introduce(&mut self, name: &str, span: Span, value: Option<Value>) -> bool {
         let outer = self.module_place(name);
         let Some(layer) = self.scope.layers.first_mut() else { return false };
-        if let Some(first) = layer.get(name).map(|b| b.span).or(outer) {
+        let local = self.context.local.place(name).map(|(span, ..)| span);
+        if let Some(first) = layer.get(name).map(|b| b.span).or(outer).or(local) {
             self.context.raise(ResolveError::Redefined { name: name.into(), span, first });
             return false;
         }

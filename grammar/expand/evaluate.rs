@@ -54,6 +54,8 @@ pub struct Scope {
     pub module: usize,
     /// Names of the scenario, of a pattern's parameters.
     pub layers: Vec<Rc<Names>>,
+    /// What the scenario declares is visible; its values are the first layer.
+    pub inside: bool,
 }
 
 impl Scope {
@@ -207,7 +209,7 @@ impl Context<'_> {
                 self.raise(ResolveError::Private { name: last.name.text.clone(), span, declared: binding.span });
                 return None;
             }
-            return self.bound(found, &last.name.text, last, &Scope { module, layers: Vec::new() });
+            return self.bound(found, &last.name.text, last, &Scope { module, ..Scope::default() });
         }
         let first = parts.first()?;
         let words: Vec<&str> = parts.iter().map(|part| part.name.text.as_str()).collect();

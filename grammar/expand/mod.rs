@@ -3,6 +3,7 @@
 
 pub mod addresses;
 pub mod arithmetic;
+pub mod calls;
 pub mod conditions;
 pub mod draft;
 pub mod error;
@@ -21,6 +22,7 @@ mod sized;
 pub mod steps;
 pub mod talk;
 pub mod targets;
+pub mod templates;
 pub mod things;
 pub mod timeline;
 pub mod timing;
@@ -34,15 +36,16 @@ use std::rc::Rc;
 
 use crate::MOST_PROBLEMS;
 use crate::diagnostics::{Diagnostic, Severity};
-use crate::resolve::Module;
+use crate::resolve::{Declarations, LetValue, Module};
 use crate::scenario::Scenario;
 use crate::source::{Sources, Span};
 use crate::syntax::tree::{ScenarioPart, plain};
 use draft::Draft;
 use evaluate::{Binding, Names, Scope};
 pub use params::Given;
+use templates::Open;
 use things::Table;
-use value::Value;
+use value::{Masked, Value};
 
 /// A run is cut after this long if the scenario does not say, in ns.
 pub const DEFAULT_TIMEOUT_NS: u64 = 300_000_000_000;
@@ -90,6 +93,10 @@ pub struct Context<'a> {
     pub sampling: bool,
     /// Statements of loops so far.
     pub unrolled: u64,
+    /// Templates and functions that are being expanded, the outermost first.
+    pub open: Vec<Open>,
+    /// What the scenario being expanded declares for itself.
+    pub local: Declarations<'a>,
     /// The loop entered last.
     last_loop: Option<Span>,
 }
@@ -109,6 +116,8 @@ impl<'a> Context<'a> {
             things: Table::default(),
             sampling: false,
             unrolled: 0,
+            open: Vec::new(),
+            local: Declarations::default(),
             last_loop: None,
         };
         for (position, module) in modules.iter().enumerate() {
@@ -124,10 +133,13 @@ impl<'a> Context<'a> {
                     Rc::make_mut(&mut context.values[position]).insert((*name).to_owned(), binding);
                 }
             }
-            let scope = Scope { module: position, layers: Vec::new() };
+            let scope = Scope { module: position, ..Scope::default() };
             for name in &module.order {
                 let Some(declared) = module.lets.get(name) else { continue };
-                let value = context.evaluate(declared.value, &scope);
+                let value = match declared.value {
+                    LetValue::Expression(expr) => context.evaluate(expr, &scope),
+                    LetValue::Secret(_) => Some(Value::Masked(vec![Masked::Secret(declared.name.text.clone())])),
+                };
                 let binding = Binding { value, span: declared.name.span };
                 Rc::make_mut(&mut context.values[position]).insert((*name).to_owned(), binding);
             }

@@ -65,8 +65,14 @@ impl Draft<'_, '_> {
         if let Some(binding) = self.scope.find(self.context, name) {
             return Some(binding.span);
         }
+        if self.scope.inside
+            && !self.context.local.patterns.contains_key(name)
+            && let Some((span, ..)) = self.context.local.place(name)
+        {
+            return Some(span);
+        }
         let module = self.context.modules.get(self.scope.module)?;
-        if module.patterns.contains_key(name) { None } else { module.place(name) }
+        if module.declarations.patterns.contains_key(name) { None } else { module.place(name) }
     }
 
     /// The indices of a declaration `name[1..50]`. The inner `None`: no index.

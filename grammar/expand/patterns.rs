@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::calls::PATTERN;
 use super::draft::Draft;
 use super::error::ExpandError;
 use super::evaluate::{Binding, Names, Scope};
@@ -12,11 +13,11 @@ use super::steps::Steps;
 use super::value::{TYPE_WORDS, Type, Value};
 use super::{Context, sized, talk};
 use crate::quantity::{Dimension, Quantity};
-use crate::resolve::load::{DEFAULT_PATTERNS, is_standard};
+use crate::resolve::load::DEFAULT_PATTERNS;
 use crate::resolve::{PatternRef, ResolveError, suggest::suggest};
 use crate::scenario::pattern::Pattern;
 use crate::source::Span;
-use crate::syntax::tree::{Argument, Call, ItemKind, Name, ParamDecl, PatternDecl, ScenarioPart, Text, TextPart, plain};
+use crate::syntax::tree::{Argument, Call, ItemKind, ParamDecl, PatternDecl, ScenarioPart, Text, TextPart, plain};
 
 /// The pattern of a flow that says none.
 const DEFAULT_PATTERN: &str = "sym";
@@ -29,64 +30,18 @@ impl<'a> Draft<'_, 'a> {
     pub(super) fn instance(&mut self, call: Option<&Call>, user: Span) -> Option<Pattern> {
         let Some(call) = call else {
             let module = self.context.modules.iter().position(|m| m.name == DEFAULT_PATTERNS)?;
-            let found = self.context.modules.get(module)?.patterns.get(DEFAULT_PATTERN).copied()?;
-            return self.filled(found, &[], user, Scope { module, layers: Vec::new() });
+            let found = self.context.modules.get(module)?.declarations.patterns.get(DEFAULT_PATTERN).copied()?;
+            return self.filled(found, &[], user, Scope { module, ..Scope::default() });
         };
-        let found = self.find_pattern(&call.path)?;
-        let own = self.patterns.contains_key(found.declaration.name.text.as_str()) && found.module == self.scope.module;
-        let layers = if own { self.scope.layers.clone() } else { Vec::new() };
-        self.filled(found, &call.arguments, call.span, Scope { module: found.module, layers })
-    }
-
-    fn find_pattern(&mut self, path: &[Name]) -> Option<PatternRef<'a>> {
-        let (last, before) = path.split_last()?;
-        let modules = self.context.modules;
-        let module = modules.get(self.scope.module)?;
-        let name = last.text.as_str();
-        if before.is_empty() {
-            if let Some(found) = self.patterns.get(name).or_else(|| module.patterns.get(name)) {
-                return Some(*found);
-            }
-            let known: Vec<&str> = self.patterns.keys().chain(module.patterns.keys()).copied().collect();
-            let standard = modules.iter().find(|m| m.name == DEFAULT_PATTERNS).is_some_and(|m| m.patterns.contains_key(name));
-            let help = if standard {
-                Some(format!("add `use std.patterns ({name})` at the top of the file"))
-            } else {
-                suggest(name, known.iter().copied())
-            };
-            self.context.raise(ResolveError::UnknownPattern { name: name.into(), span: last.span, help });
-            return None;
-        }
-        let qualifier = before.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(".");
-        let place = before.first().map_or(last.span, |first| first.span.to(last.span));
-        let Some(from) = module.qualifiers.get(&qualifier).copied() else {
-            if is_standard(&qualifier) {
-                self.context.raise(ResolveError::NotImported { name: qualifier, span: place });
-                return None;
-            }
-            let help = suggest(&qualifier, module.qualifiers.keys().map(String::as_str));
-            self.context.raise(ResolveError::UnknownModule { name: qualifier, span: place, help });
-            return None;
-        };
-        let source = modules.get(from)?;
-        match source.patterns.get(name).filter(|p| p.module == from) {
-            Some(found) if name.starts_with('_') => {
-                self.context.raise(ResolveError::Private { name: name.into(), span: last.span, declared: found.declaration.name.span });
-                None
-            }
-            Some(found) => Some(*found),
-            None => {
-                let help = suggest(name, source.patterns.keys().copied());
-                self.context.raise(ResolveError::UnknownImport { module: source.name.into(), name: name.into(), span: last.span, help });
-                None
-            }
-        }
+        let scope = self.scope.clone();
+        let (found, inner) = self.context.find_declared(&call.path.iter().collect::<Vec<_>>(), &PATTERN, &scope)?;
+        self.filled(found, &call.arguments, call.span, inner)
     }
 
     /// A pattern with its arguments.
     fn filled(&mut self, found: PatternRef<'a>, arguments: &[Argument], user: Span, inner: Scope) -> Option<Pattern> {
         let declaration = found.declaration;
-        let chosen = self.match_arguments(declaration, arguments)?;
+        let chosen = self.context.match_arguments(&declaration.name, &declaration.params, arguments)?;
         let outer = self.scope.clone();
         let (names, shown) = self.context.argument_values(declaration, &chosen, user, &outer, &inner)?;
         let name = show_call(&declaration.name.text, &shown);
@@ -97,50 +52,6 @@ impl<'a> Draft<'_, 'a> {
         let made = self.context.make_pattern(declaration, name, names, inner);
         self.instances.insert(key, made.clone());
         made
-    }
-
-    /// Which argument each parameter gets.
-    fn match_arguments<'e>(&mut self, declaration: &PatternDecl, arguments: &'e [Argument]) -> Option<Vec<Option<&'e Argument>>> {
-        let (params, name) = (&declaration.params, &declaration.name);
-        let mut chosen: Vec<Option<&Argument>> = vec![None; params.len()];
-        let mut fine = true;
-        for (place, argument) in arguments.iter().enumerate() {
-            let position = match &argument.name {
-                None if place >= params.len() => {
-                    fine = false;
-                    self.context.raise(ExpandError::TooManyArguments {
-                        name: name.text.clone(),
-                        takes: params.len(),
-                        span: argument.value.span,
-                    });
-                    break;
-                }
-                None => place,
-                Some(label) => match params.iter().position(|p| p.name.text == label.text) {
-                    Some(position) => position,
-                    None => {
-                        fine = false;
-                        let help = suggest(&label.text, params.iter().map(|p| p.name.text.as_str()));
-                        let (pattern, declared) = (name.text.clone(), name.span);
-                        self.context.raise(ResolveError::UnknownArgument {
-                            pattern,
-                            name: label.text.clone(),
-                            span: label.span,
-                            declared,
-                            help,
-                        });
-                        continue;
-                    }
-                },
-            };
-            if let Some(first) = chosen[position] {
-                fine = false;
-                let parameter = params[position].name.text.clone();
-                self.context.raise(ExpandError::ArgumentTwice { name: parameter, span: argument.value.span, first: first.value.span });
-            }
-            chosen[position] = Some(argument);
-        }
-        fine.then_some(chosen)
     }
 }
 
@@ -167,8 +78,7 @@ impl Context<'_> {
                     self.evaluate(&argument.value, outer).and_then(|v| self.parameter_value(param, v, argument.value.span))
                 }
                 (None, Some(default)) => {
-                    let scope =
-                        Scope { module: inner.module, layers: inner.layers.iter().cloned().chain([Rc::new(names.clone())]).collect() };
+                    let scope = Scope { layers: inner.layers.iter().cloned().chain([Rc::new(names.clone())]).collect(), ..*inner };
                     self.evaluate(default, &scope).and_then(|v| self.parameter_value(param, v, default.span))
                 }
                 (None, None) => {
@@ -210,7 +120,7 @@ impl Context<'_> {
     /// Makes a pattern's steps and checks the talk of both sides.
     fn make_pattern(&mut self, declaration: &PatternDecl, name: String, names: Names, inner: Scope) -> Option<Pattern> {
         self.used_patterns.insert(declaration.name.span);
-        let scope = Scope { module: inner.module, layers: inner.layers.into_iter().chain([Rc::new(names)]).collect() };
+        let scope = Scope { layers: inner.layers.into_iter().chain([Rc::new(names)]).collect(), ..inner };
         let mut steps = Steps::new(self, scope).make(declaration)?;
         sized::implicit(&mut steps);
         let found = talk::talk(&mut steps, &name, declaration.name.span);
@@ -223,7 +133,7 @@ impl Context<'_> {
     pub(super) fn check_unused_patterns(&mut self, position: usize) {
         let Some(module) = self.modules.get(position) else { return };
         let mut unused: Vec<(&PatternDecl, Option<usize>)> =
-            module.patterns.values().filter(|p| p.module == position).map(|p| (p.declaration, None)).collect();
+            module.declarations.patterns.values().filter(|p| p.module == position).map(|p| (p.declaration, None)).collect();
         for (index, scenario) in module.scenarios.iter().enumerate() {
             for part in plain(&scenario.declaration.body) {
                 if let ScenarioPart::Item(item) = part
@@ -244,7 +154,7 @@ impl Context<'_> {
 
     /// Makes a pattern once with sample values for what has no default.
     fn sample(&mut self, declaration: &PatternDecl, module: usize) {
-        let scope = Scope { module, layers: Vec::new() };
+        let scope = Scope { module, ..Scope::default() };
         let samples: Vec<Option<Argument>> =
             declaration.params.iter().map(|p| if p.default.is_none() { sample_argument(p) } else { None }).collect();
         let known = declaration.params.iter().zip(&samples).all(|(p, s)| p.default.is_some() || s.is_some());

@@ -114,6 +114,24 @@ problems! {
         UnreadableFile { name: String, reason: String, span: Span } Error "scn::resolve::unreadable_file" {
             at(span, format!("can't read `{name}`: {reason}"), "used here").help("the path counts from the folder of the file that uses it")
         }
+        /// A module of a dependency that could not be had.
+        UnreadableModule { name: String, reason: String, span: Span } Error "scn::resolve::unreadable_module" {
+            at(span, format!("can't use `{name}`: {reason}"), "used here")
+                .help("modules that are not of `std` come from the project's own library or a dependency that `scn.toml` names")
+        }
+        /// A function or template that comes back to itself.
+        CallCycle { what: &'static str, chain: String, span: Span, declared: Span } Error "scn::resolve::call_cycle" {
+            at(span, format!("{what} that uses itself never ends: {chain}"), "this closes the circle").also(declared, "declared here")
+                .help("nothing is called from within itself; say with `for` how often something is repeated")
+        }
+        /// A template that is neither declared nor imported.
+        UnknownTemplate { what: &'static str, name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_template" {
+            at(span, format!("no {what} is called `{name}`"), "neither declared nor imported").maybe_help(help)
+        }
+        /// A declaration of one kind where another is used.
+        WrongDeclaration { name: String, is: &'static str, wanted: String, span: Span, declared: Span } Error "scn::resolve::wrong_declaration" {
+            at(span, format!("`{name}` is {is}, and {wanted} is needed here"), format!("this is {is}")).also(declared, "declared here")
+        }
         /// A name without the index it needs.
         NeedsIndex { name: String, span: Span, first: i64, last: i64 } Error "scn::resolve::needs_index" {
             at(span, format!("`{name}` stands for several, `{name}[{first}]` to `{name}[{last}]`"), "which of them?")

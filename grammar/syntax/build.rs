@@ -2,6 +2,7 @@
 //! Out: nodes of `parser`, or a problem. Knows no statement's meaning.
 
 use super::expected;
+use super::hints;
 use super::parser::{self, Failure, Kind, Node};
 use super::problem::SyntaxError;
 use super::scan::Statement;
@@ -91,7 +92,7 @@ impl<'a> Builder<'a> {
                 None
             }
             Err(Failure::Expected { at, wanted }) => {
-                let problem = expected::explain(self.file, self.text, start..end, at, &wanted);
+                let problem = expected::explain(self.file, self.text, entry, start..end, at, &wanted);
                 self.report(problem);
                 None
             }
@@ -118,13 +119,19 @@ impl<'a> Builder<'a> {
         match &statement.block {
             Some(block) => &block.statements,
             None => {
-                if !statement.broken {
-                    let after = format!("`{}`", self.first_word(statement));
-                    let span = self.head_span(statement);
-                    self.report(SyntaxError::MissingBlock { span, after });
-                }
+                let after = format!("`{}`", self.text[statement.head.clone()].split_whitespace().next().unwrap_or(""));
+                self.missing_block(statement, after);
                 &[]
             }
+        }
+    }
+
+    /// Reports a block that is not there, unless the words before it have a problem already.
+    pub fn missing_block(&mut self, statement: &Statement, after: String) {
+        let span = self.head_span(statement);
+        let told = |p: &Diagnostic| p.primary.span.start >= span.start && p.primary.span.end <= span.end;
+        if !statement.broken && !self.problems.last().is_some_and(told) {
+            self.report(SyntaxError::MissingBlock { span, after });
         }
     }
 
@@ -165,6 +172,15 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// The statement that a word begins which begins none.
+    fn meant(&self, statement: &Statement, place: Place) -> Option<&'static str> {
+        let (word, words) = (self.first_word(statement), place.statements());
+        let everywhere = if place == Place::Top { &[] } else { EVERYWHERE };
+        let stands = |meant: &&str| meant.split(' ').all(|m| words.contains(&m) || everywhere.contains(&m));
+        let near = || nearest(word, words.iter().copied().chain(everywhere.iter().copied()));
+        hints::of_foreign_word(word).filter(stands).or_else(near)
+    }
+
     /// Reports a statement whose first word begins none in this place.
     pub fn unknown_statement(&mut self, statement: &Statement, place: Place) {
         if statement.broken {
@@ -172,16 +188,20 @@ impl<'a> Builder<'a> {
         }
         let (span, word) = (self.first_word_span(statement), self.first_word(statement));
         let words = place.statements();
-        if word.is_empty() {
+        let after = &self.text[statement.head.start + word.len()..statement.head.end];
+        let is_expectation = after.starts_with(['.', '[']) && after.contains(['<', '>', '=']);
+        if is_expectation && place != Place::Expect {
+            self.report(SyntaxError::ExpectationOutside { span: self.head_span(statement), place: place.words() });
+        } else if word.is_empty() {
             let wanted = words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ");
             let found = format!("`{}`", self.text[statement.head.clone()].chars().next().unwrap_or(' '));
-            let help = expected::help_for_character(self.text, statement.head.start);
+            let help = hints::of_character(self.text, statement.head.start);
             self.report(SyntaxError::Expected { span, wanted: format!("one of {wanted}"), found, help });
         } else if let Some(belongs) = belongs(word) {
             let word = word.to_owned();
             self.report(SyntaxError::Misplaced { span, word, place: place.words(), belongs });
         } else {
-            let near = nearest(word, words.iter().copied().chain(EVERYWHERE.iter().copied())).map(str::to_owned);
+            let near = self.meant(statement, place).map(str::to_owned);
             let word = word.to_owned();
             self.report(SyntaxError::UnknownStatement { span, word, place: place.words(), nearest: near, words });
         }

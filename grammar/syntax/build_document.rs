@@ -19,7 +19,7 @@ impl Builder<'_> {
         let comments = comments.iter().map(|c| Spanned::new(self.text[c.clone()].to_owned(), self.bytes(c.start, c.end))).collect();
         let mut document = Document { file: self.file, version: None, items: Vec::new(), comments };
         let rest = match statements {
-            [first, rest @ ..] if self.first_word(first) == "scn" => {
+            [first, rest @ ..] if self.first_word(first).eq_ignore_ascii_case("scn") => {
                 document.version = self.version(first);
                 if document.version.as_ref().is_some_and(|v| v.value != VERSION) {
                     // What a later version may say here would only be noise.
@@ -104,8 +104,8 @@ impl Builder<'_> {
                 ItemKind::Let { name: self.name_in(&head)?, value }
             }
             "fn" => {
-                self.no_block(statement);
                 let head = self.head(Kind::FnLine, statement)?;
+                self.no_block(statement);
                 let (name, params) = (self.name_in(&head)?, self.params(&head));
                 ItemKind::Function(FunctionDecl { name, params, value: self.value_in(&head)? })
             }

@@ -3,7 +3,7 @@
 use super::build::Builder;
 use super::parser::{Kind, Node};
 use super::problem::SyntaxError;
-use super::tree::{Argument, Call, Expr, ExprKind, Index, Indexed, Name};
+use super::tree::{Argument, BinaryOperator, Call, Expr, ExprKind, Index, Indexed, Name};
 use crate::quantity::parse_literal;
 
 impl Builder<'_> {
@@ -27,12 +27,29 @@ impl Builder<'_> {
             Kind::Negative => ExprKind::Negative(operand(self)),
             Kind::Not => ExprKind::Not(operand(self)),
             Kind::Range => ExprKind::Range(operand(self), operand(self)),
+            Kind::Binary(BinaryOperator::Divide) if self.rate_with_blank(node) => ExprKind::Broken,
             Kind::Binary(operator) => ExprKind::Binary(operator, operand(self), operand(self)),
             Kind::Conditional => ExprKind::If(operand(self), operand(self), operand(self)),
             Kind::CallOrPath => self.call_or_path(node),
             _ => ExprKind::Broken,
         };
         Expr { span, kind }
+    }
+
+    /// Reports `5 /s`: a rate with a blank before its unit.
+    fn rate_with_blank(&mut self, node: &Node) -> bool {
+        let [left, right] = node.children.as_slice() else { return false };
+        if left.kind != Kind::Number || right.kind != Kind::CallOrPath || left.end == right.start {
+            return false;
+        }
+        let (number, between, time) = (self.words(left), &self.text[left.end..right.start], self.words(right));
+        let unit = format!("/{time}");
+        if !(between.starts_with(' ') && between.ends_with('/') && parse_literal(&format!("{number}{unit}")).is_ok()) {
+            return false;
+        }
+        let span = self.bytes(right.start - 1, right.end);
+        self.report(SyntaxError::BlankBeforeUnit { span, number: number.to_owned(), unit });
+        true
     }
 
     /// A value that is missing or could not be read; its problem is reported.

@@ -157,10 +157,7 @@ impl<'a> Builder<'a> {
     /// What stands in the braces of a `for` or an `if`.
     fn inner<S>(&mut self, statement: &Statement, word: &str, place: Place, one: One<'_, 'a, S>) -> Block<S> {
         let Some(block) = &statement.block else {
-            if !statement.broken {
-                let span = self.head_span(statement);
-                self.report(SyntaxError::MissingBlock { span, after: word.to_owned() });
-            }
+            self.missing_block(statement, word.to_owned());
             return Vec::new();
         };
         self.inside += 1;

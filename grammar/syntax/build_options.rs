@@ -7,7 +7,6 @@ use super::problem::SyntaxError;
 use super::scan::Statement;
 use super::tree::{Block, Expr, ExprKind, Indexed, Nested, TreeOption};
 use super::words::Place;
-use crate::quantity::{nearest_unit, parse_literal};
 
 /// Words that begin statements with a block elsewhere and are no options.
 const NO_OPTIONS: &[&str] = &["use", "param", "scenario", "topology", "service", "flow", "stress", "timeline", "expect"];
@@ -44,7 +43,7 @@ impl<'a> Builder<'a> {
         let name = node.children.first().map(|n| self.name(n))?;
         // `delay 20 ms`: no option is called like a unit.
         if let Some((number, unit)) = expected::unit_after_blank(self.text, &statement.head, node.start)
-            && is_or_means_unit(number, unit)
+            && expected::is_or_means_unit(number, unit)
         {
             let span = self.bytes(node.start, node.start + unit.len());
             self.report(expected::unit_problem(span, number, unit));
@@ -76,9 +75,4 @@ impl<'a> Builder<'a> {
         let (span, wanted) = (self.span(node), format!("a value after `{word}`"));
         self.report(SyntaxError::Expected { span, wanted, found, help: None });
     }
-}
-
-/// A unit, or what is not quite one: `ms`, `sec`.
-fn is_or_means_unit(number: &str, word: &str) -> bool {
-    parse_literal(&format!("{number}{word}")).is_ok() || nearest_unit(word).is_some()
 }

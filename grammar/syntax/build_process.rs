@@ -31,8 +31,7 @@ impl<'a> Builder<'a> {
         };
         for (number, node) in line.children.iter().enumerate() {
             let last = number + 1 == line.children.len();
-            let mut again =
-                |builder: &mut Builder<'a>, part: &Statement, out: &mut Block<ProcessPart>| builder.process_line(part, out);
+            let mut again = |builder: &mut Builder<'a>, part: &Statement, out: &mut Block<ProcessPart>| builder.process_line(part, out);
             if self.trailing(node, part, Place::Process, &mut again, out).is_some() {
                 continue;
             }
@@ -53,9 +52,7 @@ impl<'a> Builder<'a> {
         let mut values = node.values();
         Some(match node.kind {
             Kind::RunPart => ProcessPart::Run { command: self.expression(values.next()?), span },
-            Kind::FilePart => {
-                ProcessPart::File { path: self.expression(values.next()?), content: self.expression(values.next()?), span }
-            }
+            Kind::FilePart => ProcessPart::File { path: self.expression(values.next()?), content: self.expression(values.next()?), span },
             Kind::EnvPart => ProcessPart::Env { name: self.name_in(node)?, value: self.expression(values.next()?), span },
             Kind::ReadyPart => ProcessPart::Ready { kind: self.ready(node.children.first()?)?, within, span },
             Kind::StopPart => ProcessPart::Stop { signal: self.name_in(node)?, within, span },

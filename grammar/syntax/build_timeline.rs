@@ -1,6 +1,7 @@
 //! Timelines. In: statements. Out: pieces of the tree. Does not know what verbs mean.
 
 use super::build::Builder;
+use super::expected;
 use super::parser::{Kind, Node};
 use super::problem::SyntaxError;
 use super::scan::Statement;
@@ -19,12 +20,22 @@ impl Builder<'_> {
         self.nested(statements, Place::Timeline, &mut |builder, inner, out| {
             if inner.follows_block && matches!(builder.first_word(inner), "as" | "for") {
                 builder.entry_tail(inner, out);
+            } else if builder.no_tail(inner, out) {
+                let (span, found) = (builder.first_word_span(inner), format!("`{}`", builder.first_word(inner)));
+                let wanted = "`as` and a name, `for` and a duration or a new line".to_owned();
+                builder.report(SyntaxError::Expected { span, wanted, found, help: None });
             } else if !builder.no_entry(inner) {
                 out.extend(builder.entry(inner).map(Nested::Statement));
             } else {
                 builder.options(builder.optional_block(inner));
             }
         })
+    }
+
+    /// `impair wan { ... } storm`: one word after the block of an entry.
+    fn no_tail(&self, statement: &Statement, out: &Block<TimelineStatement>) -> bool {
+        let word = self.first_word(statement);
+        statement.follows_block && matches!(out.last(), Some(Nested::Statement(_))) && self.text[statement.head.clone()] == *word
     }
 
     /// Reports what begins like a statement of another place, or with a verb.
@@ -61,14 +72,29 @@ impl Builder<'_> {
         let when = self.when(head.children.first()?)?;
         let mut verb = self.verb(head.child(Kind::Verb)?)?;
         verb.options = options;
+        // `at 3 s start f`: no verb is called like a unit.
+        if let Some((number, unit)) = expected::unit_after_blank(self.text, &statement.head, verb.span.start as usize)
+            && expected::is_or_means_unit(number, unit)
+        {
+            self.report(expected::unit_problem(verb.name.span, number, unit));
+            return None;
+        }
         let lasts = self.only(&head, Kind::Lasts, "`for`").and_then(|l| self.value_in(l));
         let mut name = self.only(&head, Kind::AsName, "`as`").and_then(|a| self.indexed_in(a));
         if let Some(block) = &statement.block {
             if head.children.last().is_some_and(|c| c.kind != Kind::Verb) || !BRACED.contains(&verb.name.text.as_str()) {
                 let span = self.bytes(block.open, block.open + 1);
-                let after = head.children.last().filter(|c| c.kind != Kind::Verb).map_or("", |c| self.words(c));
-                let after = if after.is_empty() { verb.name.text.as_str() } else { after };
-                let problem = SyntaxError::UnexpectedBlock { span, after: format!("`{after}`") };
+                let before = head.children.last().filter(|c| c.kind != Kind::Verb).map(|c| self.words(c));
+                let verb = &verb.name.text;
+                let problem = match before.filter(|_| BRACED.contains(&verb.as_str())) {
+                    Some(before) => SyntaxError::Expected {
+                        span,
+                        wanted: super::parser::END.to_owned(),
+                        found: "`{`".to_owned(),
+                        help: Some(format!("the block of `{verb}` stands before `{before}`")),
+                    },
+                    None => SyntaxError::UnexpectedBlock { span, after: format!("`{verb}`") },
+                };
                 self.report(problem);
                 return None;
             }
@@ -110,9 +136,7 @@ impl Builder<'_> {
         let mut values = node.values();
         let value = self.expression(values.next()?);
         Some(match node.kind {
-            Kind::Every => {
-                WhenClause::Every { period: value, from: self.expression(values.next()?), to: self.expression(values.next()?) }
-            }
+            Kind::Every => WhenClause::Every { period: value, from: self.expression(values.next()?), to: self.expression(values.next()?) },
             Kind::Condition => WhenClause::Condition { condition: value, within: self.value_of(node, Kind::Within) },
             _ => WhenClause::At(value),
         })

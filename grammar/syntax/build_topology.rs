@@ -3,9 +3,7 @@
 use super::build::Builder;
 use super::parser::{Kind, Node};
 use super::scan::Statement;
-use super::tree::{
-    Block, InterfaceDecl, LinkDecl, LinkEnd, LinkKind, Nested, NodeKind, NodePath, TopologyKind, TopologyStatement,
-};
+use super::tree::{Block, InterfaceDecl, LinkDecl, LinkEnd, LinkKind, Nested, NodeKind, NodePath, TopologyKind, TopologyStatement};
 use super::words::Place;
 
 impl Builder<'_> {

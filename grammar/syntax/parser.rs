@@ -131,6 +131,29 @@ kinds! {
 }
 
 impl Kind {
+    /// A statement whose words a block must follow.
+    pub fn has_block(self) -> bool {
+        use Kind::{
+            BareLine, BranchLine, ElseLine, ForLine, IfLine, PatternLine, ProcessLine, RepeatLine, ScenarioLine, ServiceLine, StressLine,
+            TemplateLine,
+        };
+        matches!(
+            self,
+            BareLine
+                | BranchLine
+                | ElseLine
+                | ForLine
+                | IfLine
+                | PatternLine
+                | ProcessLine
+                | RepeatLine
+                | ScenarioLine
+                | ServiceLine
+                | StressLine
+                | TemplateLine
+        )
+    }
+
     /// It is a value.
     fn is_expression(self) -> bool {
         use Kind::{
@@ -407,7 +430,7 @@ fn wanted_of(rule: Rule) -> Option<Wanted> {
 fn role_words(rule: Rule) -> Option<&'static str> {
     Some(match rule {
         Rule::name | Rule::new_name | Rule::own_name => "a name",
-        Rule::module_name => "a module's name such as `std.patterns`",
+        Rule::module_name | Rule::use_module => "a module such as `std.patterns`",
         Rule::type_name => "a type: count, number, duration, size, bandwidth, rate or ratio",
         Rule::tag_name => "a tag",
         Rule::interface_name => "an interface's name such as `eth0`",
@@ -431,6 +454,7 @@ fn role_words(rule: Rule) -> Option<&'static str> {
         Rule::regex_value => "a regex such as `/listening/`",
         Rule::ratio_value => "a share such as `70%`",
         Rule::values_value => "a range such as `1..3` or a list",
+        Rule::need => "`tool` or `kernel` and a name",
         Rule::verb | Rule::verb_name => "what happens (`start`, `down`, `mark`)",
         Rule::operand_value => "what it acts on",
         Rule::operand_word => "`from`, `to`, `on`",
@@ -447,7 +471,7 @@ fn role_words(rule: Rule) -> Option<&'static str> {
         | Rule::hole
         | Rule::list => "a value",
         Rule::version_number => "the language version, `1`",
-        Rule::use_file | Rule::use_module => "a module such as `std.patterns`, or a file such as `\"./topologies.scn\"`",
+        Rule::use_file => "a file such as `\"./topologies.scn\"`",
         Rule::option | Rule::option_name => "an option",
         Rule::port => "a port such as `5003`",
         Rule::listen_at => "where to listen: `:PORT` or `ADDRESS:PORT`",

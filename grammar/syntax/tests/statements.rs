@@ -3,9 +3,8 @@
 use super::values::{short, short_path, short_text};
 use super::*;
 use crate::syntax::tree::{
-    Block, Nested, NodePath, SentAs, plain,
-    Close, ExpectKind, ExpectStatement, FlowDecl, ItemKind, NodeKind, Operand, Quantifier, ScenarioPart, ServiceDecl, Side, StepKind,
-    TargetKind, TimelineStatement, TopologyKind, TreeOption, UseFrom, WhenClause, WindowKind,
+    Block, Close, ExpectKind, ExpectStatement, FlowDecl, ItemKind, Nested, NodeKind, NodePath, Operand, Quantifier, ScenarioPart, SentAs,
+    ServiceDecl, Side, StepKind, TargetKind, TimelineStatement, TopologyKind, TreeOption, UseFrom, WhenClause, WindowKind, plain,
 };
 
 fn parts(body: &str) -> Vec<ScenarioPart> {
