@@ -71,8 +71,10 @@ impl Context<'_> {
         outer: &Scope,
         inner: &Scope,
     ) -> Option<(Names, String)> {
-        let value = |argument: &Argument| Given::Value(self.evaluate(&argument.value, outer), argument.value.span);
-        let given = chosen.iter().map(|argument| argument.map_or(Given::Default, value)).collect();
+        let mut given = Vec::new();
+        for argument in chosen {
+            given.push(argument.map_or(Given::Default, |argument| Given::Value(self.evaluate(&argument.value, outer), argument.value.span)));
+        }
         let (names, fine) = self.bind(&declaration.name, &declaration.params, given, user, inner);
         let shown = |param: &ParamDecl| names.get(&param.name.text).and_then(|binding| binding.value.as_ref()).map(written);
         let shown: Vec<String> = declaration.params.iter().filter_map(shown).collect();
