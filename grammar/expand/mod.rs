@@ -5,32 +5,50 @@ pub mod addresses;
 pub mod arithmetic;
 pub mod calls;
 pub mod conditions;
+pub mod destinations;
 pub mod draft;
 pub mod error;
 pub mod evaluate;
 pub mod expectations;
+mod fields;
 pub mod flows;
+pub mod frames;
 pub mod functions;
 mod layout;
 pub mod lints;
 mod message;
+pub mod headers;
+pub mod http;
+pub mod impairments;
+pub mod interfaces;
+pub mod load;
+pub mod losses;
 pub mod moment_error;
 pub mod names;
+pub mod net_error;
+pub mod nodes;
 pub mod options;
 pub mod params;
 pub mod pattern_error;
 pub mod patterns;
 mod payload;
+pub mod process;
+mod reading;
 pub mod services;
 mod sized;
+pub mod sockets;
 pub mod steps;
+pub mod stress;
 pub mod talk;
 pub mod targets;
 pub mod templates;
+pub mod texts;
 pub mod things;
 pub mod timeline;
 pub mod timing;
 pub mod topology;
+pub mod transport_options;
+pub mod transports;
 pub mod unroll;
 pub mod value;
 pub mod verbs;
@@ -182,17 +200,19 @@ pub fn expand(context: &mut Context<'_>) -> Vec<Scenario> {
         let mut draft = Draft::new(context, position, declared);
         draft.head(declared.declaration);
         let body = || plain(&declared.declaration.body);
+        let mut standing = Vec::new();
         body().for_each(|part| {
             if let ScenarioPart::Topology(statements) = part {
-                draft.nodes(statements)
+                draft.stand(statements, &mut standing)
             }
         });
+        draft.topology(&standing);
+        draft.topology_processes(&standing);
         body().for_each(|part| {
-            if let ScenarioPart::Topology(statements) = part {
-                draft.links(statements)
+            if let ScenarioPart::Process(process) = part {
+                draft.process(process)
             }
         });
-        draft.check_addresses();
         body().for_each(|part| {
             if let ScenarioPart::Service(service) = part {
                 draft.service(service)
@@ -201,6 +221,11 @@ pub fn expand(context: &mut Context<'_>) -> Vec<Scenario> {
         body().for_each(|part| {
             if let ScenarioPart::Flow(flow) = part {
                 draft.flow(flow)
+            }
+        });
+        body().for_each(|part| {
+            if let ScenarioPart::Stress(stress) = part {
+                draft.stress(stress)
             }
         });
         body().for_each(|part| {
