@@ -7,18 +7,12 @@ use super::evaluate::Scope;
 use super::windows::Window;
 use crate::scenario::EventId;
 use crate::scenario::timeline::TimeRef;
-use crate::source::Span;
-
-/// Calls within calls: at most so many.
-pub(super) const CALL_LIMIT: usize = 32;
 
 /// A call of an action or a check around what is being expanded.
 #[derive(Debug, Clone)]
 pub(super) struct Around {
     /// As written, with the values of parameters and loops: `flap(wan)`.
     pub words: String,
-    /// Where the template is declared.
-    pub declared: Span,
 }
 
 /// State of the timeline and the expectations.
@@ -29,7 +23,7 @@ pub struct Moments {
     /// The instant that times without an event count from: a call's. `None`: the timeline's start.
     pub(super) base: Option<TimeRef>,
     /// Calls around, the outermost first.
-    pub(super) calls: Vec<Around>,
+    pub(super) around: Vec<Around>,
     /// Layers of scope whose names are shown as they are written; those of inner ones by their values.
     pub(super) plain_layers: usize,
     /// What the clauses after the call of a check say for what is inside it.
@@ -41,16 +35,16 @@ pub struct Moments {
 impl Draft<'_, '_> {
     /// The calls around, in words.
     pub(super) fn called(&self) -> Option<String> {
-        let calls = &self.moments.calls;
-        (!calls.is_empty()).then(|| calls.iter().map(|call| call.words.as_str()).collect::<Vec<_>>().join(", "))
+        let around = &self.moments.around;
+        (!around.is_empty()).then(|| around.iter().map(|call| call.words.as_str()).collect::<Vec<_>>().join(", "))
     }
 
     /// Does something inside a call: with the names of its template and as one of its statements.
     pub(super) fn in_call<R>(&mut self, scope: &Scope, around: Around, run: impl FnOnce(&mut Self) -> R) -> R {
         let plain = std::mem::replace(&mut self.moments.plain_layers, scope.layers.len().saturating_sub(1));
-        self.moments.calls.push(around);
+        self.moments.around.push(around);
         let result = self.within_scope(scope, run);
-        self.moments.calls.pop();
+        self.moments.around.pop();
         self.moments.plain_layers = plain;
         result
     }
