@@ -23,7 +23,7 @@ pub fn network(prefix: Prefix) -> IpAddr {
 }
 
 /// The last address of a prefix: host bits one.
-fn last(prefix: Prefix) -> IpAddr {
+pub(super) fn last(prefix: Prefix) -> IpAddr {
     let length = u32::from(prefix.length);
     match prefix.address {
         IpAddr::V4(v4) => IpAddr::V4((v4.to_bits() | u32::MAX.checked_shr(length).unwrap_or(0)).into()),

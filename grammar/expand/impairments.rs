@@ -30,23 +30,21 @@ const OVERTAKE: Bounds = Bounds(Dimension::Count, 1, 10_000);
 /// The options of one way of a link, or of both.
 pub(crate) const WAY_OPTIONS: Known = Known {
     what: "one way of a link",
-    built: &[
+    once: &[
         "rate", "overhead", "queue", "delay", "jitter", "distribution", "keep_order", "reorder", "loss", "duplicate", "corrupt",
         "mtu_black_hole", "drop",
-    ],
-    later: &[],
+    ], many: &[],
 };
 /// What `impair` sets.
 pub(crate) const IMPAIR_OPTIONS: Known = Known {
     what: "`impair`",
-    built: &[
+    once: &[
         "rate", "overhead", "queue", "delay", "jitter", "distribution", "keep_order", "reorder", "loss", "duplicate", "corrupt",
         "mtu_black_hole", "drop", "forward", "back",
-    ],
-    later: &[],
+    ], many: &[],
 };
 /// The options of `queue codel`.
-pub(crate) const CODEL_OPTIONS: Known = Known { what: "`queue codel`", built: &["target", "interval", "ecn"], later: &[] };
+pub(crate) const CODEL_OPTIONS: Known = Known { what: "`queue codel`", once: &["target", "interval", "ecn"], many: &[] };
 /// The words of `distribution`.
 pub(crate) const DISTRIBUTIONS: &[(&str, Spread)] = &[("uniform", Spread::Uniform), ("normal", Spread::Normal), ("pareto", Spread::Pareto)];
 /// The words of `drop`.
@@ -86,7 +84,7 @@ impl Draft<'_, '_> {
         if self.context.problems.len() > before {
             return None;
         }
-        let both = WAY_OPTIONS.built.iter().any(|name| found.get(name).is_some()) || (found.get("forward").is_none() && found.get("back").is_none());
+        let both = WAY_OPTIONS.once.iter().chain(WAY_OPTIONS.many).any(|name| found.get(name).is_some()) || (found.get("forward").is_none() && found.get("back").is_none());
         let named = |way: &str, impairment| (both || found.get(way).is_some()).then_some(impairment);
         Some(Ways { forward: named("forward", forward), back: named("back", back) })
     }
@@ -99,10 +97,10 @@ impl Draft<'_, '_> {
             self.only_block(said, &format!("{name} {{ delay 20ms }}"));
             *way = Some(self.within_scope(&said.scope, |draft| draft.options(&said.option.block, &WAY_OPTIONS)));
         }
-        for name in WAY_OPTIONS.built {
+        for name in WAY_OPTIONS.once {
             let Some(outer) = found.get(name) else { continue };
             for inner in ways.iter().flatten().filter_map(|way| way.get(name)) {
-                let (span, first) = (inner.option.name.span, outer.option.name.span);
+                let (span, first) = (inner.span(), outer.span());
                 self.context.raise(ExpandError::OptionTwice { name: (*name).into(), span, first });
             }
         }
@@ -144,7 +142,7 @@ impl Draft<'_, '_> {
 
     fn needs_rate(&mut self, said: &Said<'_>, rate: bool) {
         if !rate {
-            let (option, span) = (said.option.name.text.clone(), said.option.name.span);
+            let (option, span) = (said.option.name.text.clone(), said.span());
             let help = "say `rate 10Mbit/s` of the same way: without it nothing waits".to_owned();
             self.context.raise(NetError::OptionNeeds { option, needs: "a `rate`".into(), span, help });
         }
@@ -195,12 +193,12 @@ impl Draft<'_, '_> {
     fn delay(&mut self, delay: Option<&Said<'_>>, jitter: Option<&Said<'_>>, distribution: Option<&Said<'_>>) -> Option<Delay> {
         if let (Some(distribution), None) = (distribution, jitter) {
             let help = "say how much with `jitter 2ms`".to_owned();
-            let (option, span) = ("distribution".to_owned(), distribution.option.name.span);
+            let (option, span) = ("distribution".to_owned(), distribution.span());
             self.context.raise(NetError::OptionNeeds { option, needs: "a `jitter`".into(), span, help });
         }
         let Some(said) = delay else {
             if let Some(jitter) = jitter {
-                let (option, span) = ("jitter".to_owned(), jitter.option.name.span);
+                let (option, span) = ("jitter".to_owned(), jitter.span());
                 let help = "say `delay 20ms  jitter 2ms`: jitter lies around a delay".to_owned();
                 self.context.raise(NetError::OptionNeeds { option, needs: "a `delay`".into(), span, help });
             }
@@ -216,7 +214,7 @@ impl Draft<'_, '_> {
         let Some(jitter) = jitter else { return Some(made) };
         let Delay::Drawn(Varying::Fixed(mean)) = made else {
             let message = "this delay varies already".to_owned();
-            let (span, other) = (jitter.option.name.span, said.option.span);
+            let (span, other) = (jitter.span(), said.option.span);
             let help = "leave `jitter` out, or say one delay such as `20ms`".to_owned();
             self.context.raise(ExpandError::OptionConflict { message, span, other, help });
             return None;

@@ -84,7 +84,7 @@ impl Draft<'_, '_> {
         for ((name, default), value) in GILBERT_ELLIOTT.iter().zip(&mut values) {
             *value = value.or(*default);
             if value.is_none() && fine {
-                let (pattern, declared) = ("gilbert_elliott".to_owned(), said.option.name.span);
+                let (pattern, declared) = ("gilbert_elliott".to_owned(), said.span());
                 self.context.raise(ExpandError::MissingArgument { pattern, name: (*name).into(), span, declared });
             }
         }
@@ -130,7 +130,7 @@ impl Draft<'_, '_> {
             if a != b || last >= first {
                 let message = if a == b { "these losses are not in ascending order" } else { "one list can't hold packets and times" };
                 let help = "write each loss once, the first first: `[3, 7..9]`".to_owned();
-                let (span, other) = (list.span, said.option.name.span);
+                let (span, other) = (list.span, said.span());
                 self.context.raise(ExpandError::OptionConflict { message: message.into(), span, other, help });
                 return None;
             }

@@ -127,9 +127,9 @@ impl Draft<'_, '_> {
     pub(super) fn word_of(&mut self, expr: &Expr, scope: &Scope) -> Option<String> {
         let name = word(bare(expr))?;
         match scope.find(self.context, name).map(|binding| &binding.value) {
-            Some(Ok(Some(Value::Text(text)))) => Some(text.clone()),
-            Some(Ok(_)) => None,
-            _ => Some(name.to_owned()),
+            Some(Some(Value::Text(text) | Value::Word(text))) => Some(text.clone()),
+            Some(_) => None,
+            None => Some(name.to_owned()),
         }
     }
 

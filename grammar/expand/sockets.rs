@@ -23,7 +23,7 @@ const NAME_LIMIT: usize = 100;
 /// The words of `wire`.
 pub(crate) const WIRES: &[(&str, Wire)] = &[("own", Wire::Own), ("ctraffic", Wire::Ctraffic)];
 /// The options of `tls` in HTTP.
-pub(crate) const TLS_OPTIONS: Known = Known { what: "`tls`", built: TLS_ROWS, later: &[] };
+pub(crate) const TLS_OPTIONS: Known = Known { what: "`tls`", once: TLS_ROWS, many: &[] };
 
 impl Draft<'_, '_> {
     /// The options of a socket.
@@ -110,7 +110,7 @@ impl Draft<'_, '_> {
         let certificate = found.get("certificate").and_then(|said| self.certificate(said)).unwrap_or(Certificate::Auto);
         if let (Certificate::Files { .. }, Some(name), Some(file)) = (&certificate, found.get("name"), found.get("certificate")) {
             let message = "a certificate from a file has its own names".to_owned();
-            let (span, other) = (name.option.name.span, file.option.span);
+            let (span, other) = (name.span(), file.option.span);
             self.context.raise(ExpandError::OptionConflict { message, span, other, help: "leave `name` out".into() });
         }
         TlsServer {
@@ -200,7 +200,7 @@ impl Draft<'_, '_> {
 
     /// Reports an option that another transport has.
     pub(super) fn option_of_transport(&mut self, said: &Said<'_>, transport: &str, place: Option<Span>, have: &[&str]) {
-        let (option, span) = (said.option.name.text.clone(), said.option.name.span);
+        let (option, span) = (said.option.name.text.clone(), said.span());
         let help = format!("{} {} it", listed(have), if have.len() == 1 { "has" } else { "have" });
         self.context.raise(NetError::OptionOfTransport { option, transport: transport.into(), span, said: place, help });
     }

@@ -100,7 +100,7 @@ pub struct Lldp {
     /// The port, as an interface's name. Default: the interface's.
     pub port: Option<String>,
     /// Seconds that it holds. Default 120.
-    pub ttl: Field<u64>,
+    pub ttl_s: u16,
     /// The system's name.
     pub system: Option<String>,
     /// The system's description.
