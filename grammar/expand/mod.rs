@@ -1,35 +1,68 @@
 //! From resolved documents to scenarios: values computed, parameters, replicas and patterns filled in. In: modules. Out: one
 //! [`Scenario`] for each declared one, and diagnostics. Looks at nothing outside the text.
 
+mod address_verbs;
 pub mod addresses;
 pub mod arithmetic;
 pub mod calls;
+mod capability;
 pub mod conditions;
+pub mod destinations;
 pub mod draft;
+mod effects;
 pub mod error;
 pub mod evaluate;
+mod events;
 pub mod expectations;
+mod fault_verbs;
+mod fields;
 pub mod flows;
+pub mod frames;
 pub mod functions;
+pub mod headers;
+pub mod http;
+pub mod impairments;
+pub mod interfaces;
 pub mod lints;
+mod lives;
+pub mod load;
+mod load_verbs;
+pub mod losses;
+mod measured;
 pub mod moment_error;
+mod moments;
 pub mod names;
+pub mod net_error;
+pub mod nodes;
 pub mod options;
 pub mod params;
 pub mod patterns;
+pub mod process;
+mod program_verbs;
+mod reading;
 pub mod services;
 mod sized;
+pub mod sockets;
+mod stars;
 pub mod steps;
+pub mod stress;
+mod subjects;
+mod taken;
 pub mod talk;
 pub mod targets;
 pub mod templates;
+pub mod texts;
 pub mod things;
 pub mod timeline;
 pub mod timing;
 pub mod topology;
+pub mod transport_options;
+pub mod transports;
 pub mod unroll;
 pub mod value;
 pub mod verbs;
+mod windows;
+mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -199,17 +232,13 @@ pub fn expand(context: &mut Context<'_>) -> Vec<Scenario> {
                 draft.flow(flow)
             }
         });
+        let mut spoken = Vec::new();
         body().for_each(|part| {
             if let ScenarioPart::Timeline(statements) = part {
-                draft.name_events(statements)
+                spoken.extend(draft.look_at(statements));
             }
         });
-        body().for_each(|part| {
-            if let ScenarioPart::Timeline(statements) = part {
-                draft.timeline(statements)
-            }
-        });
-        draft.check_times();
+        draft.timeline(&spoken);
         body().for_each(|part| {
             if let ScenarioPart::Expect(statements) = part {
                 draft.expect(statements)

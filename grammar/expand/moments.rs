@@ -7,6 +7,7 @@ use super::evaluate::Scope;
 use super::windows::Window;
 use crate::scenario::EventId;
 use crate::scenario::timeline::TimeRef;
+use crate::syntax::tree::ExpectKind;
 
 /// A call of an action or a check around what is being expanded.
 #[derive(Debug, Clone)]
@@ -16,7 +17,7 @@ pub(super) struct Around {
 }
 
 /// State of the timeline and the expectations.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Moments {
     /// Events of entries that run a command: they have its output.
     pub(super) runs: BTreeSet<EventId>,
@@ -28,13 +29,33 @@ pub struct Moments {
     pub(super) plain_layers: usize,
     /// What the clauses after the call of a check say for what is inside it.
     pub(super) window: Option<Window>,
+    /// The word before it, `require` or `note`.
+    pub(super) kind: ExpectKind,
+    /// The text after it.
+    pub(super) text: Option<String>,
     /// When each entry acts, in ns after the start, if that is known.
     pub(super) instants: Vec<Option<i64>>,
 }
 
+impl Default for Moments {
+    fn default() -> Self {
+        Moments {
+            runs: BTreeSet::new(),
+            base: None,
+            around: Vec::new(),
+            // The scenario's own layer.
+            plain_layers: 1,
+            window: None,
+            kind: ExpectKind::Plain,
+            text: None,
+            instants: Vec::new(),
+        }
+    }
+}
+
 impl Draft<'_, '_> {
     /// The calls around, in words.
-    pub(super) fn called(&self) -> Option<String> {
+    pub(super) fn calls_around(&self) -> Option<String> {
         let around = &self.moments.around;
         (!around.is_empty()).then(|| around.iter().map(|call| call.words.as_str()).collect::<Vec<_>>().join(", "))
     }

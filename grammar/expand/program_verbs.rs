@@ -1,14 +1,13 @@
 //! Verbs on what runs in nodes, and on what is looked at in them: `kill`, `signal`, `run`, `capture`. In: operands. Out: [`Action`]s.
 
 use super::draft::Draft;
-use super::evaluate::word;
 use super::moment_error::MomentError;
+use super::targets::words;
 use super::texts::User;
 use super::things::ThingKind;
 use super::value::Value;
 use super::verbs::{Done, Wrong, flat};
-use crate::resolve::{ResolveError, suggest::suggest};
-use crate::scenario::process::SIGNALS;
+use crate::resolve::ResolveError;
 use crate::scenario::timeline::{Action, Copies, Victim};
 use crate::scenario::{NodeId, ProcessId, ServiceId};
 use crate::syntax::tree::Expr;
@@ -18,11 +17,11 @@ const PATH_LIMIT: usize = 200;
 
 impl Draft<'_, '_> {
     /// What several operands name: programs, services, whole nodes.
-    fn victims(&mut self, what: &[&Expr], on: Option<&[&Expr]>, kinds: &[ThingKind], words: &str) -> Result<Vec<Victim>, Wrong> {
+    fn victims(&mut self, what: &[&Expr], on: Option<&[&Expr]>, kinds: &[ThingKind], called: &str) -> Result<Vec<Victim>, Wrong> {
         let mut victims: Vec<Victim> = Vec::new();
         let mut fine = true;
         for expr in flat(what) {
-            let Some(things) = self.things_in(expr, kinds, words)? else {
+            let Some(things) = self.things_in(expr, kinds, called)? else {
                 fine = false;
                 continue;
             };
@@ -64,17 +63,12 @@ impl Draft<'_, '_> {
         }])
     }
 
-    pub(super) fn signal(&mut self, what: &[&Expr], signal: &Expr, on: Option<&[&Expr]>) -> Done {
+    pub(super) fn send_signal(&mut self, what: &[&Expr], signal: &Expr, on: Option<&[&Expr]>) -> Done {
         let to = self.victims(what, on, &[ThingKind::Process, ThingKind::Node], "process or node");
-        let Some(name) = word(signal) else { return Err(Wrong::Form) };
-        let Some((_, found)) = SIGNALS.iter().find(|(word, _)| *word == name) else {
-            let near = suggest(name, SIGNALS.iter().map(|(word, _)| *word)).filter(|help| help.starts_with("did"));
-            let all = || SIGNALS.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-            let help = near.or_else(|| Some(format!("signals are {}", all())));
-            self.context.raise(ResolveError::UnknownName { name: name.into(), span: signal.span, help });
-            return Err(Wrong::Reported);
-        };
-        Ok(vec![Action::Signal { to: to?, signal: *found }])
+        let Some([name]) = words(signal) else { return Err(Wrong::Form) };
+        let signal = self.signal(&name.name);
+        let (to, Some(signal)) = (to?, signal) else { return Err(Wrong::Reported) };
+        Ok(vec![Action::Signal { to, signal }])
     }
 
     pub(super) fn run_command(&mut self, node: &Expr, command: &Expr) -> Done {

@@ -1,15 +1,13 @@
 //! What verbs of the timeline act on: nodes, links, interfaces. In: operands. Out: ids. Acts on nothing.
 
-use std::collections::BTreeSet;
-
 use super::draft::Draft;
 use super::evaluate::bare;
 use super::things::ThingKind;
 use super::verbs::{Wrong, flat};
-use crate::resolve::{ResolveError, suggest::suggest};
+use crate::resolve::ResolveError;
 use crate::scenario::timeline::Target;
 use crate::scenario::{LinkId, NodeId};
-use crate::syntax::tree::{Expr, ExprKind, Indexed, Name};
+use crate::syntax::tree::{Expr, ExprKind, Indexed};
 
 /// The words of a path; `None`: something else.
 pub(super) fn words(expr: &Expr) -> Option<&[Indexed]> {
@@ -47,35 +45,6 @@ impl Draft<'_, '_> {
             }
         };
         Ok(Some(targets))
-    }
-
-    /// Checks that a node has an interface.
-    pub(super) fn interface(&mut self, node: NodeId, interface: &Name) -> Option<()> {
-        let known = self.interface_names(node);
-        if known.contains(&interface.text) {
-            return Some(());
-        }
-        let name = self.scenario.topology.nodes.get(node.index())?.name.clone();
-        let help = suggest(&interface.text, known.iter().map(String::as_str));
-        self.context.raise(ResolveError::UnknownInterface { node: name, name: interface.text.clone(), span: interface.span, help });
-        None
-    }
-
-    /// The interfaces of a node: those written, and `eth0`, `eth1` and so on for the rest.
-    fn interface_names(&self, node: NodeId) -> BTreeSet<String> {
-        let topology = &self.scenario.topology;
-        let ends = topology.links.iter().flat_map(|link| &link.ends).filter(|end| end.node == node);
-        let (mut names, mut unnamed) = (BTreeSet::new(), 0usize);
-        for end in ends {
-            match &end.interface {
-                Some(name) => drop(names.insert(name.clone())),
-                None => unnamed += 1,
-            }
-        }
-        let free: Vec<String> = (0..).map(|n: usize| format!("eth{n}")).filter(|name| !names.contains(name)).take(unnamed).collect();
-        names.extend(free);
-        names.extend(topology.interfaces.iter().filter(|interface| interface.node == node).map(|interface| interface.name.clone()));
-        names
     }
 
     /// Nodes that are no bridges. The outer `None`: reported here. `Err`: not a name at all.

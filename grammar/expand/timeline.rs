@@ -10,14 +10,16 @@ use super::timing::show_ns;
 use crate::scenario::EventId;
 use crate::scenario::timeline::{Action, Entry, TimeRef, When};
 use crate::source::Span;
-use crate::syntax::tree::{Block, TimelineStatement, WhenClause};
+use crate::syntax::tree::WhenClause;
 
 impl<'a> Draft<'_, 'a> {
-    /// Takes a timeline in: first its names, so that entries may refer to later ones, then what happens.
-    pub(super) fn timeline(&mut self, statements: &'a Block<TimelineStatement>) {
-        self.moments.plain_layers = self.scope.layers.len();
-        let spoken = self.look_at(statements);
-        self.entries(&spoken);
+    /// Takes what happens in; the names of all its events are known. Then looks at the timeline as a whole.
+    pub(super) fn timeline(&mut self, spoken: &[Spoken<'a>]) {
+        self.entries(spoken);
+        self.check_taken_addresses();
+        self.check_captures();
+        self.check_times();
+        self.check_effects();
     }
 
     fn entries(&mut self, spoken: &[Spoken<'a>]) {
@@ -88,7 +90,7 @@ impl<'a> Draft<'_, 'a> {
         let mut first = Some((when, event));
         for action in actions {
             let (when, event) = first.take().unwrap_or((When::At(with), None));
-            self.push(Entry { when, action: action.clone(), lasts_ns, event, text: text.to_owned(), called: self.called(), span });
+            self.push(Entry { when, action: action.clone(), lasts_ns, event, text: text.to_owned(), called: self.calls_around(), span });
         }
     }
 
