@@ -29,6 +29,8 @@ pub struct Draft<'c, 'a> {
     pub instances: Instances,
     /// Conditions so far, for the check of contradictions.
     pub shapes: Vec<Shape>,
+    /// What the timeline and the expectations know of themselves.
+    pub moments: super::moments::Moments,
     /// Measured values in conditions so far.
     pub measured_values: u64,
     /// Calls of actions without a name in this pass over the timeline.
@@ -70,6 +72,7 @@ impl<'c, 'a> Draft<'c, 'a> {
             scope: Scope { module, layers: vec![Rc::new(Names::new())], inside: true },
             instances: Instances::default(),
             shapes: Vec::new(),
+            moments: super::moments::Moments::default(),
             measured_values: 0,
             calls: 0,
             pattern_bytes: 0,

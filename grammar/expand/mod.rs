@@ -1,15 +1,20 @@
 //! From resolved documents to scenarios: values computed, parameters, replicas and patterns filled in. In: modules. Out: one
 //! [`Scenario`] for each declared one, and diagnostics. Looks at nothing outside the text.
 
+mod address_verbs;
 pub mod addresses;
 pub mod arithmetic;
 pub mod calls;
+mod capability;
 pub mod conditions;
 pub mod destinations;
 pub mod draft;
+mod effects;
 pub mod error;
 pub mod evaluate;
+mod events;
 pub mod expectations;
+mod fault_verbs;
 mod fields;
 pub mod flows;
 pub mod frames;
@@ -23,7 +28,11 @@ pub mod impairments;
 pub mod interfaces;
 pub mod load;
 pub mod losses;
+mod lives;
+mod load_verbs;
+mod measured;
 pub mod moment_error;
+mod moments;
 pub mod names;
 pub mod net_error;
 pub mod nodes;
@@ -33,12 +42,16 @@ pub mod pattern_error;
 pub mod patterns;
 mod payload;
 pub mod process;
+mod program_verbs;
 mod reading;
 pub mod services;
 mod sized;
 pub mod sockets;
 pub mod steps;
 pub mod stress;
+mod stars;
+mod subjects;
+mod taken;
 pub mod talk;
 pub mod targets;
 pub mod templates;
@@ -52,6 +65,8 @@ pub mod transports;
 pub mod unroll;
 pub mod value;
 pub mod verbs;
+mod windows;
+mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -223,6 +238,7 @@ pub fn expand(context: &mut Context<'_>) -> Vec<Scenario> {
                 draft.flow(flow)
             }
         });
+        let mut spoken = Vec::new();
         body().for_each(|part| {
             if let ScenarioPart::Stress(stress) = part {
                 draft.stress(stress)
@@ -230,15 +246,10 @@ pub fn expand(context: &mut Context<'_>) -> Vec<Scenario> {
         });
         body().for_each(|part| {
             if let ScenarioPart::Timeline(statements) = part {
-                draft.name_events(statements)
+                spoken.extend(draft.look_at(statements));
             }
         });
-        body().for_each(|part| {
-            if let ScenarioPart::Timeline(statements) = part {
-                draft.timeline(statements)
-            }
-        });
-        draft.check_times();
+        draft.timeline(&spoken);
         body().for_each(|part| {
             if let ScenarioPart::Expect(statements) = part {
                 draft.expect(statements)
