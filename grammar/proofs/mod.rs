@@ -3,6 +3,7 @@
 mod corpus;
 mod hostile;
 mod pages;
+mod patterns;
 mod reference;
 mod scenarios;
 
