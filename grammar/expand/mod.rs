@@ -15,7 +15,6 @@ pub mod functions;
 pub mod head;
 mod layout;
 pub mod lints;
-pub mod lints;
 pub mod matrix;
 mod message;
 pub mod moment_error;
