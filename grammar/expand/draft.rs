@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::error::ExpandError;
 use super::evaluate::{Binding, Names, Scope};
+use super::interfaces::NamedEnd;
 use super::lints::Shape;
 use super::patterns::Instances;
 use super::things::Table;
@@ -13,7 +14,7 @@ use super::value::Value;
 use super::{Context, DEFAULT_TIMEOUT_NS, DEFAULT_TOLERANCE_NS};
 use crate::quantity::{BILLION, Dimension};
 use crate::resolve::{Declarations, ResolveError, ScenarioRef};
-use crate::scenario::Scenario;
+use crate::scenario::{NodeId, Scenario};
 use crate::scenario::topology::Topology;
 use crate::source::Span;
 use crate::syntax::tree::{Expr, FunctionDecl, Item, ItemKind, Name, PatternDecl, ScenarioDecl, ScenarioPart, Template, plain};
@@ -36,6 +37,8 @@ pub struct Draft<'c, 'a> {
     pub calls: u64,
     /// Bytes that the patterns of flows take so far.
     pub pattern_bytes: u64,
+    /// The interfaces that links make, by node.
+    pub ends: BTreeMap<NodeId, Vec<NamedEnd>>,
     /// Result.
     pub scenario: Scenario,
 }
@@ -73,6 +76,7 @@ impl<'c, 'a> Draft<'c, 'a> {
             measured_values: 0,
             calls: 0,
             pattern_bytes: 0,
+            ends: BTreeMap::new(),
             scenario,
         }
     }

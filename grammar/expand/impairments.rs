@@ -5,7 +5,7 @@ use super::draft::Draft;
 use super::error::ExpandError;
 use super::net_error::NetError;
 use super::options::{Found, Known, Said};
-use super::reading::{Bounds, DAY_NS, WHOLE};
+use super::reading::{Bounds, WHOLE};
 use crate::quantity::Dimension;
 use crate::resolve::suggest::suggest;
 use crate::scenario::pattern::Varying;

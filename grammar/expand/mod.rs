@@ -211,17 +211,19 @@ pub fn expand(context: &mut Context<'_>) -> Vec<Scenario> {
         let mut draft = Draft::new(context, position, declared);
         draft.head(declared.declaration);
         let body = || plain(&declared.declaration.body);
+        let mut standing = Vec::new();
         body().for_each(|part| {
             if let ScenarioPart::Topology(statements) = part {
-                draft.nodes(statements)
+                draft.stand(statements, &mut standing)
             }
         });
+        draft.topology(&standing);
+        draft.topology_processes(&standing);
         body().for_each(|part| {
-            if let ScenarioPart::Topology(statements) = part {
-                draft.links(statements)
+            if let ScenarioPart::Process(process) = part {
+                draft.process(process)
             }
         });
-        draft.check_addresses();
         body().for_each(|part| {
             if let ScenarioPart::Service(service) = part {
                 draft.service(service)
@@ -230,6 +232,11 @@ pub fn expand(context: &mut Context<'_>) -> Vec<Scenario> {
         body().for_each(|part| {
             if let ScenarioPart::Flow(flow) = part {
                 draft.flow(flow)
+            }
+        });
+        body().for_each(|part| {
+            if let ScenarioPart::Stress(stress) = part {
+                draft.stress(stress)
             }
         });
         let mut spoken = Vec::new();

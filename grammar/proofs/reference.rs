@@ -7,7 +7,7 @@ use super::pages::blocks;
 use crate::diagnostics::{Severity, short};
 use crate::expand::options::Known;
 use crate::expand::value::TYPE_WORDS;
-use crate::expand::{conditions, flows, functions, services, topology, verbs};
+use crate::expand::{flows, functions, services, topology, verbs};
 use crate::scenario::expect::{METRICS, STATISTICS};
 use crate::syntax::words::Place;
 use crate::{REFERENCE, expand};
@@ -47,15 +47,13 @@ fn every_word_is_described() {
     let words = words();
     let mut missing: Vec<String> = Vec::new();
     let mut need = |kind: &str, all: &[&str]| missing.extend(all.iter().filter(|w| !words.contains(*w)).map(|w| format!("{kind} `{w}`")));
-    need("metric", &METRICS.iter().map(|(name, ..)| *name).collect::<Vec<_>>());
+    need("metric", &METRICS.iter().map(|row| row.name).collect::<Vec<_>>());
     need("statistic", STATISTICS);
     need("type", TYPE_WORDS);
     need("function", functions::FUNCTIONS);
-    need("verb", &verbs::BUILT.iter().map(|(verb, _)| *verb).collect::<Vec<_>>());
-    need("later verb", verbs::LATER);
+    need("verb", &verbs::VERBS.iter().map(|row| row.name).collect::<Vec<_>>());
     need("transport", services::BUILT);
     need("later transport", services::LATER);
-    need("later metric", conditions::LATER);
     let options: [&Known; 6] = [
         &flows::FLOW_OPTIONS,
         &flows::TCP_OPTIONS,
