@@ -14,8 +14,8 @@ use super::value::Value;
 use super::{Context, DEFAULT_TIMEOUT_NS, DEFAULT_TOLERANCE_NS};
 use crate::quantity::{BILLION, Dimension};
 use crate::resolve::{Declarations, ResolveError, ScenarioRef};
-use crate::scenario::{NodeId, Scenario};
 use crate::scenario::topology::Topology;
+use crate::scenario::{NodeId, Scenario};
 use crate::source::Span;
 use crate::syntax::tree::{Expr, FunctionDecl, Item, ItemKind, Name, PatternDecl, ScenarioDecl, ScenarioPart, Template, plain};
 
