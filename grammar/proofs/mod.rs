@@ -4,6 +4,7 @@ mod corpus;
 mod hostile;
 mod moments;
 mod pages;
+mod patterns;
 mod reference;
 mod scenarios;
 

@@ -177,7 +177,7 @@ fn fixed_bytes(flow: &PlannedFlow, side: Side) -> Option<u64> {
         }
         StepKind::Sends { by, .. } => (*by != side).then_some(sum),
         StepKind::Expects { .. } | StepKind::Pause { .. } | StepKind::Closes { .. } => Some(sum),
-        StepKind::Echoes { .. } | StepKind::Repeat { .. } => None,
+        StepKind::Echoes { .. } | StepKind::Repeat { .. } | StepKind::Choose { .. } => None,
     })
 }
 

@@ -30,8 +30,15 @@ pub(super) fn print(steps: &[Step], depth: usize, out: &mut String) {
                 line(out, depth, format!("{} pauses {}", side(*by), varying(duration, Dimension::Duration)));
             }
             StepKind::Repeat { count, steps } => {
-                line(out, depth, format!("repeat {count}"));
+                line(out, depth, format!("repeat {}", varying(count, Dimension::Count)));
                 print(steps, depth + 1, out);
+            }
+            StepKind::Choose { branches } => {
+                line(out, depth, "choose, both sides alike".to_owned());
+                for branch in branches {
+                    line(out, depth + 1, quantity(Dimension::Ratio, branch.share_nano));
+                    print(&branch.steps, depth + 2, out);
+                }
             }
             StepKind::Closes { by, how } => {
                 let how = match how {
@@ -65,6 +72,7 @@ fn payload_words(payload: &Payload) -> String {
         Payload::Random(size) => format!("random {}", varying(size, Dimension::Size)),
         Payload::Text(text) => template(text),
         Payload::Bytes(bytes) => hex(bytes),
+        Payload::File(file) => format!("file \"{}\"", shortened(&file.path.escape_debug().to_string())),
     }
 }
 
@@ -85,6 +93,7 @@ fn template(template: &Template) -> String {
         TemplatePart::Literal(text) => text.escape_debug().to_string(),
         TemplatePart::ClientName => "${client.name}".to_owned(),
         TemplatePart::ServerName => "${server.name}".to_owned(),
+        TemplatePart::Secret(_) => "***".to_owned(),
         TemplatePart::Capture(name) => format!("${{{name}}}"),
     };
     format!("\"{}\"", shortened(&template.0.iter().map(part).collect::<String>()))
