@@ -7,8 +7,8 @@ pub mod arithmetic;
 pub mod calls;
 mod capability;
 pub mod conditions;
-pub mod destinations;
 pub mod context;
+pub mod destinations;
 pub mod draft;
 mod effects;
 pub mod error;
@@ -21,19 +21,19 @@ pub mod flows;
 pub mod frames;
 pub mod functions;
 pub mod head;
-mod layout;
-pub mod lints;
-pub mod matrix;
-mod message;
 pub mod headers;
 pub mod http;
 pub mod impairments;
 pub mod interfaces;
-pub mod load;
-pub mod losses;
+mod layout;
+pub mod lints;
 mod lives;
+pub mod load;
 mod load_verbs;
+pub mod losses;
+pub mod matrix;
 mod measured;
+mod message;
 pub mod moment_error;
 mod moments;
 pub mod names;
@@ -52,9 +52,9 @@ mod secrets;
 pub mod services;
 mod sized;
 pub mod sockets;
+mod stars;
 pub mod steps;
 pub mod stress;
-mod stars;
 mod subjects;
 mod taken;
 pub mod talk;
@@ -132,14 +132,14 @@ fn variants<'a>(context: &mut Context<'a>, module: usize, declared: &ScenarioRef
         let lengths = std::mem::take(&mut draft.picks.lengths);
         let count = combinations(&lengths);
         if count > MATRIX_LIMIT {
-            draft.too_many_variants(count, matrix_place(declared));
+            draft.too_many(count, matrix_place(declared));
             return;
         }
         if !draft.excluded {
             found += 1;
             draft.name_variant();
-            draft.expand_body(declared);
-            let scenario = draft.into_scenario();
+            draft.body(declared);
+            let scenario = draft.done();
             scenarios.push(scenario);
         }
         if context.errors > before || !picks.advance(&lengths) {
@@ -168,7 +168,7 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// Everything but the head, kind after kind: names are known before they are used, wherever they stand.
-    fn expand_body(&mut self, declared: &ScenarioRef<'a>) {
+    fn body(&mut self, declared: &ScenarioRef<'a>) {
         let body = &declared.declaration.body;
         let mut standing = Vec::new();
         self.parts(body, |draft, part| {
@@ -199,9 +199,10 @@ impl<'a> Draft<'_, 'a> {
             }
         });
         let mut spoken = Vec::new();
+        self.restart_calls();
         self.parts(body, |draft, part| {
             if let ScenarioPart::Timeline(statements) = part {
-                spoken.extend(draft.look_at(statements));
+                spoken.extend(draft.spoken(statements));
             }
         });
         self.timeline(&spoken);
@@ -214,7 +215,7 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// The result.
-    fn into_scenario(mut self) -> Scenario {
+    fn done(mut self) -> Scenario {
         self.scenario.secrets = self.context.secrets_in_use();
         self.scenario
     }
