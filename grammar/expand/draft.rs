@@ -1,10 +1,12 @@
 //! A scenario while it is being expanded: what is there so far and by which names. In: a declaration. Out: a [`Scenario`].
 //! The parts have files of their own.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::error::ExpandError;
 use super::evaluate::{Binding, Names, Scope};
+use super::interfaces::NamedEnd;
 use super::lints::Shape;
 use super::matrix::Picks;
 use super::patterns::Instances;
@@ -12,8 +14,8 @@ use super::things::Table;
 use super::value::Value;
 use super::{Context, DEFAULT_TIMEOUT_NS, DEFAULT_TOLERANCE_NS};
 use crate::resolve::{Declarations, ResolveError, ScenarioRef};
-use crate::scenario::Scenario;
 use crate::scenario::topology::Topology;
+use crate::scenario::{NodeId, Scenario};
 use crate::source::Span;
 
 /// A scenario being expanded.
@@ -36,6 +38,8 @@ pub struct Draft<'c, 'a> {
     pub calls: u64,
     /// Bytes that the patterns of flows take so far.
     pub pattern_bytes: u64,
+    /// The interfaces that links make, by node.
+    pub ends: BTreeMap<NodeId, Vec<NamedEnd>>,
     /// Result.
     pub scenario: Scenario,
 }
@@ -59,6 +63,8 @@ impl<'c, 'a> Draft<'c, 'a> {
             topology: Topology::default(),
             services: Vec::new(),
             flows: Vec::new(),
+            processes: Vec::new(),
+            stresses: Vec::new(),
             events: Vec::new(),
             timeline: Vec::new(),
             expectations: Vec::new(),
@@ -77,6 +83,7 @@ impl<'c, 'a> Draft<'c, 'a> {
             excluded: false,
             calls: 0,
             pattern_bytes: 0,
+            ends: BTreeMap::new(),
             scenario,
         }
     }

@@ -6,36 +6,54 @@ pub mod arithmetic;
 pub mod calls;
 pub mod conditions;
 pub mod context;
+pub mod destinations;
 pub mod draft;
 pub mod error;
 pub mod evaluate;
 pub mod expectations;
+mod fields;
 pub mod flows;
+pub mod frames;
 pub mod functions;
 pub mod head;
+pub mod headers;
+pub mod http;
+pub mod impairments;
+pub mod interfaces;
 mod layout;
 pub mod lints;
+pub mod load;
+pub mod losses;
 pub mod matrix;
 mod message;
 pub mod moment_error;
 pub mod names;
+pub mod net_error;
+pub mod nodes;
 pub mod options;
 pub mod params;
 pub mod pattern_error;
 pub mod patterns;
 mod payload;
+pub mod process;
+mod reading;
 mod samples;
 mod secrets;
 pub mod services;
 mod sized;
+pub mod sockets;
 pub mod steps;
+pub mod stress;
 pub mod talk;
 pub mod targets;
 pub mod templates;
+pub mod texts;
 pub mod things;
 pub mod timeline;
 pub mod timing;
 pub mod topology;
+pub mod transport_options;
+pub mod transports;
 pub mod unroll;
 pub mod value;
 pub mod verbs;
@@ -99,13 +117,13 @@ fn variants<'a>(context: &mut Context<'a>, module: usize, declared: &ScenarioRef
         let lengths = std::mem::take(&mut draft.picks.lengths);
         let count = combinations(&lengths);
         if count > MATRIX_LIMIT {
-            draft.too_many(count, matrix_place(declared));
+            draft.too_many_variants(count, matrix_place(declared));
             return;
         }
         if !draft.excluded {
             found += 1;
             draft.name_variant();
-            draft.body(declared);
+            draft.parts_of(declared);
             let scenario = draft.done();
             scenarios.push(scenario);
         }
@@ -135,19 +153,21 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// Everything but the head, kind after kind: names are known before they are used, wherever they stand.
-    fn body(&mut self, declared: &ScenarioRef<'a>) {
+    fn parts_of(&mut self, declared: &ScenarioRef<'a>) {
         let body = &declared.declaration.body;
+        let mut standing = Vec::new();
         self.parts(body, |draft, part| {
             if let ScenarioPart::Topology(statements) = part {
-                draft.nodes(statements);
+                draft.stand(statements, &mut standing);
             }
         });
+        self.topology(&standing);
+        self.topology_processes(&standing);
         self.parts(body, |draft, part| {
-            if let ScenarioPart::Topology(statements) = part {
-                draft.links(statements);
+            if let ScenarioPart::Process(process) = part {
+                draft.process(process);
             }
         });
-        self.check_addresses();
         self.parts(body, |draft, part| {
             if let ScenarioPart::Service(service) = part {
                 draft.service(service);
@@ -156,6 +176,11 @@ impl<'a> Draft<'_, 'a> {
         self.parts(body, |draft, part| {
             if let ScenarioPart::Flow(flow) = part {
                 draft.flow(flow);
+            }
+        });
+        self.parts(body, |draft, part| {
+            if let ScenarioPart::Stress(stress) = part {
+                draft.stress(stress);
             }
         });
         self.parts(body, |draft, part| {

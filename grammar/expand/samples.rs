@@ -104,8 +104,10 @@ pub(super) fn check_declarations(context: &mut Context<'_>, position: usize) {
         let mut draft = Draft::of_samples(context, sample, declared);
         for found in own.topologies.values().filter(|found| found.module == position) {
             draft.look_at(position, found.declaration, |draft, block| {
-                draft.nodes(block);
-                draft.links(block);
+                let mut standing = Vec::new();
+                draft.stand(block, &mut standing);
+                draft.topology(&standing);
+                draft.topology_processes(&standing);
             });
         }
         for found in own.actions.values().filter(|found| found.module == position) {
@@ -145,7 +147,7 @@ impl<'c, 'a> Draft<'c, 'a> {
     fn of_samples(context: &'c mut Context<'a>, module: usize, declared: &ScenarioRef<'a>) -> Self {
         let mut draft = Draft::new(context, module, declared);
         draft.head(declared.declaration);
-        draft.body(declared);
+        draft.parts_of(declared);
         draft
     }
 
