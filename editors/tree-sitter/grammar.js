@@ -70,7 +70,7 @@ module.exports = grammar({
 
     // `scenario NAME`, `flow NAME from ...`, `pattern NAME(PARAMETERS) { }`. What follows the name is as in any other statement.
     declaration: $ => seq(
-      choice($._declared, seq('pattern', field('name', $.name), optional(field('parameters', $.arguments)))),
+      choice($._declared, seq(field('kind', 'pattern'), field('name', $.name), optional(field('parameters', $.arguments)))),
       field('body', $.block),
     ),
     _plain_declaration: $ => $._declared,
@@ -82,7 +82,8 @@ module.exports = grammar({
       repeat($._item),
     )),
 
-    statement: $ => seq($._head, field('body', $.block)),
+    // A line of options may end with an `if`: `delay 5ms  if slow { loss 1% }`.
+    statement: $ => seq($._head, choice(field('body', $.block), $.if)),
     _plain_statement: $ => $._head,
     _head: $ => repeat1($._item),
 
@@ -199,7 +200,8 @@ module.exports = grammar({
     raw_text: _ => token(choice(/r"[^"\n]*"/, /r"""([^"]|"[^"]|""[^"])*"""/)),
     bytes: _ => /hex"[^"\n]*"/,
 
-    doc_comment: _ => token(prec(1, /##[^\n]*/)),
-    comment: _ => token(/#[^\n]*/),
+    // Without a precedence: it would take the new line before it along, which ends a statement.
+    doc_comment: _ => /##[^\r\n]*/,
+    comment: _ => /#([^#\r\n][^\r\n]*)?/,
   },
 });

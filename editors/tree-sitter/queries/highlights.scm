@@ -1,4 +1,4 @@
-; Colours of scenarios. A word of the language that is missing goes into the list of its kind; tests/editors.py tells which.
+; Colours of scenarios. A word of the language that is missing goes into the list of its kind; tests/editors.rs tells which.
 
 (comment) @comment
 (doc_comment) @comment.documentation
@@ -37,13 +37,12 @@
 (use module: (path (name) @module))
 ["for" "in" "if" "then" "else"] @keyword.conditional
 (declaration kind: _ @keyword)
-(declaration "pattern" @keyword)
 (declaration name: (name) @function)
 
 ((argument value: (path . (name) @type .))
   (#any-of? @type
     "count" "number" "duration" "size" "bandwidth" "rate" "ratio" "text" "bytes" "regex" "address" "prefix" "mac" "range" "list"
-    "flow" "node" "link" "service" "event" "pattern" "process"))
+    "flow" "node" "link" "service" "event" "pattern" "process" "stress"))
 ((declaration ":" . (path . (name) @type .))
   (#any-of? @type
     "count" "number" "duration" "size" "bandwidth" "rate" "ratio" "text" "bytes" "regex" "address" "prefix" "mac" "range" "list"))
@@ -53,10 +52,10 @@
 ((statement . (path . (name) @keyword .))
   (#any-of? @keyword
     ; in a scenario
-    "tags" "needs" "timeout" "tolerance" "topology" "timeline" "expect" "matrix" "param" "secret" "let" "fn" "action" "check" "pattern"
+    "tags" "needs" "timeout" "tolerance" "topology" "timeline" "expect" "matrix" "except" "param" "secret" "let" "fn" "action" "check" "pattern"
     "scenario" "service" "flow" "process" "stress"
     ; in a topology
-    "node" "router" "bridge" "external" "host" "remote" "link" "vxlan" "macvlan" "bond" "vlan" "route" "routing"
+    "node" "router" "bridge" "external" "host" "remote" "link" "vxlan" "interface" "vlan" "bond" "macvlan" "route" "routing"
     ; in a pattern
     "pause" "repeat" "choose"
     ; in a timeline
@@ -75,7 +74,7 @@
 ([(statement (path . (name) @keyword .)) (declaration (path . (name) @keyword .))]
   (#any-of? @keyword
     ; clauses
-    "from" "to" "on" "over" "via" "as" "for" "at" "within" "after" "before" "during" "sampled" "every" "until" "except" "tool" "kernel"
+    "from" "to" "on" "over" "via" "as" "for" "at" "within" "after" "before" "during" "sampled" "every" "until" "tool" "kernel" "one" "way"
     "always" "never"
     ; steps
     "sends" "expects" "echoes" "pauses" "closes" "resets" "half" "random" "file" "any" "line" "log"
@@ -91,7 +90,7 @@
     "forwarding" "offload" "placement" "congestion" "nodelay" "ecn" "keepalive" "mss" "dscp" "name" "verify" "versions" "alpn"
     "certificate" "backlog" "connections" "total" "transactions" "opens" "interval" "duration" "reconnect" "sample" "arrivals"
     "bandwidth" "source" "destination" "ports" "peer" "size" "frame" "arguments" "streams" "transports" "tools" "ethernet" "ipv4" "ipv6"
-    "payload" "ttl" "path" "body" "serve"))
+    "payload" "ttl" "path" "body" "id" "port" "mode" "miimon" "serve"))
 
 ([(statement (path . (name) @constant.builtin .)) (declaration (path . (name) @constant.builtin .)) (list (path . (name) @constant.builtin .))]
   (#any-of? @constant.builtin

@@ -1,5 +1,5 @@
 " Colours of scenarios. Which words stand where is told by the blocks: verbs in `timeline`, steps in `pattern`, and so on.
-" A word of the language that is missing goes into the `syn keyword` line of its kind; tests/editors.py tells which.
+" A word of the language that is missing goes into the `syn keyword` line of its kind; tests/editors.rs tells which.
 if exists('b:current_syntax')
   finish
 endif
@@ -42,7 +42,7 @@ syn match scnCapture contained "(?<\zs\h\w*\ze>"
 syn match scnQuoted "`\h\w*`"
 syn match scnMember "\.\@1<!\.\h\w*" contains=scnMetric
 syn match scnLabel contained "\<\h\w*\>\ze\s*:[^:]\@="
-syn match scnType contained ":\s*\zs\%(count\|number\|duration\|size\|bandwidth\|rate\|ratio\|text\|bytes\|regex\|address\|prefix\|mac\|range\|list\|flow\|node\|link\|service\|event\|pattern\|process\)\>"
+syn match scnType contained ":\s*\zs\%(count\|number\|duration\|size\|bandwidth\|rate\|ratio\|text\|bytes\|regex\|address\|prefix\|mac\|range\|list\|flow\|node\|link\|service\|event\|pattern\|process\|stress\)\>"
 syn match scnTyped contained ":\s*\h\w*" contains=scnType
 syn match scnCall "\<\h\w*\ze("
 syn match scnFunction "\<\%(min\|max\|sum\|mean\|uniform\|exponential\|normal\|pareto\|choice\|gilbert_elliott\)\ze\s*("
@@ -58,9 +58,9 @@ syn keyword scnMetric contained min mean p50 p90 p95 p99 p999 max
 " ---- words -----------------------------------------------------------------------------------------------------------
 syn keyword scnVersion scn nextgroup=scnNumber skipwhite
 syn keyword scnImport use as
-syn keyword scnClause from to on over via in as for at within after before during sampled every until stays except tool kernel
+syn keyword scnClause from to on over via in as for at within after before during sampled every until stays tool kernel one way
 syn keyword scnRepetition for if else in
-syn keyword scnSetting tags needs timeout tolerance
+syn keyword scnSetting tags needs except timeout tolerance
 syn keyword scnDeclare let fn param matrix secret scenario flow service process stress nextgroup=scnDeclared skipwhite
 syn match scnDeclared contained "\<\h\w*\>\|`\h\w*`" nextgroup=scnTyped
 
@@ -68,13 +68,13 @@ syn keyword scnOption contained listen serve run file env ready stop over connec
 syn keyword scnOption contained reconnect sample arrivals bandwidth source destination ports peer size frame arguments streams transports tools
 syn keyword scnOption contained delay jitter distribution loss duplicate reorder corrupt queue mtu forward back mac vlan sysctl forwarding offload
 syn keyword scnOption contained placement congestion nodelay ecn keepalive mss dscp name verify versions alpn certificate backlog
-syn keyword scnOption contained ethernet ipv4 ipv6 payload ttl path body random
+syn keyword scnOption contained ethernet ipv4 ipv6 payload ttl path body random id port mode miimon
 syn keyword scnOption contained log nextgroup=scnRegex skipwhite
 syn keyword scnValueWord contained off auto none manual constant poisson
 syn keyword scnTransport tcp tls udp icmp http quic sctp mptcp frames ping iperf3 iperf netperf
 syn match scnSignal contained "\<SIG[A-Z0-9]\+\>"
 
-syn keyword scnTopologyWord contained node router bridge external host remote link vxlan macvlan bond vlan route routing
+syn keyword scnTopologyWord contained node router bridge external host remote link vxlan interface vlan bond macvlan route routing
 syn match scnSide contained "\%(\%(^\|[{;]\)\s*\)\@<=\%(client\|server\)\>\ze\s"
 syn keyword scnStep contained echoes pauses pause closes resets half repeat choose random file any within
 syn keyword scnStep contained expects sends line nextgroup=scnRegex skipwhite
