@@ -85,6 +85,35 @@ GROUPS = [
     (15, "at", "When"), (15, "down", "Verb"), (15, "wan", None), (15, "as", "Clause"), (17, "always", "Judge"), (17, "p99", "Metric"),
     (17, "stays", "Clause"), (18, "check", None), (18, "/", "Operator"), (19, "matches", "OperatorWord"), (19, "/a/", "Regex"),
 ]
+# What Vim must indent so: braces that are none, texts over lines, parentheses over lines, `else`.
+INDENTED = """scn 1
+scenario s {
+    process lb on a {
+        file "{" = \"""
+              kept {
+           as it is
+            \"""
+        run "lb"    # {
+    }
+    pattern p {
+        server expects /^{$/
+        choose {
+            70% { client sends "(" }
+            30% {
+                client sends max(
+                    1KiB,
+                    2KiB
+                )
+            }
+        }
+    }
+    if a {
+        tags x
+    } else {
+        tags y
+    }
+}
+"""
 # Opens each file of a list, writes what it sees as JSON.
 VIM = """
 set nocompatible nomore
@@ -236,8 +265,12 @@ def problem_matcher(repository, folder):
 
 
 def flat(text):
-    """A text without the blanks at the beginning of its lines."""
-    return "".join(line.lstrip(" ") for line in text.splitlines(keepends=True))
+    """A text without the blanks at the beginning of its lines, but for those inside a text over lines."""
+    lines, inside = [], False
+    for line in text.splitlines(keepends=True):
+        lines.append(line if inside else line.lstrip(" "))
+        inside ^= line.count('"""') % 2 == 1
+    return "".join(lines)
 
 
 def vim(repository, folder):
@@ -246,12 +279,11 @@ def vim(repository, folder):
     with tempfile.TemporaryDirectory() as work:
         work = pathlib.Path(work)
         (work / "shown.scn").write_text(SHOWN)
-        formatted = sorted([*(repository / "scenarios").rglob("*.scn"), *(repository / "stdlib").rglob("*.scn")])
+        (work / "indented.scn").write_text(INDENTED)
+        formatted = sorted([*(repository / "scenarios").rglob("*.scn"), *(repository / "stdlib").rglob("*.scn"), work / "indented.scn"])
         for at, file in enumerate(formatted):
             (work / f"reindent{at}.scn").write_text(file.read_text())
-            # A text over lines keeps its own blanks: such a file is only indented as it is.
-            if '"""' not in file.read_text():
-                (work / f"reindent{at}-flat.scn").write_text(flat(file.read_text()))
+            (work / f"reindent{at}-flat.scn").write_text(flat(file.read_text()))
         (work / "list").write_text("\n".join(map(str, [work / "shown.scn", *sorted(work.glob("reindent*")), *scenarios(folder)])))
         script = VIM.format(place=place, list=work / "list", problems=folder / "problems.txt", out=work / "out.json")
         (work / "script.vim").write_text(script)
