@@ -16,8 +16,10 @@ use crate::built::{Place, finish, repository, skip};
 const TEXTMATE: &str = "editors/vscode/syntaxes/scn.tmLanguage.json";
 const VIM: &str = "editors/vim/syntax/scn.vim";
 const TREE_SITTER: &str = "editors/tree-sitter/queries/highlights.scm";
-/// Its lists are of metrics.
-const LATER_METRICS: &str = "grammar/expand/conditions.rs";
+/// A table of metrics that is not called so.
+const LATER_METRICS: (&str, &str) = ("grammar/expand/conditions.rs", "LATER");
+/// Tables whose words stand in no scenario, or only as names of arguments.
+const NO_WORDS: &[&str] = &["GILBERT_ELLIOTT", "UNKNOWN"];
 
 /// Words by where they were found.
 type Words = BTreeMap<String, BTreeSet<String>>;
@@ -53,11 +55,21 @@ fn quoted(source: &str) -> impl Iterator<Item = &str> {
     code.flat_map(|line| line.split('"').skip(1).step_by(2))
 }
 
-/// The tables of a source whose name begins so: from `const NAME` to `];` or `};`.
-fn tables<'a>(source: &'a str, is_wanted: impl Fn(&str) -> bool) -> Vec<&'a str> {
-    let parts = source.split("const ").skip(1);
-    let end = |part: &'a str| part.find("];\n").into_iter().chain(part.find("};\n")).min().map_or(part, |end| &part[..end]);
-    parts.filter(|part| is_wanted(part)).map(end).collect()
+/// The tables of a source, by name: every `const NAME: TYPE` whose type is a list or the options of something.
+fn tables(source: &str) -> Vec<(&str, &str)> {
+    let constants = source.split("const ").skip(1);
+    let named = constants.filter_map(|part| part.split_once(": "));
+    let tables = named.filter(|(_, rest)| rest.split('=').next().is_some_and(|kind| kind.contains('[') || kind.contains("Known")));
+    let end = |rest: &str| rest.find("];\n").into_iter().chain(rest.find("};\n")).min().unwrap_or(rest.len());
+    tables
+        .filter(|(name, _)| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+        .map(|(name, rest)| (name, &rest[..end(rest)]))
+        .collect()
+}
+
+/// Whether a table is of metrics.
+fn is_of_metrics(path: &str, table: &str) -> bool {
+    table.contains("METRICS") || ["STATISTICS", "TAKE_EVENT"].contains(&table) || (path, table) == LATER_METRICS
 }
 
 /// The sources that list options, verbs and metrics, by their path in the repository.
@@ -66,7 +78,7 @@ fn sources() -> Vec<(String, String)> {
     files(&repository("grammar/expand"), ".rs", &mut found);
     files(&repository("grammar/scenario"), ".rs", &mut found);
     let named = |path: PathBuf| {
-        let text = fs::read_to_string(&path).unwrap();
+        let text = fs::read_to_string(&path).unwrap().replace("\\\"", "'");
         (path.strip_prefix(repository("")).unwrap().to_string_lossy().into_owned(), text)
     };
     found.into_iter().map(named).collect()
@@ -84,28 +96,23 @@ fn known() -> Words {
     let rules = read("grammar/syntax/scn.pest");
     let keywords = rules.lines().filter(|line| line.starts_with("kw_"));
     add("grammar/syntax/scn.pest", keywords.flat_map(quoted).collect());
-    for (name, text) in sources() {
-        let options = tables(&text, |part| part.lines().take(2).any(|line| line.contains("Known = Known {") || line.contains("Known {")));
-        // `what: "a node"` says whose options they are.
-        let options = options.iter().flat_map(|table| quoted(table.split_once("what:").map_or(table, |(_, rest)| rest)).skip(1));
-        add(&name, options.collect());
-        let heads = ["BUILT", "LATER", "VERBS", "FUNCTIONS", "TRANSPORTS"];
-        let lists = tables(&text, |part| heads.iter().any(|head| part.starts_with(head)) && name != LATER_METRICS);
-        add(&name, lists.iter().flat_map(|list| quoted(list)).collect());
+    for (path, text) in sources() {
+        for (name, table) in tables(&text).into_iter().filter(|(name, _)| !is_of_metrics(&path, name) && !NO_WORDS.contains(name)) {
+            // `what: "a node"` says whose options they are.
+            let table = table.split_once("what: ").map_or(table, |(_, rest)| rest.split_once(',').map_or("", |(_, rest)| rest));
+            add(&format!("{path}, {name}"), quoted(table).collect());
+        }
     }
     words
 }
 
 /// The parts of the metrics' names.
 fn metrics() -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for (name, text) in sources() {
-        let is_metrics = |part: &str| part.split(':').next().is_some_and(|n| n.contains("METRICS") || n.starts_with("STATISTICS"));
-        for list in tables(&text, |part| is_metrics(part) || name == LATER_METRICS) {
-            found.extend(quoted(list).flat_map(|metric| metric.split('.')).filter(|part| is_word(part)).map(str::to_owned));
-        }
-    }
-    found
+    let all = sources();
+    let tables = all.iter().flat_map(|(path, text)| tables(text).into_iter().filter(move |(name, _)| is_of_metrics(path, name)));
+    // Sentences stand beside the names.
+    let names = tables.flat_map(|(_, table)| quoted(table)).filter(|name| !name.contains(' '));
+    names.flat_map(|name| name.split('.')).filter(|part| is_word(part)).map(str::to_owned).collect()
 }
 
 /// The words of a text, what a regex escapes taken away: `\b`, `\h`, `\%(`.
@@ -151,7 +158,7 @@ fn every_word_is_in_the_lists_of_each_editor() {
     let (known, metrics) = (known(), metrics());
     let count = |name: &str| known.get(name).map_or(0, BTreeSet::len);
     let (statements, keywords) = (count("grammar/syntax/words.rs"), count("grammar/syntax/scn.pest"));
-    let options = known.iter().filter(|(name, _)| name.contains("/expand/")).map(|(_, words)| words.len()).sum::<usize>();
+    let options = known.iter().filter(|(name, _)| name.starts_with("grammar/expand")).map(|(_, words)| words.len()).sum::<usize>();
     let found = format!("{statements} words of statements, {keywords} keywords, {options} options, {} parts of metrics", metrics.len());
     let enough = statements >= 30 && keywords >= 50 && options >= 60 && metrics.len() >= 50;
     assert!(enough, "the tables of grammar stand elsewhere now, tell `known` where: {found}");

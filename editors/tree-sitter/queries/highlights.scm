@@ -24,7 +24,7 @@
 (call function: (path . (name) @function .))
 ((call function: (path . (name) @function.builtin .))
   (#any-of? @function.builtin
-    "min" "max" "sum" "mean" "uniform" "exponential" "normal" "pareto" "choice" "gilbert_elliott"))
+    "min" "max" "sum" "mean" "median" "uniform" "exponential" "normal" "pareto" "choice" "gilbert_elliott"))
 (path (name) (name) @property)
 (argument name: (name) @variable.parameter)
 
@@ -41,11 +41,11 @@
 
 ((argument value: (path . (name) @type .))
   (#any-of? @type
-    "count" "number" "duration" "size" "bandwidth" "rate" "ratio" "text" "bytes" "regex" "address" "prefix" "mac" "range" "list"
+    "count" "number" "duration" "size" "bandwidth" "rate" "ratio" "text" "bytes" "regex" "address" "prefix" "mac" "range" "list" "condition"
     "flow" "node" "link" "service" "event" "pattern" "process" "stress"))
 ((declaration ":" . (path . (name) @type .))
   (#any-of? @type
-    "count" "number" "duration" "size" "bandwidth" "rate" "ratio" "text" "bytes" "regex" "address" "prefix" "mac" "range" "list"))
+    "count" "number" "duration" "size" "bandwidth" "rate" "ratio" "text" "bytes" "regex" "address" "prefix" "mac" "range" "list" "condition"))
 
 ; ---- words that begin a statement
 
@@ -90,9 +90,17 @@
     "forwarding" "offload" "placement" "congestion" "nodelay" "ecn" "keepalive" "mss" "dscp" "name" "verify" "versions" "alpn"
     "certificate" "backlog" "connections" "total" "transactions" "opens" "interval" "duration" "reconnect" "sample" "arrivals"
     "bandwidth" "source" "destination" "ports" "peer" "size" "frame" "arguments" "streams" "transports" "tools" "ethernet" "ipv4" "ipv6"
-    "payload" "ttl" "path" "body" "id" "port" "mode" "miimon" "serve"))
+    "payload" "ttl" "path" "body" "id" "port" "mode" "miimon" "serve"
+    "ciphers" "df" "header" "method" "receive_buffer" "resumption" "send_buffer" "status" "user_timeout"
+    "wire" "drop" "keep_order" "mtu_black_hole" "overhead" "target" "growth" "limit" "most" "connect" "idle"
+    "response" "burst" "phase" "timeout" "mark" "version"
+    "operation" "sender_address" "sender_mac" "target_address" "target_mac" "chassis" "description"
+    "system" "actor" "partner" "key" "port_priority" "state" "system_priority" "identification" "protocol" "flow_label"
+    "hop_limit" "next_header" "code" "identifier" "sequence" "acknowledgement" "flags" "window" "icmpv6"
+    "lacp" "lldp" "arp" "ethertype" "drop_eligible" "priority"))
 
 ([(statement (path . (name) @constant.builtin .)) (declaration (path . (name) @constant.builtin .)) (list (path . (name) @constant.builtin .))]
   (#any-of? @constant.builtin
     "tcp" "tls" "udp" "icmp" "http" "quic" "sctp" "mptcp" "frames" "ping" "iperf3" "iperf" "netperf"
-    "off" "auto" "none" "manual" "constant" "poisson"))
+    "off" "auto" "none" "manual" "constant" "poisson" "even" "own" "ctraffic" "nd"
+    "reply" "request" "ack" "cwr" "ece" "fin" "psh" "rst" "syn" "urg"))

@@ -42,10 +42,10 @@ syn match scnCapture contained "(?<\zs\h\w*\ze>"
 syn match scnQuoted "`\h\w*`"
 syn match scnMember "\.\@1<!\.\h\w*" contains=scnMetric
 syn match scnLabel contained "\<\h\w*\>\ze\s*:[^:]\@="
-syn match scnType contained ":\s*\zs\%(count\|number\|duration\|size\|bandwidth\|rate\|ratio\|text\|bytes\|regex\|address\|prefix\|mac\|range\|list\|flow\|node\|link\|service\|event\|pattern\|process\|stress\)\>"
+syn match scnType contained ":\s*\zs\%(count\|number\|duration\|size\|bandwidth\|rate\|ratio\|text\|bytes\|regex\|address\|prefix\|mac\|range\|list\|condition\|flow\|node\|link\|service\|event\|pattern\|process\|stress\)\>"
 syn match scnTyped contained ":\s*\h\w*" contains=scnType
 syn match scnCall "\<\h\w*\ze("
-syn match scnFunction "\<\%(min\|max\|sum\|mean\|uniform\|exponential\|normal\|pareto\|choice\|gilbert_elliott\)\ze\s*("
+syn match scnFunction "\<\%(min\|max\|sum\|mean\|median\|uniform\|exponential\|normal\|pareto\|choice\|gilbert_elliott\)\ze\s*("
 syn region scnParens matchgroup=scnParen start="(" end=")" transparent contains=@scnValue,scnLabel,scnType,scnParens
 
 syn keyword scnMetric contained sent received lost loss dropped corrupt misdelivered transactions failed_transactions errors rate goodput forward back
@@ -53,6 +53,8 @@ syn keyword scnMetric contained connections active connecting failed_connects fa
 syn keyword scnMetric contained latency service connect_time reconnect_time lag outage total count tx failover_time reversion_time time_to_first_loss
 syn keyword scnMetric contained backends skew tcp client server rtt rttvar min_rtt cwnd retransmits bytes_acked bytes_received delivery_rate
 syn keyword scnMetric contained late duplicates reordered handshake_time owd delay_variation running output streams
+syn keyword scnMetric contained http successes redirects client_errors server_errors ssthresh unacked reordering pacing_rate ca_state stall delivered cut duplicated corrupted bandwidth
+syn keyword scnMetric contained queued queue delay rx_packets tx_packets rx_bytes tx_bytes rx_errors tx_errors rx_dropped tx_dropped carrier exits exit cpu memory log failed status time
 syn keyword scnMetric contained min mean p50 p90 p95 p99 p999 max
 
 " ---- words -----------------------------------------------------------------------------------------------------------
@@ -69,8 +71,12 @@ syn keyword scnOption contained reconnect sample arrivals bandwidth source desti
 syn keyword scnOption contained delay jitter distribution loss duplicate reorder corrupt queue mtu forward back mac vlan sysctl forwarding offload
 syn keyword scnOption contained placement congestion nodelay ecn keepalive mss dscp name verify versions alpn certificate backlog
 syn keyword scnOption contained ethernet ipv4 ipv6 payload ttl path body random id port mode miimon
+syn keyword scnOption contained ciphers df header method receive_buffer resumption send_buffer status user_timeout wire drop keep_order mtu_black_hole overhead
+syn keyword scnOption contained target growth limit most connect idle response burst phase timeout mark version
+syn keyword scnOption contained operation sender_address sender_mac target_address target_mac chassis description system actor partner key port_priority state system_priority identification protocol
+syn keyword scnOption contained flow_label hop_limit next_header code identifier sequence acknowledgement flags window icmpv6 lacp lldp arp ethertype drop_eligible priority
 syn keyword scnOption contained log nextgroup=scnRegex skipwhite
-syn keyword scnValueWord contained off auto none manual constant poisson
+syn keyword scnValueWord contained off auto none manual constant poisson even own ctraffic nd reply request ack cwr ece fin psh rst syn urg
 syn keyword scnTransport tcp tls udp icmp http quic sctp mptcp frames ping iperf3 iperf netperf
 syn match scnSignal contained "\<SIG[A-Z0-9]\+\>"
 
