@@ -144,7 +144,8 @@ module.exports = grammar({
 
     conditional: $ => prec.right(seq('if', $.expression, 'then', $.expression, 'else', $.expression)),
 
-    parenthesis: $ => seq('(', $._any_value, ')'),
+    // `f (a, b)`, with a blank, stands as two values here.
+    parenthesis: $ => seq('(', optional(seq($._argument, repeat(seq(',', $._argument)), optional(','))), ')'),
     list: $ => seq('[', optional(seq($._any_value, repeat(seq(',', $._any_value)), optional(','))), ']'),
 
     call: $ => prec(PRECEDENCE.path, seq(field('function', $.path), $.arguments)),
