@@ -97,10 +97,11 @@
     "operation" "sender_address" "sender_mac" "target_address" "target_mac" "chassis" "description"
     "system" "actor" "partner" "key" "port_priority" "state" "system_priority" "identification" "protocol" "flow_label"
     "hop_limit" "next_header" "code" "identifier" "sequence" "acknowledgement" "flags" "window" "icmpv6"
-    "lacp" "lldp" "arp" "ethertype" "drop_eligible" "priority"))
+    "lacp" "lldp" "arp" "ethertype" "drop_eligible" "priority" "device"))
 
 ([(statement (path . (name) @constant.builtin .)) (declaration (path . (name) @constant.builtin .)) (list (path . (name) @constant.builtin .))]
   (#any-of? @constant.builtin
     "tcp" "tls" "udp" "icmp" "http" "quic" "sctp" "mptcp" "frames" "ping" "iperf3" "iperf" "netperf"
     "off" "auto" "none" "manual" "constant" "poisson" "even" "own" "ctraffic" "nd"
-    "reply" "request" "ack" "cwr" "ece" "fin" "psh" "rst" "syn" "urg"))
+    "reply" "request" "ack" "cwr" "ece" "fin" "psh" "rst" "syn" "urg"
+    "active_backup" "balance_alb" "balance_rr" "balance_tlb" "balance_xor" "broadcast" "passthru" "private" "vepa"))

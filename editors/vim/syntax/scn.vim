@@ -74,9 +74,10 @@ syn keyword scnOption contained ethernet ipv4 ipv6 payload ttl path body random 
 syn keyword scnOption contained ciphers df header method receive_buffer resumption send_buffer status user_timeout wire drop keep_order mtu_black_hole overhead
 syn keyword scnOption contained target growth limit most connect idle response burst phase timeout mark version
 syn keyword scnOption contained operation sender_address sender_mac target_address target_mac chassis description system actor partner key port_priority state system_priority identification protocol
-syn keyword scnOption contained flow_label hop_limit next_header code identifier sequence acknowledgement flags window icmpv6 lacp lldp arp ethertype drop_eligible priority
+syn keyword scnOption contained flow_label hop_limit next_header code identifier sequence acknowledgement flags window icmpv6 lacp lldp arp ethertype drop_eligible priority device
 syn keyword scnOption contained log nextgroup=scnRegex skipwhite
 syn keyword scnValueWord contained off auto none manual constant poisson even own ctraffic nd reply request ack cwr ece fin psh rst syn urg
+syn keyword scnValueWord contained active_backup balance_alb balance_rr balance_tlb balance_xor broadcast passthru private vepa
 syn keyword scnTransport tcp tls udp icmp http quic sctp mptcp frames ping iperf3 iperf netperf
 syn match scnSignal contained "\<SIG[A-Z0-9]\+\>"
 
