@@ -171,13 +171,6 @@ impl Draft<'_, '_> {
             return;
         };
         let span = carrier.said.unwrap_or(span);
-        self.context.raise(NetError::TransportOfService {
-            service: name,
-            listens: listens_words,
-            flow: flow_words,
-            span,
-            declared,
-            help,
-        });
+        self.context.raise(NetError::TransportOfService { service: name, listens: listens_words, flow: flow_words, span, declared, help });
     }
 }

@@ -1,21 +1,19 @@
 //! The first look at a timeline: which statements stand, which events they name and what they call, so that entries may refer to
 //! later ones. In: statements. Out: [`Spoken`] statements. Says nothing of what they do.
 
-use std::collections::BTreeSet;
-
 use super::ENTRY_LIMIT;
 use super::draft::Draft;
 use super::error::ExpandError;
-use super::evaluate::Scope;
+use super::evaluate::{Scope, bare};
 use super::moment_error::MomentError;
+use super::moments::Around;
 use super::things::{Frame, ThingKind};
 use super::topology::position;
-use crate::quantity::Dimension;
-use crate::resolve::ResolveError;
+use crate::quantity::{Dimension, Quantity};
 use crate::scenario::EventId;
 use crate::scenario::timeline::{Event, TimeRef};
 use crate::source::Span;
-use crate::syntax::tree::{Block, Expr, Indexed, TimelineStatement, WhenClause};
+use crate::syntax::tree::{Block, Expr, ExprKind, Index, Indexed, Operand, TimelineStatement, Verb, WhenClause};
 
 /// A statement of a timeline that stands.
 pub(super) struct Spoken<'t> {
@@ -27,22 +25,18 @@ pub(super) struct Spoken<'t> {
     pub times: Option<Vec<TimeRef>>,
     /// The events it names, one for each time; `None`: it names none, or its name is wrong.
     pub events: Option<Vec<EventId>>,
-    /// The index of the first event's name, which the names inside a call take over.
-    pub index: Option<i64>,
     /// What it calls, once for each time; empty: it calls nothing, or the call is wrong.
-    pub calls: Vec<Called<'t>>,
+    pub calls: Vec<CalledEntry<'t>>,
 }
 
 /// One call of an action.
-pub(super) struct Called<'t> {
-    /// Names of the template's parameters.
+pub(super) struct CalledEntry<'t> {
+    /// Where its names are looked up, its parameters among them.
     pub scope: Scope,
     /// Where the names that it declares are.
     pub frame: Frame,
-    /// As written, with values.
+    /// As written, with the values of loops and parameters.
     pub words: String,
-    /// Where the template is declared.
-    pub declared: Span,
     /// Its statements.
     pub inside: Vec<Spoken<'t>>,
 }
@@ -52,7 +46,7 @@ impl<'a> Draft<'_, 'a> {
     pub(super) fn look_at(&mut self, statements: &'a Block<TimelineStatement>) -> Vec<Spoken<'a>> {
         let mut spoken: Vec<Spoken<'a>> = Vec::new();
         self.each(statements, |draft, statement| {
-            let mut one = Spoken { statement, scope: draft.scope.clone(), times: None, events: None, index: None, calls: Vec::new() };
+            let mut one = Spoken { statement, scope: draft.scope.clone(), times: None, events: None, calls: Vec::new() };
             if !matches!(statement.when, WhenClause::Every { .. }) {
                 draft.name_once(&mut one);
             }
@@ -93,8 +87,8 @@ impl<'a> Draft<'_, 'a> {
             self.one_event(name);
             return;
         }
-        one.index = slot.indices.as_ref().and_then(|indices| indices.first().copied());
-        let id = self.event(slot.name(one.index), true, name.name.span);
+        let index = slot.indices.as_ref().and_then(|indices| indices.first().copied());
+        let id = self.event(slot.name(index), true, name.name.span);
         self.define(&slot, id.0);
         self.note_run(one.statement, id);
         one.events = Some(vec![id]);
@@ -155,29 +149,37 @@ impl<'a> Draft<'_, 'a> {
         Some((0..).map(at).take(usize::try_from(count).unwrap_or(0)).collect())
     }
 
-    /// Reports the kinds of names that an entry's `as` gives and that nothing can refer to.
-    pub(super) fn declared_events(&self) -> BTreeSet<EventId> {
-        (0..).map(EventId).take(self.scenario.events.len()).collect()
+    /// Finds the action that a statement calls, and looks at its statements, once for each time.
+    fn look_at_call(&mut self, one: &mut Spoken<'a>) {
+        let Some(written) = called_expression(&one.statement.verb) else { return };
+        let Some(called) = self.called_action(written) else { return };
+        let words = self.words_with(written.span, &[written], None);
+        let count = one.times.as_ref().map_or(1, Vec::len);
+        for number in (1..).take(count) {
+            let repeated = one.statement.name.as_ref().filter(|_| one.times.is_some()).map(|name| numbered(name, number));
+            let name = repeated.as_ref().or(one.statement.name.as_ref());
+            let Some(frame) = self.action_frame(&called, name) else { return };
+            let around = Around { words: words.clone() };
+            let inside = self.within(&called, frame.clone(), |draft, body| {
+                let scope = called.scope.clone();
+                draft.in_call(&scope, around, |draft| draft.look_at(body))
+            });
+            let Some(inside) = inside else { return };
+            one.calls.push(CalledEntry { scope: called.scope.clone(), frame, words: words.clone(), inside });
+        }
     }
 }
 
-/// A name of an action's entry that the caller's `as` stands before.
-pub(super) fn frame_of(name: Option<&Indexed>, index: Option<i64>, around: &Frame, number: usize, outer: bool) -> Frame {
-    let Some(name) = name else {
-        // A name that nobody can write.
-        let prefix = format!("{}call {number}.", around.prefix);
-        return Frame { shown: prefix.clone(), prefix, indexed: around.indexed.clone(), at: around.at.clone(), outer };
-    };
-    let word = &name.name.text;
-    let own = index.map_or_else(String::new, |index| format!("[{index}]"));
-    Frame {
-        prefix: format!("{}{word}.", around.prefix),
-        shown: format!("{}{word}{own}.", around.shown),
-        indexed: around.indexed.iter().copied().chain([index.is_some()]).collect(),
-        at: around.at.iter().copied().chain(index).collect(),
-        outer,
+/// What `call` is followed by, if that is one value.
+pub(super) fn called_expression(verb: &Verb) -> Option<&Expr> {
+    match verb.operands.as_slice() {
+        [Operand::Value(expr)] => Some(expr).filter(|expr| matches!(bare(expr).kind, ExprKind::Call(..) | ExprKind::Path(_))),
+        _ => None,
     }
 }
 
-#[expect(unused_imports, reason = "replaced when calls are there")]
-use ResolveError as _Unused;
+/// A name with an index: what `every` makes of it.
+fn numbered(name: &Indexed, number: i64) -> Indexed {
+    let count = Expr { span: name.span, kind: ExprKind::Quantity(Quantity::new(Dimension::Count, number)) };
+    Indexed { index: Some(Index::One(count)), ..name.clone() }
+}

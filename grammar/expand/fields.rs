@@ -32,7 +32,9 @@ impl Held for u64 {
         let number = match value {
             Value::Quantity(quantity) if quantity.dimension == Dimension::Count => u64::try_from(quantity.value).ok(),
             // `hex"88 b5"`: as it stands on the wire.
-            Value::Bytes(bytes) if (1..=4).contains(&bytes.len()) => Some(bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))),
+            Value::Bytes(bytes) if (1..=4).contains(&bytes.len()) => {
+                Some(bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+            }
             other => {
                 draft.context.wrong_type("a count or bytes", other, expr.span);
                 return None;

@@ -13,7 +13,6 @@ use super::transport_options::FLOW_ROWS;
 use super::transports::{Carrier, wire_of};
 use super::value::Value;
 use super::{FLOW_LIMIT, PATTERN_LIMIT, frames};
-use crate::resolve::ResolveError;
 use crate::scenario::flow::{Tool, ToolKind};
 use crate::scenario::pattern::Pattern;
 use crate::scenario::topology::Prefix;
@@ -275,14 +274,5 @@ impl Draft<'_, '_> {
             let (span, other): (Span, Span) = (said.option.span, said.span());
             self.context.raise(ExpandError::MixedFamilies { span, other });
         }
-    }
-
-    /// Reports several where one thing stands. `None`: reported.
-    pub(super) fn one_host(&mut self, point: &Point, span: Span) -> Option<()> {
-        if point.many || point.nodes.len() != 1 {
-            self.context.raise(ResolveError::OnlyOne { name: self.context.words(span), span });
-            return None;
-        }
-        Some(())
     }
 }

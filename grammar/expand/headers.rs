@@ -6,25 +6,16 @@ use super::reading::Bounds;
 use crate::quantity::{BILLION, Dimension};
 use crate::scenario::frame::{Arp, Field, IcmpHeader, Ipv4, Ipv6, Lacp, LacpEnd, Lldp, TcpFlags, TcpHeader, UdpHeader};
 
-pub(crate) const ARP_OPTIONS: Known = Known {
-    what: "`arp`",
-    once: &["operation", "sender_mac", "sender_address", "target_mac", "target_address"],
-    many: &[],
-};
+pub(crate) const ARP_OPTIONS: Known =
+    Known { what: "`arp`", once: &["operation", "sender_mac", "sender_address", "target_mac", "target_address"], many: &[] };
 pub(crate) const LLDP_OPTIONS: Known = Known { what: "`lldp`", once: &["chassis", "port", "ttl", "system", "description"], many: &[] };
 pub(crate) const LACP_OPTIONS: Known = Known { what: "`lacp`", once: &["actor", "partner"], many: &[] };
 pub(crate) const LACP_END_OPTIONS: Known =
     Known { what: "an end of `lacp`", once: &["system", "system_priority", "key", "port_priority", "port", "state"], many: &[] };
-pub(crate) const IPV4_OPTIONS: Known = Known {
-    what: "`ipv4`",
-    once: &["source", "destination", "ttl", "dscp", "ecn", "identification", "df", "protocol"],
-    many: &[],
-};
-pub(crate) const IPV6_OPTIONS: Known = Known {
-    what: "`ipv6`",
-    once: &["source", "destination", "hop_limit", "dscp", "ecn", "flow_label", "next_header"],
-    many: &[],
-};
+pub(crate) const IPV4_OPTIONS: Known =
+    Known { what: "`ipv4`", once: &["source", "destination", "ttl", "dscp", "ecn", "identification", "df", "protocol"], many: &[] };
+pub(crate) const IPV6_OPTIONS: Known =
+    Known { what: "`ipv6`", once: &["source", "destination", "hop_limit", "dscp", "ecn", "flow_label", "next_header"], many: &[] };
 pub(crate) const ICMP_OPTIONS: Known = Known { what: "ICMP", once: &["type", "code", "identifier", "sequence"], many: &[] };
 pub(crate) const UDP_OPTIONS: Known = Known { what: "`udp`", once: &["source", "destination"], many: &[] };
 pub(crate) const TCP_HEADER_OPTIONS: Known =

@@ -5,7 +5,7 @@ use super::draft::Draft;
 use super::error::ExpandError;
 use super::net_error::NetError;
 use super::options::{Found, Known, Said};
-use super::reading::{Bounds, DAY_NS, WHOLE};
+use super::reading::{Bounds, WHOLE};
 use crate::quantity::Dimension;
 use crate::resolve::suggest::suggest;
 use crate::scenario::pattern::Varying;
@@ -31,17 +31,43 @@ const OVERTAKE: Bounds = Bounds(Dimension::Count, 1, 10_000);
 pub(crate) const WAY_OPTIONS: Known = Known {
     what: "one way of a link",
     once: &[
-        "rate", "overhead", "queue", "delay", "jitter", "distribution", "keep_order", "reorder", "loss", "duplicate", "corrupt",
-        "mtu_black_hole", "drop",
-    ], many: &[],
+        "rate",
+        "overhead",
+        "queue",
+        "delay",
+        "jitter",
+        "distribution",
+        "keep_order",
+        "reorder",
+        "loss",
+        "duplicate",
+        "corrupt",
+        "mtu_black_hole",
+        "drop",
+    ],
+    many: &[],
 };
 /// What `impair` sets.
 pub(crate) const IMPAIR_OPTIONS: Known = Known {
     what: "`impair`",
     once: &[
-        "rate", "overhead", "queue", "delay", "jitter", "distribution", "keep_order", "reorder", "loss", "duplicate", "corrupt",
-        "mtu_black_hole", "drop", "forward", "back",
-    ], many: &[],
+        "rate",
+        "overhead",
+        "queue",
+        "delay",
+        "jitter",
+        "distribution",
+        "keep_order",
+        "reorder",
+        "loss",
+        "duplicate",
+        "corrupt",
+        "mtu_black_hole",
+        "drop",
+        "forward",
+        "back",
+    ],
+    many: &[],
 };
 /// The options of `queue codel`.
 pub(crate) const CODEL_OPTIONS: Known = Known { what: "`queue codel`", once: &["target", "interval", "ecn"], many: &[] };
@@ -84,7 +110,8 @@ impl Draft<'_, '_> {
         if self.context.problems.len() > before {
             return None;
         }
-        let both = WAY_OPTIONS.once.iter().chain(WAY_OPTIONS.many).any(|name| found.get(name).is_some()) || (found.get("forward").is_none() && found.get("back").is_none());
+        let both = WAY_OPTIONS.once.iter().chain(WAY_OPTIONS.many).any(|name| found.get(name).is_some())
+            || (found.get("forward").is_none() && found.get("back").is_none());
         let named = |way: &str, impairment| (both || found.get(way).is_some()).then_some(impairment);
         Some(Ways { forward: named("forward", forward), back: named("back", back) })
     }
@@ -181,9 +208,8 @@ impl Draft<'_, '_> {
     fn codel(&mut self, said: &Said<'_>) -> Codel {
         let found = self.within_scope(&said.scope, |draft| draft.options(&said.option.block, &CODEL_OPTIONS));
         let time = Bounds(Dimension::Duration, 1_000, 10_000_000_000);
-        let mut lasting = |name: &str, default: u64| {
-            found.get(name).and_then(|said| self.amount(said, time, &format!("{name} 5ms"))).unwrap_or(default)
-        };
+        let mut lasting =
+            |name: &str, default: u64| found.get(name).and_then(|said| self.amount(said, time, &format!("{name} 5ms"))).unwrap_or(default);
         let (target_ns, interval_ns) = (lasting("target", 5_000_000), lasting("interval", 100_000_000));
         let ecn = found.get("ecn").and_then(|said| self.switch(said)).unwrap_or(false);
         Codel { target_ns, interval_ns, ecn }
@@ -206,9 +232,7 @@ impl Draft<'_, '_> {
         };
         let bounds = Bounds(Dimension::Duration, 0, DELAY_LIMIT_NS);
         let made = match said.option.values.as_slice() {
-            [first, file] if self.word_of(first, &said.scope).as_deref() == Some("trace") => {
-                Delay::Trace(self.text_of(file, &said.scope)?)
-            }
+            [first, file] if self.word_of(first, &said.scope).as_deref() == Some("trace") => Delay::Trace(self.text_of(file, &said.scope)?),
             _ => Delay::Drawn(self.varying(said, bounds, "delay 20ms")?),
         };
         let Some(jitter) = jitter else { return Some(made) };
@@ -265,7 +289,8 @@ impl Draft<'_, '_> {
         let Some(expr) = ports else { return Some(DropRule { kind, ports: None }) };
         if !matches!(kind, DropKind::Tcp | DropKind::Udp | DropKind::Sctp) {
             let transport = self.context.words(which.span);
-            let help = suggest("tcp", ["tcp", "udp", "sctp"].into_iter()).map_or_else(String::new, |_| "ports are of `tcp`, `udp` and `sctp`".into());
+            let help = suggest("tcp", ["tcp", "udp", "sctp"].into_iter())
+                .map_or_else(String::new, |_| "ports are of `tcp`, `udp` and `sctp`".into());
             self.context.raise(NetError::NoPort { transport, span: expr.span, help });
             return None;
         }

@@ -28,12 +28,8 @@ pub(crate) const VLAN_OPTIONS: Known = Known { what: "a VLAN", once: &["id", "ma
 pub(crate) const MACVLAN_OPTIONS: Known = Known { what: "a macvlan", once: &["mode", "mac", "mtu", "offload"], many: &["sysctl"] };
 pub(crate) const BOND_OPTIONS: Known = Known { what: "a bond", once: &["mode", "miimon", "mac", "mtu", "offload"], many: &["sysctl"] };
 /// The words of a macvlan's `mode`.
-pub(crate) const MACVLAN_MODES: &[(&str, MacvlanMode)] = &[
-    ("bridge", MacvlanMode::Bridge),
-    ("vepa", MacvlanMode::Vepa),
-    ("private", MacvlanMode::Private),
-    ("passthru", MacvlanMode::Passthru),
-];
+pub(crate) const MACVLAN_MODES: &[(&str, MacvlanMode)] =
+    &[("bridge", MacvlanMode::Bridge), ("vepa", MacvlanMode::Vepa), ("private", MacvlanMode::Private), ("passthru", MacvlanMode::Passthru)];
 /// The words of a bond's `mode`.
 pub(crate) const BOND_MODES: &[(&str, BondMode)] = &[
     ("active_backup", BondMode::ActiveBackup),
@@ -177,7 +173,8 @@ impl Draft<'_, '_> {
             return None;
         }
         if own.kind == NodeKind::ThisHost {
-            let (what, reason) = (format!("`{}`", self.context.words(declared.end.point.span)), "interfaces of this machine are never changed");
+            let (what, reason) =
+                (format!("`{}`", self.context.words(declared.end.point.span)), "interfaces of this machine are never changed");
             let (span, declared) = (declared.end.point.span, own.span);
             let help = "use a `node` linked to what you need".to_owned();
             self.context.raise(NetError::External { what, reason: reason.into(), span, declared, help });

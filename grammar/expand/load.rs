@@ -221,7 +221,10 @@ impl Draft<'_, '_> {
         if let (Some(_), Some(said)) = (most_ns.filter(|most| *most < after_ns && !self.context.sampling), inner.get("most")) {
             let message = "the longest pause is shorter than the first".to_owned();
             let other = inner.get("after").map_or(said.span(), Said::span);
-            let help = format!("make `most` at least as long as `after`, which is {}", crate::quantity::Quantity::new(Dimension::Duration, i64::try_from(after_ns).unwrap_or(i64::MAX)));
+            let help = format!(
+                "make `most` at least as long as `after`, which is {}",
+                crate::quantity::Quantity::new(Dimension::Duration, i64::try_from(after_ns).unwrap_or(i64::MAX))
+            );
             self.context.raise(ExpandError::OptionConflict { message, span: said.span(), other, help });
         }
         Some(Reconnect { after_ns, growth_nano, most_ns: most_ns.unwrap_or(default.most_ns).max(after_ns), jitter_nano, limit })

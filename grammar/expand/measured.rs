@@ -62,7 +62,7 @@ impl Draft<'_, '_> {
             return None;
         }
         if !self.is_measured(expr, 0) {
-            return self.given(expr);
+            return self.known_number(expr);
         }
         if let Some(metric) = self.metric_in(expr, picks) {
             return self.number(metric?, expr.span);
@@ -71,7 +71,7 @@ impl Draft<'_, '_> {
             ExprKind::Call(path, arguments) => match fold_of(path) {
                 Some(fold) => self.fold(fold, arguments, expr.span, picks, depth),
                 // Functions compute before the run: whatever is measured is no value there, and that is said.
-                None => self.given(expr),
+                None => self.known_number(expr),
             },
             ExprKind::Negative(inner) => {
                 let (value, dimension) = self.measured(inner, picks, depth + 1)?;
@@ -106,7 +106,7 @@ impl Draft<'_, '_> {
     }
 
     /// A number that is known.
-    fn given(&mut self, expr: &Expr) -> Option<(Value, Dimension)> {
+    fn known_number(&mut self, expr: &Expr) -> Option<(Value, Dimension)> {
         match self.context.evaluate(expr, &self.scope)? {
             Known::Quantity(quantity) => Some((Value::Given(quantity), quantity.dimension)),
             other => {

@@ -71,6 +71,11 @@ problems! {
             let shown = at(span, format!("this `{verb}` has no effect"), reason).help(help);
             match other { Some(place) => shown.also(place, "this is too late for it"), None => shown }
         }
+        /// `set` of what a flow does not have.
+        NothingToSet { flow: String, setting: &'static str, reason: String, span: Span } Error "scn::expand::nothing_to_set" {
+            at(span, format!("the flow `{flow}` has no `{setting}` to change: {reason}"), "nothing to change")
+                .help(format!("say `{setting}` in the flow, or change something else of it"))
+        }
         /// A repetition whose number nobody knows.
         Uncountable { from: Span, to: Span } Error "scn::expand::uncountable" {
             at(to, "how often this happens is not known before the run", "counted from here").also(from, "from here")

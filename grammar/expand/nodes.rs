@@ -12,7 +12,7 @@ use crate::quantity::Dimension;
 use crate::scenario::NodeId;
 use crate::scenario::topology::{Node, NodeKind, Placement, Settings, Sysctl};
 use crate::source::Span;
-use crate::syntax::tree::{self, Block, Indexed, NodePath, TreeOption};
+use crate::syntax::tree::{self, Block, Indexed, TreeOption};
 
 /// Kernel settings of one node or interface: at most so many.
 const SYSCTL_LIMIT: usize = 1_000;
@@ -192,12 +192,6 @@ impl Draft<'_, '_> {
         let help = Some("write a setting under `net`, such as \"net.ipv4.tcp_ecn\": no other belongs to a node".to_owned());
         self.context.raise(NetError::UnknownChoice { what: "the setting of a node".into(), name: key, span, help });
         None
-    }
-
-    /// The one node, which must not be a bridge: it is to do what `what` says.
-    pub(super) fn host_of(&mut self, path: &NodePath, what: &'static str) -> Option<NodeId> {
-        let id = self.node_of(path)?;
-        self.is_host(id, path.span, what).then_some(id)
     }
 
     /// Reports a bridge where a host is needed.

@@ -12,9 +12,7 @@ use super::topology::position;
 use super::value::Value;
 use crate::quantity::Dimension;
 use crate::resolve::{ResolveError, suggest::suggest};
-use crate::scenario::process::{
-    Content, DEFAULT_READY_NS, Probe, ProbeTarget, Process, ProcessFile, Ready, SIGNALS, Signal, Stop,
-};
+use crate::scenario::process::{Content, DEFAULT_READY_NS, Probe, ProbeTarget, Process, ProcessFile, Ready, SIGNALS, Signal, Stop};
 use crate::scenario::text::Text;
 use crate::source::Span;
 use crate::syntax::tree::{Expr, ExprKind, Name, ProcessDecl, ProcessPart, ReadyKind, Target, TargetKind};

@@ -69,9 +69,9 @@ impl Draft<'_, '_> {
         let Bounds(dimension, ..) = bounds;
         let value = self.context.evaluate(expr, scope)?;
         let varying = match value.clone().as_type(Type::Of(dimension)) {
-            Some(Value::Quantity(quantity)) => return self.within(name, quantity.value, bounds, expr).map(Varying::Fixed),
+            Some(Value::Quantity(quantity)) => return self.in_bounds(name, quantity.value, bounds, expr).map(Varying::Fixed),
             Some(Value::Range(first, last)) => {
-                let (first, last) = (self.within(name, first.value, bounds, expr), self.within(name, last.value, bounds, expr));
+                let (first, last) = (self.in_bounds(name, first.value, bounds, expr), self.in_bounds(name, last.value, bounds, expr));
                 return Some(Varying::Uniform(first?, last?));
             }
             Some(Value::Random(_, varying)) => varying,
@@ -85,11 +85,11 @@ impl Draft<'_, '_> {
             Varying::Uniform(a, b) => vec![*a, *b],
             Varying::Choice(all) => all.clone(),
         };
-        let fine = constants.iter().all(|v| self.within(name, i64::try_from(*v).unwrap_or(i64::MAX), bounds, expr).is_some());
+        let fine = constants.iter().all(|v| self.in_bounds(name, i64::try_from(*v).unwrap_or(i64::MAX), bounds, expr).is_some());
         fine.then_some(varying)
     }
 
-    fn within(&mut self, name: &str, value: i64, Bounds(dimension, least, most): Bounds, expr: &Expr) -> Option<u64> {
+    fn in_bounds(&mut self, name: &str, value: i64, Bounds(dimension, least, most): Bounds, expr: &Expr) -> Option<u64> {
         if value < least || value > most {
             let shown = |value| Quantity::new(dimension, value).to_string();
             let (what, value, least, most) = (format!("`{name}`"), shown(value), shown(least), shown(most));

@@ -136,7 +136,8 @@ impl Draft<'_, '_> {
     }
 
     fn is_server_name(&mut self, name: &str, span: Span) -> bool {
-        let label = |label: &str| !label.is_empty() && label.len() <= 63 && label.chars().all(|c| c.is_ascii_alphanumeric() || "-_*".contains(c));
+        let label =
+            |label: &str| !label.is_empty() && label.len() <= 63 && label.chars().all(|c| c.is_ascii_alphanumeric() || "-_*".contains(c));
         let fine = name.len() <= SERVER_NAME_LENGTH && (name.parse::<std::net::IpAddr>().is_ok() || name.split('.').all(label));
         if !fine {
             let help = Some("write a name such as \"www.example.com\"".to_owned());

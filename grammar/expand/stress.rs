@@ -20,18 +20,11 @@ const STRESS_LIMIT: u64 = 1_000;
 /// Streams of one stress alive at once.
 const STREAMS: Bounds = Bounds(Dimension::Count, 1, 10_000);
 /// The options of a stress.
-pub(crate) const STRESS_OPTIONS: Known = Known {
-    what: "a stress",
-    once: &["streams", "total", "duration", "size", "rate", "transports", "tools", "ports"],
-    many: &[],
-};
+pub(crate) const STRESS_OPTIONS: Known =
+    Known { what: "a stress", once: &["streams", "total", "duration", "size", "rate", "transports", "tools", "ports"], many: &[] };
 /// The words of `transports`.
-pub(crate) const STRESS_TRANSPORTS: &[(&str, StressTransport)] = &[
-    ("tcp", StressTransport::Tcp),
-    ("udp", StressTransport::Udp),
-    ("icmp", StressTransport::Icmp),
-    ("sctp", StressTransport::Sctp),
-];
+pub(crate) const STRESS_TRANSPORTS: &[(&str, StressTransport)] =
+    &[("tcp", StressTransport::Tcp), ("udp", StressTransport::Udp), ("icmp", StressTransport::Icmp), ("sctp", StressTransport::Sctp)];
 
 impl Draft<'_, '_> {
     /// Takes a stress in.
@@ -87,17 +80,12 @@ impl Draft<'_, '_> {
             from: Vec::new(),
             to: Destination::Node(crate::scenario::NodeId(0), None),
             streams: found.get("streams").and_then(|said| self.amount(said, STREAMS, "streams 50")).unwrap_or(10),
-            total: found
-                .get("total")
-                .and_then(|said| self.amount(said, Bounds(Dimension::Count, 1, 1_000_000_000), "total 1000")),
+            total: found.get("total").and_then(|said| self.amount(said, Bounds(Dimension::Count, 1, 1_000_000_000), "total 1000")),
             duration: found
                 .get("duration")
                 .and_then(|said| self.varying(said, time, "duration uniform(10s, 60s)"))
                 .unwrap_or(Varying::Uniform(1_000_000_000, 10_000_000_000)),
-            size: found
-                .get("size")
-                .and_then(|said| self.varying(said, size, "size 64B..64KiB"))
-                .unwrap_or(Varying::Uniform(64, 65_536)),
+            size: found.get("size").and_then(|said| self.varying(said, size, "size 64B..64KiB")).unwrap_or(Varying::Uniform(64, 65_536)),
             rate_nano: found.get("rate").and_then(|said| self.amount(said, rate, "rate 10/s")),
             transports,
             tools,

@@ -60,8 +60,8 @@ impl<'a> Draft<'_, 'a> {
     /// The statements of a topology that stand, `for` unrolled, `if` decided, instances of templates opened.
     pub(super) fn stand(&mut self, statements: &'a Block<TopologyStatement>, standing: &mut Vec<Standing<'a>>) {
         self.each(statements, |draft, statement| {
-            if let TopologyKind::Call { .. } = &statement.kind {
-                draft.not_yet("an instance of a topology", statement.span);
+            if let TopologyKind::Call { call, name } = &statement.kind {
+                draft.topology_call(call, name.as_ref(), true, |draft, body| draft.stand(body, standing));
                 return;
             }
             let (scope, frame) = (draft.scope.clone(), draft.context.things.frame().clone());

@@ -25,12 +25,7 @@ const STREAMS: &[TransportKind] = &[Tcp, Tls, Http, Sctp, Mptcp];
 const KERNEL_TCP: &[TransportKind] = &[Tcp, Tls, Http, Mptcp];
 const SECURED: &[TransportKind] = &[Tls, Quic];
 
-const fn row(
-    name: &'static str,
-    form: &'static str,
-    transports: &'static [TransportKind],
-    tools: &'static [ToolKind],
-) -> OptionRow {
+const fn row(name: &'static str, form: &'static str, transports: &'static [TransportKind], tools: &'static [ToolKind]) -> OptionRow {
     OptionRow { name, form, transports, tools }
 }
 
@@ -161,7 +156,12 @@ mod tests {
         for row in FLOW_ROWS.iter().chain(OVER_ROWS) {
             for tool in row.tools {
                 let kinds = of_tool(*tool);
-                assert!(row.transports.is_empty() || kinds.iter().any(|kind| row.transports.contains(kind)), "{} of {}", row.name, tool.word());
+                assert!(
+                    row.transports.is_empty() || kinds.iter().any(|kind| row.transports.contains(kind)),
+                    "{} of {}",
+                    row.name,
+                    tool.word()
+                );
             }
         }
     }

@@ -174,7 +174,6 @@ impl Draft<'_, '_> {
             TransportKind::Frames => Transport::Frames(Box::new(frame.map(|described| described.frame).unwrap_or_default())),
         }
     }
-
 }
 
 /// The form of messages of a transport.

@@ -1,7 +1,7 @@
 //! Conditions in words, as they would be written. In: a plan and a condition. Out: words. Judges nothing.
 
 use scn_grammar::quantity::Dimension;
-use scn_grammar::scenario::expect::{BinaryOperator, Condition, Fold, Metric, Value};
+use scn_grammar::scenario::expect::{BinaryOperator, Condition, Fold, Metric, Subject, Value};
 
 use super::super::types::Plan;
 use super::times::event_name;
@@ -16,6 +16,8 @@ pub(super) fn condition_words(plan: &Plan, condition: &Condition, part: bool) ->
         Condition::Compare { operator, left, right } => {
             format!("{} {} {}", value_words(plan, left, false), operator_words(*operator), value_words(plan, right, false))
         }
+        Condition::Holds(metric) => metric_words(plan, metric),
+        Condition::Matches { metric, regex } => format!("{} matches /{regex}/", metric_words(plan, metric)),
         Condition::All(list) => joined(list, " and "),
         Condition::Any(list) => joined(list, " or "),
         Condition::Not(condition) => format!("not {}", condition_words(plan, condition, true)),
@@ -38,6 +40,7 @@ fn value_words(plan: &Plan, value: &Value, part: bool) -> String {
                 Fold::Max => "max",
                 Fold::Sum => "sum",
                 Fold::Mean => "mean",
+                Fold::Median => "median",
             };
             let words: Vec<String> = values.iter().map(|value| value_words(plan, value, false)).collect();
             format!("{name}({})", words.join(", "))
@@ -45,10 +48,26 @@ fn value_words(plan: &Plan, value: &Value, part: bool) -> String {
     }
 }
 
+/// What a metric belongs to.
+fn subject_words(plan: &Plan, subject: &Subject) -> String {
+    let found = match subject {
+        Subject::Flow(flow) => plan.flows.get(flow.index()).map(|flow| flow.name.clone()),
+        Subject::Link(link) => plan.links.get(link.index()).map(|link| link.name.clone()),
+        Subject::Interface(node, name) => Some(format!("{}.{name}", super::name(plan, *node))),
+        Subject::Process(process, node) => plan.processes.get(process.index()).map(|process| match node {
+            Some(node) => format!("{} on {}", process.name, super::name(plan, *node)),
+            None => process.name.clone(),
+        }),
+        Subject::Stress(stress) => plan.stresses.get(stress.index()).map(|stress| stress.name.clone()),
+        Subject::Output(event) => Some(event_name(plan, *event).to_owned()),
+    };
+    found.unwrap_or_else(|| "?".to_owned())
+}
+
 fn metric_words(plan: &Plan, metric: &Metric) -> String {
-    let flow = plan.flows.get(metric.flow.index()).map_or("?", |flow| flow.name.as_str());
+    let subject = subject_words(plan, &metric.subject);
     let event = metric.event.map(|event| format!("({})", event_name(plan, event))).unwrap_or_default();
-    format!("{flow}.{}{event}", metric.name)
+    format!("{subject}.{}{event}", metric.name)
 }
 
 fn operator_words(operator: BinaryOperator) -> &'static str {

@@ -1,7 +1,7 @@
 //! Flows in words. In: a plan. Out: their lines: where to, how much and when, and the transaction.
 
 use scn_grammar::quantity::Dimension;
-use scn_grammar::scenario::Load;
+use scn_grammar::scenario::flow::Load;
 
 use super::super::types::{Plan, PlannedFlow};
 use super::{Line, duration, name, quantity, steps};
@@ -17,8 +17,9 @@ fn flow(plan: &Plan, flow: &PlannedFlow) -> Line {
     let backends = backends.join(", ");
     let mut below: Vec<Line> = flow.doc.lines().map(|doc| Line::computed(format!("## {doc}"))).collect();
     below.extend(load(flow));
-    let transaction = Line::pair("transaction", &flow.pattern.name);
-    below.push(transaction.in_order(steps::lines(&flow.pattern.steps)));
+    if let Some(pattern) = &flow.pattern {
+        below.push(Line::pair("transaction", &pattern.name).in_order(steps::lines(&pattern.steps)));
+    }
     let from = name(plan, flow.from);
     let words = format!("{} from {from} to {}, answered by {backends}", flow.name, flow.target);
     Line::new(flow.name.clone(), format!("from {from}, answered by {backends}"), words).with(below)
@@ -35,7 +36,7 @@ fn says(key: &str, words: String) -> Line {
 
 /// How much, and when.
 fn load(flow: &PlannedFlow) -> Vec<Line> {
-    let Load { connections, total, transactions, rate_nano, interval_ns, duration_ns } = flow.load;
+    let Load { connections, total, transactions, rate_nano, interval_ns, duration_ns, .. } = flow.load.clone();
     let held = format!("{connections} {} at once", if connections == 1 { "connection" } else { "connections" });
     let mut lines = vec![says(
         "connections",
@@ -57,8 +58,10 @@ fn load(flow: &PlannedFlow) -> Vec<Line> {
         let words = format!("at least {} between a connection and its successor", duration(interval_ns));
         lines.push(Line::new("interval", duration(interval_ns), words));
     }
-    let after = duration(flow.reconnect_after_ns);
-    lines.push(Line::new("reconnect", after.clone(), format!("a broken connection is opened anew after {after}")));
+    if let Some(reconnect) = &flow.reconnect {
+        let after = duration(reconnect.after_ns);
+        lines.push(Line::new("reconnect", after.clone(), format!("a broken connection is opened anew after {after}")));
+    }
     if let Some(every) = flow.sample_tcp_info_ns {
         lines.push(Line::new("sample tcp_info", duration(every), format!("tcp_info is read every {}", duration(every))));
     }

@@ -10,6 +10,8 @@ mod times;
 use scn_grammar::quantity::{Dimension, Quantity};
 use scn_grammar::scenario::NodeId;
 
+pub use network::impairment;
+
 use super::types::Plan;
 
 /// A line of a plan.

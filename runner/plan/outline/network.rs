@@ -14,6 +14,9 @@ fn kind(kind: NodeKind) -> &'static str {
         NodeKind::Host => "host",
         NodeKind::Router => "router",
         NodeKind::Bridge => "bridge",
+        NodeKind::ExternalBridge => "external bridge",
+        NodeKind::ThisHost => "host of its own (this machine)",
+        NodeKind::Remote => "remote",
     }
 }
 
@@ -30,7 +33,7 @@ pub(super) fn nodes(plan: &Plan) -> Vec<Line> {
                 Line::computed(format!("{to} {via}"))
             });
         }
-        let shared = &common[usize::from(node.kind == NodeKind::Bridge)];
+        let shared = &common[usize::from(node.kind.is_bridge())];
         let own = node.sysctls.iter().filter(|setting| !shared.contains(setting));
         below.extend(own.map(|(name, value)| Line::computed(format!("sysctl {name} = {value}"))));
         let kind = kind(node.kind);
@@ -59,7 +62,7 @@ fn common_settings(plan: &Plan, bridges: bool) -> BTreeSet<&(String, String)> {
 
 /// Bridges, or all other nodes.
 fn of_kind(plan: &Plan, bridges: bool) -> impl Iterator<Item = &PlannedNode> {
-    plan.nodes.iter().filter(move |node| (node.kind == NodeKind::Bridge) == bridges)
+    plan.nodes.iter().filter(move |node| node.kind.is_bridge() == bridges)
 }
 
 /// Settings that stand once.
@@ -77,9 +80,11 @@ pub(super) fn settings(plan: &Plan) -> Vec<Line> {
 }
 
 /// What a link does one way.
-fn impairment(of: Impairment) -> String {
-    let Impairment { delay_ns } = of;
-    if delay_ns == 0 { "nothing".to_owned() } else { format!("delay {}", duration(delay_ns)) }
+pub fn impairment(of: &Impairment) -> String {
+    match of.fixed_delay_ns() {
+        Some(0) | None => "nothing".to_owned(),
+        Some(ns) => format!("delay {}", duration(ns)),
+    }
 }
 
 /// Links with their engines.
@@ -95,8 +100,8 @@ pub(super) fn links(plan: &Plan) -> Vec<Line> {
             Engine::Direct => "direct",
             Engine::Wire => "wire",
         };
-        let does = match (link.forward, link.back) {
-            (forward, back) if forward == Impairment::default() && back == forward => String::new(),
+        let does = match (&link.forward, &link.back) {
+            (forward, back) if forward.is_nothing() && back == forward => String::new(),
             (forward, back) if forward == back => format!("  {}", impairment(forward)),
             (forward, back) => format!("  forward {}, back {}", impairment(forward), impairment(back)),
         };
@@ -112,9 +117,14 @@ pub(super) fn listeners(plan: &Plan) -> Vec<Line> {
     let line = |listener: &super::super::types::PlannedListener| {
         let place = if listener.address.is_unspecified() { "every address".to_owned() } else { listener.address.to_string() };
         let key = format!("{} on {}", listener.name, name(plan, listener.node));
-        let says = format!("tcp port {} of {place}, serves {}", listener.port, listener.pattern.name);
+        let says = format!("{} port {} of {place}{}", listener.listener.kind().word(), listener.port, serves(listener));
         let words = format!("{key}: {says}");
         if listener.service.is_some() { Line::new(key, says, words) } else { Line::computed(words) }
     };
     plan.listeners.iter().map(line).collect()
+}
+
+/// What a listener answers with.
+fn serves(listener: &super::super::types::PlannedListener) -> String {
+    listener.pattern.as_ref().map_or_else(String::new, |pattern| format!(", serves {}", pattern.name))
 }
