@@ -83,7 +83,9 @@ impl Draft<'_, '_> {
     pub(super) fn check_effects(&mut self) {
         let mut links: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
         for (id, link) in (0..).zip(&self.scenario.topology.links) {
-            link.ends.iter().for_each(|end| drop(links.entry(end.node.0).or_default().insert(id)));
+            for end in &link.ends {
+                links.entry(end.node.0).or_default().insert(id);
+            }
         }
         let touched = Touched { links };
         // The earliest beginning of each thing: its instant (`None`: not known), and its entry.

@@ -138,7 +138,7 @@ fn variants<'a>(context: &mut Context<'a>, module: usize, declared: &ScenarioRef
         if !draft.excluded {
             found += 1;
             draft.name_variant();
-            draft.expand_body(declared);
+            draft.parts_of(declared);
             let scenario = draft.into_scenario();
             scenarios.push(scenario);
         }
@@ -168,7 +168,7 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// Everything but the head, kind after kind: names are known before they are used, wherever they stand.
-    fn expand_body(&mut self, declared: &ScenarioRef<'a>) {
+    fn parts_of(&mut self, declared: &ScenarioRef<'a>) {
         let body = &declared.declaration.body;
         let mut standing = Vec::new();
         self.parts(body, |draft, part| {
@@ -199,9 +199,10 @@ impl<'a> Draft<'_, 'a> {
             }
         });
         let mut spoken = Vec::new();
+        self.restart_calls();
         self.parts(body, |draft, part| {
             if let ScenarioPart::Timeline(statements) = part {
-                spoken.extend(draft.look_at(statements));
+                spoken.extend(draft.spoken(statements));
             }
         });
         self.timeline(&spoken);

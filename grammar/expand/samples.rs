@@ -23,6 +23,7 @@ const TOLD: &[&str] = &[
     "scn::expand::argument_twice",
     "scn::expand::bad_regex",
     "scn::expand::dimension_mismatch",
+    "scn::expand::measured_choice",
     "scn::expand::metric_event",
     "scn::expand::missing_argument",
     "scn::expand::needs_metric",
@@ -103,7 +104,7 @@ pub(super) fn check_declarations(context: &mut Context<'_>, position: usize) {
     if let Some((sample, declared)) = sample.and_then(|sample| Some((sample, modules[sample].scenarios.first()?))) {
         let mut draft = Draft::of_samples(context, sample, declared);
         for found in own.topologies.values().filter(|found| found.module == position) {
-            draft.sample_of(position, found.declaration, |draft, block| {
+            draft.look_at(position, found.declaration, |draft, block| {
                 let mut standing = Vec::new();
                 draft.stand(block, &mut standing);
                 draft.topology(&standing);
@@ -111,13 +112,14 @@ pub(super) fn check_declarations(context: &mut Context<'_>, position: usize) {
             });
         }
         for found in own.actions.values().filter(|found| found.module == position) {
-            draft.sample_of(position, found.declaration, |draft, block| {
-                let spoken = draft.look_at(block);
+            draft.look_at(position, found.declaration, |draft, block| {
+                draft.restart_calls();
+                let spoken = draft.spoken(block);
                 draft.timeline(&spoken);
             });
         }
         for found in own.checks.values().filter(|found| found.module == position) {
-            draft.sample_of(position, found.declaration, |draft, block| draft.expect(block));
+            draft.look_at(position, found.declaration, |draft, block| draft.expect(block));
         }
     }
     context.sampling = false;
@@ -145,12 +147,12 @@ impl<'c, 'a> Draft<'c, 'a> {
     fn of_samples(context: &'c mut Context<'a>, module: usize, declared: &ScenarioRef<'a>) -> Self {
         let mut draft = Draft::new(context, module, declared);
         draft.head(declared.declaration);
-        draft.expand_body(declared);
+        draft.parts_of(declared);
         draft
     }
 
     /// Enters a template with sample values.
-    fn sample_of<S>(&mut self, module: usize, template: &'a Template<S>, look: impl FnOnce(&mut Self, &'a Block<S>)) {
+    fn look_at<S>(&mut self, module: usize, template: &'a Template<S>, look: impl FnOnce(&mut Self, &'a Block<S>)) {
         let scope = self.context.sample_scope(module, &template.name, &template.params);
         let called = Called { template, scope, span: template.name.span };
         // No path can name what is in here, and nothing in here sees the sample scenario.
