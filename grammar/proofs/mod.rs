@@ -2,6 +2,7 @@
 
 mod corpus;
 mod hostile;
+mod networks;
 mod pages;
 mod reference;
 mod scenarios;
