@@ -3,7 +3,9 @@
 mod corpus;
 mod hostile;
 mod networks;
+mod moments;
 mod pages;
+mod patterns;
 mod reference;
 mod scenarios;
 

@@ -51,9 +51,9 @@ problems! {
             at(span, format!("no entry of the timeline makes the event `{name}`"), "not an event")
                 .help("name an entry of the timeline with `as`, or make the event with `mark`").maybe_help(help)
         }
-        /// A metric that flows do not have.
-        UnknownMetric { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_metric" {
-            at(span, format!("a flow has no metric `{name}`"), "not a metric").maybe_help(help)
+        /// A metric that such a thing does not have.
+        UnknownMetric { of: &'static str, name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_metric" {
+            at(span, format!("{of} has no metric `{name}`"), "not a metric").maybe_help(help)
         }
         /// A module that does not exist.
         UnknownModule { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_module" {
@@ -118,6 +118,10 @@ problems! {
         UnreadableModule { name: String, reason: String, span: Span } Error "scn::resolve::unreadable_module" {
             at(span, format!("can't use `{name}`: {reason}"), "used here")
                 .help("modules that are not of `std` come from the project's own library or a dependency that `scn.toml` names")
+        }
+        /// A function's name that the language has itself.
+        OfTheLanguage { name: String, span: Span } Error "scn::resolve::of_the_language" {
+            at(span, format!("`{name}` is a function of the language"), "taken").help("give it another name: nothing is redefined or shadowed")
         }
         /// A function or template that comes back to itself.
         CallCycle { what: &'static str, chain: String, span: Span, declared: Span } Error "scn::resolve::call_cycle" {

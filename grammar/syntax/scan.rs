@@ -183,6 +183,8 @@ impl<'a> Scanner<'a> {
             }
             b'/' if !self.operand && !self.in_use() => self.regex(),
             byte if is_word(byte) => self.word(),
+            // `100% / 3` divides.
+            b'%' => self.token(start, start + 1, true),
             // `::/0` is a prefix.
             b':' => self.token(start, start + 1, self.text[..start].ends_with(':')),
             byte if byte < 0x80 => self.token(start, start + 1, false),
