@@ -105,7 +105,7 @@ impl<'a> Draft<'_, 'a> {
                 Value::Range(first, last) if first.dimension == Dimension::Count => {
                     let count = last.value.abs_diff(first.value).saturating_add(1);
                     if count > MATRIX_LIMIT {
-                        self.too_many(count, values.span);
+                        self.too_many_variants(count, values.span);
                         return None;
                     }
                     let all = (first.value..=last.value).map(|value| Value::Quantity(Quantity::new(Dimension::Count, value)));
@@ -132,7 +132,7 @@ impl<'a> Draft<'_, 'a> {
     /// Reports values that stand twice, and words that are noted to compare with.
     fn check_values(&mut self, found: &[(Value, Span)]) -> Option<()> {
         if found.len() as u64 > MATRIX_LIMIT {
-            self.too_many(found.len() as u64, found.first().map_or(Span::default(), |(_, span)| *span));
+            self.too_many_variants(found.len() as u64, found.first().map_or(Span::default(), |(_, span)| *span));
             return None;
         }
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
@@ -149,7 +149,7 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// Reports too many variants.
-    pub(super) fn too_many(&mut self, count: u64, span: Span) {
+    pub(super) fn too_many_variants(&mut self, count: u64, span: Span) {
         self.context.raise(ExpandError::TooLarge { what: "variants of a scenario", count, limit: MATRIX_LIMIT, span });
     }
 

@@ -132,14 +132,14 @@ fn variants<'a>(context: &mut Context<'a>, module: usize, declared: &ScenarioRef
         let lengths = std::mem::take(&mut draft.picks.lengths);
         let count = combinations(&lengths);
         if count > MATRIX_LIMIT {
-            draft.too_many(count, matrix_place(declared));
+            draft.too_many_variants(count, matrix_place(declared));
             return;
         }
         if !draft.excluded {
             found += 1;
             draft.name_variant();
-            draft.body(declared);
-            let scenario = draft.done();
+            draft.parts_of(declared);
+            let scenario = draft.into_scenario();
             scenarios.push(scenario);
         }
         if context.errors > before || !picks.advance(&lengths) {
@@ -168,7 +168,7 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// Everything but the head, kind after kind: names are known before they are used, wherever they stand.
-    fn body(&mut self, declared: &ScenarioRef<'a>) {
+    fn parts_of(&mut self, declared: &ScenarioRef<'a>) {
         let body = &declared.declaration.body;
         let mut standing = Vec::new();
         self.parts(body, |draft, part| {
@@ -215,7 +215,7 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// The result.
-    fn done(mut self) -> Scenario {
+    fn into_scenario(mut self) -> Scenario {
         self.scenario.secrets = self.context.secrets_in_use();
         self.scenario
     }
