@@ -2,8 +2,8 @@
 
 mod corpus;
 mod hostile;
-mod networks;
 mod moments;
+mod networks;
 mod pages;
 mod patterns;
 mod reference;
