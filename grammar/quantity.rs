@@ -83,9 +83,7 @@ impl Quantity {
 fn units(dimension: Dimension) -> &'static [(&'static str, i64)] {
     match dimension {
         Dimension::Duration => &[("h", 3_600 * BILLION), ("m", 60 * BILLION), ("s", BILLION), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)],
-        Dimension::Size => {
-            &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("kB", 1_000), ("B", 1)]
-        }
+        Dimension::Size => &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("kB", 1_000), ("B", 1)],
         Dimension::Bandwidth => &[("Gbit/s", BILLION), ("Mbit/s", 1_000_000), ("kbit/s", 1_000), ("bit/s", 1)],
         Dimension::Rate => &[("M/s", 1_000_000 * BILLION), ("k/s", 1_000 * BILLION), ("/s", BILLION)],
         Dimension::Ratio => &[("%", 10_000_000)],

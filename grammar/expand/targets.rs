@@ -1,11 +1,9 @@
 //! What a verb of the timeline acts on: nodes, links, interfaces, flows, services. In: operands. Out: ids. Acts on nothing.
 
-use std::collections::BTreeSet;
-
 use super::draft::Draft;
 use super::evaluate::bare;
 use super::things::ThingKind;
-use crate::resolve::{ResolveError, suggest::suggest};
+use crate::resolve::ResolveError;
 use crate::scenario::timeline::Target;
 use crate::scenario::{FlowId, LinkId, NodeId, ServiceId};
 use crate::source::Span;
@@ -57,33 +55,6 @@ impl Draft<'_, '_> {
             targets.push(Target::Interface(id, interface.text.clone()));
         }
         Some(targets)
-    }
-
-    /// Checks that a node has an interface.
-    pub(super) fn interface(&mut self, node: NodeId, interface: &Name) -> Option<()> {
-        let known = self.interface_names(node);
-        if known.contains(&interface.text) {
-            return Some(());
-        }
-        let help = suggest(&interface.text, known.iter().map(String::as_str));
-        let name = self.scenario.topology.nodes[node.index()].name.clone();
-        self.context.raise(ResolveError::UnknownInterface { node: name, name: interface.text.clone(), span: interface.span, help });
-        None
-    }
-
-    /// The interfaces of a node: those written, and `eth0`, `eth1` and so on for the rest.
-    fn interface_names(&self, node: NodeId) -> BTreeSet<String> {
-        let ends = self.scenario.topology.links.iter().flat_map(|link| &link.ends).filter(|end| end.node == node);
-        let (mut names, mut unnamed) = (BTreeSet::new(), 0usize);
-        for end in ends {
-            match &end.interface {
-                Some(name) => drop(names.insert(name.clone())),
-                None => unnamed += 1,
-            }
-        }
-        let free: Vec<String> = (0..).map(|n: usize| format!("eth{n}")).filter(|name| !names.contains(name)).take(unnamed).collect();
-        names.extend(free);
-        names
     }
 
     /// Flows or a service. The outer `None`: reported here. `Err`: not a name at all.

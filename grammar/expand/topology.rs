@@ -1,109 +1,141 @@
-//! Nodes, links and routes, replicas made single. In: statements of a topology. Out: [`crate::scenario::topology::Topology`].
+//! Links, tunnels and routes, replicas made single. In: statements of a topology. Out: [`crate::scenario::topology::Topology`].
 //! Addresses that are not written are the planner's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
 use super::error::ExpandError;
+use super::evaluate::Scope;
 use super::names::Point;
-use super::options::{Known, Said};
-use super::things::{Slot, ThingKind};
+use super::net_error::NetError;
+use super::options::{Found, Known};
+use super::reading::Bounds;
+use super::things::{Frame, Slot, ThingKind};
 use super::value::Value;
-use super::{LINK_LIMIT, NODE_LIMIT, ROUTE_LIMIT};
+use super::{LINK_LIMIT, ROUTE_LIMIT};
+use crate::quantity::Dimension;
 use crate::resolve::{ResolveError, suggest::suggest};
 use crate::scenario::NodeId;
-use crate::scenario::topology::{End, Impairment, Link, Node, NodeKind, Prefix, Route};
+use crate::scenario::topology::{End, Impairment, Link, LinkKind, NodeKind, Prefix, Route, Settings};
 use crate::source::Span;
-use crate::syntax::tree::{self, Block, Expr, Indexed, LinkDecl, LinkEnd, NodePath, TopologyKind, TopologyStatement, TreeOption, plain};
+use crate::syntax::tree::{self, Block, Expr, LinkDecl, LinkEnd, NodePath, TopologyKind, TopologyStatement};
 
-/// A link delays by at most this, in ns.
-const DELAY_LIMIT_NS: i64 = 600_000_000_000;
-/// The kernel's longest interface name.
-const INTERFACE_LENGTH: usize = 15;
+/// What stands in a link's block.
+pub(crate) const LINK_OPTIONS: Known = Known {
+    what: "a link",
+    once: &[
+        "rate",
+        "overhead",
+        "queue",
+        "delay",
+        "jitter",
+        "distribution",
+        "keep_order",
+        "reorder",
+        "loss",
+        "duplicate",
+        "corrupt",
+        "mtu_black_hole",
+        "forward",
+        "back",
+        "mtu",
+        "vlan",
+        "offload",
+    ],
+    many: &["drop"],
+};
+/// What stands in a tunnel's block.
+pub(crate) const VXLAN_OPTIONS: Known = Known { what: "a tunnel", once: &["id", "port", "mtu", "offload"], many: &[] };
+/// The UDP port of VXLAN.
+const VXLAN_PORT: u16 = 4_789;
 
-pub(crate) const NODE_OPTIONS: Known = Known { what: "a node", once: &[], many: &[] };
-pub(crate) const LINK_OPTIONS: Known = Known { what: "a link", once: &["delay", "forward", "back"], many: &[] };
-pub(crate) const WAY_OPTIONS: Known = Known { what: "one way of a link", once: &["delay"], many: &[] };
+/// A statement of a topology that stands, and where its names are looked up.
+pub(super) struct Standing<'a> {
+    statement: &'a TopologyStatement,
+    scope: Scope,
+    frame: Frame,
+}
 
-impl Draft<'_, '_> {
-    /// Declares the nodes of a topology.
-    pub(super) fn nodes(&mut self, statements: &Block<TopologyStatement>) {
-        for statement in plain(statements) {
-            let TopologyKind::Nodes { kind, names, options } = &statement.kind else { continue };
-            self.options(options, &NODE_OPTIONS);
-            for indexed in names {
-                self.node(*kind, indexed);
+impl<'a> Draft<'_, 'a> {
+    /// The statements of a topology that stand, `for` unrolled, `if` decided, instances of templates opened.
+    pub(super) fn stand(&mut self, statements: &'a Block<TopologyStatement>, standing: &mut Vec<Standing<'a>>) {
+        self.each(statements, |draft, statement| {
+            if let TopologyKind::Call { call, name } = &statement.kind {
+                draft.topology_call(call, name.as_ref(), true, |draft, body| draft.stand(body, standing));
+                return;
             }
-        }
+            let (scope, frame) = (draft.scope.clone(), draft.context.things.frame().clone());
+            standing.push(Standing { statement, scope, frame });
+        });
     }
 
-    fn node(&mut self, kind: tree::NodeKind, indexed: &Indexed) {
-        let kind = match kind {
-            tree::NodeKind::Node => NodeKind::Host,
-            tree::NodeKind::Router => NodeKind::Router,
-            tree::NodeKind::Bridge => NodeKind::Bridge,
-            _ => return self.not_yet("this kind of node", indexed.span),
-        };
-        let Some(slot) = self.declare(ThingKind::Node, indexed, NODE_LIMIT) else { return };
-        let indices: Vec<Option<i64>> = slot.indices.as_ref().map_or(vec![None], |all| all.iter().copied().map(Some).collect());
-        let there = self.scenario.topology.nodes.len();
-        let count = (there + indices.len()) as u64;
-        if count > NODE_LIMIT {
-            self.context.raise(ExpandError::TooLarge { what: "nodes", count, limit: NODE_LIMIT, span: indexed.span });
-            return;
-        }
-        self.define(&slot, position(there));
-        for index in indices {
-            self.scenario.topology.nodes.push(Node { name: slot.name(index), kind, span: indexed.span });
-        }
-    }
-
-    /// The one node, which must not be a bridge: it is to do what `what` says.
-    pub(super) fn host_of(&mut self, path: &NodePath, what: &'static str) -> Option<NodeId> {
-        let id = self.node_of(path)?;
-        self.is_host(id, path.span, what).then_some(id)
-    }
-
-    /// Reports a bridge where a host is needed.
-    pub(super) fn is_host(&mut self, id: NodeId, span: Span, what: &'static str) -> bool {
-        let node = &self.scenario.topology.nodes[id.index()];
-        if node.kind == NodeKind::Bridge {
-            let (name, declared) = (node.name.clone(), node.span);
-            self.context.raise(ExpandError::NotAHost { name, what, span, declared });
-            return false;
-        }
-        true
-    }
-
-    /// Makes the links and routes of a topology.
-    pub(super) fn links(&mut self, statements: &Block<TopologyStatement>) {
+    /// Makes everything of the topologies: first nodes, then what joins them, then what stands on that.
+    pub(super) fn topology(&mut self, standing: &[Standing<'a>]) {
+        self.each_standing(standing, |draft, statement| {
+            if let TopologyKind::Nodes { kind, names, options } = &statement.kind {
+                draft.nodes(*kind, names, options, &statement.doc);
+            }
+        });
         let mut made: BTreeMap<String, usize> = BTreeMap::new();
-        let written =
-            plain(statements).filter_map(|s| if let TopologyKind::Link(link) = &s.kind { Some(&link.name.as_ref()?.name) } else { None });
-        let written: Vec<String> = written.map(|name| name.text.clone()).collect();
-        let there = self.scenario.topology.links.iter().map(|link| link.name.clone());
-        for name in written.into_iter().chain(there) {
-            made.insert(name, 1);
-        }
-        for statement in plain(statements) {
-            match &statement.kind {
-                TopologyKind::Nodes { .. } => {}
-                TopologyKind::Link(link) => self.link(link, statement.span, &mut made),
-                TopologyKind::Route { node, to, via } => self.route(node, to, via, statement.span),
-                TopologyKind::Interface(_) | TopologyKind::Process(_) | TopologyKind::Call { .. } => {
-                    self.not_yet("this statement of a topology", statement.span);
-                }
-                TopologyKind::Routing(word) if word.text == "manual" => self.scenario.topology.routing_manual = true,
-                TopologyKind::Routing(word) => {
-                    let help = suggest(&word.text, ["manual"].into_iter());
-                    self.context.raise(ResolveError::UnknownOption { what: "`routing`", name: word.text.clone(), span: word.span, help });
-                }
+        for one in standing {
+            if let TopologyKind::Link(LinkDecl { name: Some(name), .. }) = &one.statement.kind {
+                made.insert(name.name.text.clone(), 1);
             }
+        }
+        self.each_standing(standing, |draft, statement| {
+            if let TopologyKind::Link(link) = &statement.kind {
+                draft.link(link, statement, &mut made);
+            }
+        });
+        self.check_tunnels();
+        self.name_ends();
+        self.each_standing(standing, |draft, statement| {
+            if let TopologyKind::Interface(interface) = &statement.kind
+                && interface.kind.text != "interface"
+            {
+                draft.interface_on(interface, statement.span);
+            }
+        });
+        self.check_stacks();
+        let mut set = BTreeMap::new();
+        self.each_standing(standing, |draft, statement| match &statement.kind {
+            TopologyKind::Interface(interface) if interface.kind.text == "interface" => draft.interface_options(interface, &mut set),
+            TopologyKind::Route { node, to, via } => draft.route(node, to, via, statement.span),
+            TopologyKind::Routing(word) if word.text == "manual" => draft.scenario.topology.routing_manual = true,
+            TopologyKind::Routing(word) => {
+                let help = suggest(&word.text, ["manual"].into_iter());
+                draft.context.raise(ResolveError::UnknownOption { what: "`routing`", name: word.text.clone(), span: word.span, help });
+            }
+            _ => {}
+        });
+        self.settle();
+        self.check_addresses();
+    }
+
+    /// Takes in the programs that topologies bring along.
+    pub(super) fn topology_processes(&mut self, standing: &[Standing<'a>]) {
+        self.each_standing(standing, |draft, statement| {
+            if let TopologyKind::Process(process) = &statement.kind {
+                draft.process(process);
+            }
+        });
+    }
+
+    /// Calls `visit` for each statement where it stands.
+    fn each_standing(&mut self, standing: &[Standing<'a>], mut visit: impl FnMut(&mut Self, &'a TopologyStatement)) {
+        for one in standing {
+            if self.context.is_full() {
+                return;
+            }
+            self.in_frame(one.frame.clone(), |draft| draft.within_scope(&one.scope, |draft| visit(draft, one.statement)));
         }
     }
 
-    fn link(&mut self, link: &LinkDecl, span: Span, made: &mut BTreeMap<String, usize>) {
-        let (forward, back) = self.impairments(&link.options);
+    fn link(&mut self, link: &LinkDecl, statement: &TopologyStatement, made: &mut BTreeMap<String, usize>) {
+        let span = statement.span;
+        let (kind, found) = self.link_kind(link);
+        let (forward, back) = if kind == LinkKind::Wire { self.both_ways(&found) } else { Default::default() };
+        let settings = self.settings(&found);
         let slot = match &link.name {
             Some(name) => match self.declare(ThingKind::Link, name, 1) {
                 None => return,
@@ -113,31 +145,15 @@ impl Draft<'_, '_> {
         };
         let [left, right] = &link.ends;
         let (from, to) = (self.point_of(&left.point), self.point_of(&right.point));
-        self.check_interface(from.as_ref());
-        self.check_interface(to.as_ref());
+        self.check_interface_name(from.as_ref());
+        self.check_interface_name(to.as_ref());
         let (first_addresses, second_addresses) = (self.addresses(left), self.addresses(right));
         let (Some(from), Some(to)) = (from, to) else { return };
-        let (from_many, to_many) = (from.many, to.many);
-        if from_many && to_many {
-            self.context.raise(ExpandError::LinkOfMany { span: left.point.span, other: right.point.span });
-            return;
-        }
-        let count = from.nodes.len().max(to.nodes.len());
-        if (from_many || to_many)
-            && count > 1
-            && let Some(address) = left.addresses.first().or(right.addresses.first())
-        {
-            let many = if from_many { left } else { right };
-            self.context.raise(ExpandError::AddressOfMany { span: many.point.span, address: address.span });
-            return;
-        }
+        let Some(count) = self.link_count(link, (&from, &to), span) else { return };
+        let many = from.many || to.many;
         let there = self.scenario.topology.links.len();
-        if (there + count) as u64 > LINK_LIMIT {
-            self.context.raise(ExpandError::TooLarge { what: "links", count: (there + count) as u64, limit: LINK_LIMIT, span });
-            return;
-        }
         if let Some(slot) = &slot {
-            if from_many || to_many {
+            if many {
                 self.define_many(slot, position(there), &(1..=i64::try_from(count).unwrap_or(i64::MAX)).collect::<Vec<_>>());
             } else {
                 self.define(slot, position(there));
@@ -150,9 +166,97 @@ impl Draft<'_, '_> {
                 self.context.raise(ExpandError::LinkToItself { name, span: left.point.span, other: right.point.span });
                 return;
             }
-            let name = self.link_name(slot.as_ref(), (a, b), (from_many || to_many).then_some(index + 1), made);
-            let ends = [end(a, left, &from, &first_addresses), end(b, right, &to, &second_addresses)];
-            self.scenario.topology.links.push(Link { name, named: link.name.is_some(), ends, forward, back, span });
+            let ends = [end(a, left, &from, &first_addresses, &settings), end(b, right, &to, &second_addresses, &settings)];
+            if !self.ends_fit(kind, &ends, &forward, &back) {
+                return;
+            }
+            let name = self.link_name(slot.as_ref(), (a, b), many.then_some(index + 1), made);
+            let (doc, named) = (statement.doc.join("\n"), link.name.is_some());
+            let (forward, back) = (forward.clone(), back.clone());
+            self.scenario.topology.links.push(Link { name, named, doc, kind, ends, forward, back, span });
+        }
+    }
+
+    fn link_kind<'o>(&mut self, link: &'o LinkDecl) -> (LinkKind, Found<'o>) {
+        if link.kind == tree::LinkKind::Wire {
+            return (LinkKind::Wire, self.options(&link.options, &LINK_OPTIONS));
+        }
+        let found = self.options(&link.options, &VXLAN_OPTIONS);
+        let tunnels = self.scenario.topology.links.iter().filter(|link| link.kind != LinkKind::Wire).count();
+        let id = found.get("id").and_then(|said| self.small(said, 0, 0xff_ffff, "id 42")).unwrap_or(position(tunnels + 1));
+        let bounds = Bounds(Dimension::Count, 1, 65_535);
+        let port = found.get("port").and_then(|said| self.amount(said, bounds, "port 4789")).and_then(|port| u16::try_from(port).ok());
+        (LinkKind::Vxlan { id, port: port.unwrap_or(VXLAN_PORT) }, found)
+    }
+
+    /// How many links a statement makes. `None`: too many, or several at both ends, which was reported.
+    fn link_count(&mut self, link: &LinkDecl, (from, to): (&Point, &Point), span: Span) -> Option<usize> {
+        let [left, right] = &link.ends;
+        if from.many && to.many {
+            self.context.raise(ExpandError::LinkOfMany { span: left.point.span, other: right.point.span });
+            return None;
+        }
+        let count = from.nodes.len().max(to.nodes.len());
+        if (from.many || to.many)
+            && count > 1
+            && let Some(address) = left.addresses.first().or(right.addresses.first())
+        {
+            let many = if from.many { left } else { right };
+            self.context.raise(ExpandError::AddressOfMany { span: many.point.span, address: address.span });
+            return None;
+        }
+        let all = (self.scenario.topology.links.len() + count) as u64;
+        if all > LINK_LIMIT {
+            self.context.raise(ExpandError::TooLarge { what: "links", count: all, limit: LINK_LIMIT, span });
+            return None;
+        }
+        Some(count)
+    }
+
+    /// Reports ends that a link of this kind can't have.
+    fn ends_fit(&mut self, kind: LinkKind, ends: &[End; 2], forward: &Impairment, back: &Impairment) -> bool {
+        for (end, other) in [(&ends[0], &ends[1]), (&ends[1], &ends[0])] {
+            let node = &self.scenario.topology.nodes[end.node.index()];
+            let (name, declared, span) = (node.name.clone(), node.span, end.span);
+            if kind != LinkKind::Wire && node.kind.is_bridge() {
+                self.context.raise(ExpandError::NotAHost { name, what: "end a tunnel", span, declared });
+                return false;
+            }
+            let Some(interface) = end.interface.as_ref().filter(|_| node.kind == NodeKind::ThisHost) else { continue };
+            let bridge = self.scenario.topology.nodes[other.node.index()].kind.is_bridge();
+            let (reason, help) = if !bridge {
+                let help = format!("link it to a bridge, or write `{name}` alone: then the link has an interface of its own");
+                ("an interface that stands already is put into a bridge and nowhere else", help)
+            } else if !end.addresses.is_empty() || end.settings != Settings::default() {
+                ("an interface that stands already keeps its addresses and settings", "leave them out here".to_owned())
+            } else if !forward.is_nothing() || !back.is_nothing() {
+                let help = "say it of a link between that bridge and another".to_owned();
+                ("an interface that stands already is no wire of the run's", help)
+            } else {
+                continue;
+            };
+            let what = format!("`{name}.{interface}`");
+            self.context.raise(NetError::External { what, reason: reason.into(), span, declared, help });
+            return false;
+        }
+        true
+    }
+
+    /// Reports tunnels of one number at one node.
+    fn check_tunnels(&mut self) {
+        let mut seen: BTreeMap<(u32, u32, u16), Span> = BTreeMap::new();
+        let mut problems = Vec::new();
+        for link in &self.scenario.topology.links {
+            let LinkKind::Vxlan { id, port } = link.kind else { continue };
+            for end in &link.ends {
+                if let Some(first) = seen.insert((end.node.0, id, port), link.span) {
+                    let place = format!("`{}`", self.scenario.topology.nodes[end.node.index()].name);
+                    problems.push(NetError::IdTwice { what: "VXLAN", id, place, span: link.span, first });
+                }
+            }
+        }
+        for problem in problems {
+            self.context.raise(problem);
         }
     }
 
@@ -174,22 +278,8 @@ impl Draft<'_, '_> {
         }
     }
 
-    fn addresses(&mut self, end: &LinkEnd) -> Vec<(Prefix, Span)> {
+    pub(super) fn addresses(&mut self, end: &LinkEnd) -> Vec<(Prefix, Span)> {
         end.addresses.iter().filter_map(|expr| self.prefix_of(expr, true).map(|prefix| (prefix, expr.span))).collect()
-    }
-
-    /// Reports a name that no interface can have.
-    fn check_interface(&mut self, point: Option<&Point>) {
-        if let Some(name) = point.and_then(|point| point.interface.as_ref()) {
-            let reason = match name.text.as_str() {
-                "lo" => Some("it is the loopback's"),
-                text if text.len() > INTERFACE_LENGTH => Some("it is longer than 15 characters"),
-                _ => None,
-            };
-            if let Some(reason) = reason {
-                self.context.raise(ExpandError::InterfaceName { name: name.text.clone(), reason, span: name.span });
-            }
-        }
     }
 
     /// A prefix; with `host`, one whose address can be a host's.
@@ -242,31 +332,34 @@ impl Draft<'_, '_> {
         }
     }
 
-    /// What a link does to packets, each way.
-    fn impairments(&mut self, options: &Block<TreeOption>) -> (Impairment, Impairment) {
-        let found = self.options(options, &LINK_OPTIONS);
-        let both = found.get("delay").and_then(|said| self.delay(said.option));
-        let mut ways = [both, both];
-        for (way, name) in ways.iter_mut().zip(["forward", "back"]) {
-            let Some(Said { option, .. }) = found.get(name) else { continue };
-            if !option.values.is_empty() {
-                let form = format!("{name} {{ delay 20ms }}");
-                self.context.raise(ExpandError::OptionForm { name: name.into(), form, span: option.span });
+    /// Gives the ends of links what their nodes say of all interfaces, and checks what one interface alone can have.
+    fn settle(&mut self) {
+        let mut addressed: BTreeSet<NodeId> = BTreeSet::new();
+        let mut problems = Vec::new();
+        let topology = &mut self.scenario.topology;
+        for end in topology.links.iter_mut().flat_map(|link| &mut link.ends) {
+            let node = &topology.nodes[end.node.index()];
+            if node.kind.is_bridge() {
+                continue;
             }
-            let inner = self.options(&option.block, &WAY_OPTIONS);
-            let Some(delay) = inner.get("delay") else { continue };
-            if let Some(outer) = found.get("delay") {
-                self.context.raise(ExpandError::OptionTwice { name: "delay".into(), span: delay.span(), first: outer.span() });
+            let outer = &node.settings;
+            end.settings.mtu = end.settings.mtu.or(outer.mtu);
+            end.settings.offload = end.settings.offload.or(outer.offload);
+            if end.settings.vlans.is_empty() {
+                end.settings.vlans.clone_from(&outer.vlans);
             }
-            *way = self.delay(delay.option);
+            if outer.mac.is_some() && end.settings.mac.is_none() {
+                if !addressed.insert(end.node) {
+                    let message = format!("`{}` has several interfaces and one hardware address", node.name);
+                    let help = format!("write `interface {}.eth0 {{ mac ... }}` for each", node.name);
+                    problems.push(ExpandError::OptionConflict { message, span: node.span, other: end.span, help });
+                }
+                end.settings.mac = outer.mac;
+            }
         }
-        let impairment = |delay: Option<u64>| Impairment { delay_ns: delay.unwrap_or(0) };
-        (impairment(ways[0]), impairment(ways[1]))
-    }
-
-    fn delay(&mut self, option: &TreeOption) -> Option<u64> {
-        let value = self.single(option, &[], "delay 20ms")?;
-        self.context.bounded("`delay`", value, crate::quantity::Dimension::Duration, (0, DELAY_LIMIT_NS), &self.scope)
+        for problem in problems {
+            self.context.raise(problem);
+        }
     }
 }
 
@@ -276,7 +369,7 @@ pub(super) fn position(length: usize) -> u32 {
 }
 
 /// One end of a link.
-fn end(node: NodeId, written: &LinkEnd, point: &Point, addresses: &[(Prefix, Span)]) -> End {
+fn end(node: NodeId, written: &LinkEnd, point: &Point, addresses: &[(Prefix, Span)], settings: &Settings) -> End {
     let interface = point.interface.as_ref().map(|name| name.text.clone());
-    End { node, interface, addresses: addresses.to_vec(), span: written.span }
+    End { node, interface, addresses: addresses.to_vec(), settings: settings.clone(), span: written.span }
 }

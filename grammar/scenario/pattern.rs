@@ -220,7 +220,7 @@ pub enum TemplatePart {
 }
 
 /// A value that may be drawn anew each time, in the base unit of its dimension (ns, bytes).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Varying {
     /// Always this.

@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::nearest::nearest;
 use super::hints;
+use super::nearest::nearest;
 use super::parser::{END, Kind, Wanted};
 use super::problem::SyntaxError;
 use crate::quantity::{LiteralError, nearest_unit, parse_literal};

@@ -32,7 +32,9 @@ pub(super) fn of_statement(text: &str, entry: Kind, head: &Range<usize>, at: usi
         (Kind::NodesLine | Kind::LinkLine | Kind::InterfaceLine | Kind::FlowLine, _) if word && could_end(wanted) => {
             let options = format!("options stand in braces: `{{ {} ... }}`", option_word(text, head, at, token));
             match entry {
-                Kind::NodesLine if at + token.len() == head.end => "names are separated by `,`; a new line or `;` ends a statement".to_owned(),
+                Kind::NodesLine if at + token.len() == head.end => {
+                    "names are separated by `,`; a new line or `;` ends a statement".to_owned()
+                }
                 _ => format!("{options}; a new line or `;` ends a statement"),
             }
         }
@@ -42,7 +44,9 @@ pub(super) fn of_statement(text: &str, entry: Kind, head: &Range<usize>, at: usi
         (_, "=") if could_end(wanted) && !text[..at].ends_with(['<', '>']) => "`==` compares".to_owned(),
         (_, "==") if offers("`=`") => "`=` gives a value, `==` compares".to_owned(),
         _ if wanted.len() == 1 && offers("`..`") => "a window is written `during 1s..2s`".to_owned(),
-        _ if token.starts_with(|c: char| c.is_ascii_digit()) && wanted.iter().any(|w| w.words.ends_with(" name") || w.words == "a name") => {
+        _ if token.starts_with(|c: char| c.is_ascii_digit())
+            && wanted.iter().any(|w| w.words.ends_with(" name") || w.words == "a name") =>
+        {
             "a name begins with a letter or `_`".to_owned()
         }
         _ => return None,
