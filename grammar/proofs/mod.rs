@@ -3,6 +3,7 @@
 mod corpus;
 mod hostile;
 mod library;
+mod networks;
 mod pages;
 mod patterns;
 mod reference;
