@@ -28,6 +28,8 @@ pub struct Draft<'c, 'a> {
     pub instances: Instances,
     /// Conditions so far, for the check of contradictions.
     pub shapes: Vec<Shape>,
+    /// What the timeline and the expectations know of themselves.
+    pub moments: super::moments::Moments,
     /// Measured values in conditions so far.
     pub measured_values: u64,
     /// Which variant of the scenario this is.
@@ -78,6 +80,7 @@ impl<'c, 'a> Draft<'c, 'a> {
             scope: Scope { module, layers: vec![Rc::new(Names::new())], inside: true },
             instances: Instances::default(),
             shapes: Vec::new(),
+            moments: super::moments::Moments::default(),
             measured_values: 0,
             picks: Picks::default(),
             excluded: false,

@@ -4,6 +4,7 @@ mod corpus;
 mod hostile;
 mod library;
 mod networks;
+mod moments;
 mod pages;
 mod patterns;
 mod reference;
