@@ -1,6 +1,7 @@
 //! A scenario while it is being expanded: what is there so far and by which names. In: a declaration. Out: a [`Scenario`].
 //! The parts have files of their own.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::error::ExpandError;

@@ -138,7 +138,7 @@ fn variants<'a>(context: &mut Context<'a>, module: usize, declared: &ScenarioRef
         if !draft.excluded {
             found += 1;
             draft.name_variant();
-            draft.body(declared);
+            draft.fill(declared);
             let scenario = draft.done();
             scenarios.push(scenario);
         }
@@ -168,7 +168,7 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// Everything but the head, kind after kind: names are known before they are used, wherever they stand.
-    fn body(&mut self, declared: &ScenarioRef<'a>) {
+    fn fill(&mut self, declared: &ScenarioRef<'a>) {
         let body = &declared.declaration.body;
         let mut standing = Vec::new();
         self.parts(body, |draft, part| {

@@ -3,6 +3,7 @@
 mod corpus;
 mod hostile;
 mod moments;
+mod networks;
 mod pages;
 mod patterns;
 mod reference;
