@@ -132,13 +132,13 @@ fn variants<'a>(context: &mut Context<'a>, module: usize, declared: &ScenarioRef
         let lengths = std::mem::take(&mut draft.picks.lengths);
         let count = combinations(&lengths);
         if count > MATRIX_LIMIT {
-            draft.too_many_variants(count, matrix_place(declared));
+            draft.too_many(count, matrix_place(declared));
             return;
         }
         if !draft.excluded {
             found += 1;
             draft.name_variant();
-            draft.parts_of(declared);
+            draft.fill(declared);
             let scenario = draft.done();
             scenarios.push(scenario);
         }
@@ -168,7 +168,7 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// Everything but the head, kind after kind: names are known before they are used, wherever they stand.
-    fn parts_of(&mut self, declared: &ScenarioRef<'a>) {
+    fn fill(&mut self, declared: &ScenarioRef<'a>) {
         let body = &declared.declaration.body;
         let mut standing = Vec::new();
         self.parts(body, |draft, part| {

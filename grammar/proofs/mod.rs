@@ -5,6 +5,8 @@ mod hostile;
 mod library;
 mod networks;
 mod moments;
+mod moments;
+mod networks;
 mod pages;
 mod patterns;
 mod reference;
