@@ -132,7 +132,7 @@ fn variants<'a>(context: &mut Context<'a>, module: usize, declared: &ScenarioRef
         let lengths = std::mem::take(&mut draft.picks.lengths);
         let count = combinations(&lengths);
         if count > MATRIX_LIMIT {
-            draft.too_many(count, matrix_place(declared));
+            draft.too_many_variants(count, matrix_place(declared));
             return;
         }
         if !draft.excluded {

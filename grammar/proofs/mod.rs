@@ -3,8 +3,6 @@
 mod corpus;
 mod hostile;
 mod library;
-mod networks;
-mod moments;
 mod moments;
 mod networks;
 mod pages;
