@@ -35,7 +35,7 @@ impl Draft<'_, '_> {
         span: Span,
         picks: &Picks,
     ) -> Option<(Metric, &'static MetricRow)> {
-        let Head { subject, rest, kind, words } = self.head_of(path, picks)?;
+        let Head { subject, rest, kind, words } = self.thing_at_head(path, picks)?;
         if rest.is_empty() {
             self.needs_metric(kind, &words, path.first()?.span);
             return None;
@@ -62,7 +62,7 @@ impl Draft<'_, '_> {
     }
 
     /// What a path starts with.
-    fn head_of<'p>(&mut self, path: &'p [Indexed], picks: &Picks) -> Option<Head<'p>> {
+    fn thing_at_head<'p>(&mut self, path: &'p [Indexed], picks: &Picks) -> Option<Head<'p>> {
         let first = path.first()?;
         let Some(kind) = self.thing_kind(path) else {
             let known = self.context.things.visible(MEASURED, "");

@@ -104,7 +104,7 @@ impl Draft<'_, '_> {
         let row = self.verb_row(verb)?;
         let clauses = clauses(&verb.operands);
         let parts: Vec<(&str, &[&Expr])> = clauses.iter().map(|(word, values)| (*word, values.as_slice())).collect();
-        let done = if verb.options.is_empty() || row.name == "impair" { self.done(row.name, &parts, verb) } else { Err(Wrong::Form) };
+        let done = if verb.options.is_empty() || row.name == "impair" { self.operands(row.name, &parts, verb) } else { Err(Wrong::Form) };
         match done {
             Ok(actions) => Some(actions),
             Err(Wrong::Reported) => None,
@@ -115,7 +115,7 @@ impl Draft<'_, '_> {
         }
     }
 
-    fn done(&mut self, name: &str, parts: &[(&str, &[&Expr])], verb: &Verb) -> Done {
+    fn operands(&mut self, name: &str, parts: &[(&str, &[&Expr])], verb: &Verb) -> Done {
         match (name, parts) {
             ("mark", [("", [])]) => Ok(vec![Action::Mark]),
             ("start" | "stop", [("", what @ [_, ..])]) => self.start_or_stop(name == "start", what, None),
