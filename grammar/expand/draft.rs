@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::error::ExpandError;
 use super::evaluate::{Binding, Names, Scope};
 use super::interfaces::NamedEnd;
 use super::lints::Shape;
@@ -89,11 +88,6 @@ impl<'c, 'a> Draft<'c, 'a> {
             ends: BTreeMap::new(),
             scenario,
         }
-    }
-
-    /// Reports what this version has not.
-    pub(super) fn not_yet(&mut self, what: &str, span: Span) {
-        self.context.raise(ExpandError::NotInThisVersion { what: what.into(), span });
     }
 
     /// Where the file introduces a name, if it does.
