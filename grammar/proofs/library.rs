@@ -119,7 +119,7 @@ fn the_presets_carry_what_they_always_did() {
         let (sources, found) = checked_with("test.scn", &text, &[], &[]);
         assert!(found.diagnostics.is_empty(), "{}", short(&found.diagnostics, &sources));
         let mut sums = [0; 2];
-        bytes(&found.scenarios[0].flows[0].pattern.steps, &mut sums);
+        bytes(&found.scenarios[0].flows[0].pattern.as_ref().unwrap().steps, &mut sums);
         assert_eq!(sums, [up, down], "{preset}");
     }
 }
