@@ -83,8 +83,8 @@ problems! {
                 .help(format!("its values are {all}"))
         }
         /// A matrix that makes no variant.
-        EmptyMatrix { name: String, span: Span } Error "scn::expand::empty_matrix" {
-            at(span, format!("the matrix `{name}` leaves nothing to run"), "no value").help("give it at least one value, and let `except` leave one combination")
+        EmptyMatrix { why: String, span: Span } Error "scn::expand::empty_matrix" {
+            at(span, format!("{why}: nothing of it would run"), "leaves nothing").help("give the matrix at least one value, and let `except` leave one combination")
         }
         /// A secret where people would read it.
         SecretShown { span: Span } Error "scn::expand::secret_shown" {

@@ -118,7 +118,7 @@ impl<'a> Draft<'_, 'a> {
             },
         }
         if found.is_empty() {
-            self.context.raise(ExpandError::EmptyMatrix { name: name.text.clone(), span: values.span });
+            self.context.raise(ExpandError::EmptyMatrix { why: format!("the matrix `{}` has no value", name.text), span: values.span });
             return None;
         }
         if let (Some(kind), Some(param)) = (kind, param) {

@@ -147,8 +147,8 @@ fn variants<'a>(context: &mut Context<'a>, module: usize, declared: &ScenarioRef
         }
     }
     if found == 0 {
-        let name = declared.declaration.name.text.clone();
-        context.raise(ExpandError::EmptyMatrix { name, span: matrix_place(declared) });
+        let why = format!("`except` leaves out every variant of `{}`", declared.declaration.name.text);
+        context.raise(ExpandError::EmptyMatrix { why, span: matrix_place(declared) });
     }
 }
 
