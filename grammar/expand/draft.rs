@@ -91,11 +91,6 @@ impl<'c, 'a> Draft<'c, 'a> {
         }
     }
 
-    /// Reports what this version has not.
-    pub(super) fn not_yet(&mut self, what: &str, span: Span) {
-        self.context.raise(ExpandError::NotInThisVersion { what: what.into(), span });
-    }
-
     /// Where the file introduces a name, if it does.
     pub(super) fn module_place(&self, name: &str) -> Option<Span> {
         self.context.modules.get(self.scope.module)?.place(name)

@@ -138,8 +138,8 @@ fn variants<'a>(context: &mut Context<'a>, module: usize, declared: &ScenarioRef
         if !draft.excluded {
             found += 1;
             draft.name_variant();
-            draft.fill(declared);
-            let scenario = draft.done();
+            draft.parts_of(declared);
+            let scenario = draft.into_scenario();
             scenarios.push(scenario);
         }
         if context.errors > before || !picks.advance(&lengths) {
@@ -215,7 +215,7 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// The result.
-    fn done(mut self) -> Scenario {
+    fn into_scenario(mut self) -> Scenario {
         self.scenario.secrets = self.context.secrets_in_use();
         self.scenario
     }
