@@ -34,6 +34,7 @@ fn answers(pattern: &Pattern) -> bool {
         steps.iter().any(|step| match &step.kind {
             StepKind::Sends { by, .. } | StepKind::Echoes { by } => *by == Side::Server,
             StepKind::Repeat { steps, .. } => any(steps),
+            StepKind::Choose { branches } => branches.iter().any(|branch| any(&branch.steps)),
             _ => false,
         })
     }
