@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::error::ExpandError;
 use super::evaluate::{Binding, Names, Scope};
 use super::interfaces::NamedEnd;
 use super::lints::Shape;

@@ -12,8 +12,12 @@ fn tried() {
         println!("== {path}\n{}", short(&found.diagnostics, &sources));
         if std::env::var_os("SCN_SHOW").is_some() {
             for s in &found.scenarios {
-                for e in &s.timeline { println!("{e:?}"); }
-                for e in &s.expectations { println!("{e:?}"); }
+                for e in &s.timeline {
+                    println!("{e:?}");
+                }
+                for e in &s.expectations {
+                    println!("{e:?}");
+                }
             }
         }
     }
