@@ -310,13 +310,3 @@ fn the_table_of_metrics_is_sound() {
         assert!(!row.takes_event || matches!(row.measures, Measures::Number(_)));
     }
 }
-
-#[test]
-fn tried() {
-    let Ok(paths) = std::env::var("SCN_TRY") else { return };
-    for path in paths.split(' ') {
-        let text = std::fs::read_to_string(path).unwrap();
-        let (sources, found) = checked(&text);
-        println!("== {path}\n{}", short(&found.diagnostics, &sources));
-    }
-}
