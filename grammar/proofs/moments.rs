@@ -105,7 +105,16 @@ fn every_verb_is_understood() {
     for (verb, count) in all {
         assert_eq!(actions(&format!("at 1s   {verb}")).len(), count, "{verb}");
     }
-    for pair in ["down wan|up a", "silence wan|unsilence wan", "impair wan { loss 1% }|restore wan", "pause g, mix|resume g, mix", "freeze lb|thaw lb", "isolate a|heal", "partition [a] from [b]|heal [a] from [b]", "isolate a|heal a"] {
+    for pair in [
+        "down wan|up a",
+        "silence wan|unsilence wan",
+        "impair wan { loss 1% }|restore wan",
+        "pause g, mix|resume g, mix",
+        "freeze lb|thaw lb",
+        "isolate a|heal",
+        "partition [a] from [b]|heal [a] from [b]",
+        "isolate a|heal a",
+    ] {
         let (first, second) = pair.split_once('|').unwrap();
         assert!(actions(&format!("at 1s   {first}\nat 2s   {second}")).len() >= 2, "{pair}");
     }
@@ -207,14 +216,21 @@ fn checks_take_word_window_and_text_of_their_call() {
     always f.rate >= least sampled every 2s
     f.sent > 5 before 9s
 }";
-    let scenario = made(check, "at 1s   down wan   as cut", "        note calm(f[1], 10/s) during 2s..4s  \"first\"\n        calm(f[2], 20/s)\n        calm(f[1], 3/s)");
+    let scenario = made(
+        check,
+        "at 1s   down wan   as cut",
+        "        note calm(f[1], 10/s) during 2s..4s  \"first\"\n        calm(f[2], 20/s)\n        calm(f[1], 3/s)",
+    );
     let names: Vec<&str> = scenario.expectations.iter().map(|e| e.name.as_str()).collect();
     assert_eq!(names[..3], ["first: quiet", "first: always f[1].rate >= 10/s sampled every 2s", "first: f[1].sent > 5 before 9s"]);
     assert_eq!(names[3], "quiet (calm(f[2], 20/s))");
     assert_eq!(names[6], "quiet (calm(f[1], 3/s))");
     assert_eq!(scenario.expectations[4].words, "always f[2].rate >= 20/s sampled every 2s");
     let first = &scenario.expectations[0];
-    assert_eq!((first.kind, first.from.map(|t| t.offset_ns / MS), first.to.map(|t| t.offset_ns / MS)), (Kind::Note, Some(2000), Some(4000)));
+    assert_eq!(
+        (first.kind, first.from.map(|t| t.offset_ns / MS), first.to.map(|t| t.offset_ns / MS)),
+        (Kind::Note, Some(2000), Some(4000))
+    );
     let third = &scenario.expectations[2];
     assert_eq!((third.from, third.to.map(|t| t.offset_ns / MS)), (None, Some(9000)));
     assert_eq!(scenario.expectations[1].sampled_every_ns, 2_000_000_000);
@@ -240,13 +256,20 @@ fn everything_measured_is_found() {
         f[1].goodput.forward + f[2].goodput.forward <= 50Mbit/s";
     let scenario = made("", "at 1s   run on a \"true\"   as out", expect);
     let subject = |number: usize| match &scenario.expectations[number].condition {
-        Condition::Compare { left: Value::Metric(metric), .. } | Condition::Holds(metric) | Condition::Matches { metric, .. } => metric.subject.kind(),
+        Condition::Compare { left: Value::Metric(metric), .. } | Condition::Holds(metric) | Condition::Matches { metric, .. } => {
+            metric.subject.kind()
+        }
         other => panic!("{other:?}"),
     };
     assert_eq!(subject(0), OwnerKind::Link);
-    assert_eq!((subject(2), subject(3), subject(6), subject(8)), (OwnerKind::Interface, OwnerKind::Process, OwnerKind::Output, OwnerKind::Stress));
+    assert_eq!(
+        (subject(2), subject(3), subject(6), subject(8)),
+        (OwnerKind::Interface, OwnerKind::Process, OwnerKind::Output, OwnerKind::Stress)
+    );
     assert!(matches!(&scenario.expectations[4].condition, Condition::Not(_)));
-    assert!(matches!(&scenario.expectations[2].condition, Condition::Compare { left: Value::Metric(m), .. } if matches!(&m.subject, Subject::Interface(_, name) if name == "eth0")));
+    assert!(
+        matches!(&scenario.expectations[2].condition, Condition::Compare { left: Value::Metric(m), .. } if matches!(&m.subject, Subject::Interface(_, name) if name == "eth0"))
+    );
 }
 
 #[test]
@@ -281,10 +304,14 @@ fn what_can_not_be_measured_is_reported() {
 
 #[test]
 fn several_stars_mean_each_with_each() {
-    let scenario = made("", "at 1s   down wan", "        f[*].loss <= 1%\n        f[*].sent >= f[1..2].received\n        sum(f[*].sent) > 5");
+    let scenario =
+        made("", "at 1s   down wan", "        f[*].loss <= 1%\n        f[*].sent >= f[1..2].received\n        sum(f[*].sent) > 5");
     let words: Vec<&str> = scenario.expectations.iter().map(|e| e.words.as_str()).collect();
     assert_eq!(words[..2], ["f[1].loss <= 1%", "f[2].loss <= 1%"]);
-    assert_eq!(words[2..6], ["f[1].sent >= f[1].received", "f[1].sent >= f[2].received", "f[2].sent >= f[1].received", "f[2].sent >= f[2].received"]);
+    assert_eq!(
+        words[2..6],
+        ["f[1].sent >= f[1].received", "f[1].sent >= f[2].received", "f[2].sent >= f[1].received", "f[2].sent >= f[2].received"]
+    );
     assert_eq!(words[6], "sum(f[*].sent) > 5");
 }
 
@@ -292,7 +319,11 @@ fn several_stars_mean_each_with_each() {
 fn loops_and_choices_stand_in_expect() {
     let (sources, found) = checked_with(
         "test.scn",
-        &text("let strict = 1 < 2", "at 1s   down wan", "        for i in 1..2 { f[i].loss <= 1% }\n        if strict { g.resets == 0 } else { g.resets < 5 }"),
+        &text(
+            "let strict = 1 < 2",
+            "at 1s   down wan",
+            "        for i in 1..2 { f[i].loss <= 1% }\n        if strict { g.resets == 0 } else { g.resets < 5 }",
+        ),
         &[],
         &[],
     );
@@ -308,15 +339,5 @@ fn the_table_of_metrics_is_sound() {
         assert_eq!(find(row.owner.kind(), &name).map(|found| found.name), Some(row.name), "two rows for {name}");
         assert!(row.doc.ends_with('.') && !row.doc.contains('\n'), "{name}");
         assert!(!row.takes_event || matches!(row.measures, Measures::Number(_)));
-    }
-}
-
-#[test]
-fn tried() {
-    let Ok(paths) = std::env::var("SCN_TRY") else { return };
-    for path in paths.split(' ') {
-        let text = std::fs::read_to_string(path).unwrap();
-        let (sources, found) = checked(&text);
-        println!("== {path}\n{}", short(&found.diagnostics, &sources));
     }
 }
