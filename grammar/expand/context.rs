@@ -168,7 +168,8 @@ impl<'a> Context<'a> {
         if let Some(references) = &mut self.references
             && references.len() < REFERENCE_LIMIT
         {
-            let value = value.map(super::params::written).filter(|shown| shown.len() <= SHOWN);
+            // What a parameter is while samples stand for arguments tells nobody anything.
+            let value = value.filter(|_| !self.sampling).map(super::params::written).filter(|shown| shown.len() <= SHOWN);
             references.push(Reference { span, declared, what, value });
         }
     }
