@@ -41,8 +41,13 @@ fn every_code_has_a_page() {
 #[test]
 fn every_page_is_true() {
     // These need something outside the file: another file, or `-p`.
-    let outside =
-        ["scn::resolve::import_cycle", "scn::resolve::private_name", "scn::resolve::unknown_parameter", "scn::expand::bad_parameter", "scn::expand::not_in_matrix"];
+    let outside = [
+        "scn::resolve::import_cycle",
+        "scn::resolve::private_name",
+        "scn::resolve::unknown_parameter",
+        "scn::expand::bad_parameter",
+        "scn::expand::not_in_matrix",
+    ];
     let mut wrong = String::new();
     for code in codes() {
         let text = page(code).unwrap();
