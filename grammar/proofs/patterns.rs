@@ -12,7 +12,7 @@ fn made(declarations: &str, call: &str) -> Pattern {
     );
     let (sources, mut found) = checked(&text);
     assert!(found.diagnostics.is_empty(), "{}", short(&found.diagnostics, &sources));
-    found.scenarios.remove(0).flows.remove(0).pattern
+    found.scenarios.remove(0).flows.remove(0).pattern.unwrap()
 }
 
 fn steps(body: &str) -> Vec<Step> {
@@ -112,7 +112,7 @@ fn an_argument_that_is_a_path_counts_from_the_caller() {
     let text = "scn 1\nuse \"./web.scn\" as web\nscenario s {\n topology { node a, b\n link a <-> b }\n flow f from a to b { pattern web.page(\"mine.txt\") }\n expect { f.corrupt == 0 }\n}\n";
     let (sources, found) = super::checked_with("test.scn", text, &[], &[library]);
     assert!(found.diagnostics.is_empty(), "{}", short(&found.diagnostics, &sources));
-    let files = found.scenarios[0].flows[0].pattern.files();
+    let files = found.scenarios[0].flows[0].pattern.as_ref().unwrap().files();
     let names: Vec<&str> = files.iter().map(|(file, _)| sources.get(file.beside).name.as_str()).collect();
     assert_eq!(names, ["test.scn", "web.scn"]);
 }
