@@ -6,6 +6,9 @@
 //!
 //! Nothing here touches files, sockets, clocks or processes: the caller loads the text and hands it over.
 
+/// The parser that pest derives names it.
+extern crate alloc;
+
 pub mod diagnostics;
 pub mod expand;
 #[cfg(test)]
