@@ -6,10 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
-use scn_grammar::{Load, LoadedText};
 use scn_grammar::diagnostics::{Diagnostic, Severity};
 use scn_grammar::scenario::Scenario;
 use scn_grammar::source::{FileId, Sources, Span};
+use scn_grammar::{Load, LoadedText};
 
 use crate::arguments::Selection;
 use crate::filter::Filter;

@@ -168,7 +168,7 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// Everything but the head, kind after kind: names are known before they are used, wherever they stand.
-    fn fill(&mut self, declared: &ScenarioRef<'a>) {
+    fn parts_of(&mut self, declared: &ScenarioRef<'a>) {
         let body = &declared.declaration.body;
         let mut standing = Vec::new();
         self.parts(body, |draft, part| {

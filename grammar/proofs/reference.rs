@@ -8,8 +8,8 @@ use crate::diagnostics::{Severity, short};
 use crate::expand::options::Known;
 use crate::expand::value::TYPE_WORDS;
 use crate::expand::{
-    flows, frames, functions, headers, http, impairments, interfaces, load, nodes, process, services, sockets, stress,
-    topology, transport_options, transports, verbs,
+    flows, frames, functions, headers, http, impairments, interfaces, load, nodes, process, services, sockets, stress, topology,
+    transport_options, transports, verbs,
 };
 use crate::scenario::expect::{METRICS, STATISTICS};
 use crate::scenario::process::SIGNALS;
