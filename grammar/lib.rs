@@ -8,6 +8,7 @@
 
 pub mod diagnostics;
 pub mod expand;
+pub mod format;
 #[cfg(test)]
 mod proofs;
 pub mod quantity;

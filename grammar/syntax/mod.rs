@@ -14,11 +14,11 @@ mod build_pattern;
 mod build_timeline;
 mod build_topology;
 mod expected;
-mod literal;
+pub(crate) mod literal;
 pub mod nearest;
 mod parser;
 mod problem;
-mod scan;
+pub(crate) mod scan;
 #[cfg(test)]
 mod tests;
 pub mod tree;
