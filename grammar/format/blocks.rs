@@ -22,7 +22,7 @@ impl Printer<'_> {
             let start = first.head.start;
             let parted = self.depth == 0 && (stands_alone || row.iter().any(|s| s.block.is_some()));
             self.comment_at_end_of_line(start);
-            if parted && !self.pen.block_begins && !self.has_empty_line(start) {
+            if parted && !self.pen.block_begins && !self.has_empty_line(self.documentation_before(start).unwrap_or(start)) {
                 self.empty_line();
             }
             self.comments(start, 0);

@@ -14,10 +14,20 @@ pub(super) enum Gap {
     Written(usize),
 }
 
+impl Gap {
+    /// Whether the tokens will stand apart, if in the source they do or do not touch.
+    fn parts(self, touch: bool) -> bool {
+        match self {
+            Gap::None => false,
+            Gap::One => true,
+            Gap::Written(least) => least > 0 || !touch,
+        }
+    }
+}
+
 /// Words that stand inside an option; any other word after an option's first value begins the next one.
-const INSIDE_OPTIONS: &[&str] = &[
-    "after", "every", "within", "from", "until", "to", "on", "in", "as", "at", "for", "and", "or", "not", "if", "then", "else", "matches",
-];
+const INSIDE_OPTIONS: &[&str] =
+    &["after", "every", "within", "from", "until", "and", "or", "not", "if", "then", "else", "matches"];
 
 /// Gives each token of a statement the gap before it. `options`: the statement stands among options, several of which may share a line.
 pub(super) fn gaps(text: &str, tokens: &[Token], options: bool, gaps: &mut Vec<Gap>) {
@@ -68,14 +78,14 @@ impl Walk<'_> {
             (Comma, _) => Gap::One,
             (_, Dots) => self.around(at),
             (Dots, _) => self.around(at - 1),
-            (Arithmetic, _) if self.unary => Gap::None,
+            (Arithmetic, _) if self.unary || self.slash_in_literal => Gap::None,
             (Relation, _) | (_, Relation) => Gap::Written(1),
+            (Colon, _) if self.label => Gap::Written(1),
+            (Arithmetic, _) => Gap::One,
             (_, Arithmetic) if self.is_sign(at) => Gap::Written(0),
             (_, Arithmetic) if self.is_slash_of_literal(at) => Gap::None,
-            (Arithmetic, _) if self.slash_in_literal => Gap::None,
-            (Arithmetic, _) | (_, Arithmetic) => Gap::One,
+            (_, Arithmetic) => Gap::One,
             (_, Colon) if self.is_label(at) => Gap::None,
-            (Colon, _) if self.label => Gap::Written(1),
             (_, Open) if self.tokens[0].text(self.text) == "use" => Gap::One,
             _ => Gap::Written(0),
         }
@@ -88,18 +98,27 @@ impl Walk<'_> {
 
     /// `a..b` stays as it is; a blank on one side of the dots becomes one on both.
     fn around(&self, dots: usize) -> Gap {
-        if self.touches(dots) && self.touches(dots + 1) { Gap::None } else { Gap::One }
+        let kind = |at: usize| self.tokens.get(at).map(|token| token.kind);
+        let begins = matches!(dots.checked_sub(1).and_then(kind), None | Some(Kind::Open | Kind::Comma));
+        let ends = matches!(kind(dots + 1), None | Some(Kind::Close | Kind::Comma));
+        if (begins || self.touches(dots)) && (ends || self.touches(dots + 1)) { Gap::None } else { Gap::One }
+    }
+
+    /// A token that touches the one before it and begins a value.
+    fn is_touching_operand(&self, at: usize) -> bool {
+        self.touches(at) && matches!(self.tokens[at].kind, Kind::Word | Kind::Number | Kind::Literal | Kind::Open | Kind::Other)
     }
 
     /// A `-` that belongs to what follows: `-5ms`, and among values `a -1`.
     fn is_sign(&self, at: usize) -> bool {
         let Some(before) = at.checked_sub(1).map(|before| self.tokens[before]) else { return true };
-        self.tokens[at].text(self.text) == "-" && (!before.ends_operand() || (!self.touches(at) && self.touches(at + 1)))
+        self.tokens[at].text(self.text) == "-" && (!before.ends_operand() || (!self.touches(at) && self.is_touching_operand(at + 1)))
     }
 
     /// A `/` that touches both its neighbours in what may be `10.0.0.1/24` or `100/s`.
     fn is_slash_of_literal(&self, at: usize) -> bool {
-        self.literal && self.tokens[at].text(self.text) == "/" && self.touches(at) && self.touches(at + 1)
+        let after = self.tokens.get(at + 1).is_some_and(|after| matches!(after.kind, Kind::Word | Kind::Number));
+        after && self.literal && self.tokens[at].text(self.text) == "/" && self.touches(at) && self.touches(at + 1)
     }
 
     /// A `:` after a name, of a parameter, an argument or a link, and not one inside an address.
@@ -112,16 +131,13 @@ impl Walk<'_> {
             Some(_) => false,
             None => at == 2 && matches!(self.tokens[0].text(self.text), "param" | "link" | "vxlan"),
         };
-        let mut run = (at + 1..self.tokens.len()).take_while(|next| self.touches(*next));
-        place && run.all(|next| self.tokens[next].kind != Kind::Colon)
+        let kinds = (at + 1..self.tokens.len()).take_while(|next| self.touches(*next)).map(|next| self.tokens[next].kind);
+        let mut run = kinds.take_while(|kind| matches!(kind, Kind::Word | Kind::Number | Kind::Other | Kind::Colon));
+        place && run.all(|kind| kind != Kind::Colon)
     }
 
     fn remember(&mut self, at: usize, token: Token, gap: Gap) {
-        let apart = match gap {
-            Gap::None => false,
-            Gap::One => true,
-            Gap::Written(least) => least > 0 || !self.touches(at),
-        };
+        let apart = gap.parts(self.touches(at));
         let fresh = at.checked_sub(1).is_none_or(|before| {
             matches!(self.tokens[before].kind, Kind::Open | Kind::Comma | Kind::Relation | Kind::Dots)
                 || (self.tokens[before].kind == Kind::Arithmetic && !self.slash_in_literal)
@@ -131,9 +147,8 @@ impl Walk<'_> {
         self.label = token.kind == Kind::Colon && gap == Gap::None && self.is_label(at);
         self.slash_in_literal = slash_in_literal;
         self.literal = match token.kind {
-            Kind::Colon => true,
+            Kind::Colon | Kind::Number => true,
             Kind::Close | Kind::Literal => false,
-            Kind::Number if apart || fresh => true,
             _ => self.literal && !apart && !fresh,
         };
         match token.kind {
@@ -153,7 +168,7 @@ fn part_options(text: &str, tokens: &[Token], gaps: &mut [Gap]) {
     let (mut depth, mut has_value) = (0usize, false);
     for at in 1..tokens.len() {
         let (before, token) = (tokens[at - 1], tokens[at]);
-        let apart = before.end < token.start;
+        let apart = gaps[at].parts(before.end == token.start);
         let small = |token: Token| INSIDE_OPTIONS.contains(&token.text(text));
         let port_follows = tokens.get(at + 1).is_some_and(|next| next.kind == Kind::Colon);
         let starts = depth == 0

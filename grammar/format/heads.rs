@@ -13,32 +13,31 @@ impl Printer<'_> {
         self.pen.next_token = first + count;
         let mut before = std::mem::take(&mut self.gaps);
         gaps(self.text, &self.tokens[first..first + count], options, &mut before);
-        // The line of each parenthesis that is open.
-        let (mut open, mut line): (Vec<usize>, usize) = (Vec::new(), 0);
+        // How far in the line stands on which each open parenthesis was opened; the line with its end stands as far in.
+        let (mut open, mut level): (Vec<usize>, usize) = (Vec::new(), 0);
         self.pen.source = statement.head.start;
         for (at, gap) in before.iter().enumerate() {
             let token = self.tokens[first + at];
-            if token.kind == Kind::Comma && self.is_last_comma(first + at) {
+            if !open.is_empty() && at + 1 < count && self.is_last_comma(first + at) {
                 continue;
             }
             let new_line = self.new_lines(token.start) > 0;
-            self.comments(token.start, levels(&open));
-            if token.kind == Kind::Close {
-                open.pop();
-            }
+            let inside = open.last().map_or(0, |outer| outer + 1);
+            self.comments(token.start, inside);
+            let outside = if token.kind == Kind::Close { open.pop() } else { None };
             if new_line {
-                line += 1;
+                level = outside.unwrap_or(inside);
                 let begins_or_ends = token.kind == Kind::Close || at.checked_sub(1).is_some_and(|b| self.tokens[first + b].kind == Kind::Open);
                 if self.new_lines(token.start) > 1 && !begins_or_ends {
                     self.empty_line();
                 }
-                self.line(levels(&open));
+                self.line(level);
             } else {
                 self.gap(token.start, *gap);
             }
             self.token(token);
             if token.kind == Kind::Open {
-                open.push(line);
+                open.push(level);
             }
         }
         self.gaps = before;
@@ -48,7 +47,7 @@ impl Printer<'_> {
     fn is_last_comma(&self, at: usize) -> bool {
         let (Some(comma), Some(close)) = (self.tokens.get(at), self.tokens.get(at + 1)) else { return false };
         let opens = at.checked_sub(1).is_some_and(|before| self.tokens[before].kind == Kind::Open);
-        close.kind == Kind::Close && !opens && !self.text[comma.end..close.start].contains('\n')
+        comma.kind == Kind::Comma && close.kind == Kind::Close && !opens && !self.text[comma.end..close.start].contains('\n')
     }
 
     fn token(&mut self, token: Token) {
@@ -60,9 +59,4 @@ impl Printer<'_> {
             self.piece(token.start, token.end, spelling.as_deref());
         }
     }
-}
-
-/// How far in a line inside parentheses stands: one step for each line on which some were opened.
-fn levels(open: &[usize]) -> usize {
-    usize::from(!open.is_empty()) + open.windows(2).filter(|pair| pair[0] != pair[1]).count()
 }

@@ -147,6 +147,12 @@ impl<'a> Printer<'a> {
         self.comments.get(self.pen.next_comment).filter(|comment| comment.start < to).cloned()
     }
 
+    /// Where the documentation begins that stands before `to`.
+    pub fn documentation_before(&self, to: usize) -> Option<usize> {
+        let mut comments = self.comments[self.pen.next_comment..].iter().map(|comment| comment.start).take_while(|start| *start < to);
+        comments.find(|start| self.text[*start..].starts_with("##"))
+    }
+
     /// Whether the author left a line empty from the pen up to `to`, among the comments there.
     pub fn has_empty_line(&self, to: usize) -> bool {
         let mut from = self.pen.source;
