@@ -76,6 +76,7 @@ impl Walk<'_> {
         match (before.kind, token.kind) {
             (Open, _) | (_, Close | Comma) => Gap::None,
             (Comma, _) => Gap::One,
+            (Dots, Dots) => Gap::Written(0),
             (_, Dots) => self.around(at),
             (Dots, _) => self.around(at - 1),
             (Arithmetic, _) if self.unary || self.slash_in_literal => Gap::None,
@@ -99,8 +100,8 @@ impl Walk<'_> {
     /// `a..b` stays as it is; a blank on one side of the dots becomes one on both.
     fn around(&self, dots: usize) -> Gap {
         let kind = |at: usize| self.tokens.get(at).map(|token| token.kind);
-        let begins = matches!(dots.checked_sub(1).and_then(kind), None | Some(Kind::Open | Kind::Comma));
-        let ends = matches!(kind(dots + 1), None | Some(Kind::Close | Kind::Comma));
+        let begins = matches!(dots.checked_sub(1).and_then(kind), None | Some(Kind::Open | Kind::Comma | Kind::Dots));
+        let ends = matches!(kind(dots + 1), None | Some(Kind::Close | Kind::Comma | Kind::Dots));
         if (begins || self.touches(dots)) && (ends || self.touches(dots + 1)) { Gap::None } else { Gap::One }
     }
 

@@ -19,7 +19,8 @@ fn skeleton(text: &str) -> Vec<String> {
             out.extend(statement.doc.iter().map(|doc| format!("## {doc}")));
             while let Some(piece) = pieces.next_if(|piece| piece.start < statement.head.end) {
                 let token = &text[piece.clone()];
-                let next = pieces.peek().map(|next| (&text[next.start..next.end], text[piece.end..next.start].contains('\n')));
+                let next = pieces.peek().filter(|next| next.start < statement.head.end);
+                let next = next.map(|next| (&text[next.start..next.end], text[piece.end..next.start].contains('\n')));
                 if token == "," && matches!(next, Some((")" | "]", false))) {
                     continue;
                 }
