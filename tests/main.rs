@@ -8,6 +8,7 @@
 
 mod built;
 mod cleanup;
+mod formatting;
 mod input;
 mod observer;
 mod outside;
