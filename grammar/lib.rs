@@ -38,20 +38,55 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Loads the text that a `use "./file.scn"` names. Gets the path as written and the name of the file that uses it; gives
-/// the name to show and the text, or why it could not be read.
-pub type Loader<'a> = dyn FnMut(&str, &str) -> Result<(String, String), String> + 'a;
+/// A text that another one uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadedText {
+    /// The name to show it by, and one text's only: two texts of one name are taken for the same.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// Loads what a text uses. Errors say why it could not be had, as the end of a sentence.
+pub trait Load {
+    /// The text that `use "./file.scn"` names: the path as written, and the name of the file that uses it.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    fn file(&mut self, path: &str, by: &str) -> Result<LoadedText, String>;
+
+    /// The text of the module that `use acme.lab` names: its words, and the name of the file that uses it. Those of `std` are
+    /// part of the program and not asked for.
+    ///
+    /// # Errors
+    /// Why there is no such module.
+    fn module(&mut self, words: &[&str], by: &str) -> Result<LoadedText, String>;
+}
+
+/// Loads nothing: for texts that stand alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LoadNothing;
+
+impl Load for LoadNothing {
+    fn file(&mut self, _path: &str, _by: &str) -> Result<LoadedText, String> {
+        Err("this text stands alone".into())
+    }
+
+    fn module(&mut self, _words: &[&str], _by: &str) -> Result<LoadedText, String> {
+        Err("this text stands alone".into())
+    }
+}
 
 /// The code of a `-p` that belongs to no scenario of a file; a caller with several files may know better.
 pub const UNKNOWN_PARAMETER: &str = "scn::resolve::unknown_parameter";
 
 /// Checks and expands one file. `params` are the values of `-p name=value`, as written; one that belongs to no
 /// scenario of the file is the problem [`UNKNOWN_PARAMETER`].
-pub fn check(sources: &mut Sources, file: FileId, params: &BTreeMap<String, String>, load: &mut Loader<'_>) -> Checked {
+pub fn check(sources: &mut Sources, file: FileId, params: &BTreeMap<String, String>, load: &mut dyn Load) -> Checked {
     let mut problems = Vec::new();
     let loaded = resolve::load::load_all(sources, file, load, &mut problems);
     let given = expand::params::read_given(sources, params, &mut problems);
-    let modules = resolve::resolve(&loaded, &mut problems);
+    let resolve::Resolved { modules, imported: _ } = resolve::resolve(&loaded, &mut problems);
     if let Some(module) = modules.last() {
         expand::params::check_given(module, &given, &mut problems);
     }

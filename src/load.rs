@@ -10,6 +10,7 @@ use globset::GlobBuilder;
 use scn_grammar::diagnostics::{Diagnostic, Severity};
 use scn_grammar::scenario::Scenario;
 use scn_grammar::source::{FileId, Sources, Span};
+use scn_grammar::{Load, LoadedText};
 
 use crate::arguments::Selection;
 use crate::filter::Filter;
@@ -24,6 +25,8 @@ const MAX_FOLDERS: usize = 32;
 pub struct Loaded {
     /// Every text that was read.
     pub sources: Sources,
+    /// Those that the selection names.
+    pub files: Vec<FileId>,
     /// The selected scenarios, each with the file it stands in.
     pub scenarios: Vec<(FileId, Scenario)>,
     /// Problems of all the files.
@@ -53,8 +56,8 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
     let mut unknown: BTreeMap<String, (usize, Diagnostic)> = BTreeMap::new();
     for path in &files {
         let Some(file) = read(path, &mut loaded) else { continue };
-        let mut load_used = |wanted: &str, user: &str| used_file(wanted, user);
-        let checked = scn_grammar::check(&mut loaded.sources, file, &params, &mut load_used);
+        loaded.files.push(file);
+        let checked = scn_grammar::check(&mut loaded.sources, file, &params, &mut Files);
         let mut scenarios = checked.scenarios;
         let is_unknown = |d: &Diagnostic| d.code == scn_grammar::UNKNOWN_PARAMETER && files.len() > 1;
         let (about_params, others): (Vec<Diagnostic>, Vec<Diagnostic>) = checked.diagnostics.into_iter().partition(is_unknown);
@@ -62,7 +65,7 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
             // The file is fine but for that: check it with the parameters that it has.
             let known: BTreeMap<String, String> =
                 params.iter().filter(|(name, _)| !names(&about_params, name)).map(|(n, v)| (n.clone(), v.clone())).collect();
-            scenarios = scn_grammar::check(&mut loaded.sources, file, &known, &mut load_used).scenarios;
+            scenarios = scn_grammar::check(&mut loaded.sources, file, &known, &mut Files).scenarios;
         }
         for name in params.keys().filter(|name| names(&about_params, name)) {
             let first = about_params.iter().find(|d| names(std::slice::from_ref(d), name));
@@ -194,9 +197,18 @@ fn take_in(name: String, bytes: io::Result<Vec<u8>>, loaded: &mut Loaded) -> Opt
     }
 }
 
-/// Reads a file that another one uses, relative to it.
-fn used_file(wanted: &str, user: &str) -> Result<(String, String), String> {
-    let path = Path::new(user).parent().unwrap_or(Path::new("")).join(wanted);
-    let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
-    Ok((path.to_string_lossy().into_owned(), text))
+/// Reads what a file uses.
+struct Files;
+
+impl Load for Files {
+    /// A path counts from the folder of the file that uses it.
+    fn file(&mut self, wanted: &str, user: &str) -> Result<LoadedText, String> {
+        let path = Path::new(user).parent().unwrap_or(Path::new("")).join(wanted);
+        let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
+        Ok(LoadedText { name: path.to_string_lossy().into_owned(), text })
+    }
+
+    fn module(&mut self, words: &[&str], _user: &str) -> Result<LoadedText, String> {
+        Err(format!("there is no library `{}`", words.first().copied().unwrap_or_default()))
+    }
 }

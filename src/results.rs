@@ -31,8 +31,7 @@ pub fn write(path: &Path, text: &str) -> Result<(), String> {
 /// # Errors
 /// One sentence with the path and the cause.
 pub fn replace(path: &Path, text: &str) -> Result<(), String> {
-    replace_whole(path, text.as_bytes())
-        .map_err(|error| format!("{} could not be written: {error}; it is as it was", path.display()))
+    replace_whole(path, text.as_bytes()).map_err(|error| format!("{} could not be written: {error}; it is as it was", path.display()))
 }
 
 fn replace_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {

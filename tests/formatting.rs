@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::built::{Ended, Place, User, collect, finish, repository};
 
 const SLOPPY: &str = "scn 1\nlet a=1 # one\n";
-const CANONICAL: &str = "scn 1\n\nlet a = 1  # one\n";
+const CANONICAL: &str = "scn 1\n\nlet a = 1 # one\n";
 const BROKEN: &str = "scn 1\nlet a = (\n";
 
 /// Gives a text to the standard input of `scn fmt` and what else was said.
@@ -81,7 +81,7 @@ fn check_names_what_would_change_and_changes_nothing() {
 fn diff_shows_what_would_change_and_changes_nothing() {
     let place = Place::new();
     place.write("a.scn", SLOPPY);
-    let wanted = "--- a.scn\n+++ a.scn\n@@ -1,2 +1,3 @@\n scn 1\n-let a=1 # one\n+\n+let a = 1  # one\n";
+    let wanted = "--- a.scn\n+++ a.scn\n@@ -1,2 +1,3 @@\n scn 1\n-let a=1 # one\n+\n+let a = 1 # one\n";
     let ended = place.scn(&["fmt", "--diff"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), wanted), "{ended:?}");
     let ended = place.scn(&["fmt", "--diff", "--check"]);

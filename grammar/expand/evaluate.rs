@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::Context;
 use super::arithmetic::{self, Trouble};
 use super::error::ExpandError;
+use super::things::ThingKind;
 use super::value::{Type, Value};
 use crate::quantity::{BILLION, Dimension, Quantity};
 use crate::resolve::{ResolveError, suggest::suggest};
@@ -37,8 +38,8 @@ fn extent(values: &[Value]) -> (usize, usize) {
 /// What a name stands for.
 #[derive(Debug, Clone)]
 pub struct Binding {
-    /// The value; `Err`: it stands for something else, in words (`a node`). `Ok(None)`: its problem was reported.
-    pub value: Result<Option<Value>, &'static str>,
+    /// The value; `None`: its problem was reported.
+    pub value: Option<Value>,
     /// Where it was introduced.
     pub span: Span,
 }
@@ -53,6 +54,8 @@ pub struct Scope {
     pub module: usize,
     /// Names of the scenario, of a pattern's parameters.
     pub layers: Vec<Rc<Names>>,
+    /// What the scenario declares is visible; its values are the first layer.
+    pub inside: bool,
 }
 
 impl Scope {
@@ -64,13 +67,7 @@ impl Scope {
     /// Every name that is a value here.
     fn values<'s>(&'s self, context: &'s Context<'_>) -> impl Iterator<Item = &'s str> + Clone {
         let module = context.values.get(self.module);
-        self.layers
-            .iter()
-            .map(Rc::as_ref)
-            .chain(module.map(Rc::as_ref))
-            .flat_map(|names| names.iter())
-            .filter(|(_, binding)| binding.value.is_ok())
-            .map(|(name, _)| name.as_str())
+        self.layers.iter().map(Rc::as_ref).chain(module.map(Rc::as_ref)).flat_map(|names| names.iter()).map(|(name, _)| name.as_str())
     }
 }
 
@@ -212,39 +209,52 @@ impl Context<'_> {
                 self.raise(ResolveError::Private { name: last.name.text.clone(), span, declared: binding.span });
                 return None;
             }
-            return self.bound(found, &last.name.text, last, &Scope { module, layers: Vec::new() });
+            return self.bound(found, &last.name.text, last, &Scope { module, ..Scope::default() });
         }
         let first = parts.first()?;
-        match scope.find(self, &first.name.text).cloned() {
-            Some(Binding { value: Err("a flow"), span: declared }) => {
-                self.raise(ResolveError::NotAValue { name: self.words(span), what: "measured while the scenario runs", span, declared });
-                None
-            }
-            found => {
-                if self.bound(found, &first.name.text, first, scope).is_some() {
-                    let name = self.words(span);
-                    self.raise(ResolveError::UnknownName { name, span, help: None });
-                }
-                None
-            }
+        let words: Vec<&str> = parts.iter().map(|part| part.name.text.as_str()).collect();
+        if let Some((what, declared)) = self.not_a_value(&words, scope) {
+            self.raise(ResolveError::NotAValue { name: self.words(span), what, span, declared });
+            return None;
         }
+        let found = scope.find(self, &first.name.text).cloned();
+        if self.bound(found, &first.name.text, first, scope).is_some() {
+            let name = self.words(span);
+            self.raise(ResolveError::UnknownName { name, span, help: None });
+        }
+        None
+    }
+
+    /// What words stand for if they name things, and where that is declared.
+    pub(super) fn not_a_value(&self, words: &[&str], scope: &Scope) -> Option<(&'static str, Span)> {
+        let (kind, used, declared) = match scope.find(self, words.first()?) {
+            Some(Binding { value: Some(Value::Things(things)), span }) => (things.kind, 1, *span),
+            Some(_) => return None,
+            None => {
+                let (key, used, _) = self.things.locate(words)?;
+                let group = self.things.group(&key)?;
+                (group.kind, used, group.span)
+            }
+        };
+        let measured = used < words.len() && kind != ThingKind::Instance;
+        Some((if measured { "measured while the scenario runs" } else { kind.words() }, declared))
     }
 
     /// The value of a name that was looked up.
     fn bound(&mut self, found: Option<Binding>, name: &str, part: &Indexed, scope: &Scope) -> Option<Value> {
         match found {
-            Some(Binding { value: Ok(value), span: declared }) => {
+            Some(Binding { value, span: declared }) => {
                 if part.index.is_some() {
                     self.raise(ResolveError::NotReplicated { name: name.into(), span: part.span, declared });
                     return None;
                 }
                 value
             }
-            Some(Binding { value: Err(what), span: declared }) => {
-                self.raise(ResolveError::NotAValue { name: name.into(), what, span: part.span, declared });
-                None
-            }
             None => {
+                if let Some((what, declared)) = self.not_a_value(&[name], scope) {
+                    self.raise(ResolveError::NotAValue { name: name.into(), what, span: part.span, declared });
+                    return None;
+                }
                 let help = suggest(name, scope.values(self));
                 self.raise(ResolveError::UnknownName { name: name.into(), span: part.span, help });
                 None

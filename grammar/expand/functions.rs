@@ -23,10 +23,9 @@ impl Context<'_> {
         let name = path.iter().map(|p| p.name.text.as_str()).collect::<Vec<_>>().join(".");
         let place = path.first().map_or(span, |p| p.span);
         if !FUNCTIONS.contains(&name.as_str()) {
-            match path.first().and_then(|first| scope.find(self, &first.name.text)).cloned() {
-                Some(binding) if path.len() > 1 && binding.value.as_ref().err() == Some(&"a flow") => {
-                    self.raise(ResolveError::NotAValue { name, what: "measured while the scenario runs", span, declared: binding.span });
-                }
+            let words: Vec<&str> = path.iter().map(|part| part.name.text.as_str()).collect();
+            match self.not_a_value(&words, scope) {
+                Some((what, declared)) if path.len() > 1 => self.raise(ResolveError::NotAValue { name, what, span, declared }),
                 _ => self.raise(ResolveError::UnknownFunction { help: suggest(&name, FUNCTIONS.iter().copied()), name, span: place }),
             }
             return None;

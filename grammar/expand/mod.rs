@@ -1,43 +1,88 @@
 //! From resolved documents to scenarios: values computed, parameters, replicas and patterns filled in. In: modules. Out: one
 //! [`Scenario`] for each declared one, and diagnostics. Looks at nothing outside the text.
 
+mod address_verbs;
 pub mod addresses;
 pub mod arithmetic;
+pub mod calls;
+mod capability;
 pub mod conditions;
+pub mod destinations;
 pub mod draft;
+mod effects;
 pub mod error;
 pub mod evaluate;
+mod events;
 pub mod expectations;
+mod fault_verbs;
+mod fields;
 pub mod flows;
+pub mod frames;
 pub mod functions;
+mod layout;
 pub mod lints;
+mod message;
+pub mod headers;
+pub mod http;
+pub mod impairments;
+pub mod interfaces;
+pub mod load;
+pub mod losses;
+mod lives;
+mod load_verbs;
+mod measured;
 pub mod moment_error;
+mod moments;
+pub mod names;
+pub mod net_error;
+pub mod nodes;
 pub mod options;
 pub mod params;
+pub mod pattern_error;
 pub mod patterns;
+mod payload;
+pub mod process;
+mod program_verbs;
+mod reading;
 pub mod services;
 mod sized;
+pub mod sockets;
 pub mod steps;
+pub mod stress;
+mod stars;
+mod subjects;
+mod taken;
 pub mod talk;
 pub mod targets;
+pub mod templates;
+pub mod texts;
+pub mod things;
 pub mod timeline;
 pub mod timing;
 pub mod topology;
+pub mod transport_options;
+pub mod transports;
+pub mod unroll;
 pub mod value;
 pub mod verbs;
+mod windows;
+mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::MOST_PROBLEMS;
 use crate::diagnostics::{Diagnostic, Severity};
-use crate::resolve::Module;
+use crate::resolve::{Declarations, LetValue, Module};
 use crate::scenario::Scenario;
 use crate::source::{Sources, Span};
-use crate::syntax::tree::ScenarioPart;
+use crate::syntax::tree::{ScenarioPart, plain};
 use draft::Draft;
 use evaluate::{Binding, Names, Scope};
 pub use params::Given;
+use templates::Open;
+use things::Table;
+use value::{Masked, Value};
 
 /// A run is cut after this long if the scenario does not say, in ns.
 pub const DEFAULT_TIMEOUT_NS: u64 = 300_000_000_000;
@@ -79,14 +124,39 @@ pub struct Context<'a> {
     pub errors: usize,
     /// Names of patterns (by their place) that were instantiated.
     pub used_patterns: BTreeSet<Span>,
+    /// Names of things of the scenario being expanded.
+    pub things: Table,
+    /// A template is being checked with sample values: what depends on values is not told.
+    pub sampling: bool,
+    /// Statements of loops so far.
+    pub unrolled: u64,
+    /// Templates and functions that are being expanded, the outermost first.
+    pub open: Vec<Open>,
+    /// What the scenario being expanded declares for itself.
+    pub local: Declarations<'a>,
+    /// The loop entered last.
+    last_loop: Option<Span>,
 }
 
 impl<'a> Context<'a> {
     /// Computes the values of every file.
     #[must_use]
     pub fn new(sources: &'a Sources, modules: &'a [Module<'a>], given: &'a BTreeMap<String, Given>) -> Self {
-        let mut context =
-            Context { sources, modules, values: Vec::new(), given, problems: Vec::new(), errors: 0, used_patterns: BTreeSet::new() };
+        let mut context = Context {
+            sources,
+            modules,
+            values: Vec::new(),
+            given,
+            problems: Vec::new(),
+            errors: 0,
+            used_patterns: BTreeSet::new(),
+            things: Table::default(),
+            sampling: false,
+            unrolled: 0,
+            open: Vec::new(),
+            local: Declarations::default(),
+            last_loop: None,
+        };
         for (position, module) in modules.iter().enumerate() {
             context.values.push(Rc::default());
             for (name, declared) in &module.lets {
@@ -100,10 +170,13 @@ impl<'a> Context<'a> {
                     Rc::make_mut(&mut context.values[position]).insert((*name).to_owned(), binding);
                 }
             }
-            let scope = Scope { module: position, layers: Vec::new() };
+            let scope = Scope { module: position, ..Scope::default() };
             for name in &module.order {
                 let Some(declared) = module.lets.get(name) else { continue };
-                let value = Ok(context.evaluate(declared.value, &scope));
+                let value = match declared.value {
+                    LetValue::Expression(expr) => context.evaluate(expr, &scope),
+                    LetValue::Secret(_) => Some(Value::Masked(vec![Masked::Secret(declared.name.text.clone())])),
+                };
                 let binding = Binding { value, span: declared.name.span };
                 Rc::make_mut(&mut context.values[position]).insert((*name).to_owned(), binding);
             }
@@ -124,6 +197,9 @@ impl<'a> Context<'a> {
         self.errors > MOST_PROBLEMS
     }
 
+    /// Notes that a place names what is declared elsewhere, for whoever asked for it.
+    pub fn refer(&mut self, _span: Span, _declared: Span, _what: &'static str, _value: Option<&Value>) {}
+
     /// The words at a place, on one line.
     #[must_use]
     pub fn words(&self, span: Span) -> String {
@@ -138,40 +214,43 @@ pub fn expand(context: &mut Context<'_>) -> Vec<Scenario> {
     for declared in &module.scenarios {
         let mut draft = Draft::new(context, position, declared);
         draft.head(declared.declaration);
-        let body = &declared.declaration.body;
-        body.iter().for_each(|part| {
+        let body = || plain(&declared.declaration.body);
+        let mut standing = Vec::new();
+        body().for_each(|part| {
             if let ScenarioPart::Topology(statements) = part {
-                draft.nodes(statements)
+                draft.stand(statements, &mut standing)
             }
         });
-        body.iter().for_each(|part| {
-            if let ScenarioPart::Topology(statements) = part {
-                draft.links(statements)
+        draft.topology(&standing);
+        draft.topology_processes(&standing);
+        body().for_each(|part| {
+            if let ScenarioPart::Process(process) = part {
+                draft.process(process)
             }
         });
-        draft.check_addresses();
-        body.iter().for_each(|part| {
+        body().for_each(|part| {
             if let ScenarioPart::Service(service) = part {
                 draft.service(service)
             }
         });
-        body.iter().for_each(|part| {
+        body().for_each(|part| {
             if let ScenarioPart::Flow(flow) = part {
                 draft.flow(flow)
             }
         });
-        body.iter().for_each(|part| {
-            if let ScenarioPart::Timeline(statements) = part {
-                draft.name_events(statements)
+        let mut spoken = Vec::new();
+        body().for_each(|part| {
+            if let ScenarioPart::Stress(stress) = part {
+                draft.stress(stress)
             }
         });
-        body.iter().for_each(|part| {
+        body().for_each(|part| {
             if let ScenarioPart::Timeline(statements) = part {
-                draft.timeline(statements)
+                spoken.extend(draft.look_at(statements));
             }
         });
-        draft.check_times();
-        body.iter().for_each(|part| {
+        draft.timeline(&spoken);
+        body().for_each(|part| {
             if let ScenarioPart::Expect(statements) = part {
                 draft.expect(statements)
             }

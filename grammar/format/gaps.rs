@@ -26,8 +26,7 @@ impl Gap {
 }
 
 /// Words that stand inside an option; any other word after an option's first value begins the next one.
-const INSIDE_OPTIONS: &[&str] =
-    &["after", "every", "within", "from", "until", "and", "or", "not", "if", "then", "else", "matches"];
+const INSIDE_OPTIONS: &[&str] = &["after", "every", "within", "from", "until", "and", "or", "not", "if", "then", "else", "matches"];
 
 /// Gives each token of a statement the gap before it. `options`: the statement stands among options, several of which may share a line.
 pub(super) fn gaps(text: &str, tokens: &[Token], options: bool, gaps: &mut Vec<Gap>) {
@@ -62,7 +61,11 @@ impl Walk<'_> {
             None => Gap::None,
             Some(before) => match self.between(at, before, token) {
                 Gap::Written(least) if !self.open.is_empty() => {
-                    if before.end == token.start && least == 0 { Gap::None } else { Gap::One }
+                    if before.end == token.start && least == 0 {
+                        Gap::None
+                    } else {
+                        Gap::One
+                    }
                 }
                 gap => gap,
             },
@@ -182,6 +185,9 @@ fn part_options(text: &str, tokens: &[Token], gaps: &mut [Gap]) {
             && !small(token);
         if starts {
             gaps[at] = Gap::Written(2);
+            if matches!(token.text(text), "for" | "if") {
+                return;
+            }
         }
         has_value = !starts && (has_value || apart) && !(small(token) && depth == 0 && !has_value);
         match token.kind {

@@ -27,7 +27,8 @@ impl Printer<'_> {
             let outside = if token.kind == Kind::Close { open.pop() } else { None };
             if new_line {
                 level = outside.unwrap_or(inside);
-                let begins_or_ends = token.kind == Kind::Close || at.checked_sub(1).is_some_and(|b| self.tokens[first + b].kind == Kind::Open);
+                let begins_or_ends =
+                    token.kind == Kind::Close || at.checked_sub(1).is_some_and(|b| self.tokens[first + b].kind == Kind::Open);
                 if self.new_lines(token.start) > 1 && !begins_or_ends {
                     self.empty_line();
                 }

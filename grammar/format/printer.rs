@@ -179,7 +179,7 @@ impl<'a> Printer<'a> {
             && self.new_lines(comment.start) == 0
             && !self.out.is_empty()
         {
-            self.gap(comment.start, Gap::Written(2));
+            self.gap(comment.start, Gap::Written(1));
             self.comment(&comment);
         }
     }

@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 
 use super::ResolveError;
 use super::suggest::suggest;
-use crate::Loader;
 use crate::diagnostics::Diagnostic;
 use crate::expand::error::ExpandError;
 use crate::source::{FileId, Sources, Span};
 use crate::syntax::parse;
 use crate::syntax::tree::{Document, ItemKind, Name, Use, UseFrom};
+use crate::{Load, LoadedText};
 
 /// Files that use files that use files: at most so many.
 const CHAIN_LIMIT: usize = 64;
 /// Files of one check: at most so many.
 const FILE_LIMIT: usize = 1_000;
 
-/// The standard library: module, name to show, text.
-const STANDARD: &[(&str, &str, &str)] = &[("std.patterns", "std/patterns.scn", include_str!("../../stdlib/patterns.scn"))];
+/// The standard library: module, name to show, text. Made of the files in `stdlib/`.
+pub const STANDARD: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/stdlib.rs"));
 
 /// The module with the pattern of flows that say none.
 pub const DEFAULT_PATTERNS: &str = "std/patterns.scn";
@@ -35,9 +35,9 @@ pub struct Loaded {
 }
 
 /// Files in the order in which they were finished, and the way to the one being loaded.
-struct Loading<'a, 'l> {
+struct Loading<'a> {
     sources: &'a mut Sources,
-    load: &'a mut Loader<'l>,
+    load: &'a mut dyn Load,
     problems: &'a mut Vec<Diagnostic>,
     done: Vec<Loaded>,
     positions: BTreeMap<String, usize>,
@@ -45,10 +45,10 @@ struct Loading<'a, 'l> {
 }
 
 /// Parses a file and everything it uses. The file itself comes last, the standard patterns first.
-pub fn load_all(sources: &mut Sources, file: FileId, load: &mut Loader<'_>, problems: &mut Vec<Diagnostic>) -> Vec<Loaded> {
+pub fn load_all(sources: &mut Sources, file: FileId, load: &mut dyn Load, problems: &mut Vec<Diagnostic>) -> Vec<Loaded> {
     let name = sources.get(file).name.clone();
     let mut loading = Loading { sources, load, problems, done: Vec::new(), positions: BTreeMap::new(), chain: Vec::new() };
-    if let Some((_, shown, text)) = STANDARD.first() {
+    if let Some((_, shown, text)) = STANDARD.iter().find(|(_, shown, _)| *shown == DEFAULT_PATTERNS) {
         loading.take(shown, text);
     }
     loading.file(file, &name);
@@ -61,6 +61,16 @@ pub fn is_standard(name: &str) -> bool {
     STANDARD.iter().any(|(module, ..)| *module == name)
 }
 
+/// The module of the standard library that declares a name with a keyword: `pattern`, `check`.
+#[must_use]
+pub fn standard_with(keyword: &str, name: &str) -> Option<&'static str> {
+    let declares = |line: &str| {
+        let rest = line.strip_prefix(keyword).and_then(|rest| rest.strip_prefix(' ')).and_then(|rest| rest.strip_prefix(name));
+        rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
+    };
+    STANDARD.iter().find(|(.., text)| text.lines().any(declares)).map(|(module, ..)| *module)
+}
+
 /// `topologies` of `./topologies.scn`: the word a file is qualified with.
 pub(super) fn stem(path: &str) -> Option<&str> {
     let last = path.rsplit('/').next()?;
@@ -70,7 +80,7 @@ pub(super) fn stem(path: &str) -> Option<&str> {
     plain.then_some(stem)
 }
 
-impl Loading<'_, '_> {
+impl Loading<'_> {
     /// Adds a text and parses it with what it uses.
     fn take(&mut self, name: &str, text: &str) -> usize {
         let file = self.sources.add(name, text);
@@ -95,18 +105,24 @@ impl Loading<'_, '_> {
     /// The position of what a `use` names.
     fn used(&mut self, used: &Use, by: &str) -> Option<usize> {
         match &used.from {
-            UseFrom::Module(words) => self.module(words),
+            UseFrom::Module(words) => self.module(words, by),
             UseFrom::File(path) => self.other_file(&path.value, path.span, by),
         }
     }
 
-    /// A module of the standard library.
-    fn module(&mut self, words: &[Name]) -> Option<usize> {
+    /// A module of the standard library or of a dependency.
+    fn module(&mut self, words: &[Name], by: &str) -> Option<usize> {
         let (first, last) = (words.first()?, words.last()?);
         let (name, span) = (words.iter().map(|w| w.text.as_str()).collect::<Vec<_>>().join("."), first.span.to(last.span));
         if first.text != "std" {
-            self.problems.push(ExpandError::NotInThisVersion { what: format!("the dependency `{name}` (`scn.toml`)"), span }.into());
-            return None;
+            let words: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+            return match self.load.module(&words, by) {
+                Ok(found) => self.other(found, span),
+                Err(reason) => {
+                    self.problems.push(ResolveError::UnreadableModule { name, reason, span }.into());
+                    None
+                }
+            };
         }
         let Some((_, shown, text)) = STANDARD.iter().find(|(module, ..)| *module == name) else {
             let help = suggest(&name, STANDARD.iter().map(|(module, ..)| *module));
@@ -121,13 +137,17 @@ impl Loading<'_, '_> {
 
     /// A file beside the one that uses it.
     fn other_file(&mut self, path: &str, span: Span, by: &str) -> Option<usize> {
-        let (name, text) = match (self.load)(path, by) {
-            Ok(found) => found,
+        match self.load.file(path, by) {
+            Ok(found) => self.other(found, span),
             Err(reason) => {
                 self.problems.push(ResolveError::UnreadableFile { name: path.into(), reason, span }.into());
-                return None;
+                None
             }
-        };
+        }
+    }
+
+    /// Takes in what another file uses, once.
+    fn other(&mut self, LoadedText { name, text }: LoadedText, span: Span) -> Option<usize> {
         if let Some(position) = self.positions.get(&name) {
             return Some(*position);
         }

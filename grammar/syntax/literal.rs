@@ -158,7 +158,9 @@ impl Builder<'_> {
 fn parse_address(written: &str) -> Result<ExprKind, String> {
     let (address, length) = written.split_once('/').map_or((written, None), |(a, l)| (a, Some(l)));
     let parsed: IpAddr = address.parse().map_err(|_| {
-        if address.contains(':') {
+        if address.split(':').count() > 2 && address.split(':').all(|pair| pair.len() == 2) {
+            "not an IPv6 address, nor a MAC address of six pairs such as `00:11:22:33:44:55`".to_owned()
+        } else if address.contains(':') {
             "not an IPv6 address".to_owned()
         } else {
             "not four numbers from 0 to 255 without leading zeros".to_owned()

@@ -35,6 +35,17 @@ fn the_shipped_scenarios_parse() {
 }
 
 #[test]
+fn the_acceptance_files_parse() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/language/acceptance");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 9, "{files:?}");
+    for file in files {
+        good(&std::fs::read_to_string(&file).unwrap());
+    }
+}
+
+#[test]
 fn every_code_has_a_page_whose_examples_are_right() {
     let pages = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("diagnostics/pages");
     for code in CODES {

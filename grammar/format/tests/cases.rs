@@ -97,6 +97,7 @@ fn two_blanks_part_the_options_of_a_line() {
         ("service s { listen tcp lb:80 serve sym }", "service s { listen tcp lb:80  serve sym }"),
         ("frame { vlan 123 ipv4 { ttl 9 } payload random 64B }", "frame { vlan 123  ipv4 { ttl 9 }  payload random 64B }"),
         ("flow f { if a == b { rate 1/s total 2 } }", "flow f { if a == b { rate 1/s  total 2 } }"),
+        ("link a <-> b { loss 1% for i in 1..3 { delay 5ms rate i } }", "link a <-> b { loss 1%  for i in 1..3 { delay 5ms  rate i } }"),
         ("choose { 70% { client sends 1B } 30% { pause 1s } }", "choose { 70% { client sends 1B }  30% { pause 1s } }"),
         ("expect { a < b during c..d }", "expect { a < b during c..d }"),
     ] {
@@ -108,7 +109,7 @@ fn two_blanks_part_the_options_of_a_line() {
 #[test]
 fn a_column_stays_where_it_is_when_words_before_it_grow() {
     let written = "scenario s {\n link a 1.1.1.1/24,1.1.1.2/24   <-> b # x\n link b                         <-> c # y\n}\n";
-    let laid_out = "scenario s {\n    link a 1.1.1.1/24, 1.1.1.2/24  <-> b  # x\n    link b                         <-> c  # y\n}\n";
+    let laid_out = "scenario s {\n    link a 1.1.1.1/24, 1.1.1.2/24  <-> b # x\n    link b                         <-> c # y\n}\n";
     assert_eq!(laid(written), laid_out);
 }
 
@@ -125,7 +126,13 @@ fn a_block_is_opened_when_its_line_is_longer_than_the_width() {
 
 #[test]
 fn ends_of_lines_and_of_the_file_are_plain() {
-    for written in ["let a = 1", "let a = 1\n\n\n", "\u{feff}let a = 1\r\n", "\n\n  let a = 1  ;;\t\n \n", "let a = \\\r\n".replace('\\', "1").as_str()] {
+    for written in [
+        "let a = 1",
+        "let a = 1\n\n\n",
+        "\u{feff}let a = 1\r\n",
+        "\n\n  let a = 1  ;;\t\n \n",
+        "let a = \\\r\n".replace('\\', "1").as_str(),
+    ] {
         assert_eq!(laid(written), "let a = 1\n", "{written:?}");
     }
     assert_eq!(laid(""), "");

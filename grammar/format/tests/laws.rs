@@ -14,7 +14,12 @@ fn scanned(text: &str) -> Scan {
 
 /// A text's tokens and braces, the end of every statement, and documentation, without what may be rewritten.
 fn skeleton(text: &str) -> Vec<String> {
-    fn walk(text: &str, statements: &[Statement], pieces: &mut std::iter::Peekable<std::slice::Iter<'_, std::ops::Range<usize>>>, out: &mut Vec<String>) {
+    fn walk(
+        text: &str,
+        statements: &[Statement],
+        pieces: &mut std::iter::Peekable<std::slice::Iter<'_, std::ops::Range<usize>>>,
+        out: &mut Vec<String>,
+    ) {
         for statement in statements {
             out.extend(statement.doc.iter().map(|doc| format!("## {doc}")));
             while let Some(piece) = pieces.next_if(|piece| piece.start < statement.head.end) {
@@ -111,7 +116,23 @@ fn the_laws_hold_for_every_text_of_the_project() {
 /// What can stand where blanks stood within a line.
 const BLANKS: &[&str] = &["", " ", " ", " ", "  ", "     ", "\t", " \t "];
 /// What can stand where a new line stood.
-const NEW_LINES: &[&str] = &["\n", "\n", "\n\n", "\n\n\n\n", "\r\n", "\n\t", " \n      ", ";", " ; ", ";\n", "\n;\n", " ", "\n# a comment\n", " # at the end\n", "\n## said\n"];
+const NEW_LINES: &[&str] = &[
+    "\n",
+    "\n",
+    "\n\n",
+    "\n\n\n\n",
+    "\r\n",
+    "\n\t",
+    " \n      ",
+    ";",
+    " ; ",
+    ";\n",
+    "\n;\n",
+    " ",
+    "\n# a comment\n",
+    " # at the end\n",
+    "\n## said\n",
+];
 
 /// The text with other blanks and new lines, as `choices` say, outside texts, regexes and comments.
 fn shaken(text: &str, choices: &[u8]) -> String {
@@ -196,7 +217,71 @@ fn texts_once() -> &'static [(String, String)] {
 }
 
 const TOKENS: &[&str] = &[
-    " ", " ", " ", "  ", "    ", "\n", "\n", "\n\n\n", ";", "{", "}", " {", "}\n", "(", ")", "[", "]", ",", ":", ":", "::", ".", "..", "=", "==", "<->", "<", "-", "-", "+",
-    "*", "/", "/x/", "10", "5", "a", "ab", "fe80", "s", "10Mbps", "1/s", "10.0.0.1/24", "param", "link", "use", "if", "else", "as", "for", "expects ", "%", "\"x\"", "r\"\\\"",
-    "\"\"\"\n  a\n b\"\"\"", "\"\"\"\n \n\"\"\"", "# c\n", "## d\n", "`if`", "é", "\t", "\r\n", "scn 1\n", "delay 5ms", "within",
+    " ",
+    " ",
+    " ",
+    "  ",
+    "    ",
+    "\n",
+    "\n",
+    "\n\n\n",
+    ";",
+    "{",
+    "}",
+    " {",
+    "}\n",
+    "(",
+    ")",
+    "[",
+    "]",
+    ",",
+    ":",
+    ":",
+    "::",
+    ".",
+    "..",
+    "=",
+    "==",
+    "<->",
+    "<",
+    "-",
+    "-",
+    "+",
+    "*",
+    "/",
+    "/x/",
+    "10",
+    "5",
+    "a",
+    "ab",
+    "fe80",
+    "s",
+    "10Mbps",
+    "1/s",
+    "10.0.0.1/24",
+    "param",
+    "link",
+    "use",
+    "if",
+    "else",
+    "as",
+    "for",
+    "expects ",
+    "%",
+    "\"x\"",
+    "r\"\\\"",
+    "\"\"\"\n  a\n b\"\"\"",
+    "\"\"\"\n \n\"\"\"",
+    "# c\n",
+    "## d\n",
+    "`if`",
+    "é",
+    "\t",
+    "\r\n",
+    "scn 1\n",
+    "delay 5ms",
+    "within",
+    "use\t",
+    "use ",
+    "matches ",
 ];

@@ -1,46 +1,47 @@
 //! The steps of a transaction in words, with parameters filled in. In: steps. Out: one line a step. Runs nothing.
 
 use scn_grammar::quantity::Dimension;
-use scn_grammar::scenario::pattern::{Close, Expected, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
+use scn_grammar::scenario::pattern::{Branch, Close, Expected, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
 
-use super::{duration, line, quantity};
+use super::{Line, duration, quantity};
 
 /// Characters of a text that are shown.
 const SHOWN: usize = 60;
 
-/// Prints steps, indented by so many steps.
-pub(super) fn print(steps: &[Step], depth: usize, out: &mut String) {
-    for step in steps {
-        match &step.kind {
-            StepKind::Sends { by, payload, implicit } => {
-                let taken = if *implicit { format!(", {} verifies", side(other(*by))) } else { String::new() };
-                line(out, depth, format!("{} sends {}{taken}", side(*by), payload_words(payload)));
-            }
-            StepKind::Expects { by, what, within_ns, rest } => {
-                let within = within_ns.map(|ns| format!(" within {}", duration(ns))).unwrap_or_default();
-                let rest = match rest {
-                    Rest::Nothing => String::new(),
-                    Rest::Line => ", passes over the rest of the line".to_owned(),
-                    Rest::Message(size) => format!(", passes over the rest of a message of {}", quantity(Dimension::Size, *size)),
-                };
-                line(out, depth, format!("{} expects {}{within}{rest}", side(*by), expected_words(what)));
-            }
-            StepKind::Echoes { by } => line(out, depth, format!("{} echoes, {} verifies", side(*by), side(other(*by)))),
-            StepKind::Pause { by, duration } => {
-                line(out, depth, format!("{} pauses {}", side(*by), varying(duration, Dimension::Duration)));
-            }
-            StepKind::Repeat { count, steps } => {
-                line(out, depth, format!("repeat {count}"));
-                print(steps, depth + 1, out);
-            }
-            StepKind::Closes { by, how } => {
-                let how = match how {
-                    Close::Close => "closes",
-                    Close::Reset => "resets",
-                    Close::Half => "half closes",
-                };
-                line(out, depth, format!("{} {how}", side(*by)));
-            }
+/// One line a step, those of a repeat under it.
+pub(super) fn lines(steps: &[Step]) -> Vec<Line> {
+    steps.iter().map(line).collect()
+}
+
+fn line(step: &Step) -> Line {
+    match &step.kind {
+        StepKind::Sends { by, payload, implicit } => {
+            let taken = if *implicit { format!(", {} verifies", side(other(*by))) } else { String::new() };
+            Line::about(format!("{} sends {}{taken}", side(*by), payload_words(payload)))
+        }
+        StepKind::Expects { by, what, within_ns, rest } => {
+            let within = within_ns.map(|ns| format!(" within {}", duration(ns))).unwrap_or_default();
+            let rest = match rest {
+                Rest::Nothing => String::new(),
+                Rest::Line => ", passes over the rest of the line".to_owned(),
+                Rest::Message(size) => format!(", passes over the rest of a message of {}", quantity(Dimension::Size, *size)),
+            };
+            Line::about(format!("{} expects {}{within}{rest}", side(*by), expected_words(what)))
+        }
+        StepKind::Echoes { by } => Line::about(format!("{} echoes, {} verifies", side(*by), side(other(*by)))),
+        StepKind::Pause { by, duration } => Line::about(format!("{} pauses {}", side(*by), varying(duration, Dimension::Duration))),
+        StepKind::Repeat { count, steps } => Line::about(format!("repeat {}", varying(count, Dimension::Count))).in_order(lines(steps)),
+        StepKind::Choose { branches } => {
+            let branch = |b: &Branch| Line::about(quantity(Dimension::Ratio, b.share_nano)).in_order(lines(&b.steps));
+            Line::about("choose, both sides alike").with(branches.iter().map(branch).collect())
+        }
+        StepKind::Closes { by, how } => {
+            let how = match how {
+                Close::Close => "closes",
+                Close::Reset => "resets",
+                Close::Half => "half closes",
+            };
+            Line::about(format!("{} {how}", side(*by)))
         }
     }
 }
@@ -65,6 +66,7 @@ fn payload_words(payload: &Payload) -> String {
         Payload::Random(size) => format!("random {}", varying(size, Dimension::Size)),
         Payload::Text(text) => template(text),
         Payload::Bytes(bytes) => hex(bytes),
+        Payload::File(file) => format!("file \"{}\"", shortened(&file.path.escape_debug().to_string())),
     }
 }
 
@@ -85,6 +87,7 @@ fn template(template: &Template) -> String {
         TemplatePart::Literal(text) => text.escape_debug().to_string(),
         TemplatePart::ClientName => "${client.name}".to_owned(),
         TemplatePart::ServerName => "${server.name}".to_owned(),
+        TemplatePart::Secret(_) => "***".to_owned(),
         TemplatePart::Capture(name) => format!("${{{name}}}"),
     };
     format!("\"{}\"", shortened(&template.0.iter().map(part).collect::<String>()))
