@@ -6,6 +6,9 @@
 //!
 //! Nothing here touches files, sockets, clocks or processes: the caller loads the text and hands it over.
 
+/// The parser that pest derives names it.
+extern crate alloc;
+
 pub mod diagnostics;
 pub mod expand;
 pub mod format;
@@ -20,6 +23,7 @@ pub mod syntax;
 use std::collections::BTreeMap;
 
 use diagnostics::{Diagnostic, Severity};
+pub use expand::Reference;
 use scenario::Scenario;
 use source::{FileId, Sources};
 
@@ -36,6 +40,8 @@ pub struct Checked {
     pub scenarios: Vec<Scenario>,
     /// Everything that is wrong or odd, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
+    /// Of [`check_with_references`]: where names are used, and where each is declared, in the order of the texts.
+    pub references: Vec<Reference>,
 }
 
 /// A text that another one uses.
@@ -83,19 +89,36 @@ pub const UNKNOWN_PARAMETER: &str = "scn::resolve::unknown_parameter";
 /// Checks and expands one file. `params` are the values of `-p name=value`, as written; one that belongs to no
 /// scenario of the file is the problem [`UNKNOWN_PARAMETER`].
 pub fn check(sources: &mut Sources, file: FileId, params: &BTreeMap<String, String>, load: &mut dyn Load) -> Checked {
+    check_all(sources, file, params, load, false)
+}
+
+/// The same, with every name followed to its declaration: [`Checked::references`].
+pub fn check_with_references(sources: &mut Sources, file: FileId, params: &BTreeMap<String, String>, load: &mut dyn Load) -> Checked {
+    check_all(sources, file, params, load, true)
+}
+
+fn check_all(sources: &mut Sources, file: FileId, params: &BTreeMap<String, String>, load: &mut dyn Load, follow: bool) -> Checked {
     let mut problems = Vec::new();
     let loaded = resolve::load::load_all(sources, file, load, &mut problems);
     let given = expand::params::read_given(sources, params, &mut problems);
-    let resolve::Resolved { modules, imported: _ } = resolve::resolve(&loaded, &mut problems);
+    let resolve::Resolved { modules, imported } = resolve::resolve(&loaded, &mut problems);
     if let Some(module) = modules.last() {
         expand::params::check_given(module, &given, &mut problems);
     }
     let mut context = expand::Context::new(sources, &modules, &given);
+    if follow {
+        let imports = imported.into_iter();
+        context.references =
+            Some(imports.map(|i| Reference { span: i.span, declared: i.declared, what: "an import", value: None }).collect());
+    }
     let scenarios = expand::expand(&mut context);
     problems.append(&mut context.problems);
+    let mut references = context.references.take().unwrap_or_default();
+    references.sort_by_key(|reference| (reference.span, reference.declared));
+    references.dedup_by_key(|reference| (reference.span, reference.declared));
     let diagnostics = without_echoes(in_order(problems, file));
     let fine = diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning);
-    Checked { scenarios: if fine { scenarios } else { Vec::new() }, diagnostics }
+    Checked { scenarios: if fine { scenarios } else { Vec::new() }, diagnostics, references }
 }
 
 /// Names that are unknown. Where a statement could not be read, what it declares is missing, and nothing is wrong with its name.

@@ -57,11 +57,6 @@ fn read_one(path: &Path) -> Result<Vec<u8>, String> {
 
 fn unreadable(file: &PayloadFile, span: Span, why: &str, sources: &Sources) -> Diagnostic {
     let path = place(file, sources);
-    Diagnostic::error(
-        "scn::file::unreadable",
-        span,
-        format!("{} can't be sent: {why}", path.display()),
-        "sent here",
-    )
-    .help("a path counts from the folder of the file in which it is written")
+    Diagnostic::error("scn::file::unreadable", span, format!("{} can't be sent: {why}", path.display()), "sent here")
+        .help("a path counts from the folder of the file in which it is written")
 }

@@ -9,6 +9,7 @@
 mod built;
 mod cleanup;
 mod formatting;
+mod editors;
 mod input;
 mod observer;
 mod outside;

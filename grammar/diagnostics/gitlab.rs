@@ -49,8 +49,10 @@ mod tests {
     fn reports(text: &str, places: &[u32]) -> Value {
         let mut sources = Sources::default();
         sources.add("./a.scn", text);
-        let problems: Vec<Diagnostic> =
-            places.iter().map(|start| Diagnostic::warning("scn::x", Span { file: FileId(0), start: *start, end: start + 1 }, "odd", "")).collect();
+        let problems: Vec<Diagnostic> = places
+            .iter()
+            .map(|start| Diagnostic::warning("scn::x", Span { file: FileId(0), start: *start, end: start + 1 }, "odd", ""))
+            .collect();
         serde_json::from_str(&gitlab(&problems, &sources)).unwrap()
     }
 

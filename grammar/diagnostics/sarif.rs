@@ -19,7 +19,8 @@ pub fn sarif(diagnostics: &[Diagnostic], sources: &Sources) -> String {
     let codes: BTreeSet<&str> = diagnostics.iter().map(|d| d.code).collect();
     let rules: Vec<Value> = codes.iter().map(|code| rule(code)).collect();
     let results: Vec<Value> = diagnostics.iter().map(|d| result(d, sources, &mut lines)).collect();
-    let driver = json!({ "name": "scn", "version": env!("CARGO_PKG_VERSION"), "informationUri": env!("CARGO_PKG_REPOSITORY"), "rules": rules });
+    let driver =
+        json!({ "name": "scn", "version": env!("CARGO_PKG_VERSION"), "informationUri": env!("CARGO_PKG_REPOSITORY"), "rules": rules });
     let run = json!({ "tool": { "driver": driver }, "columnKind": "utf16CodeUnits", "results": results });
     format!("{:#}\n", json!({ "$schema": SCHEMA, "version": "2.1.0", "runs": [run] }))
 }

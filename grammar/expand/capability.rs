@@ -100,7 +100,10 @@ fn flow_lacks(flow: &Flow, needs: &Needs) -> Option<(String, Option<String>)> {
         return Some((format!("it runs over {}", kind.word()), Some(who_has(needs))));
     }
     if needs.handshake && !shakes_hands(&flow.transport) {
-        return Some((format!("over {} without TLS there is no handshake", kind.word()), Some("flows over tls, quic and http with `tls` have it".to_owned())));
+        return Some((
+            format!("over {} without TLS there is no handshake", kind.word()),
+            Some("flows over tls, quic and http with `tls` have it".to_owned()),
+        ));
     }
     if let Some(reason) = silent(flow).filter(|_| needs.replies) {
         return Some((reason.to_owned(), Some("let the server answer, or measure one way: `forward.loss`, `owd`".to_owned())));

@@ -10,7 +10,7 @@ use super::stars::{Picks, every_pick};
 use super::value::{Value as Known, article};
 use crate::quantity::Dimension;
 use crate::scenario::expect::{Condition, Metric, Shape, Value};
-use crate::scenario::metrics::{MetricRow, Measures};
+use crate::scenario::metrics::{Measures, MetricRow};
 use crate::source::Span;
 use crate::syntax::tree::{BinaryOperator, Expr, ExprKind};
 
@@ -92,7 +92,14 @@ impl Draft<'_, '_> {
                 (metric, _) => article(metric.dimension.word()),
             },
         };
-        let help = Some(if found == "a text" { "say what it must contain: `matches /errors 0/`" } else { "compare it with something: `== 0`, `< 20ms`" }.to_owned());
+        let help = Some(
+            if found == "a text" {
+                "say what it must contain: `matches /errors 0/`"
+            } else {
+                "compare it with something: `== 0`, `< 20ms`"
+            }
+            .to_owned(),
+        );
         self.context.raise(ExpandError::WrongType { expected: "a condition".into(), found, span: expr.span, help });
         None
     }

@@ -8,16 +8,15 @@ use super::error::ExpandError;
 use super::evaluate::{Binding, Names, Scope};
 use super::interfaces::NamedEnd;
 use super::lints::Shape;
+use super::matrix::Picks;
 use super::patterns::Instances;
 use super::things::Table;
 use super::value::Value;
 use super::{Context, DEFAULT_TIMEOUT_NS, DEFAULT_TOLERANCE_NS};
-use crate::quantity::{BILLION, Dimension};
 use crate::resolve::{Declarations, ResolveError, ScenarioRef};
 use crate::scenario::topology::Topology;
 use crate::scenario::{NodeId, Scenario};
 use crate::source::Span;
-use crate::syntax::tree::{Expr, FunctionDecl, Item, ItemKind, Name, PatternDecl, ScenarioDecl, ScenarioPart, Template, plain};
 
 /// A scenario being expanded.
 pub struct Draft<'c, 'a> {
@@ -33,6 +32,10 @@ pub struct Draft<'c, 'a> {
     pub moments: super::moments::Moments,
     /// Measured values in conditions so far.
     pub measured_values: u64,
+    /// Which variant of the scenario this is.
+    pub picks: Picks,
+    /// An `except` leaves this variant out.
+    pub excluded: bool,
     /// Calls of actions without a name in this pass over the timeline.
     pub calls: u64,
     /// Bytes that the patterns of flows take so far.
@@ -53,6 +56,9 @@ impl<'c, 'a> Draft<'c, 'a> {
             file: context.sources.get(declared.span.file).name.clone(),
             span: declared.span,
             params: Vec::new(),
+            matrix: Vec::new(),
+            needs: Vec::new(),
+            secrets: Vec::new(),
             timeout_ns: DEFAULT_TIMEOUT_NS,
             timeout_said: false,
             tolerance_ns: DEFAULT_TOLERANCE_NS,
@@ -67,6 +73,8 @@ impl<'c, 'a> Draft<'c, 'a> {
         };
         context.things = Table::default();
         context.local = Declarations::default();
+        context.words.clear();
+        context.secrets_in_use();
         Draft {
             context,
             scope: Scope { module, layers: vec![Rc::new(Names::new())], inside: true },
@@ -74,64 +82,12 @@ impl<'c, 'a> Draft<'c, 'a> {
             shapes: Vec::new(),
             moments: super::moments::Moments::default(),
             measured_values: 0,
+            picks: Picks::default(),
+            excluded: false,
             calls: 0,
             pattern_bytes: 0,
             ends: BTreeMap::new(),
             scenario,
-        }
-    }
-
-    /// Tags, settings, parameters, values and patterns.
-    pub fn head(&mut self, declaration: &'a ScenarioDecl) {
-        let mut settings: BTreeMap<&str, Span> = BTreeMap::new();
-        let mut tags: BTreeMap<&str, Span> = BTreeMap::new();
-        for part in plain(&declaration.body) {
-            match part {
-                ScenarioPart::Tags(names) => {
-                    for tag in names {
-                        if let Some(first) = tags.insert(&tag.text, tag.span) {
-                            self.context.raise(ExpandError::OptionTwice { name: tag.text.clone(), span: tag.span, first });
-                        } else {
-                            self.scenario.tags.push(tag.text.clone());
-                        }
-                    }
-                }
-                ScenarioPart::Setting { name, value } => {
-                    if let Some(first) = settings.insert(&name.text, name.span) {
-                        self.context.raise(ExpandError::OptionTwice { name: name.text.clone(), span: name.span, first });
-                    }
-                    self.setting(name, value);
-                }
-                ScenarioPart::Param(param) => self.param(param),
-                ScenarioPart::Item(item) => match &item.kind {
-                    ItemKind::Let { name, value } => {
-                        let value = self.context.evaluate(value, &self.scope);
-                        self.introduce(&name.text, name.span, value);
-                    }
-                    ItemKind::Use(_) | ItemKind::Scenario(_) => {}
-                    _ => self.declaration(item),
-                },
-                _ => {}
-            }
-        }
-    }
-
-    /// A pattern, function, action or check of the scenario's own.
-    fn declaration(&mut self, item: &'a Item) {
-        let name = match &item.kind {
-            ItemKind::Function(FunctionDecl { name, .. })
-            | ItemKind::Pattern(PatternDecl { name, .. })
-            | ItemKind::Topology(Template { name, .. })
-            | ItemKind::Action(Template { name, .. })
-            | ItemKind::Check(Template { name, .. }) => name,
-            _ => return,
-        };
-        let text = name.text.as_str();
-        let value = self.scope.layers.first().and_then(|layer| layer.get(text)).map(|binding| binding.span);
-        let first = self.context.local.place(text).map(|(span, ..)| span).or(value).or_else(|| self.module_place(text));
-        match first {
-            Some(first) => self.context.raise(ResolveError::Redefined { name: text.into(), span: name.span, first }),
-            None => self.context.local.add(item, self.scope.module),
         }
     }
 
@@ -140,29 +96,8 @@ impl<'c, 'a> Draft<'c, 'a> {
         self.context.raise(ExpandError::NotInThisVersion { what: what.into(), span });
     }
 
-    fn setting(&mut self, name: &Name, value: &Expr) {
-        match name.text.as_str() {
-            "timeout" => {
-                if let Some(ns) = self.context.duration("`timeout`", value, 1_000_000, &self.scope) {
-                    self.scenario.timeout_ns = ns;
-                    self.scenario.timeout_said = true;
-                }
-            }
-            "tolerance" => {
-                let bounds = (1_000, 10 * BILLION);
-                if let Some(ns) = self.context.bounded("`tolerance`", value, Dimension::Duration, bounds, &self.scope) {
-                    self.scenario.tolerance_ns = ns;
-                }
-            }
-            _ => {
-                let help = crate::resolve::suggest::suggest(&name.text, ["timeout", "tolerance"].into_iter());
-                self.context.raise(ResolveError::UnknownOption { what: "a scenario", name: name.text.clone(), span: name.span, help });
-            }
-        }
-    }
-
     /// Where the file introduces a name, if it does.
-    fn module_place(&self, name: &str) -> Option<Span> {
+    pub(super) fn module_place(&self, name: &str) -> Option<Span> {
         self.context.modules.get(self.scope.module)?.place(name)
     }
 

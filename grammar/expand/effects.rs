@@ -71,7 +71,9 @@ fn ends(action: &Action, touched: &Touched) -> Option<(&'static str, Vec<Mark>, 
         Action::Resume(flows) => ("resume", flows.iter().map(|flow| ("pause", 'f', flow.0)).collect(), "pause"),
         Action::ResumeStress(all) => ("resume", all.iter().map(|stress| ("pause", 'm', stress.0)).collect(), "pause"),
         Action::Thaw(victims) => ("thaw", victim_marks("freeze", victims), "freeze"),
-        Action::Heal(Healed::All | Healed::Between(_) | Healed::Nodes(_)) => ("heal", vec![("partition", 'a', 0)], "partition` or `isolate"),
+        Action::Heal(Healed::All | Healed::Between(_) | Healed::Nodes(_)) => {
+            ("heal", vec![("partition", 'a', 0)], "partition` or `isolate")
+        }
         _ => return None,
     })
 }
@@ -81,7 +83,9 @@ impl Draft<'_, '_> {
     pub(super) fn check_effects(&mut self) {
         let mut links: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
         for (id, link) in (0..).zip(&self.scenario.topology.links) {
-            link.ends.iter().for_each(|end| drop(links.entry(end.node.0).or_default().insert(id)));
+            for end in &link.ends {
+                links.entry(end.node.0).or_default().insert(id);
+            }
         }
         let touched = Touched { links };
         // The earliest beginning of each thing: its instant (`None`: not known), and its entry.
@@ -101,7 +105,8 @@ impl Draft<'_, '_> {
             let Some((verb, marks, opposite)) = ends(&entry.action, &touched) else { continue };
             let instant = self.moments.instants.get(place).copied().flatten();
             let before: Vec<&(Option<i64>, usize)> = marks.iter().filter_map(|mark| begun.get(mark)).collect();
-            let later = |begin: &&&(Option<i64>, usize)| instant.zip(begin.0).is_some_and(|(end, begin_at)| (begin_at, begin.1) > (end, place));
+            let later =
+                |begin: &&&(Option<i64>, usize)| instant.zip(begin.0).is_some_and(|(end, begin_at)| (begin_at, begin.1) > (end, place));
             let (reason, other) = match before.first() {
                 None if marks.is_empty() => continue,
                 None => (format!("no `{opposite}` comes before it"), None),

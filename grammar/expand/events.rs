@@ -43,7 +43,7 @@ pub(super) struct CalledEntry<'t> {
 
 impl<'a> Draft<'_, 'a> {
     /// The statements of a timeline that stand, with the events that they name declared.
-    pub(super) fn look_at(&mut self, statements: &'a Block<TimelineStatement>) -> Vec<Spoken<'a>> {
+    pub(super) fn spoken(&mut self, statements: &'a Block<TimelineStatement>) -> Vec<Spoken<'a>> {
         let mut spoken: Vec<Spoken<'a>> = Vec::new();
         self.each(statements, |draft, statement| {
             let mut one = Spoken { statement, scope: draft.scope.clone(), times: None, events: None, calls: Vec::new() };
@@ -162,7 +162,7 @@ impl<'a> Draft<'_, 'a> {
             let around = Around { words: words.clone() };
             let inside = self.within(&called, frame.clone(), |draft, body| {
                 let scope = called.scope.clone();
-                draft.in_call(&scope, around, |draft| draft.look_at(body))
+                draft.in_call(&scope, around, |draft| draft.spoken(body))
             });
             let Some(inside) = inside else { return };
             one.calls.push(CalledEntry { scope: called.scope.clone(), frame, words: words.clone(), inside });

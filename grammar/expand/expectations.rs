@@ -31,7 +31,8 @@ impl<'a> Draft<'_, 'a> {
         if statement.quantifier != Quantifier::None {
             let message = "`always` and `never` are said of single expectations, and this calls a check".to_owned();
             let help = "say the word inside the check".to_owned();
-            let (span, other) = (Span { end: statement.condition.span.start.max(statement.span.start), ..statement.span }, statement.condition.span);
+            let (span, other) =
+                (Span { end: statement.condition.span.start.max(statement.span.start), ..statement.span }, statement.condition.span);
             self.context.raise(ExpandError::OptionConflict { message, span, other, help });
             return;
         }

@@ -1,9 +1,9 @@
 //! Expectations that say nothing: repeated, always true, never true together, finer than the traffic. In: a scenario's
 //! expectations. Out: warnings. Changes nothing.
 
+use super::conditions::metrics_of;
 use super::draft::Draft;
 use super::moment_error::MomentError;
-use super::conditions::metrics_of;
 use super::timing::show_ns;
 use super::windows::Window;
 use crate::quantity::{BILLION, Dimension, Quantity};

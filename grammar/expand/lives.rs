@@ -90,7 +90,9 @@ impl Draft<'_, '_> {
                 Some("p999") => 1_000,
                 _ => continue,
             };
-            let Some(flow) = metric.flow().and_then(|flow| self.scenario.flows.get(flow.index()).map(|found| (flow, found))) else { continue };
+            let Some(flow) = metric.flow().and_then(|flow| self.scenario.flows.get(flow.index()).map(|found| (flow, found))) else {
+                continue;
+            };
             let (id, found) = flow;
             // What the kernel says of connections is sampled by the clock, what happens once a connection by connections.
             let once = ["connect_time.", "handshake_time.", "reconnect_time."].iter().any(|family| metric.name.starts_with(family));

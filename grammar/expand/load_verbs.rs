@@ -108,7 +108,8 @@ impl Draft<'_, '_> {
         let found = self.thing_and_rest(parts, &[ThingKind::Flow, ThingKind::Stress], "flow or stress").ok_or(Wrong::Reported)?;
         let (things, rest) = found;
         let [setting] = rest else { return Err(Wrong::Form) };
-        let (known, of) = if things.kind == ThingKind::Flow { (FLOW_SETTINGS, "`set` of a flow") } else { (STRESS_SETTINGS, "`set` of a stress") };
+        let (known, of) =
+            if things.kind == ThingKind::Flow { (FLOW_SETTINGS, "`set` of a flow") } else { (STRESS_SETTINGS, "`set` of a stress") };
         let name = setting.name.text.as_str();
         let Some((name, dimension, least)) = known.iter().find(|(word, ..)| *word == name).copied() else {
             let help = suggest(name, known.iter().map(|(word, ..)| *word));

@@ -98,7 +98,12 @@ impl Draft<'_, '_> {
                     ExprKind::Range(..) => "a range",
                     _ => "a list",
                 };
-                self.context.raise(ExpandError::WrongType { expected: "a quantity".into(), found: found.into(), span: expr.span, help: None });
+                self.context.raise(ExpandError::WrongType {
+                    expected: "a quantity".into(),
+                    found: found.into(),
+                    span: expr.span,
+                    help: None,
+                });
                 None
             }
             _ => None,
@@ -120,7 +125,9 @@ impl Draft<'_, '_> {
     fn number(&mut self, (metric, row): (Metric, &MetricRow), span: Span) -> Option<(Value, Dimension)> {
         let (found, help) = match row.measures {
             Measures::Number(dimension) => return Some((Value::Metric(metric), dimension)),
-            Measures::Truth => ("a condition", format!("it stands alone: `{}`, `not {}`", self.context.words(span), self.context.words(span))),
+            Measures::Truth => {
+                ("a condition", format!("it stands alone: `{}`, `not {}`", self.context.words(span), self.context.words(span)))
+            }
             Measures::Text => ("a text", format!("say what it must contain: `{} matches /errors 0/`", self.context.words(span))),
         };
         self.context.raise(ExpandError::WrongType { expected: "a quantity".into(), found: found.into(), span, help: Some(help) });

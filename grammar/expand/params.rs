@@ -13,7 +13,7 @@ use crate::resolve::{Module, ResolveError, suggest::suggest};
 use crate::scenario::Param;
 use crate::source::{Sources, Span};
 use crate::syntax::parse;
-use crate::syntax::tree::{Expr, ItemKind, ParamDecl, ScenarioPart, plain};
+use crate::syntax::tree::{Expr, ItemKind, ParamDecl, ScenarioDecl, ScenarioPart, plain};
 
 /// A value set from outside.
 #[derive(Debug)]
@@ -60,7 +60,10 @@ pub fn check_given(module: &Module<'_>, given: &BTreeMap<String, Given>, problem
         .scenarios
         .iter()
         .flat_map(|s| plain(&s.declaration.body))
-        .filter_map(|part| if let ScenarioPart::Param(param) = part { Some(param.name.text.as_str()) } else { None })
+        .filter_map(|part| match part {
+            ScenarioPart::Param(ParamDecl { name, .. }) | ScenarioPart::Matrix { name, .. } => Some(name.text.as_str()),
+            _ => None,
+        })
         .collect();
     for (name, value) in given {
         if !declared.contains(name.as_str()) {
@@ -82,8 +85,13 @@ pub(super) fn declared_type(context: &mut Context<'_>, param: &ParamDecl) -> Opt
 }
 
 impl Draft<'_, '_> {
-    /// Gives a parameter of the scenario its value.
-    pub(super) fn param(&mut self, param: &ParamDecl) {
+    /// Gives a parameter of the scenario its value. One that a matrix varies gets it there.
+    pub(super) fn param(&mut self, scenario: &ScenarioDecl, param: &ParamDecl) {
+        let varies = |part: &ScenarioPart| matches!(part, ScenarioPart::Matrix { name, .. } if name.text == param.name.text);
+        if plain(&scenario.body).any(varies) {
+            self.default_of(param);
+            return;
+        }
         let value = self.param_value(param);
         if let Some(value) = &value {
             let set = self.context.given.contains_key(&param.name.text);
@@ -92,12 +100,18 @@ impl Draft<'_, '_> {
         self.introduce(&param.name.text, param.name.span, value);
     }
 
+    /// The default of a parameter. `None`: there is none, or it is wrong, which was reported.
+    fn default_of(&mut self, param: &ParamDecl) -> Option<Value> {
+        let kind = declared_type(self.context, param)?;
+        let expr = param.default.as_ref()?;
+        let value = self.context.evaluate(expr, &self.scope)?;
+        self.context.typed(param, kind, value, expr.span)
+    }
+
     fn param_value(&mut self, param: &ParamDecl) -> Option<Value> {
         let kind = declared_type(self.context, param)?;
         let default = match &param.default {
-            Some(expr) => {
-                self.context.evaluate(expr, &self.scope).and_then(|value| self.context.typed(param, kind, value, expr.span)).map(Some)?
-            }
+            Some(_) => Some(self.default_of(param)?),
             None => None,
         };
         let given = self.context.given;

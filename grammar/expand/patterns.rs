@@ -15,8 +15,8 @@ use super::value::Type;
 use super::{Context, sized, talk};
 use crate::diagnostics::Severity;
 use crate::quantity::{Dimension, Quantity};
-use crate::resolve::load::DEFAULT_PATTERNS;
 use crate::resolve::PatternRef;
+use crate::resolve::load::DEFAULT_PATTERNS;
 use crate::scenario::pattern::Pattern;
 use crate::source::{FileId, Span};
 use crate::syntax::tree::{
@@ -73,7 +73,8 @@ impl Context<'_> {
     ) -> Option<(Names, String)> {
         let mut given = Vec::new();
         for argument in chosen {
-            given.push(argument.map_or(Given::Default, |argument| Given::Value(self.evaluate(&argument.value, outer), argument.value.span)));
+            given
+                .push(argument.map_or(Given::Default, |argument| Given::Value(self.evaluate(&argument.value, outer), argument.value.span)));
         }
         let (names, fine) = self.bind(&declaration.name, &declaration.params, given, user, inner);
         let shown = |param: &ParamDecl| names.get(&param.name.text).and_then(|binding| binding.value.as_ref()).map(written);

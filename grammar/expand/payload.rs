@@ -223,8 +223,9 @@ impl Steps<'_, '_> {
         let (side_name, other_name) = (side_word(side), side_word(other(side)));
         if let Some(place) = own.get(&name) {
             let captured = Some(*place);
-            let help = (place.start < span.start && place.file == span.file)
-                .then(|| "behind a `choose` a name is known if every way of it captures it, behind a `repeat` if that goes round".to_owned());
+            let help = (place.start < span.start && place.file == span.file).then(|| {
+                "behind a `choose` a name is known if every way of it captures it, behind a `repeat` if that goes round".to_owned()
+            });
             self.context.raise(ExpandError::CaptureBeforeUse { name, side: side_name, span, captured, help });
         } else if let Some(place) = others.get(&name) {
             let help = Some(format!("only the {other_name} knows it: each side knows what it captured itself"));
@@ -282,4 +283,5 @@ impl Steps<'_, '_> {
             return None;
         }
         Some(varying)
-    }}
+    }
+}

@@ -262,8 +262,7 @@ impl<'c, 'a> Steps<'c, 'a> {
         let mut made = Some(Vec::new());
         for branch in branches {
             self.captured = before.clone();
-            let share_nano =
-                self.context.bounded("the share of a way", &branch.ratio, Dimension::Ratio, (1, BILLION), &self.scope);
+            let share_nano = self.context.bounded("the share of a way", &branch.ratio, Dimension::Ratio, (1, BILLION), &self.scope);
             let steps = self.block(&branch.steps, depth + 1);
             after = Some(match after {
                 None => self.captured.clone(),

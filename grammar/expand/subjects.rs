@@ -103,7 +103,8 @@ impl Draft<'_, '_> {
             return Some(Subject::Output(event));
         }
         let span = path.first()?.span.to(path.last()?.span);
-        let (metric, thing) = (rest.iter().map(|part| part.name.text.as_str()).collect::<Vec<_>>().join("."), format!("the event `{}`", things.words));
+        let (metric, thing) =
+            (rest.iter().map(|part| part.name.text.as_str()).collect::<Vec<_>>().join("."), format!("the event `{}`", things.words));
         let reason = "its entry runs no command".to_owned();
         let help = Some("only `run on NODE \"command\" as NAME` gives an output".to_owned());
         self.context.raise(MomentError::NotMeasured { metric, thing, reason, span, help });

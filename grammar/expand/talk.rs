@@ -146,7 +146,8 @@ fn sources_of_echoes(layout: &Layout<'_>, course: &Course) -> (Vec<Option<usize>
             StepKind::Echoes { by } => {
                 sources[at] = last[other(*by) as usize];
                 if sources[at].is_none() {
-                    problems.push(ExpandError::EchoOfNothing { side: side_word(*by), other: side_word(other(*by)), span: step.span }.into());
+                    problems
+                        .push(ExpandError::EchoOfNothing { side: side_word(*by), other: side_word(other(*by)), span: step.span }.into());
                 }
             }
             _ => {}
@@ -308,7 +309,9 @@ impl Talk<'_> {
                 let message = message(at, payload);
                 self.send(me, message, step.span)
             }
-            StepKind::Sends { implicit: true, payload: Payload::Filled(_) | Payload::Random(_) | Payload::File(_), .. } => self.take_message(side, at),
+            StepKind::Sends { implicit: true, payload: Payload::Filled(_) | Payload::Random(_) | Payload::File(_), .. } => {
+                self.take_message(side, at)
+            }
             StepKind::Echoes { by } if *by == side => {
                 let message = self.echo(at);
                 self.send(me, message, step.span)
@@ -534,4 +537,3 @@ impl Talk<'_> {
         }
     }
 }
-

@@ -107,15 +107,7 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// The entries of an action, whose times count from the calling entry.
-    fn call(
-        &mut self,
-        when: When,
-        called: &CalledEntry<'a>,
-        undo: Option<(u64, Span)>,
-        event: Option<EventId>,
-        text: &str,
-        span: Span,
-    ) {
+    fn call(&mut self, when: When, called: &CalledEntry<'a>, undo: Option<(u64, Span)>, event: Option<EventId>, text: &str, span: Span) {
         let waits = matches!(when, When::Condition { .. });
         let event = if waits { Some(event.unwrap_or_else(|| self.unnamed_event(text, span))) } else { event };
         let base = match &when {
@@ -150,7 +142,9 @@ impl<'a> Draft<'_, 'a> {
             let left = after.map(|after| i128::from(lasts_ns) - i128::from(after));
             match left {
                 Some(left) if left > 0 => entry.lasts_ns = u64::try_from(left).ok(),
-                Some(_) => trouble = Some((format!("`{}` only acts {} after the call", entry.text, show_ns(after.unwrap_or(0))), entry.span)),
+                Some(_) => {
+                    trouble = Some((format!("`{}` only acts {} after the call", entry.text, show_ns(after.unwrap_or(0))), entry.span))
+                }
                 None => trouble = Some((format!("when `{}` acts is not counted from the call", entry.text), entry.span)),
             }
         }

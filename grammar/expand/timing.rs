@@ -122,7 +122,9 @@ impl Draft<'_, '_> {
         for (position, instant) in instants.iter().enumerate() {
             let span = self.scenario.timeline[position].span;
             match instant {
-                Some(Some(ns)) if *ns < 0 && told.insert(span) => self.context.raise(MomentError::BeforeStart { span, by: show_ns(ns.saturating_neg()) }),
+                Some(Some(ns)) if *ns < 0 && told.insert(span) => {
+                    self.context.raise(MomentError::BeforeStart { span, by: show_ns(ns.saturating_neg()) })
+                }
                 Some(Some(ns)) if *ns > timeout && told.insert(span) => {
                     self.context.raise(MomentError::AfterTimeout { span, instant: show_ns(*ns), timeout: show_ns(timeout) });
                 }

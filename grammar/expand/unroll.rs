@@ -38,7 +38,8 @@ impl<'a> Scoped<'a> for Draft<'_, 'a> {
 
 /// Calls `visit` for every statement of a block that stands, in the order of the text, `for` unrolled and `if` decided.
 pub fn each<'a, 'b, H: Scoped<'a>, S>(host: &mut H, block: &'b Block<S>, visit: &mut impl FnMut(&mut H, &'b S)) {
-    each_at(host, block, 0, false, visit);
+    let looped = !host.context().open.is_empty();
+    each_at(host, block, 0, looped, visit);
 }
 
 fn each_at<'a, 'b, H: Scoped<'a>, S>(host: &mut H, block: &'b Block<S>, depth: usize, looped: bool, visit: &mut impl FnMut(&mut H, &'b S)) {
@@ -74,12 +75,20 @@ fn each_at<'a, 'b, H: Scoped<'a>, S>(host: &mut H, block: &'b Block<S>, depth: u
 
 fn each_for<'a, 'b, H: Scoped<'a>, S>(host: &mut H, inner: &'b ForBlock<S>, depth: usize, visit: &mut impl FnMut(&mut H, &'b S)) {
     let outer = host.scope().clone();
-    let Some(values) = host.context().loop_values(&inner.name, &inner.values, &outer) else { return };
+    let Some(values) = host.context().loop_values(&inner.name, &inner.values, &outer) else {
+        // With sample values the list may be unknown; what stands in the loop is looked at all the same.
+        if host.context().sampling {
+            host.scope().layers.push(layer(&inner.name, None));
+            each_at(host, &inner.body, depth + 1, true, visit);
+            host.scope().layers.truncate(outer.layers.len());
+        }
+        return;
+    };
     for value in values {
         if host.context().is_full() || !host.context().count_unrolled(Some(inner.span)) {
             break;
         }
-        host.scope().layers.push(layer(&inner.name, value));
+        host.scope().layers.push(layer(&inner.name, Some(value)));
         each_at(host, &inner.body, depth + 1, true, visit);
         host.scope().layers.truncate(outer.layers.len());
     }
@@ -103,8 +112,8 @@ fn place<S>(nested: &Nested<S>) -> Option<Span> {
 }
 
 /// A layer of scope with the name of a loop.
-fn layer(name: &Name, value: Value) -> Rc<Names> {
-    Rc::new(Names::from([(name.text.clone(), Binding { value: Some(value), span: name.span })]))
+fn layer(name: &Name, value: Option<Value>) -> Rc<Names> {
+    Rc::new(Names::from([(name.text.clone(), Binding { value, span: name.span })]))
 }
 
 /// Which part of an `if` stands.
@@ -153,18 +162,16 @@ impl Context<'_> {
 
     /// Which part of an `if` stands. `None`: the condition is wrong, which was reported.
     pub fn decide(&mut self, condition: &Expr, scope: &Scope) -> Option<Decided> {
-        let truth = match self.evaluate(condition, scope)? {
-            Value::Truth(truth) => truth,
-            other => {
+        let decided = match self.evaluate(condition, scope) {
+            Some(Value::Truth(true)) => Some(Decided::Then),
+            Some(Value::Truth(false)) => Some(Decided::Otherwise),
+            Some(other) => {
                 self.wrong_type("a condition", &other, condition.span);
-                return None;
+                None
             }
+            None => None,
         };
-        Some(match truth {
-            _ if self.sampling => Decided::Both,
-            true => Decided::Then,
-            false => Decided::Otherwise,
-        })
+        if self.sampling { Some(Decided::Both) } else { decided }
     }
 
     /// The values of a loop, whose name must be new. `None`: wrong, which was reported.

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod hostile;
+mod moments;
 mod pages;
 mod patterns;
 mod reference;

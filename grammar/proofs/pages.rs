@@ -27,7 +27,13 @@ pub(super) fn blocks(page: &str) -> Vec<String> {
 
 #[test]
 fn every_code_has_a_page() {
-    for code in ResolveError::CODES.iter().chain(ExpandError::CODES).chain(MomentError::CODES).chain(PatternError::CODES).chain(crate::syntax::CODES) {
+    for code in ResolveError::CODES
+        .iter()
+        .chain(ExpandError::CODES)
+        .chain(MomentError::CODES)
+        .chain(PatternError::CODES)
+        .chain(crate::syntax::CODES)
+    {
         assert!(page(code).is_some(), "no page for {code}");
     }
 }

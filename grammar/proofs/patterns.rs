@@ -41,7 +41,9 @@ fn shares_make_a_whole_in_billionths() {
 
 #[test]
 fn a_message_that_either_way_sends_is_read_behind_both() {
-    let steps = steps("choose {\n50% { client sends \"get a\\n\" }\n50% { client sends \"put bb\\n\" }\n}\nserver expects /\\w+ (?<what>\\w+)/\nserver sends \"${what}\\n\"");
+    let steps = steps(
+        "choose {\n50% { client sends \"get a\\n\" }\n50% { client sends \"put bb\\n\" }\n}\nserver expects /\\w+ (?<what>\\w+)/\nserver sends \"${what}\\n\"",
+    );
     for (_, way) in branches(&steps[0]) {
         assert!(matches!(way[0].kind, StepKind::Sends { implicit: false, .. }), "{way:?}");
     }
@@ -60,7 +62,9 @@ fn sized_messages_of_ways_are_taken_by_the_expects_behind_them() {
 #[test]
 fn every_combination_of_ways_is_followed() {
     let text = |second: &str| {
-        format!("choose {{\n50% {{ client sends \"a\\n\" }}\n50% {{ client sends \"b\\n\" }}\n}}\nserver expects line /a|b/\nchoose {{\n50% {{ server sends \"x\\n\" }}\n50% {{ {second} }}\n}}\nclient expects \"x\"")
+        format!(
+            "choose {{\n50% {{ client sends \"a\\n\" }}\n50% {{ client sends \"b\\n\" }}\n}}\nserver expects line /a|b/\nchoose {{\n50% {{ server sends \"x\\n\" }}\n50% {{ {second} }}\n}}\nclient expects \"x\""
+        )
     };
     assert_eq!(problems(&text("server sends \"x\\n\"")), Vec::<&str>::new());
     assert_eq!(problems(&text("pause 1ms")), ["scn::expand::never_sent"]);
@@ -77,7 +81,8 @@ fn ways_that_take_turns_in_a_repetition_are_followed_too() {
 
 #[test]
 fn a_problem_of_one_way_says_which() {
-    let text = "scn 1\npattern p {\nclient sends 1B\nchoose {\n99% { server sends \"x\\n\" }\n1% { pause 1s }\n}\nclient expects \"x\"\n}\n";
+    let text =
+        "scn 1\npattern p {\nclient sends 1B\nchoose {\n99% { server sends \"x\\n\" }\n1% { pause 1s }\n}\nclient expects \"x\"\n}\n";
     let (sources, found) = checked(text);
     let [problem] = found.diagnostics.as_slice() else { panic!("{}", short(&found.diagnostics, &sources)) };
     assert_eq!((problem.code, problem.secondary.len()), ("scn::expand::never_sent", 1));
@@ -114,7 +119,9 @@ fn an_argument_that_is_a_path_counts_from_the_caller() {
 
 #[test]
 fn loops_and_conditions_are_gone() {
-    let steps = steps("for i in 1..3 {\nif i == 2 { client sends \"two\\n\" } else { client sends \"not ${i}\\n\" }\n}\nfor size in [1B, 2B] { server sends size }");
+    let steps = steps(
+        "for i in 1..3 {\nif i == 2 { client sends \"two\\n\" } else { client sends \"not ${i}\\n\" }\n}\nfor size in [1B, 2B] { server sends size }",
+    );
     let texts: Vec<String> = steps
         .iter()
         .filter_map(|step| match &step.kind {
@@ -130,7 +137,8 @@ fn loops_and_conditions_are_gone() {
 #[test]
 fn a_bare_pause_is_of_the_side_that_acts_next() {
     let by = |step: &Step| if let StepKind::Pause { by, .. } = step.kind { Some(by) } else { None };
-    let steps = steps("pause 1ms\nchoose {\n50% {\npause 1ms\nserver sends 1B\npause 1ms\n}\n50% { pause 1ms }\n}\nclient sends 1B\npause 1ms");
+    let steps =
+        steps("pause 1ms\nchoose {\n50% {\npause 1ms\nserver sends 1B\npause 1ms\n}\n50% { pause 1ms }\n}\nclient sends 1B\npause 1ms");
     assert_eq!(by(&steps[0]), Some(Side::Server));
     let ways = branches(&steps[1]);
     assert_eq!((by(&ways[0].1[0]), by(&ways[0].1[2]), by(&ways[1].1[0])), (Some(Side::Server), Some(Side::Client), Some(Side::Client)));
@@ -147,13 +155,18 @@ fn parameters_of_every_type_reach_the_steps() {
     let call = call.replace("within d", "").replace("uniform(1ms, 2ms)", "2ms");
     let steps = made(declaration, &call).steps;
     assert!(steps.iter().any(|step| matches!(&step.kind, StepKind::Sends { payload: Payload::Filled(Varying::Uniform(64, 1024)), .. })));
-    assert!(steps.iter().any(|step| matches!(&step.kind, StepKind::Expects { what: Expected::Regex(regex), within_ns: Some(2_000_000), .. } if regex == "hi")));
+    assert!(steps.iter().any(
+        |step| matches!(&step.kind, StepKind::Expects { what: Expected::Regex(regex), within_ns: Some(2_000_000), .. } if regex == "hi")
+    ));
     assert!(matches!(steps.last().map(|step| &step.kind), Some(StepKind::Closes { by: Side::Server, .. })));
 }
 
 #[test]
 fn secrets_stay_names() {
-    let pattern = made("secret token from env TOKEN\nlet line = \"auth ${token}\\n\"\npattern p(t: text) {\nclient sends t\nserver expects \"auth\"\nserver sends \"key ${token}\\n\"\n}", "p(line)");
+    let pattern = made(
+        "secret token from env TOKEN\nlet line = \"auth ${token}\\n\"\npattern p(t: text) {\nclient sends t\nserver expects \"auth\"\nserver sends \"key ${token}\\n\"\n}",
+        "p(line)",
+    );
     assert!(!format!("{pattern:?}").contains("TOKEN"), "{pattern:?}");
     let secrets = pattern.steps.iter().filter(|step| {
         let StepKind::Sends { payload: Payload::Text(Template(parts)), .. } = &step.kind else { return false };
@@ -164,7 +177,8 @@ fn secrets_stay_names() {
 
 #[test]
 fn a_bounded_number_of_ways_is_followed_in_bounded_time() {
-    let ways: String = (0..8).map(|_| "choose {\n50% { client sends \"a\\n\" }\n50% { client sends \"b\\n\" }\n}\nserver expects line /a|b/\n").collect();
+    let ways: String =
+        (0..8).map(|_| "choose {\n50% { client sends \"a\\n\" }\n50% { client sends \"b\\n\" }\n}\nserver expects line /a|b/\n").collect();
     let started = std::time::Instant::now();
     assert_eq!(problems(&ways), Vec::<&str>::new());
     assert!(started.elapsed().as_millis() < 1000, "{:?}", started.elapsed());

@@ -119,6 +119,10 @@ problems! {
             at(span, format!("can't use `{name}`: {reason}"), "used here")
                 .help("modules that are not of `std` come from the project's own library or a dependency that `scn.toml` names")
         }
+        /// A function's name that the language has itself.
+        OfTheLanguage { name: String, span: Span } Error "scn::resolve::of_the_language" {
+            at(span, format!("`{name}` is a function of the language"), "taken").help("give it another name: nothing is redefined or shadowed")
+        }
         /// A function or template that comes back to itself.
         CallCycle { what: &'static str, chain: String, span: Span, declared: Span } Error "scn::resolve::call_cycle" {
             at(span, format!("{what} that uses itself never ends: {chain}"), "this closes the circle").also(declared, "declared here")

@@ -20,6 +20,8 @@ const FILE_LIMIT: usize = 1_000;
 /// The standard library: module, name to show, text. Made of the files in `stdlib/`.
 pub const STANDARD: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/stdlib.rs"));
 
+/// The text with one of each sort of thing, for templates that nobody calls.
+pub const SAMPLE: &str = "std/sample";
 /// The module with the pattern of flows that say none.
 pub const DEFAULT_PATTERNS: &str = "std/patterns.scn";
 
@@ -52,6 +54,13 @@ pub fn load_all(sources: &mut Sources, file: FileId, load: &mut dyn Load, proble
         loading.take(shown, text);
     }
     loading.file(file, &name);
+    let templates =
+        |item: &crate::syntax::tree::Item| matches!(item.kind, ItemKind::Topology(_) | ItemKind::Action(_) | ItemKind::Check(_));
+    if loading.done.last().is_some_and(|checked| checked.document.items.iter().any(templates)) {
+        loading.take(SAMPLE, include_str!("../expand/sample.scn"));
+        let last = loading.done.len() - 1;
+        loading.done.swap(last, last - 1);
+    }
     loading.done
 }
 

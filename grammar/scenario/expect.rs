@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use super::metrics::Shape;
 use super::metrics::{self, MetricRow, OwnerKind};
+pub use super::metrics::{METRICS, STATISTICS, Shape};
 use super::timeline::TimeRef;
 use super::{EventId, FlowId, LinkId, NodeId, ProcessId, StressId};
 use crate::quantity::{Dimension, Quantity};

@@ -51,14 +51,8 @@ pub enum OwnerKind {
 
 impl OwnerKind {
     /// All of them, in the order of the reference.
-    pub const ALL: &'static [OwnerKind] = &[
-        OwnerKind::Flow,
-        OwnerKind::Link,
-        OwnerKind::Interface,
-        OwnerKind::Process,
-        OwnerKind::Stress,
-        OwnerKind::Output,
-    ];
+    pub const ALL: &'static [OwnerKind] =
+        &[OwnerKind::Flow, OwnerKind::Link, OwnerKind::Interface, OwnerKind::Process, OwnerKind::Stress, OwnerKind::Output];
 
     /// With its article.
     #[must_use]

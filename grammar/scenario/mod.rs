@@ -8,6 +8,7 @@ pub mod impairment;
 pub mod metrics;
 pub mod pattern;
 pub mod process;
+pub mod requirements;
 pub mod stress;
 pub mod text;
 pub mod timeline;
@@ -20,6 +21,7 @@ use crate::source::Span;
 use expect::Expectation;
 pub use flow::{Destination, Flow, Load, Service};
 use process::Process;
+pub use requirements::{Need, NeedKind, Secret};
 use stress::Stress;
 use timeline::{Entry, Event};
 use topology::Topology;
@@ -71,6 +73,15 @@ pub struct Scenario {
     pub span: Span,
     /// Parameters with the value of this run, in the order written.
     pub params: Vec<Param>,
+    /// The values of its matrices in this variant, in the order written; empty: it has none.
+    #[serde(default)]
+    pub matrix: Vec<Param>,
+    /// What the machine must have, in the order written.
+    #[serde(default)]
+    pub needs: Vec<Need>,
+    /// The secrets that its texts use.
+    #[serde(default)]
+    pub secrets: Vec<Secret>,
     /// The run is cut after this long, in ns.
     pub timeout_ns: u64,
     /// `timeout` was written; otherwise it is the default.
@@ -93,6 +104,14 @@ pub struct Scenario {
     pub timeline: Vec<Entry>,
     /// What must hold, in the order of the file.
     pub expectations: Vec<Expectation>,
+}
+
+impl Scenario {
+    /// The name it is declared with, without the values of its matrices.
+    #[must_use]
+    pub fn declared_name(&self) -> &str {
+        self.name.split('[').next().unwrap_or(&self.name)
+    }
 }
 
 /// A parameter's value in this run.

@@ -468,6 +468,8 @@ fn role_words(rule: Rule) -> Option<&'static str> {
         | Rule::text
         | Rule::raw_text
         | Rule::number
+        | Rule::no_value
+        | Rule::no_name
         | Rule::hole
         | Rule::list => "a value",
         Rule::version_number => "the language version, `1`",

@@ -148,7 +148,13 @@ fn flow_record(plan: &Plan, flow: &PlannedFlow, series: FlowSeries, sources: &So
 /// `client → 10.0.0.100:5003 over tcp, sym(1KiB), 200 connections, 400/s`.
 fn describe(plan: &Plan, flow: &PlannedFlow) -> String {
     let load = &flow.load;
-    let mut text = format!("{} → {} over {}, {}", plan.nodes[flow.from.index()].name, flow.target, flow.transport.kind().word(), flow.pattern.as_ref().map_or("", |pattern| &pattern.name));
+    let mut text = format!(
+        "{} → {} over {}, {}",
+        plan.nodes[flow.from.index()].name,
+        flow.target,
+        flow.transport.kind().word(),
+        flow.pattern.as_ref().map_or("", |pattern| &pattern.name)
+    );
     let connections = if load.connections == 1 { "1 connection".to_owned() } else { format!("{} connections", load.connections) };
     // Writing to a String cannot fail.
     let _ = write!(text, ", {connections}");

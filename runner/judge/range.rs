@@ -156,7 +156,9 @@ pub(super) fn fold(how: Fold, ranges: &[Range]) -> Range {
             Range { value: sum.value / n, low: sum.low / n, high: sum.high / n }
         }
         // Each bound of the median is the median of the bounds: it only moves up when one of them does.
-        Fold::Median => Range { value: median(ranges, |r| r.value), low: median(ranges, |r| r.low), high: median(ranges, |r| r.high) }.sane(),
+        Fold::Median => {
+            Range { value: median(ranges, |r| r.value), low: median(ranges, |r| r.low), high: median(ranges, |r| r.high) }.sane()
+        }
     }
 }
 

@@ -24,7 +24,8 @@ pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &m
     }
     let bridged = |link: &Link| link.ends.iter().any(|end| graph.kind(end.node.index()).is_bridge());
     let impaired = |link: &Link| !link.forward.is_nothing() || !link.back.is_nothing();
-    let engine = |((link, struck), changed)| if impaired(link) || changed || (struck && !bridged(link)) { Engine::Wire } else { Engine::Direct };
+    let engine =
+        |((link, struck), changed)| if impaired(link) || changed || (struck && !bridged(link)) { Engine::Wire } else { Engine::Direct };
     links.iter().zip(struck).zip(changed).map(engine).collect()
 }
 

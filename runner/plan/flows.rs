@@ -3,8 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use scn_grammar::scenario::timeline::{Action, Entry};
 use scn_grammar::scenario::flow::{Destination, Flow};
+use scn_grammar::scenario::timeline::{Action, Entry};
 use scn_grammar::scenario::transport::{Transport, TransportKind};
 use scn_grammar::scenario::{FlowId, NodeId, ProcessId, Scenario, ServiceId};
 

@@ -192,9 +192,7 @@ fn of_peer(transport: &Transport) -> Listener {
         Transport::Tcp { socket, wire } => Listener::Tcp { socket, backlog, wire },
         Transport::Tls { socket, tls: client } => Listener::Tls { socket, backlog, tls: tls(&client) },
         Transport::Udp { socket, wire } => Listener::Udp { socket, wire },
-        Transport::Http { socket, tls: client, .. } => {
-            Listener::Http { socket, backlog, paths: Vec::new(), tls: client.as_ref().map(tls) }
-        }
+        Transport::Http { socket, tls: client, .. } => Listener::Http { socket, backlog, paths: Vec::new(), tls: client.as_ref().map(tls) },
         Transport::Quic { socket, tls: client, .. } => Listener::Quic { socket, tls: tls(&client) },
         Transport::Sctp { socket, .. } => Listener::Sctp { socket, backlog },
         Transport::Mptcp { socket } => Listener::Mptcp { socket, backlog },

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod descriptors;
+pub mod diff;
 mod domains;
 mod ends;
 mod engines;
@@ -13,9 +14,8 @@ mod holders;
 mod listeners;
 mod names;
 mod network;
-mod pool;
-pub mod diff;
 pub mod outline;
+mod pool;
 pub mod print;
 mod routes;
 pub mod schedule;
@@ -164,6 +164,8 @@ fn assemble(
         flows,
         processes: scenario.processes.clone(),
         stresses: scenario.stresses.clone(),
+        needs: scenario.needs.clone(),
+        secrets: scenario.secrets.clone(),
         events: scenario.events.clone(),
         timeline,
         expectations: scenario.expectations.clone(),

@@ -5,7 +5,7 @@ use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
 use scn_grammar::scenario::expect::{Condition, Expectation, Metric, Value};
 use scn_grammar::scenario::flow::{Arrivals, Flow, Phase, Reconnect};
-use scn_grammar::scenario::pattern::Pattern;
+use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
 use scn_grammar::scenario::topology::{Impairment, Link, LinkKind, Node, NodeKind, Settings};
 use scn_grammar::scenario::transport::{Listener, Socket, Transport, Wire};
@@ -120,8 +120,8 @@ impl Missing {
 
     /// A pattern that the traffic can't play.
     fn pattern(&mut self, pattern: Option<&Pattern>, span: Span) {
-        if let Some(why) = pattern.and_then(crate::traffic::cannot_play) {
-            self.add(span, why);
+        if pattern.is_some_and(|pattern| has_secret(&pattern.steps)) {
+            self.add(span, "a secret in a pattern");
         }
     }
 
@@ -158,6 +158,17 @@ impl Missing {
             self.add(metric.span, format!("the metric `{}` of {}", metric.name, metric.subject.kind().words()));
         }
     }
+}
+
+/// A text of a step, or of one inside it, holds a secret.
+fn has_secret(steps: &[Step]) -> bool {
+    let holds = |template: &Template| template.0.iter().any(|part| matches!(part, TemplatePart::Secret(_)));
+    steps.iter().any(|step| match &step.kind {
+        StepKind::Sends { payload: Payload::Text(text), .. } | StepKind::Expects { what: Expected::Text(text), .. } => holds(text),
+        StepKind::Repeat { steps, .. } => has_secret(steps),
+        StepKind::Choose { branches } => branches.iter().any(|branch| has_secret(&branch.steps)),
+        _ => false,
+    })
 }
 
 /// A link's way that does nothing but delay by a fixed time.

@@ -4,14 +4,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 use scn_grammar::scenario::expect::Expectation;
+use scn_grammar::scenario::flow::{Destination, Load, Reconnect, Timeouts, Tool};
 use scn_grammar::scenario::pattern::Pattern;
 use scn_grammar::scenario::process::Process;
 use scn_grammar::scenario::stress::Stress;
 use scn_grammar::scenario::timeline::{Entry, Event};
 use scn_grammar::scenario::topology::{Impairment, NodeKind, Prefix};
-use scn_grammar::scenario::flow::{Destination, Load, Reconnect, Timeouts, Tool};
 use scn_grammar::scenario::transport::{Listener, Transport};
-use scn_grammar::scenario::{FlowId, LinkId, NodeId, Param, ServiceId};
+use scn_grammar::scenario::{FlowId, LinkId, Need, NodeId, Param, Secret, ServiceId};
 use scn_grammar::source::Span;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,10 @@ pub struct Plan {
     pub processes: Vec<Process>,
     /// Mixes of random streams, in the scenario's order.
     pub stresses: Vec<Stress>,
+    /// What the machine must have, or the scenario is skipped.
+    pub needs: Vec<Need>,
+    /// Values that are read when the run begins and written nowhere.
+    pub secrets: Vec<Secret>,
     /// Named instants.
     pub events: Vec<Event>,
     /// What happens when.

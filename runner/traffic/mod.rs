@@ -158,7 +158,7 @@ impl Traffic {
     /// was stopped ends beside it. `false`: it runs already and goes on. Each start that is made tells its own end.
     pub fn start_flow(&self, flow: FlowId, at_ns: i64) -> bool {
         let Some(shared) = self.shared.flows.get(flow.index()) else { return false };
-        let load = self.shared.plan.flows[flow.index()].load;
+        let load = &self.shared.plan.flows[flow.index()].load;
         let workers = flow::spread(self.workers().len(), load.connections);
         let mut starts = shared.starts();
         if starts.ongoing.iter().any(|start| start.until_ns > at_ns) {

@@ -54,10 +54,7 @@ fn subject_words(plan: &Plan, subject: &Subject) -> String {
         Subject::Flow(flow) => plan.flows.get(flow.index()).map(|flow| flow.name.clone()),
         Subject::Link(link) => plan.links.get(link.index()).map(|link| link.name.clone()),
         Subject::Interface(node, name) => Some(format!("{}.{name}", super::name(plan, *node))),
-        Subject::Process(process, node) => plan.processes.get(process.index()).map(|process| match node {
-            Some(node) => format!("{} on {}", process.name, super::name(plan, *node)),
-            None => process.name.clone(),
-        }),
+        Subject::Process(process) => plan.processes.get(process.index()).map(|process| process.name.clone()),
         Subject::Stress(stress) => plan.stresses.get(stress.index()).map(|stress| stress.name.clone()),
         Subject::Output(event) => Some(event_name(plan, *event).to_owned()),
     };
