@@ -8,8 +8,8 @@
 
 mod built;
 mod cleanup;
-mod formatting;
 mod editors;
+mod formatting;
 mod input;
 mod observer;
 mod outside;
