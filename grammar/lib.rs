@@ -11,6 +11,7 @@ extern crate alloc;
 
 pub mod diagnostics;
 pub mod expand;
+pub mod format;
 #[cfg(test)]
 mod proofs;
 pub mod quantity;

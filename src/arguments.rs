@@ -27,6 +27,8 @@ pub enum Command {
     Run(RunArguments),
     /// Check scenarios without running them
     Check(CheckArguments),
+    /// Lay out scenario files as everybody does
+    Fmt(FmtArguments),
     /// Print what would be built, sent, done and judged
     Plan(PlanArguments),
     /// Judge stored run records anew
@@ -137,6 +139,23 @@ pub struct CheckArguments {
     /// Mend in the files what can be mended without changing what they mean
     #[arg(long)]
     pub fix: bool,
+}
+
+/// `scn fmt`.
+#[derive(Debug, Args)]
+pub struct FmtArguments {
+    /// Files, folders (searched for *.scn) or globs; `-` reads standard input and writes standard output
+    #[arg(default_value = ".", value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// Change nothing; name the files that would change, and exit 1 if there are any
+    #[arg(long)]
+    pub check: bool,
+    /// Change nothing; show what would change
+    #[arg(long)]
+    pub diff: bool,
+    /// How problems of a file are written
+    #[arg(long, value_enum, default_value_t = MessageFormat::Human)]
+    pub message_format: MessageFormat,
 }
 
 /// `scn plan`.

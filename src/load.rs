@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
@@ -100,7 +101,10 @@ fn params(given: &[String]) -> Result<BTreeMap<String, String>, String> {
 }
 
 /// The files that paths name, each once, folders searched in the order of their names.
-fn find(paths: &[String]) -> Result<Vec<PathBuf>, String> {
+///
+/// # Errors
+/// A glob that cannot be read or matches nothing, as one sentence.
+pub fn find(paths: &[String]) -> Result<Vec<PathBuf>, String> {
     let mut found = Vec::new();
     for given in paths {
         let path = Path::new(given);
@@ -144,24 +148,40 @@ fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
 }
 
 /// Reads one file into the sources; a file that cannot be read becomes a diagnostic.
-fn read(path: &Path, loaded: &mut Loaded) -> Option<FileId> {
+pub fn read(path: &Path, loaded: &mut Loaded) -> Option<FileId> {
     let name = path.to_string_lossy().trim_start_matches("./").to_owned();
-    let size = fs::metadata(path).map_or(0, |m| m.len());
+    let file = fs::File::open(path);
+    take_in(name, file.and_then(|file| read_bounded(file)), loaded)
+}
+
+/// Reads standard input into the sources; what cannot be read becomes a diagnostic.
+pub fn read_input(loaded: &mut Loaded) -> Option<FileId> {
+    take_in("<stdin>".to_owned(), read_bounded(io::stdin().lock()), loaded)
+}
+
+/// At most one byte more than may be.
+fn read_bounded(from: impl io::Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn take_in(name: String, bytes: io::Result<Vec<u8>>, loaded: &mut Loaded) -> Option<FileId> {
     let mut refuse = |text: &str, at: usize, code, message: String, label: &str, help: &str| {
         let file = loaded.sources.add(name.clone(), text);
         let at = u32::try_from(at).unwrap_or(u32::MAX);
         let span = Span { file, start: at, end: at };
         loaded.diagnostics.push(Diagnostic::error(code, span, message, label).help(help));
     };
-    if size > MAX_FILE {
-        let message = format!("{name} has {} MiB; a scenario may have {} MiB", size >> 20, MAX_FILE >> 20);
-        refuse("", 0, "scn::file::too_large", message, "not read", "split it into several files");
-        return None;
-    }
-    match fs::read(path) {
+    match bytes {
         Err(error) => {
             let message = format!("{name} cannot be read: {error}");
             refuse("", 0, "scn::file::unreadable", message, "not read", "give the path of a scenario file, a folder or a glob");
+            None
+        }
+        Ok(bytes) if bytes.len() as u64 > MAX_FILE => {
+            let message = format!("{name} has more than {} MiB, the most that a scenario may have", MAX_FILE >> 20);
+            refuse("", 0, "scn::file::too_large", message, "not read", "split it into several files");
             None
         }
         Ok(bytes) => match String::from_utf8(bytes) {

@@ -9,6 +9,7 @@
 mod built;
 mod cleanup;
 mod editors;
+mod formatting;
 mod input;
 mod observer;
 mod outside;

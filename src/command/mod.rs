@@ -3,6 +3,7 @@
 pub mod check;
 pub mod doctor;
 pub mod explain;
+pub mod fmt;
 pub mod judge;
 pub mod list;
 pub mod plan;
@@ -22,6 +23,7 @@ pub fn execute(arguments: Arguments, words: &str) -> Exit {
     match arguments.command {
         Command::Run(arguments) => run::run(&arguments, words),
         Command::Check(arguments) => check::check(&arguments),
+        Command::Fmt(arguments) => fmt::fmt(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Judge(arguments) => judge::judge(&arguments, true),
         Command::Report(arguments) => judge::judge(&arguments, false),
