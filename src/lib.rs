@@ -12,3 +12,4 @@ pub mod load;
 pub mod progress;
 pub mod results;
 pub mod signals;
+pub mod uses;

@@ -12,6 +12,7 @@ use scn_grammar::source::{FileId, Sources, Span};
 
 use crate::arguments::Selection;
 use crate::filter::Filter;
+use crate::uses::Projects;
 
 /// A larger file is refused: scenarios are written by people.
 const MAX_FILE: u64 = 64 << 20;
@@ -47,12 +48,14 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
     let filter = selection.filter.as_deref().map(Filter::parse).transpose()?;
     let params = params(&selection.params)?;
     let mut loaded = Loaded::default();
+    let mut projects = Projects::new(selection.locked);
     let files = find(&selection.paths)?;
     // A parameter that one file lacks is a mistake only when no other file has it.
     let mut unknown: BTreeMap<String, (usize, Diagnostic)> = BTreeMap::new();
     for path in &files {
         let Some(file) = read(path, &mut loaded) else { continue };
-        let mut load_used = |wanted: &str, user: &str| used_file(wanted, user);
+        let mut uses = projects.uses_of(path, &mut loaded.sources, &mut loaded.diagnostics);
+        let mut load_used = |wanted: &str, user: &str| uses.file(wanted, user);
         let checked = scn_grammar::check(&mut loaded.sources, file, &params, &mut load_used);
         let mut scenarios = checked.scenarios;
         let is_unknown = |d: &Diagnostic| d.code == scn_grammar::UNKNOWN_PARAMETER && files.len() > 1;
@@ -130,7 +133,8 @@ fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let (path, name) = (entry.path(), entry.file_name());
-        let hidden = name.to_string_lossy().starts_with('.') || name == "target";
+        let vendored = name == scn_libraries::home::VENDOR && folder.join(scn_libraries::content::MANIFEST).exists();
+        let hidden = name.to_string_lossy().starts_with('.') || name == "target" || vendored;
         // `file_type` does not follow links, so a link that points upwards cannot make a circle.
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && !hidden && depth < MAX_FOLDERS => search(&path, depth + 1, found),
@@ -172,11 +176,4 @@ fn read(path: &Path, loaded: &mut Loaded) -> Option<FileId> {
             }
         },
     }
-}
-
-/// Reads a file that another one uses, relative to it.
-fn used_file(wanted: &str, user: &str) -> Result<(String, String), String> {
-    let path = Path::new(user).parent().unwrap_or(Path::new("")).join(wanted);
-    let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
-    Ok((path.to_string_lossy().into_owned(), text))
 }

@@ -4,6 +4,7 @@ pub mod check;
 pub mod doctor;
 pub mod explain;
 pub mod judge;
+pub mod libraries;
 pub mod list;
 pub mod plan;
 pub mod run;
@@ -28,6 +29,11 @@ pub fn execute(arguments: Arguments, words: &str) -> Exit {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::List(arguments) => list::list(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Add(arguments) => libraries::add(&arguments),
+        Command::Update(arguments) => libraries::update(&arguments),
+        Command::Fetch(arguments) => libraries::fetch(&arguments),
+        Command::Verify => libraries::verify(),
+        Command::Vendor => libraries::vendor(),
     }
 }
 
