@@ -37,16 +37,39 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Loads the text that a `use "./file.scn"` names. Gets the path as written and the name of the file that uses it; gives
-/// the name to show and the text, or why it could not be read.
-pub type Loader<'a> = dyn FnMut(&str, &str) -> Result<(String, String), String> + 'a;
+/// Loads what a file uses. `by` is the name of the file that says `use`; the answer is the name to show and the text, or why it could
+/// not be had. Names to show are unique, and come back as `by` when the text itself uses something.
+pub trait Loader {
+    /// The file of a `use "./file.scn"`, its path as written.
+    ///
+    /// # Errors
+    /// Why it could not be read.
+    fn file(&mut self, path: &str, by: &str) -> Result<(String, String), String>;
+
+    /// The file of a `use acme.lab`: its words, of which the first is not `std`.
+    ///
+    /// # Errors
+    /// Why there is no such module.
+    fn module(&mut self, words: &[&str], by: &str) -> Result<(String, String), String>;
+}
+
+/// A loader of files that knows no libraries.
+impl<F: FnMut(&str, &str) -> Result<(String, String), String>> Loader for F {
+    fn file(&mut self, path: &str, by: &str) -> Result<(String, String), String> {
+        self(path, by)
+    }
+
+    fn module(&mut self, _: &[&str], _: &str) -> Result<(String, String), String> {
+        Err("no libraries are at hand here".to_owned())
+    }
+}
 
 /// The code of a `-p` that belongs to no scenario of a file; a caller with several files may know better.
 pub const UNKNOWN_PARAMETER: &str = "scn::resolve::unknown_parameter";
 
 /// Checks and expands one file. `params` are the values of `-p name=value`, as written; one that belongs to no
 /// scenario of the file is the problem [`UNKNOWN_PARAMETER`].
-pub fn check(sources: &mut Sources, file: FileId, params: &BTreeMap<String, String>, load: &mut Loader<'_>) -> Checked {
+pub fn check(sources: &mut Sources, file: FileId, params: &BTreeMap<String, String>, load: &mut dyn Loader) -> Checked {
     let mut problems = Vec::new();
     let loaded = resolve::load::load_all(sources, file, load, &mut problems);
     let given = expand::params::read_given(sources, params, &mut problems);

@@ -18,10 +18,20 @@ use crate::version::{self, Requirement, Version};
 /// What may reach out: the store and git.
 #[derive(Debug, Clone)]
 pub struct Tools {
-    /// Where libraries are kept.
-    pub store: Store,
+    /// Where libraries from git are kept. Folders need none.
+    pub store: Result<Store, Error>,
     /// How git is called.
     pub git: Git,
+}
+
+impl Tools {
+    /// The store.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn store(&self) -> Result<&Store, Error> {
+        self.store.as_ref().map_err(Clone::clone)
+    }
 }
 
 /// Sees that a manifest is of the library that was asked for.
@@ -180,14 +190,15 @@ impl<'a> Remote<'a> {
             return Ok(manifest.clone());
         }
         let locked = self.old.and_then(|lock| lock.libraries.get(name)).map(|locked| &locked.files);
-        let kept = locked.filter(|files| self.tools.store.has(name, revision, files));
+        let store = self.tools.store()?;
+        let kept = locked.filter(|files| store.has(name, revision, files));
         // What is kept is believed only where the lock vouches for it.
         let library = match kept {
-            Some(_) => contents(&self.tools.store.folder(name, revision))?,
-            None => self.tools.git.library(address, revision, &self.tools.store)?,
+            Some(_) => contents(&store.folder(name, revision))?,
+            None => self.tools.git.library(address, revision, store)?,
         };
         let manifest = manifest_of(&format!("{name} {revision}"), &library).map_err(first)?;
-        self.tools.store.keep(name, revision, &library)?;
+        store.keep(name, revision, &library)?;
         self.fetched.insert(key, (hashes(&library), manifest.clone()));
         Ok(manifest)
     }

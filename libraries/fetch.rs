@@ -53,21 +53,22 @@ pub fn fill(home: &Home, lock: &Lock, tools: &Tools) -> Result<Vec<String>, Erro
 /// Brings one library; `None`: it was here.
 fn bring(home: &Home, library: &Locked, tools: &Tools) -> Result<Option<String>, Error> {
     let From::Git { address, revision } = &library.from else {
-        return intact(home, library, &Ok(tools.store.clone())).map(|_| None);
+        return intact(home, library, &tools.store).map(|_| None);
     };
     if home.vendor().join(&library.name).is_dir() {
-        return intact(home, library, &Ok(tools.store.clone())).map(|_| None);
+        return intact(home, library, &tools.store).map(|_| None);
     }
-    if tools.store.has(&library.name, revision, &library.files) {
+    let store = tools.store()?;
+    if store.has(&library.name, revision, &library.files) {
         return Ok(None);
     }
-    let found = tools.git.library(address, revision, &tools.store)?;
+    let found = tools.git.library(address, revision, store)?;
     let differences = differences(&library.files, &hashes(&found));
     if !differences.is_empty() {
         let differences = format!("{} (in {revision} of {address})", in_words(&differences));
         let help = "scn.lock was changed by hand or by a merge: take it back from version control".to_owned();
         return Err(Problem::ChangedContent { library: library.title(), differences, help }.into());
     }
-    tools.store.keep(&library.name, revision, &found)?;
+    store.keep(&library.name, revision, &found)?;
     Ok(Some(format!("{} fetched from {address}", library.title())))
 }

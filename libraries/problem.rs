@@ -242,8 +242,8 @@ impl Problem {
             Problem::Conflict { .. } => "scn::libraries::conflict",
             Problem::Cycle { .. } => "scn::libraries::cycle",
             Problem::UnknownLibrary { .. } => "scn::libraries::unknown_library",
-            Problem::UnknownModule { .. } => "scn::libraries::unknown_module",
-            Problem::OutsideLibrary { .. } => "scn::libraries::outside_library",
+            // These two are only met where a file uses a library, and told there.
+            Problem::UnknownModule { .. } | Problem::OutsideLibrary { .. } => "scn::resolve::unavailable_library",
             Problem::WrongLibrary { .. } => "scn::libraries::wrong_library",
             Problem::NoVersion { .. } => "scn::libraries::no_version",
             Problem::MovedTag { .. } => "scn::libraries::moved_tag",

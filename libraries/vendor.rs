@@ -55,10 +55,11 @@ pub fn vendor(home: &Home, tools: &Tools) -> Result<Vec<String>, Errors> {
 fn original(home: &Home, library: &Locked, tools: &Tools) -> Result<Contents, Error> {
     let found = match &library.from {
         From::Path(way) => contents(&home.beside(way))?,
-        From::Git { revision, .. } if tools.store.has(&library.name, revision, &library.files) => {
-            contents(&tools.store.folder(&library.name, revision))?
+        From::Git { address, revision } => {
+            let store = tools.store()?;
+            let kept = store.has(&library.name, revision, &library.files);
+            if kept { contents(&store.folder(&library.name, revision))? } else { tools.git.library(address, revision, store)? }
         }
-        From::Git { address, revision } => tools.git.library(address, revision, &tools.store)?,
     };
     let differences = differences(&library.files, &hashes(&found));
     if differences.is_empty() {

@@ -55,8 +55,7 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
     for path in &files {
         let Some(file) = read(path, &mut loaded) else { continue };
         let mut uses = projects.uses_of(path, &mut loaded.sources, &mut loaded.diagnostics);
-        let mut load_used = |wanted: &str, user: &str| uses.file(wanted, user);
-        let checked = scn_grammar::check(&mut loaded.sources, file, &params, &mut load_used);
+        let checked = scn_grammar::check(&mut loaded.sources, file, &params, &mut uses);
         let mut scenarios = checked.scenarios;
         let is_unknown = |d: &Diagnostic| d.code == scn_grammar::UNKNOWN_PARAMETER && files.len() > 1;
         let (about_params, others): (Vec<Diagnostic>, Vec<Diagnostic>) = checked.diagnostics.into_iter().partition(is_unknown);
@@ -64,7 +63,7 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
             // The file is fine but for that: check it with the parameters that it has.
             let known: BTreeMap<String, String> =
                 params.iter().filter(|(name, _)| !names(&about_params, name)).map(|(n, v)| (n.clone(), v.clone())).collect();
-            scenarios = scn_grammar::check(&mut loaded.sources, file, &known, &mut load_used).scenarios;
+            scenarios = scn_grammar::check(&mut loaded.sources, file, &known, &mut uses).scenarios;
         }
         for name in params.keys().filter(|name| names(&about_params, name)) {
             let first = about_params.iter().find(|d| names(std::slice::from_ref(d), name));

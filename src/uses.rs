@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
+use scn_grammar::Loader;
 use scn_grammar::diagnostics::{Diagnostic, Severity};
 use scn_grammar::source::{Sources, Span};
 use scn_libraries::home::Home;
@@ -94,13 +95,10 @@ pub struct Uses<'a> {
     shown: BTreeMap<String, (String, String)>,
 }
 
-impl Uses<'_> {
+impl Loader for Uses<'_> {
     /// The file that `use "./x.scn"` names. `by` is the name, as shown, of the file that says it; a library's file reaches only files of
     /// that library.
-    ///
-    /// # Errors
-    /// Why it cannot be had, as one sentence.
-    pub fn file(&mut self, wanted: &str, by: &str) -> Result<(String, String), String> {
+    fn file(&mut self, wanted: &str, by: &str) -> Result<(String, String), String> {
         match (self.shown.get(by).cloned(), &mut self.project) {
             (Some((library, path)), Belongs::To(project)) => {
                 let found = project.file(&library, &path, wanted).map_err(|error| sentence(&error))?;
@@ -112,13 +110,12 @@ impl Uses<'_> {
 
     /// The file that `use acme.lab` names: `words` are `acme` and `lab`. What a library's file uses is looked up in that library's own
     /// `scn.toml`.
-    ///
-    /// # Errors
-    /// Why it cannot be had, as one sentence.
-    pub fn module(&mut self, words: &[&str], by: &str) -> Result<(String, String), String> {
+    fn module(&mut self, words: &[&str], by: &str) -> Result<(String, String), String> {
         let name = words.first().copied().unwrap_or("");
         match &mut self.project {
-            Belongs::Nowhere => Err(format!("no scn.toml names it; `scn add {name} --git URL` or `scn add {name} --path FOLDER` makes one")),
+            Belongs::Nowhere => {
+                Err(format!("no scn.toml names it; `scn add {name} --git URL` or `scn add {name} --path FOLDER` makes one"))
+            }
             Belongs::Broken => Err("the project's scn.toml or scn.lock has problems, told with it".to_owned()),
             Belongs::To(project) => {
                 let library = self.shown.get(by).map(|(library, _)| library.as_str());
@@ -127,7 +124,10 @@ impl Uses<'_> {
             }
         }
     }
+}
 
+impl Uses<'_> {
+    /// Remembers what is given, to know it again as the one that uses something.
     fn give(&mut self, found: ModuleFile) -> (String, String) {
         self.shown.insert(found.shown.clone(), (found.library, found.path));
         (found.shown, found.text)
@@ -152,7 +152,9 @@ mod tests {
 
     #[test]
     fn ci_is_what_build_servers_set() {
-        for (value, is) in [(None, false), (Some(""), false), (Some("0"), false), (Some("false"), false), (Some("1"), true), (Some("true"), true)] {
+        for (value, is) in
+            [(None, false), (Some(""), false), (Some("0"), false), (Some("false"), false), (Some("1"), true), (Some("true"), true)]
+        {
             assert_eq!(is_ci(value.map(OsStr::new)), is, "{value:?}");
         }
     }

@@ -9,6 +9,7 @@
 mod built;
 mod cleanup;
 mod input;
+mod libraries;
 mod observer;
 mod outside;
 mod runs;

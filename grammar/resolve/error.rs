@@ -110,6 +110,10 @@ problems! {
         UnreadableFile { name: String, reason: String, span: Span } Error "scn::resolve::unreadable_file" {
             at(span, format!("can't read `{name}`: {reason}"), "used here").help("the path counts from the folder of the file that uses it")
         }
+        /// A module of a library that cannot be had.
+        UnavailableLibrary { name: String, reason: String, span: Span } Error "scn::resolve::unavailable_library" {
+            at(span, format!("can't use `{name}`: {reason}"), "used here")
+        }
         /// A name without the index it needs.
         NeedsIndex { name: String, span: Span, first: i64, last: i64 } Error "scn::resolve::needs_index" {
             at(span, format!("`{name}` stands for several, `{name}[{first}]` to `{name}[{last}]`"), "which of them?")

@@ -35,9 +35,9 @@ pub struct Loaded {
 }
 
 /// Files in the order in which they were finished, and the way to the one being loaded.
-struct Loading<'a, 'l> {
+struct Loading<'a> {
     sources: &'a mut Sources,
-    load: &'a mut Loader<'l>,
+    load: &'a mut dyn Loader,
     problems: &'a mut Vec<Diagnostic>,
     done: Vec<Loaded>,
     positions: BTreeMap<String, usize>,
@@ -45,7 +45,7 @@ struct Loading<'a, 'l> {
 }
 
 /// Parses a file and everything it uses. The file itself comes last, the standard patterns first.
-pub fn load_all(sources: &mut Sources, file: FileId, load: &mut Loader<'_>, problems: &mut Vec<Diagnostic>) -> Vec<Loaded> {
+pub fn load_all(sources: &mut Sources, file: FileId, load: &mut dyn Loader, problems: &mut Vec<Diagnostic>) -> Vec<Loaded> {
     let name = sources.get(file).name.clone();
     let mut loading = Loading { sources, load, problems, done: Vec::new(), positions: BTreeMap::new(), chain: Vec::new() };
     if let Some((_, shown, text)) = STANDARD.first() {
@@ -70,7 +70,7 @@ pub(super) fn stem(path: &str) -> Option<&str> {
     plain.then_some(stem)
 }
 
-impl Loading<'_, '_> {
+impl Loading<'_> {
     /// Adds a text and parses it with what it uses.
     fn take(&mut self, name: &str, text: &str) -> usize {
         let file = self.sources.add(name, text);
@@ -95,18 +95,19 @@ impl Loading<'_, '_> {
     /// The position of what a `use` names.
     fn used(&mut self, used: &Use, by: &str) -> Option<usize> {
         match &used.from {
-            UseFrom::Module(words) => self.module(words),
+            UseFrom::Module(words) => self.module(words, by),
             UseFrom::File(path) => self.other_file(&path.value, path.span, by),
         }
     }
 
-    /// A module of the standard library.
-    fn module(&mut self, words: &[Name]) -> Option<usize> {
+    /// A module of the standard library or of a dependency.
+    fn module(&mut self, words: &[Name], by: &str) -> Option<usize> {
         let (first, last) = (words.first()?, words.last()?);
         let (name, span) = (words.iter().map(|w| w.text.as_str()).collect::<Vec<_>>().join("."), first.span.to(last.span));
         if first.text != "std" {
-            self.problems.push(ExpandError::NotInThisVersion { what: format!("the dependency `{name}` (`scn.toml`)"), span }.into());
-            return None;
+            let words: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+            let found = self.load.module(&words, by);
+            return self.found(found, span, |reason| ResolveError::UnavailableLibrary { name, reason, span });
         }
         let Some((_, shown, text)) = STANDARD.iter().find(|(module, ..)| *module == name) else {
             let help = suggest(&name, STANDARD.iter().map(|(module, ..)| *module));
@@ -121,10 +122,21 @@ impl Loading<'_, '_> {
 
     /// A file beside the one that uses it.
     fn other_file(&mut self, path: &str, span: Span, by: &str) -> Option<usize> {
-        let (name, text) = match (self.load)(path, by) {
+        let found = self.load.file(path, by);
+        self.found(found, span, |reason| ResolveError::UnreadableFile { name: path.into(), reason, span })
+    }
+
+    /// Takes in what the caller loaded for a `use`, or tells why it could not.
+    fn found(
+        &mut self,
+        found: Result<(String, String), String>,
+        span: Span,
+        problem: impl FnOnce(String) -> ResolveError,
+    ) -> Option<usize> {
+        let (name, text) = match found {
             Ok(found) => found,
             Err(reason) => {
-                self.problems.push(ResolveError::UnreadableFile { name: path.into(), reason, span }.into());
+                self.problems.push(problem(reason).into());
                 return None;
             }
         };

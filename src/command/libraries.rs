@@ -29,7 +29,7 @@ pub fn add(arguments: &AddArguments) -> Exit {
     let wanted = Wanted { name: arguments.name.clone(), source, version: arguments.version.clone() };
     let here = Path::new(".");
     let home = Home::find(here).map_or_else(|| Home::new(here), Ok);
-    let done = tools().and_then(|tools| add_library(here, &wanted, &tools));
+    let done = add_library(here, &wanted, &tools());
     match home {
         Ok(home) => told(done, &home, "nothing changed"),
         Err(error) => refuse(&error.to_string()),
@@ -40,7 +40,7 @@ pub fn add(arguments: &AddArguments) -> Exit {
 #[must_use]
 pub fn update(arguments: &UpdateArguments) -> Exit {
     in_project(|home| {
-        let done = tools().and_then(|tools| updating::update(home, &arguments.names, arguments.dry_run, &tools));
+        let done = updating::update(home, &arguments.names, arguments.dry_run, &tools());
         told(done, home, "nothing to change")
     })
 }
@@ -49,13 +49,13 @@ pub fn update(arguments: &UpdateArguments) -> Exit {
 #[must_use]
 pub fn fetch(arguments: &FetchArguments) -> Exit {
     let locked = arguments.locked || is_ci(std::env::var_os("CI").as_deref());
-    in_project(|home| told(tools().and_then(|tools| fetching::fetch(home, locked, &tools)), home, "everything is here"))
+    in_project(|home| told(fetching::fetch(home, locked, &tools()), home, "everything is here"))
 }
 
 /// Copies every library beside `scn.toml`.
 #[must_use]
 pub fn vendor() -> Exit {
-    in_project(|home| told(tools().and_then(|tools| vendoring::vendor(home, &tools)), home, ""))
+    in_project(|home| told(vendoring::vendor(home, &tools()), home, ""))
 }
 
 /// Compares what is here with the lock.
@@ -76,8 +76,8 @@ pub fn verify() -> Exit {
     })
 }
 
-fn tools() -> Result<Tools, Errors> {
-    Ok(Tools { store: store()?, git: Git::default() })
+fn tools() -> Tools {
+    Tools { store: store(), git: Git::default() }
 }
 
 /// Does something with the project of the working directory.
