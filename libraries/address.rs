@@ -66,9 +66,10 @@ impl Address {
         &self.0
     }
 
-    /// The same for addresses that differ only in a closing `/` or `.git`.
-    fn key(&self) -> &str {
-        let short = self.0.trim_end_matches('/');
+    /// The same for addresses that differ only in a closing `/` or `.git`, or in `file://`.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        let short = self.0.strip_prefix("file://").unwrap_or(&self.0).trim_end_matches('/');
         short.strip_suffix(".git").unwrap_or(short)
     }
 }
@@ -148,6 +149,7 @@ mod tests {
             assert!(Address::parse(good).is_ok(), "{good}: {:?}", Address::parse(good));
         }
         assert_eq!(Address::parse("https://e.org/a.git").unwrap(), Address::parse("https://e.org/a/").unwrap());
+        assert_eq!(Address::parse("file:///srv/a.git").unwrap(), Address::parse("/srv/a").unwrap());
         assert_ne!(Address::parse("https://e.org/a").unwrap(), Address::parse("https://e.org/b").unwrap());
     }
 

@@ -53,10 +53,7 @@ struct Id {
 impl Id {
     fn of(found: &Found) -> Self {
         let (source, revision) = match &found.from {
-            From::Git { address, revision } => {
-                let text = address.as_str().trim_end_matches('/');
-                (format!("git {}", text.strip_suffix(".git").unwrap_or(text)), revision.to_string())
-            }
+            From::Git { address, revision } => (format!("git {}", address.key()), revision.to_string()),
             From::Path(path) => (format!("path {path}"), String::new()),
         };
         let kind = Kind { name: found.name.clone(), source, line: line(&found.version) };
