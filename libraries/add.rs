@@ -15,7 +15,7 @@ use crate::manifest::{At, Dependency, MAX_MANIFEST, Manifest, Origin};
 use crate::name::{is_name, why_not};
 use crate::problem::{Error, Errors, Problem};
 use crate::relock::{Accept, changes, with_git};
-use crate::version::{self, Requirement, Version};
+use crate::version::{Requirement, Version};
 
 /// What is to be added.
 #[derive(Debug, Clone)]
@@ -107,7 +107,10 @@ fn dependency(home: &Home, from: &Path, wanted: &Wanted, remote: &mut Remote<'_>
                 (Some(tag), _) => At::Tag(tag.clone()),
                 (None, Some(text)) => {
                     let help = "write all 40 digits; `git rev-parse NAME^{commit}` prints them";
-                    At::Revision(Revision::parse(text).ok_or_else(|| bad(format!("`{text}` is no whole name of a commit"), help))?)
+                    At::Revision(
+                        Revision::parse(&text.to_ascii_lowercase())
+                            .ok_or_else(|| bad(format!("`{text}` is no whole name of a commit"), help))?,
+                    )
                 }
                 (None, None) => At::Least,
             };
@@ -139,18 +142,15 @@ fn path_dependency(dependency: &mut Dependency, home: &Home, folder: &Path) -> R
         let manifest = manifest_of(&shown(&folder), &contents);
         // What is wrong with it is told by the selection, with its place.
         let own = manifest.ok().and_then(|manifest| manifest.library);
-        dependency.requirement = own.and_then(|own| Requirement::parse(&least_of(&own.version)));
+        let released = own.filter(|own| own.version.pre.is_empty());
+        dependency.requirement = released.and_then(|own| Requirement::parse(&least_of(&own.version)));
     }
     Ok(())
 }
 
 /// `1.2` of 1.2.7: what a path dependency asks for, since its author raises the last part at will.
 fn least_of(version: &Version) -> String {
-    if version::line(version) == (0, version.minor) {
-        format!("0.{}", version.minor)
-    } else {
-        format!("{}.{}", version.major, version.minor)
-    }
+    format!("{}.{}", version.major, version.minor)
 }
 
 /// An address; a folder of this machine is taken with its whole path.

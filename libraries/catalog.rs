@@ -43,10 +43,10 @@ fn found(dependency: &Dependency, from: From, manifest: Result<Manifest, Errors>
     if own.name != dependency.name {
         return Err(wrong(format!("it calls itself `{}` ({})", own.name, dependency.from())).into());
     }
-    if let Origin::Git { at: At::Tag(tag), .. } = &dependency.origin {
-        if version::of_tag(tag).is_some_and(|tagged| tagged != own.version) {
-            return Err(wrong(format!("the tag {tag} holds version {}", own.version)).into());
-        }
+    if let Origin::Git { at: At::Tag(tag), .. } = &dependency.origin
+        && version::of_tag(tag).is_some_and(|tagged| tagged != own.version)
+    {
+        return Err(wrong(format!("the tag {tag} holds version {}", own.version)).into());
     }
     if let Some(asked) = dependency.requirement.as_ref().filter(|asked| !asked.admits(&own.version)) {
         return Err(wrong(format!("version {asked} was asked for, and it has {} ({})", own.version, dependency.from())).into());

@@ -13,6 +13,9 @@ use crate::problem::{Error, Problem};
 /// Entries of a folder that are looked at.
 const MAX_ENTRIES: usize = 100_000;
 
+/// How names of files and folders begin that are being made.
+pub const HALF_DONE: &str = ".scn-";
+
 /// The bytes of a library's files, by path.
 pub type Contents = BTreeMap<String, Vec<u8>>;
 
@@ -162,7 +165,7 @@ impl Listing<'_> {
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mode = fs::metadata(path).map_or(0o644, |meta| meta.permissions().mode() & 0o777);
-    let mut file = tempfile::Builder::new().prefix(".scn-").tempfile_in(folder).map_err(|error| unwritable(path, error))?;
+    let mut file = tempfile::Builder::new().prefix(HALF_DONE).tempfile_in(folder).map_err(|error| unwritable(path, error))?;
     let written = file.write_all(bytes).and_then(|()| file.as_file().sync_all());
     let permitted = written.and_then(|()| file.as_file().set_permissions(fs::Permissions::from_mode(mode)));
     permitted.map_err(|error| unwritable(path, error))?;
@@ -180,7 +183,7 @@ impl NewFolder {
     /// It could not be made.
     pub fn beside(parent: &Path) -> Result<Self, Error> {
         fs::create_dir_all(parent).map_err(|error| unwritable(parent, error))?;
-        tempfile::Builder::new().prefix(".scn-").tempdir_in(parent).map(NewFolder).map_err(|error| unwritable(parent, error))
+        tempfile::Builder::new().prefix(HALF_DONE).tempdir_in(parent).map(NewFolder).map_err(|error| unwritable(parent, error))
     }
 
     /// Where it is now.

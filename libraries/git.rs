@@ -123,6 +123,10 @@ impl Git {
         written.map_err(|error| unwritable(&std::env::temp_dir(), error))?;
         let output = self.call(folder, &["cat-file", "--batch"], Some(input), doing)?;
         let broken = || Error::from(Problem::GitFailed { doing: doing.to_owned(), reason: "its answer is cut short".into() });
+        if output.len() as u64 > MAX_LIBRARY {
+            let what = format!("bytes of {} files, to {doing}", blobs.len());
+            return Err(Problem::TooLarge { what, count: output.len() as u64, limit: MAX_LIBRARY }.into());
+        }
         let mut rest = output.as_slice();
         let mut found = Contents::new();
         for blob in blobs {

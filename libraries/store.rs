@@ -3,11 +3,15 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::address::Revision;
 use crate::content::Files;
-use crate::folder::{Contents, NewFolder, contents, hashes};
+use crate::folder::{Contents, HALF_DONE, NewFolder, contents, hashes};
 use crate::problem::{Error, Problem};
+
+/// A folder that is being made and was not touched for so long belongs to nobody.
+const ABANDONED: Duration = Duration::from_secs(24 * 3_600);
 
 /// Where libraries are kept.
 #[derive(Debug, Clone)]
@@ -69,7 +73,19 @@ impl Store {
     /// # Errors
     /// It could not be made.
     pub fn workplace(&self) -> Result<NewFolder, Error> {
+        self.sweep();
         NewFolder::beside(&self.libraries())
+    }
+
+    /// Removes what a process that was killed left half done long ago. What cannot be removed hurts nobody.
+    fn sweep(&self) {
+        for entry in std::fs::read_dir(self.libraries()).into_iter().flatten().flatten() {
+            let half_done = entry.file_name().to_string_lossy().starts_with(HALF_DONE);
+            let age = entry.metadata().and_then(|meta| meta.modified()).ok().and_then(|at| at.elapsed().ok());
+            if half_done && age.is_some_and(|age| age > ABANDONED) {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
     }
 
     /// The folder of all.
@@ -112,6 +128,21 @@ mod tests {
         store.keep("acme", &revision, &library).unwrap();
         assert!(store.has("acme", &revision, &hashes(&library)));
         assert_eq!(std::fs::read_dir(place.path().join("deep/scn/git")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_was_left_half_done_goes_after_a_day() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store { root: place.path().to_owned() };
+        for (name, hours) in [(".scn-old", 25), (".scn-new", 1), ("acme-kept", 25)] {
+            std::fs::create_dir_all(store.libraries().join(name)).unwrap();
+            let at = std::time::SystemTime::now() - Duration::from_secs(hours * 3_600);
+            std::fs::File::open(store.libraries().join(name)).unwrap().set_modified(at).unwrap();
+        }
+        drop(store.workplace().unwrap());
+        let mut left: Vec<_> = std::fs::read_dir(store.libraries()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".scn-new", "acme-kept"]);
     }
 
     #[test]

@@ -93,7 +93,8 @@ fn one_file_names_pest() {
 
 #[test]
 fn pure_rooms_are_pure() {
-    let shelf = ["version", "name", "address", "content", "table", "manifest", "lock", "select", "edit"].map(|file| format!("libraries/{file}.rs"));
+    let shelf =
+        ["version", "name", "address", "content", "table", "manifest", "lock", "select", "edit"].map(|file| format!("libraries/{file}.rs"));
     let rooms = ["grammar/", "runner/plan/", "runner/measure/", "runner/judge/", "reports/"];
     let pure: Vec<&str> = rooms.into_iter().chain(shelf.iter().map(String::as_str)).collect();
     let impure = [
@@ -111,7 +112,10 @@ fn pure_rooms_are_pure() {
     ];
     let rooms: Vec<Source> = sources().into_iter().filter(|s| s.is_in(&pure) && !s.is_test() && !s.path.ends_with("build.rs")).collect();
     let broken: Vec<String> = rooms.iter().flat_map(|s| impure.iter().flat_map(|word| s.lines_with(word))).collect();
-    assert_none(&broken, "grammar, plan, measure, judge, reports and the pure files of libraries have no clock, no files, no threads, no async, no unordered maps");
+    assert_none(
+        &broken,
+        "grammar, plan, measure, judge, reports and the pure files of libraries have no clock, no files, no threads, no async, no unordered maps",
+    );
 }
 
 #[test]
@@ -166,6 +170,10 @@ fn rooms_depend_downwards_only() {
         let manifest = fs::read_to_string(root.join(room).join("Cargo.toml")).expect("the manifest is there");
         assert!(!manifest.contains("scn-runner") && !manifest.contains("scn.workspace"), "{room} depends on nothing in the house");
         let others = ["grammar", "reports", "libraries"].into_iter().filter(|other| *other != room).map(|other| format!("scn-{other}"));
-        assert_eq!(others.filter(|other| manifest.contains(other)).collect::<Vec<_>>(), Vec::<String>::new(), "{room} depends on nothing in the house");
+        assert_eq!(
+            others.filter(|other| manifest.contains(other)).collect::<Vec<_>>(),
+            Vec::<String>::new(),
+            "{room} depends on nothing in the house"
+        );
     }
 }
