@@ -186,6 +186,10 @@ impl Reading<'_> {
     /// `[asked]`.
     fn asked(&self, entry: &Entry<'_>) -> Result<BTreeMap<String, String>, Error> {
         let table = entry.item.as_table_like().ok_or_else(|| self.bad(entry, "`asked` is not a table".into()))?;
+        if table.len() > MAX_LIBRARIES {
+            let problem = Problem::TooLarge { what: "libraries asked for".into(), count: table.len() as u64, limit: MAX_LIBRARIES as u64 };
+            return Err(problem.at(self.source.place(entry.span())));
+        }
         let mut asked = BTreeMap::new();
         for entry in entries(table) {
             if !is_name(entry.key) {

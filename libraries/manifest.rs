@@ -19,6 +19,8 @@ pub const MAX_MANIFEST: u64 = 1 << 20;
 const MAX_DEPENDENCIES: usize = 200;
 /// The version of the language that this program speaks.
 const LANGUAGE: i64 = 1;
+/// Problems of one manifest that are told.
+const MAX_PROBLEMS: usize = 50;
 /// A longer path of a dependency is refused.
 const LONGEST_PATH: usize = 1_000;
 
@@ -124,6 +126,9 @@ impl Manifest {
         let mut reading = Reading { source: &source, problems: Vec::new() };
         let (mut library, mut dependencies) = (None, BTreeMap::new());
         for entry in entries(&root) {
+            if reading.problems.len() >= MAX_PROBLEMS {
+                break;
+            }
             match (entry.key, entry.item.as_table_like()) {
                 ("library", Some(table)) => library = reading.library(table, &entry),
                 ("dependencies", Some(table)) => dependencies = reading.dependencies(table),
@@ -133,6 +138,7 @@ impl Manifest {
                 _ => reading.unknown(&entry, "scn.toml", TABLES),
             }
         }
+        reading.problems.truncate(MAX_PROBLEMS);
         match Errors::of(reading.problems) {
             Some(errors) => Err(errors),
             None => Ok(Manifest { source, library, dependencies }),
@@ -180,7 +186,7 @@ impl Reading<'_> {
     /// `[library]`.
     fn library(&mut self, table: &dyn TableLike, at: &Entry<'_>) -> Option<Own> {
         let (mut name, mut version, mut description) = (None, None, None);
-        for entry in entries(table) {
+        for entry in entries(table).into_iter().take(MAX_PROBLEMS + LIBRARY.len()) {
             match (entry.key, entry.text()) {
                 ("name", Some(text)) if is_name(text) => name = Some(text.to_owned()),
                 ("name", text) => self.bad(&entry, why_not(text.unwrap_or("")), "write a name such as `name = \"acme\"`"),
@@ -246,7 +252,7 @@ impl Reading<'_> {
         let name = at.key.to_owned();
         let before = self.problems.len();
         let mut texts: BTreeMap<&str, &str> = BTreeMap::new();
-        for entry in entries(table) {
+        for entry in entries(table).into_iter().take(MAX_PROBLEMS + DEPENDENCY.len()) {
             match (entry.text(), DEPENDENCY.contains(&entry.key)) {
                 (_, false) => self.unknown(&entry, &format!("the dependency `{name}`"), DEPENDENCY),
                 (None, true) => self.bad(&entry, format!("`{}` is a text", entry.key), "write it in quotes"),

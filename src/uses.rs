@@ -65,10 +65,10 @@ pub fn is_ci(value: Option<&OsStr>) -> bool {
 /// A problem of libraries as it is drawn.
 pub fn diagnostic(error: &Error, home: &Home, severity: Severity, sources: &mut Sources) -> Diagnostic {
     let (name, text, span) = match &error.place {
-        Some(place) => (place.file.clone(), place.text.to_string(), place.span.clone()),
-        None => (scn_libraries::folder::shown(&home.manifest_path()), String::new(), 0..0),
+        Some(place) => (place.file.clone(), place.text.clone(), place.span.clone()),
+        None => (scn_libraries::folder::shown(&home.manifest_path()), "".into(), 0..0),
     };
-    let file = sources.add(name, text);
+    let file = sources.find(&name, &text).unwrap_or_else(|| sources.add(name, text));
     let at = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX);
     let span = Span { file, start: at(span.start), end: at(span.end) };
     let label = if span.end > span.start { "here" } else { "" };

@@ -122,4 +122,13 @@ fn too_much_is_refused() {
     let many: String = (0..300).map(|n| format!("a{n} = {{ path = \"../a\" }}\n")).collect();
     assert_eq!(problems(&format!("[dependencies]\n{many}"))[0].0, "scn::libraries::too_large");
     assert_eq!(problems(&"#".repeat((1 << 20) + 1))[0].0, "scn::libraries::too_large");
+    for text in [
+        (0..60_000).map(|n| format!("k{n}=1\n")).collect::<String>(),
+        (0..60_000).map(|n| format!("[t{n}]\n")).collect(),
+        format!("[library]\n{}", (0..60_000).map(|n| format!("k{n}=1\n")).collect::<String>()),
+        format!("[dependencies]\n{}", (0..60_000).map(|n| format!("a.k{n}=1\n")).collect::<String>()),
+    ] {
+        let count = problems(&text).len();
+        assert!((1..=60).contains(&count), "{count} problems are told");
+    }
 }

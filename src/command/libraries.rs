@@ -11,7 +11,7 @@ use scn_libraries::home::Home;
 use scn_libraries::problem::{Errors, Problem};
 use scn_libraries::{fetch as fetching, update as updating, vendor as vendoring, verify as verifying};
 
-use super::{print, refuse, show_problems};
+use super::{print, refuse, show_problems, tell};
 use crate::arguments::{AddArguments, FetchArguments, MessageFormat, UpdateArguments};
 use crate::exit::Exit;
 use crate::uses::{diagnostic, is_ci, store};
@@ -98,11 +98,15 @@ fn told(done: Result<Vec<String>, Errors>, home: &Home, nothing: &str) -> Exit {
     Exit::Pass
 }
 
-/// Draws problems. When all are this machine's or the network's, so says the exit.
+/// Draws problems; those that stand in no text are told in a line. When all are this machine's or the network's, so says the exit.
 fn show(errors: &Errors, home: &Home) -> Exit {
     let mut sources = Sources::default();
-    let drawn: Vec<_> = errors.0.iter().map(|error| diagnostic(error, home, Severity::Error, &mut sources)).collect();
+    let (placed, others): (Vec<_>, Vec<_>) = errors.0.iter().partition(|error| error.place.is_some());
+    let drawn: Vec<_> = placed.into_iter().map(|error| diagnostic(error, home, Severity::Error, &mut sources)).collect();
     show_problems(&drawn, &sources, MessageFormat::Human, false);
+    for error in others {
+        tell(&format!("error: {}\n  help: {}\n  code: {}", error.problem, error.problem.help(), error.problem.code()));
+    }
     let machine = |problem: &Problem| matches!(problem, Problem::GitFailed { .. } | Problem::Unwritable { .. } | Problem::NoStore { .. });
     if errors.0.iter().all(|error| machine(&error.problem)) { Exit::Machine } else { Exit::Invalid }
 }
