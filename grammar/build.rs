@@ -1,17 +1,30 @@
-//! Makes the table of diagnostic pages: a page is a file in `diagnostics/pages/`, its code the first line's. In: that folder. Out: a
-//! Rust list for `diagnostics/pages.rs`. Checks nothing; tests do.
+//! Makes two tables. Diagnostic pages: a page is a file in `diagnostics/pages/`, its code the first line's. The standard library: each
+//! file of `stdlib/` is the module `std.NAME`. In: these folders. Out: Rust lists in `OUT_DIR`. Checks nothing; tests do.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn main() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("diagnostics/pages");
+    let out = std::env::var("OUT_DIR").expect("cargo sets OUT_DIR");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::fs::write(Path::new(&out).join("pages.rs"), pages(&root.join("diagnostics/pages"))).expect("OUT_DIR can be written");
+    std::fs::write(Path::new(&out).join("stdlib.rs"), modules(&root.join("../stdlib"))).expect("OUT_DIR can be written");
+}
+
+/// The files of a folder with an ending, in the order of their names.
+fn files(folder: &Path, end: &str) -> Vec<PathBuf> {
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut files: Vec<_> =
-        std::fs::read_dir(&folder).expect("the folder of pages is part of the crate").flatten().map(|entry| entry.path()).collect();
+        std::fs::read_dir(folder).expect("the folder is part of the project").flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|found| found == end));
     files.sort();
+    files
+}
+
+/// Code and text of every page.
+fn pages(folder: &Path) -> String {
     let mut pages: Vec<(String, String)> = Vec::new();
-    for file in files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "md")) {
+    for file in files(folder, "md") {
         let text = std::fs::read_to_string(&file).expect("a page is a readable text");
         let code = text.lines().next().unwrap_or("").trim_start_matches('#').trim().to_owned();
         pages.push((code, file.display().to_string()));
@@ -22,6 +35,17 @@ fn main() {
         let _ = writeln!(table, "    ({code:?}, include_str!({file:?})),");
     }
     table.push_str("]\n");
-    let out = std::env::var("OUT_DIR").expect("cargo sets OUT_DIR");
-    std::fs::write(Path::new(&out).join("pages.rs"), table).expect("OUT_DIR can be written");
+    table
+}
+
+/// Module, name to show and text of every file of the standard library.
+fn modules(folder: &Path) -> String {
+    let mut table = String::from("&[\n");
+    for file in files(folder, "scn") {
+        let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let (module, shown, path) = (format!("std.{stem}"), format!("std/{stem}.scn"), file.display().to_string());
+        let _ = writeln!(table, "    ({module:?}, {shown:?}, include_str!({path:?})),");
+    }
+    table.push_str("]\n");
+    table
 }

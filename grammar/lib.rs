@@ -6,6 +6,9 @@
 //!
 //! Nothing here touches files, sockets, clocks or processes: the caller loads the text and hands it over.
 
+/// The parser that pest derives names it.
+extern crate alloc;
+
 pub mod diagnostics;
 pub mod expand;
 #[cfg(test)]
@@ -19,6 +22,7 @@ pub mod syntax;
 use std::collections::BTreeMap;
 
 use diagnostics::{Diagnostic, Severity};
+pub use expand::Reference;
 use scenario::Scenario;
 use source::{FileId, Sources};
 
@@ -35,32 +39,46 @@ pub struct Checked {
     pub scenarios: Vec<Scenario>,
     /// Everything that is wrong or odd, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
+    /// Of [`check_with_references`]: where names are used, and where each is declared, in the order of the texts.
+    pub references: Vec<Reference>,
 }
 
-/// Loads what a file uses. `by` is the name of the file that says `use`; the answer is the name to show and the text, or why it could
-/// not be had. Names to show are unique, and come back as `by` when the text itself uses something.
-pub trait Loader {
-    /// The file of a `use "./file.scn"`, its path as written.
+/// A text that another one uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadedText {
+    /// The name to show it by, and one text's only: two texts of one name are taken for the same.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// Loads what a text uses. Errors say why it could not be had, as the end of a sentence.
+pub trait Load {
+    /// The text that `use "./file.scn"` names: the path as written, and the name of the file that uses it.
     ///
     /// # Errors
-    /// Why it could not be read.
-    fn file(&mut self, path: &str, by: &str) -> Result<(String, String), String>;
+    /// Why it can't be read.
+    fn file(&mut self, path: &str, by: &str) -> Result<LoadedText, String>;
 
-    /// The file of a `use acme.lab`: its words, of which the first is not `std`.
+    /// The text of the module that `use acme.lab` names: its words, and the name of the file that uses it. Those of `std` are
+    /// part of the program and not asked for.
     ///
     /// # Errors
     /// Why there is no such module.
-    fn module(&mut self, words: &[&str], by: &str) -> Result<(String, String), String>;
+    fn module(&mut self, words: &[&str], by: &str) -> Result<LoadedText, String>;
 }
 
-/// A loader of files that knows no libraries.
-impl<F: FnMut(&str, &str) -> Result<(String, String), String>> Loader for F {
-    fn file(&mut self, path: &str, by: &str) -> Result<(String, String), String> {
-        self(path, by)
+/// Loads nothing: for texts that stand alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LoadNothing;
+
+impl Load for LoadNothing {
+    fn file(&mut self, _path: &str, _by: &str) -> Result<LoadedText, String> {
+        Err("this text stands alone".into())
     }
 
-    fn module(&mut self, _: &[&str], _: &str) -> Result<(String, String), String> {
-        Err("no libraries are at hand here".to_owned())
+    fn module(&mut self, _words: &[&str], _by: &str) -> Result<LoadedText, String> {
+        Err("this text stands alone".into())
     }
 }
 
@@ -69,20 +87,37 @@ pub const UNKNOWN_PARAMETER: &str = "scn::resolve::unknown_parameter";
 
 /// Checks and expands one file. `params` are the values of `-p name=value`, as written; one that belongs to no
 /// scenario of the file is the problem [`UNKNOWN_PARAMETER`].
-pub fn check(sources: &mut Sources, file: FileId, params: &BTreeMap<String, String>, load: &mut dyn Loader) -> Checked {
+pub fn check(sources: &mut Sources, file: FileId, params: &BTreeMap<String, String>, load: &mut dyn Load) -> Checked {
+    check_all(sources, file, params, load, false)
+}
+
+/// The same, with every name followed to its declaration: [`Checked::references`].
+pub fn check_with_references(sources: &mut Sources, file: FileId, params: &BTreeMap<String, String>, load: &mut dyn Load) -> Checked {
+    check_all(sources, file, params, load, true)
+}
+
+fn check_all(sources: &mut Sources, file: FileId, params: &BTreeMap<String, String>, load: &mut dyn Load, follow: bool) -> Checked {
     let mut problems = Vec::new();
     let loaded = resolve::load::load_all(sources, file, load, &mut problems);
     let given = expand::params::read_given(sources, params, &mut problems);
-    let modules = resolve::resolve(&loaded, &mut problems);
+    let resolve::Resolved { modules, imported } = resolve::resolve(&loaded, &mut problems);
     if let Some(module) = modules.last() {
         expand::params::check_given(module, &given, &mut problems);
     }
     let mut context = expand::Context::new(sources, &modules, &given);
+    if follow {
+        let imports = imported.into_iter();
+        context.references =
+            Some(imports.map(|i| Reference { span: i.span, declared: i.declared, what: "an import", value: None }).collect());
+    }
     let scenarios = expand::expand(&mut context);
     problems.append(&mut context.problems);
+    let mut references = context.references.take().unwrap_or_default();
+    references.sort_by_key(|reference| (reference.span, reference.declared));
+    references.dedup_by_key(|reference| (reference.span, reference.declared));
     let diagnostics = without_echoes(in_order(problems, file));
     let fine = diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning);
-    Checked { scenarios: if fine { scenarios } else { Vec::new() }, diagnostics }
+    Checked { scenarios: if fine { scenarios } else { Vec::new() }, diagnostics, references }
 }
 
 /// Names that are unknown. Where a statement could not be read, what it declares is missing, and nothing is wrong with its name.

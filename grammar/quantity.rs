@@ -83,9 +83,7 @@ impl Quantity {
 fn units(dimension: Dimension) -> &'static [(&'static str, i64)] {
     match dimension {
         Dimension::Duration => &[("h", 3_600 * BILLION), ("m", 60 * BILLION), ("s", BILLION), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)],
-        Dimension::Size => {
-            &[("GiB", 1 << 30), ("GB", BILLION), ("MiB", 1 << 20), ("MB", 1_000_000), ("KiB", 1 << 10), ("kB", 1_000), ("B", 1)]
-        }
+        Dimension::Size => &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("kB", 1_000), ("B", 1)],
         Dimension::Bandwidth => &[("Gbit/s", BILLION), ("Mbit/s", 1_000_000), ("kbit/s", 1_000), ("bit/s", 1)],
         Dimension::Rate => &[("M/s", 1_000_000 * BILLION), ("k/s", 1_000 * BILLION), ("/s", BILLION)],
         Dimension::Ratio => &[("%", 10_000_000)],
@@ -228,6 +226,9 @@ pub fn parse_literal(written: &str) -> Result<Quantity, LiteralError> {
     Ok(Quantity::new(dimension, base))
 }
 
+/// Sizes that stand only in a bandwidth: alone people read them in two ways.
+const LARGE_SIZES: [(&str, i64); 2] = [("MB", 1_000_000), ("GB", BILLION)];
+
 /// Dimension of a unit and its size in base units, as a fraction.
 fn unit_size(unit: &str, decimal: bool) -> Option<(Dimension, i128, i128)> {
     const SECONDS: [(&str, i128); 3] = [("s", 1), ("m", 60), ("h", 3_600)];
@@ -256,7 +257,7 @@ fn unit_size(unit: &str, decimal: bool) -> Option<(Dimension, i128, i128)> {
         "k" => 1_000,
         "M" => 1_000_000,
         _ => {
-            let (_, bytes) = units(Dimension::Size).iter().find(|(name, _)| *name == amount)?;
+            let (_, bytes) = units(Dimension::Size).iter().chain(&LARGE_SIZES).find(|(name, _)| *name == amount)?;
             return (seconds == 1).then_some((Dimension::Bandwidth, 8 * i128::from(*bytes), 1));
         }
     };
@@ -280,8 +281,10 @@ fn unit_error(number: &str, unit: &str) -> LiteralError {
     let ways = match unit {
         "b" => Some(["bit/s", "B"]),
         "Kb" | "kb" => Some(["kbit/s", "kB"]),
-        "Mb" => Some(["Mbit/s", "MB"]),
-        "Gb" => Some(["Gbit/s", "GB"]),
+        "Mb" => Some(["Mbit/s", "MB/s"]),
+        "Gb" => Some(["Gbit/s", "GB/s"]),
+        "MB" => Some(["MiB", "MB/s"]),
+        "GB" => Some(["GiB", "GB/s"]),
         "KB" => Some(["kB", "KiB"]),
         "K" => Some(["k", "KiB"]),
         "b/s" => Some(["bit/s", "B/s"]),
@@ -304,7 +307,7 @@ fn unit_words(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Count | Dimension::Number => "k, M",
         Dimension::Duration => "ns, us, ms, s, m, h",
-        Dimension::Size => "B, kB, KiB, MB, MiB, GB, GiB",
+        Dimension::Size => "B, kB, KiB, MiB, GiB",
         Dimension::Bandwidth => "bit/s, kbit/s, Mbit/s, Gbit/s, kB/s, KiB/s, MB/s, MiB/s",
         Dimension::Rate => "/s, k/s, M/s, /m, /h",
         Dimension::Ratio => "%",
@@ -349,13 +352,13 @@ pub fn nearest_unit(unit: &str) -> Option<&'static str> {
         "/hour" => "/h",
         "byte" | "bytes" => "B",
         "kbyte" | "kbytes" => "kB",
-        "mbyte" | "mbytes" => "MB",
+        "mbyte" | "mbytes" => "MiB",
         "kib" => "KiB",
         "mib" => "MiB",
         "gib" => "GiB",
-        "kbit" => "kbit/s",
-        "mbit" | "mbps" => "Mbit/s",
-        "gbit" | "gbps" => "Gbit/s",
+        "kbit" | "kbits" | "kbit/s" | "kbits/s" | "kbps" => "kbit/s",
+        "mbit" | "mbits" | "mbit/s" | "mbits/s" | "mbps" => "Mbit/s",
+        "gbit" | "gbits" | "gbit/s" | "gbits/s" | "gbps" => "Gbit/s",
         "percent" => "%",
         _ => return None,
     })
@@ -394,7 +397,7 @@ mod tests {
             ("1500B", Size, 1_500),
             ("1kB", Size, 1_000),
             ("1KiB", Size, 1_024),
-            ("1MB", Size, 1_000_000),
+            ("1MB/s", Bandwidth, 8_000_000),
             ("100Mbit/s", Bandwidth, 100_000_000),
             ("10Mbps", Bandwidth, 10_000_000),
             ("100KiB/s", Bandwidth, 819_200),
@@ -433,9 +436,11 @@ mod tests {
     #[test]
     fn refuses_with_what_to_write() {
         let help = |written: &str| parse_literal(written).unwrap_err().help();
-        assert_eq!(help("10Mb"), "write `10Mbit/s` or `10MB`");
+        assert_eq!(help("10Mb"), "write `10Mbit/s` or `10MB/s`");
+        assert_eq!(help("10MB"), "write `10MiB` or `10MB/s`");
+        assert_eq!(help("10mbit/s"), help("10Mbits"));
         assert_eq!(help("5sec"), "did you mean `5s`? units of a duration: ns, us, ms, s, m, h");
-        assert!(help("10mb").contains("MB, MiB"), "{}", help("10mb"));
+        assert!(help("10mb").contains("KiB, MiB"), "{}", help("10mb"));
         assert!(help("10parsecs").contains("units of a duration"));
         assert!(matches!(parse_literal("1.5ns"), Err(LiteralError::TooFine { .. })));
         assert!(matches!(parse_literal("99999999999999999999"), Err(LiteralError::TooLarge { .. })));

@@ -243,7 +243,7 @@ impl Problem {
             Problem::Cycle { .. } => "scn::libraries::cycle",
             Problem::UnknownLibrary { .. } => "scn::libraries::unknown_library",
             // These two are only met where a file uses a library, and told there.
-            Problem::UnknownModule { .. } | Problem::OutsideLibrary { .. } => "scn::resolve::unavailable_library",
+            Problem::UnknownModule { .. } | Problem::OutsideLibrary { .. } => "scn::resolve::unreadable_module",
             Problem::WrongLibrary { .. } => "scn::libraries::wrong_library",
             Problem::NoVersion { .. } => "scn::libraries::no_version",
             Problem::MovedTag { .. } => "scn::libraries::moved_tag",

@@ -83,6 +83,10 @@ pub enum MessageFormat {
     Short,
     /// One JSON object a line
     Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// GitLab's Code Quality report
+    Gitlab,
 }
 
 /// How patient the judgement of the program's own lateness is.
@@ -143,6 +147,9 @@ pub struct CheckArguments {
     /// Which.
     #[command(flatten)]
     pub selection: Selection,
+    /// Mend in the files what can be mended without changing what they mean
+    #[arg(long)]
+    pub fix: bool,
 }
 
 /// `scn plan`.

@@ -24,6 +24,8 @@ const MAX_FOLDERS: usize = 32;
 pub struct Loaded {
     /// Every text that was read.
     pub sources: Sources,
+    /// Those that the selection names.
+    pub files: Vec<FileId>,
     /// The selected scenarios, each with the file it stands in.
     pub scenarios: Vec<(FileId, Scenario)>,
     /// Problems of all the files.
@@ -54,6 +56,7 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
     let mut unknown: BTreeMap<String, (usize, Diagnostic)> = BTreeMap::new();
     for path in &files {
         let Some(file) = read(path, &mut loaded) else { continue };
+        loaded.files.push(file);
         let mut uses = projects.uses_of(path, &mut loaded.sources, &mut loaded.diagnostics);
         let checked = scn_grammar::check(&mut loaded.sources, file, &params, &mut uses);
         let mut scenarios = checked.scenarios;

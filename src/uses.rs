@@ -6,9 +6,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use scn_grammar::Loader;
 use scn_grammar::diagnostics::{Diagnostic, Severity};
 use scn_grammar::source::{Sources, Span};
+use scn_grammar::{Load, LoadedText};
 use scn_libraries::home::Home;
 use scn_libraries::problem::{Error, Errors};
 use scn_libraries::project::{ModuleFile, Project};
@@ -95,10 +95,10 @@ pub struct Uses<'a> {
     shown: BTreeMap<String, (String, String)>,
 }
 
-impl Loader for Uses<'_> {
+impl Load for Uses<'_> {
     /// The file that `use "./x.scn"` names. `by` is the name, as shown, of the file that says it; a library's file reaches only files of
     /// that library.
-    fn file(&mut self, wanted: &str, by: &str) -> Result<(String, String), String> {
+    fn file(&mut self, wanted: &str, by: &str) -> Result<LoadedText, String> {
         match (self.shown.get(by).cloned(), &mut self.project) {
             (Some((library, path)), Belongs::To(project)) => {
                 let found = project.file(&library, &path, wanted).map_err(|error| sentence(&error))?;
@@ -110,7 +110,7 @@ impl Loader for Uses<'_> {
 
     /// The file that `use acme.lab` names: `words` are `acme` and `lab`. What a library's file uses is looked up in that library's own
     /// `scn.toml`.
-    fn module(&mut self, words: &[&str], by: &str) -> Result<(String, String), String> {
+    fn module(&mut self, words: &[&str], by: &str) -> Result<LoadedText, String> {
         let name = words.first().copied().unwrap_or("");
         match &mut self.project {
             Belongs::Nowhere => {
@@ -128,9 +128,9 @@ impl Loader for Uses<'_> {
 
 impl Uses<'_> {
     /// Remembers what is given, to know it again as the one that uses something.
-    fn give(&mut self, found: ModuleFile) -> (String, String) {
+    fn give(&mut self, found: ModuleFile) -> LoadedText {
         self.shown.insert(found.shown.clone(), (found.library, found.path));
-        (found.shown, found.text)
+        LoadedText { name: found.shown, text: found.text }
     }
 }
 
@@ -140,10 +140,10 @@ fn sentence(error: &Error) -> String {
 }
 
 /// Reads a file that another one uses, relative to it.
-fn used_file(wanted: &str, user: &str) -> Result<(String, String), String> {
+fn used_file(wanted: &str, user: &str) -> Result<LoadedText, String> {
     let path = Path::new(user).parent().unwrap_or(Path::new("")).join(wanted);
     let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
-    Ok((path.to_string_lossy().into_owned(), text))
+    Ok(LoadedText { name: path.to_string_lossy().into_owned(), text })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 mod built;
 mod cleanup;
+mod editors;
 mod input;
 mod libraries;
 mod observer;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::draft::Draft;
 use super::error::ExpandError;
-use crate::scenario::topology::{NodeKind, Prefix};
+use crate::scenario::topology::Prefix;
 use crate::source::Span;
 
 /// An address as written, and the end of a link that has it.
@@ -23,7 +23,7 @@ pub fn network(prefix: Prefix) -> IpAddr {
 }
 
 /// The last address of a prefix: host bits one.
-fn last(prefix: Prefix) -> IpAddr {
+pub(super) fn last(prefix: Prefix) -> IpAddr {
     let length = u32::from(prefix.length);
     match prefix.address {
         IpAddr::V4(v4) => IpAddr::V4((v4.to_bits() | u32::MAX.checked_shr(length).unwrap_or(0)).into()),
@@ -69,7 +69,7 @@ impl Draft<'_, '_> {
         for end in self.scenario.topology.links.iter().flat_map(|link| &link.ends) {
             let node = &nodes[end.node.index()];
             for (prefix, span) in &end.addresses {
-                if node.kind == NodeKind::Bridge {
+                if node.kind.is_bridge() {
                     problems.push(ExpandError::NotAHost {
                         name: node.name.clone(),
                         what: "have an address",
@@ -85,6 +85,17 @@ impl Draft<'_, '_> {
                 && let Some(first) = interfaces.insert((end.node.0, name), end.span)
             {
                 problems.push(ExpandError::InterfaceTwice { node: node.name.clone(), name: name.clone(), span: end.span, first });
+            }
+        }
+        for own in &self.scenario.topology.interfaces {
+            for (prefix, span) in &own.addresses {
+                if let Some(first) = addresses.insert(prefix.address, *span) {
+                    problems.push(ExpandError::AddressTwice { address: prefix.address.to_string(), span: *span, first });
+                }
+            }
+            if let Some(first) = interfaces.insert((own.node.0, &own.name), own.span) {
+                let node = nodes[own.node.index()].name.clone();
+                problems.push(ExpandError::InterfaceTwice { node, name: own.name.clone(), span: own.span, first });
             }
         }
         problems.extend(self.outside_subnets());
@@ -142,7 +153,7 @@ impl Draft<'_, '_> {
         let mut of_bridge: BTreeMap<u32, usize> = BTreeMap::new();
         for (position, link) in topology.links.iter().enumerate() {
             for end in &link.ends {
-                if topology.nodes[end.node.index()].kind == NodeKind::Bridge {
+                if topology.nodes[end.node.index()].kind.is_bridge() {
                     let first = *of_bridge.entry(end.node.0).or_insert(position);
                     let (a, b) = (root(&mut parent, first), root(&mut parent, position));
                     parent[a.max(b)] = a.min(b);

@@ -40,10 +40,6 @@ problems! {
         TooDeep { span: Span, limit: usize } Error "scn::expand::too_deep" {
             at(span, format!("this is nested deeper than {limit} levels"), "too deep").help("give parts of it a name with `let`")
         }
-        /// What is valid and not built yet.
-        NotInThisVersion { what: String, span: Span } Error "scn::expand::not_in_this_version" {
-            at(span, format!("{what} is not in this version"), "not built yet")
-        }
         /// More than one run can hold.
         TooLarge { what: &'static str, count: u64, limit: u64, span: Span } Error "scn::expand::too_large" {
             at(span, format!("this makes {count} {what}"), format!("at most {limit} {what}"))
@@ -76,6 +72,23 @@ problems! {
         /// Fewer arguments than a function needs.
         TooFewArguments { name: String, takes: usize, span: Span } Error "scn::expand::too_few_arguments" {
             at(span, format!("`{name}` needs {takes} argument{}", if takes == 1 { "" } else { "s" }), "too few")
+        }
+        /// A value from outside that a matrix has not.
+        NotInMatrix { name: String, all: String, span: Span, declared: Span } Error "scn::expand::not_in_matrix" {
+            at(span, format!("the matrix `{name}` has no such value"), "not among its values").also(declared, "declared here")
+                .help(format!("its values are {all}"))
+        }
+        /// A matrix that makes no variant.
+        EmptyMatrix { name: String, span: Span } Error "scn::expand::empty_matrix" {
+            at(span, format!("the matrix `{name}` leaves nothing to run"), "no value").help("give it at least one value, and let `except` leave one combination")
+        }
+        /// A secret where people would read it.
+        SecretShown { span: Span } Error "scn::expand::secret_shown" {
+            at(span, "a secret can't stand here: this text is shown to people", "a secret").help("leave it out, or name what it is for")
+        }
+        /// A declaration that must not depend on a loop or a condition.
+        NotInBlock { what: &'static str, block: &'static str, span: Span } Error "scn::expand::not_in_block" {
+            at(span, format!("a `{what}` can't stand in {block}"), "not here").help(format!("put it outside of {block}"))
         }
         /// One parameter, two values.
         ArgumentTwice { name: String, span: Span, first: Span } Error "scn::expand::argument_twice" {

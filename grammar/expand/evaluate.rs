@@ -7,17 +7,18 @@ use std::rc::Rc;
 use super::Context;
 use super::arithmetic::{self, Trouble};
 use super::error::ExpandError;
+use super::things::ThingKind;
 use super::value::{Type, Value};
 use crate::quantity::{BILLION, Dimension, Quantity};
 use crate::resolve::{ResolveError, suggest::suggest};
 use crate::scenario::topology::Prefix;
 use crate::source::Span;
-use crate::syntax::tree::{BinaryOperator, Expr, ExprKind, Indexed, Text, TextPart};
+use crate::syntax::tree::{BinaryOperator, Expr, ExprKind, Indexed};
 
 /// Expressions nested deeper are refused.
 pub const DEPTH_LIMIT: usize = 200;
-/// A text made of others has at most so many bytes.
-const TEXT_LIMIT: usize = 1 << 20;
+/// Steps of computing what is known beforehand, of one check: at most so many.
+const WORK_LIMIT: u64 = 10_000_000;
 /// A list holds at most so many values, those of lists in it counted.
 const LIST_LIMIT: usize = 10_000;
 /// Lists within lists: at most so many.
@@ -34,11 +35,23 @@ fn extent(values: &[Value]) -> (usize, usize) {
     })
 }
 
+/// How much work it is to copy a value, in the unit of [`WORK_LIMIT`].
+fn size(value: &Value) -> u64 {
+    /// Bytes that are copied in about the time of one step.
+    const BYTES: usize = 256;
+    match value {
+        Value::Text(text) | Value::Regex(text) => (text.len() / BYTES) as u64,
+        Value::Bytes(bytes) => (bytes.len() / BYTES) as u64,
+        Value::List(values) => values.iter().map(|value| 1 + size(value)).sum(),
+        _ => 0,
+    }
+}
+
 /// What a name stands for.
 #[derive(Debug, Clone)]
 pub struct Binding {
-    /// The value; `Err`: it stands for something else, in words (`a node`). `Ok(None)`: its problem was reported.
-    pub value: Result<Option<Value>, &'static str>,
+    /// The value; `None`: its problem was reported.
+    pub value: Option<Value>,
     /// Where it was introduced.
     pub span: Span,
 }
@@ -53,6 +66,8 @@ pub struct Scope {
     pub module: usize,
     /// Names of the scenario, of a pattern's parameters.
     pub layers: Vec<Rc<Names>>,
+    /// What the scenario declares is visible; its values are the first layer.
+    pub inside: bool,
 }
 
 impl Scope {
@@ -64,13 +79,7 @@ impl Scope {
     /// Every name that is a value here.
     fn values<'s>(&'s self, context: &'s Context<'_>) -> impl Iterator<Item = &'s str> + Clone {
         let module = context.values.get(self.module);
-        self.layers
-            .iter()
-            .map(Rc::as_ref)
-            .chain(module.map(Rc::as_ref))
-            .flat_map(|names| names.iter())
-            .filter(|(_, binding)| binding.value.is_ok())
-            .map(|(name, _)| name.as_str())
+        self.layers.iter().map(Rc::as_ref).chain(module.map(Rc::as_ref)).flat_map(|names| names.iter()).map(|(name, _)| name.as_str())
     }
 }
 
@@ -97,6 +106,17 @@ pub fn word(expr: &Expr) -> Option<&str> {
 }
 
 impl Context<'_> {
+    /// Counts steps of computing. `false`: there are too many, which is reported once.
+    fn count_work(&mut self, steps: u64, span: Span) -> bool {
+        let before = self.work;
+        self.work = self.work.saturating_add(steps);
+        if before <= WORK_LIMIT && self.work > WORK_LIMIT {
+            let what = "steps of computing";
+            self.raise(ExpandError::TooLarge { what, count: self.work, limit: WORK_LIMIT, span });
+        }
+        self.work <= WORK_LIMIT
+    }
+
     /// Computes an expression.
     pub fn evaluate(&mut self, expr: &Expr, scope: &Scope) -> Option<Value> {
         self.evaluate_at(expr, scope, 0)
@@ -109,7 +129,7 @@ impl Context<'_> {
 
     fn evaluate_at(&mut self, expr: &Expr, scope: &Scope, depth: usize) -> Option<Value> {
         let span = expr.span;
-        if self.is_full() {
+        if self.is_full() || !self.count_work(1, span) {
             return None;
         }
         if depth > DEPTH_LIMIT {
@@ -119,7 +139,7 @@ impl Context<'_> {
         Some(match &expr.kind {
             ExprKind::Broken => return None,
             ExprKind::Quantity(quantity) => Value::Quantity(*quantity),
-            ExprKind::Text(text) => Value::Text(self.text_at(text, scope, depth + 1)?),
+            ExprKind::Text(text) => self.text_value(text, scope, depth + 1)?,
             ExprKind::Bytes(bytes) => Value::Bytes(bytes.clone()),
             ExprKind::Regex(regex) => Value::Regex(regex.clone()),
             ExprKind::Address(address) => Value::Address(*address),
@@ -139,36 +159,14 @@ impl Context<'_> {
             ExprKind::Not(inner) => Value::Truth(!self.truth(inner, scope, depth + 1)?),
             ExprKind::Binary(operator, left, right) => self.binary(*operator, left, right, span, scope, depth + 1)?,
             ExprKind::If(condition, yes, no) => {
-                let chosen = if self.truth(condition, scope, depth + 1)? { yes } else { no };
+                let (chosen, other) = if self.truth(condition, scope, depth + 1)? { (yes, no) } else { (no, yes) };
+                if self.sampling {
+                    self.evaluate_at(other, scope, depth + 1);
+                }
                 self.evaluate_at(chosen, scope, depth + 1)?
             }
             ExprKind::Parenthesis(inner) => self.evaluate_at(inner, scope, depth + 1)?,
         })
-    }
-
-    /// Fills the holes of a text.
-    pub fn text(&mut self, text: &Text, scope: &Scope) -> Option<String> {
-        self.text_at(text, scope, 0)
-    }
-
-    fn text_at(&mut self, text: &Text, scope: &Scope, depth: usize) -> Option<String> {
-        let mut whole = Some(String::new());
-        for part in &text.parts {
-            let piece = match part {
-                TextPart::Literal(literal) => Some(literal.clone()),
-                TextPart::Hole(expr) => self.evaluate_at(expr, scope, depth).map(|value| value.to_string()),
-            };
-            whole = whole.zip(piece).map(|(whole, piece)| whole + &piece);
-            // Texts made of texts grow fast.
-            if let (Some(text), TextPart::Hole(expr)) = (&whole, part)
-                && text.len() > TEXT_LIMIT
-            {
-                let count = text.len() as u64;
-                self.raise(ExpandError::TooLarge { what: "bytes of text", count, limit: TEXT_LIMIT as u64, span: expr.span });
-                return None;
-            }
-        }
-        whole
     }
 
     /// A list, if it is not too large.
@@ -212,39 +210,57 @@ impl Context<'_> {
                 self.raise(ResolveError::Private { name: last.name.text.clone(), span, declared: binding.span });
                 return None;
             }
-            return self.bound(found, &last.name.text, last, &Scope { module, layers: Vec::new() });
+            return self.bound(found, &last.name.text, last, &Scope { module, ..Scope::default() });
         }
         let first = parts.first()?;
-        match scope.find(self, &first.name.text).cloned() {
-            Some(Binding { value: Err("a flow"), span: declared }) => {
-                self.raise(ResolveError::NotAValue { name: self.words(span), what: "measured while the scenario runs", span, declared });
-                None
-            }
-            found => {
-                if self.bound(found, &first.name.text, first, scope).is_some() {
-                    let name = self.words(span);
-                    self.raise(ResolveError::UnknownName { name, span, help: None });
-                }
-                None
-            }
+        let words: Vec<&str> = parts.iter().map(|part| part.name.text.as_str()).collect();
+        if let Some((what, declared)) = self.not_a_value(&words, scope) {
+            self.raise(ResolveError::NotAValue { name: self.words(span), what, span, declared });
+            return None;
         }
+        let found = scope.find(self, &first.name.text).cloned();
+        if self.bound(found, &first.name.text, first, scope).is_some() {
+            let name = self.words(span);
+            self.raise(ResolveError::UnknownName { name, span, help: None });
+        }
+        None
+    }
+
+    /// What words stand for if they name things, and where that is declared.
+    pub(super) fn not_a_value(&self, words: &[&str], scope: &Scope) -> Option<(&'static str, Span)> {
+        let (kind, used, declared) = match scope.find(self, words.first()?) {
+            Some(Binding { value: Some(Value::Things(things)), span }) => (things.kind, 1, *span),
+            Some(_) => return None,
+            None => {
+                let (key, used, _) = self.things.locate(words)?;
+                let group = self.things.group(&key)?;
+                (group.kind, used, group.span)
+            }
+        };
+        let measured = used < words.len() && kind != ThingKind::Instance;
+        Some((if measured { "measured while the scenario runs" } else { kind.words() }, declared))
     }
 
     /// The value of a name that was looked up.
     fn bound(&mut self, found: Option<Binding>, name: &str, part: &Indexed, scope: &Scope) -> Option<Value> {
         match found {
-            Some(Binding { value: Ok(value), span: declared }) => {
+            Some(Binding { value, span: declared }) => {
                 if part.index.is_some() {
                     self.raise(ResolveError::NotReplicated { name: name.into(), span: part.span, declared });
                     return None;
                 }
+                self.refer(part.span, declared, "a value", value.as_ref());
+                if let Some(value) = &value {
+                    self.note_secrets(value);
+                    self.count_work(size(value), part.span);
+                }
                 value
             }
-            Some(Binding { value: Err(what), span: declared }) => {
-                self.raise(ResolveError::NotAValue { name: name.into(), what, span: part.span, declared });
-                None
-            }
             None => {
+                if let Some((what, declared)) = self.not_a_value(&[name], scope) {
+                    self.raise(ResolveError::NotAValue { name: name.into(), what, span: part.span, declared });
+                    return None;
+                }
                 let help = suggest(name, scope.values(self));
                 self.raise(ResolveError::UnknownName { name: name.into(), span: part.span, help });
                 None
@@ -285,10 +301,13 @@ impl Context<'_> {
             let (a, b) = (a?, b?);
             return Some(Value::Truth(if operator == BinaryOperator::And { a && b } else { a || b }));
         }
-        let (a, b) = (self.evaluate_at(left, scope, depth), self.evaluate_at(right, scope, depth));
+        let (a, b) = self.operands(left, right, scope, depth);
         let (a, b) = (a?, b?);
         let places = (span, left.span, right.span);
         match (&a, &b) {
+            (Value::Text(text), Value::Regex(regex)) if operator == BinaryOperator::Matches => {
+                Some(Value::Truth(self.matches(text, regex, right.span)?))
+            }
             (Value::Quantity(x), Value::Quantity(y)) if arithmetic::is_comparison(operator) => match arithmetic::compare(*x, *y) {
                 Ok(ordering) => Some(Value::Truth(arithmetic::holds(operator, ordering))),
                 Err(trouble) => self.trouble(trouble, operator, &a, &b, places),
@@ -303,6 +322,39 @@ impl Context<'_> {
                 Some(Value::Truth((a == b) == (operator == BinaryOperator::Equal)))
             }
             _ => self.trouble(Trouble::Dimensions, operator, &a, &b, places),
+        }
+    }
+
+    /// Both sides of an operator. A word that nothing is called, beside a word of a matrix, is a word of a matrix too.
+    fn operands(&mut self, left: &Expr, right: &Expr, scope: &Scope, depth: usize) -> (Option<Value>, Option<Value>) {
+        let free = |context: &Self, expr: &Expr| {
+            let text = word(bare(expr))?;
+            (!context.words.is_empty() && scope.find(context, text).is_none()).then(|| text.to_owned())
+        };
+        match (free(self, left), free(self, right)) {
+            (None, Some(text)) => match self.evaluate_at(left, scope, depth) {
+                Some(word @ Value::Word(_)) => (Some(word), self.matrix_word(&text, right.span)),
+                other => (other, self.evaluate_at(right, scope, depth)),
+            },
+            (Some(text), None) => match self.evaluate_at(right, scope, depth) {
+                Some(word @ Value::Word(_)) => (self.matrix_word(&text, left.span), Some(word)),
+                other => (self.evaluate_at(left, scope, depth), other),
+            },
+            _ => (self.evaluate_at(left, scope, depth), self.evaluate_at(right, scope, depth)),
+        }
+    }
+
+    /// A text matches a regex.
+    fn matches(&mut self, text: &str, regex: &str, span: Span) -> Option<bool> {
+        /// A compiled regex takes at most so many bytes.
+        const REGEX_SIZE: usize = 1 << 20;
+        match regex::RegexBuilder::new(regex).size_limit(REGEX_SIZE).build() {
+            Ok(regex) => Some(regex.is_match(text)),
+            Err(error) => {
+                let reason = error.to_string().lines().last().unwrap_or("").trim_start_matches("error: ").to_owned();
+                self.raise(ExpandError::BadRegex { reason, span });
+                None
+            }
         }
     }
 

@@ -1,47 +1,58 @@
-//! Flows: from where, to where, which pattern and how much of it. In: declarations. Out: [`Flow`]s, one from each replica.
+//! Flows: from where, to where, over what, which pattern and how much of it. In: declarations. Out: [`Flow`]s, one from each replica.
 //! Whether a flow can reach its end is the planner's question.
 
-use std::collections::BTreeMap;
-
-use super::draft::{Draft, Group};
+use super::draft::Draft;
 use super::error::ExpandError;
-use super::options::Known;
+use super::names::Point;
+use super::net_error::NetError;
+use super::options::{Found, Known, Said};
 use super::steps::weight;
+use super::things::ThingKind;
 use super::topology::position;
+use super::transport_options::FLOW_ROWS;
+use super::transports::{Carrier, wire_of};
 use super::value::Value;
-use super::{DEFAULT_RECONNECT_NS, FLOW_LIMIT, PATTERN_LIMIT};
-use crate::quantity::{BILLION, Dimension};
-use crate::resolve::{ResolveError, suggest::suggest};
-use crate::scenario::{Destination, Flow, Load, ServiceId};
+use super::{FLOW_LIMIT, PATTERN_LIMIT, frames};
+use crate::scenario::flow::{Tool, ToolKind};
+use crate::scenario::pattern::Pattern;
+use crate::scenario::topology::Prefix;
+use crate::scenario::transport::{Http, Transport, TransportKind, Wire};
+use crate::scenario::{Destination, Flow};
 use crate::source::Span;
-use crate::syntax::tree::{Expr, FlowDecl, Target, TargetKind, TreeOption};
+use crate::syntax::tree::FlowDecl;
 
-/// Connections held at once by one flow: at most so many.
-const CONNECTION_LIMIT: i64 = 1_000_000;
-/// Connections or transactions of one flow in all: at most so many.
-const TOTAL_LIMIT: i64 = 1_000_000_000;
-/// Transactions a second: at most 10 million, in 1e-9/s.
-const RATE_LIMIT: i64 = 10_000_000 * BILLION - 1;
-/// `tcp_info` is read at most this often, in ns.
-const SAMPLE_LEAST_NS: i64 = 1_000_000;
+/// Arguments of a tool: at most so many words.
+const ARGUMENT_LIMIT: usize = 1_000;
+/// Prefixes a flow starts from: at most so many.
+const SOURCE_LIMIT: usize = 10_000;
 
+/// Every option of a flow, of whatever transport.
 pub(crate) const FLOW_OPTIONS: Known = Known {
     what: "a flow",
-    built: &["connections", "total", "transactions", "rate", "interval", "duration", "reconnect", "sample"],
-    later: &["opens", "arrivals", "bandwidth", "source", "ports", "peer", "size", "frame", "arguments", "streams", "transports", "tools"],
+    once: &[
+        "connections",
+        "total",
+        "transactions",
+        "rate",
+        "opens",
+        "bandwidth",
+        "arrivals",
+        "burst",
+        "phase",
+        "interval",
+        "duration",
+        "size",
+        "source",
+        "ports",
+        "reconnect",
+        "timeout",
+        "sample",
+        "peer",
+        "frame",
+        "arguments",
+    ],
+    many: &[],
 };
-pub(crate) const TCP_OPTIONS: Known = Known {
-    what: "`over tcp`",
-    built: &[],
-    later: &["congestion", "nodelay", "ecn", "keepalive", "mss", "dscp", "name", "verify", "versions", "alpn"],
-};
-
-/// What the options of a flow say.
-struct Said {
-    load: Load,
-    reconnect_after_ns: u64,
-    sample_tcp_info_ns: Option<u64>,
-}
 
 impl Draft<'_, '_> {
     /// Takes a flow in, one from each node it starts at.
@@ -49,183 +60,219 @@ impl Draft<'_, '_> {
         if self.context.is_full() {
             return;
         }
-        let free = self.introduce(&flow.name.text, flow.name.span, Err("a flow"));
-        let from = self.find_nodes(&flow.from);
-        if let Some(interface) = &flow.from_interface {
-            let what = format!("a flow from an interface (`{}`)", self.context.words(flow.from.span.to(interface.span)));
-            self.context.raise(ExpandError::NotInThisVersion { what, span: interface.span });
-        }
-        let to = self.destination(&flow.to);
-        if let Some(over) = &flow.over
-            && self.is_tcp(&over.transport)
-        {
-            self.options(&over.options, &TCP_OPTIONS);
-        }
-        let pattern = self.instance(flow.pattern.as_ref(), flow.name.span);
-        let said = self.load(flow);
-        if !free {
+        let slot = self.declare(ThingKind::Flow, &flow.name, 1);
+        let before = self.context.errors;
+        let from = self.flow_start(flow);
+        let carrier = self.carrier(flow);
+        let made = carrier.and_then(|carrier| self.one_flow(flow, carrier, from.as_ref()));
+        let (Some(slot), Some(point), Some(made)) = (slot, from, made) else { return };
+        if self.context.errors > before {
             return;
         }
-        let Some((from, many)) = from else {
-            return;
-        };
-        let hosts = from.iter().all(|node| self.is_host(*node, &flow.from, "start a flow"));
-        let (there, count) = (self.scenario.flows.len() as u64, from.len() as u64);
+        let (there, count) = (self.scenario.flows.len() as u64, point.nodes.len() as u64);
         if there + count > FLOW_LIMIT {
             self.context.raise(ExpandError::TooLarge { what: "flows", count: there + count, limit: FLOW_LIMIT, span: flow.span });
             return;
         }
-        let (Some(to), Some(pattern), Some(said), true) = (to, pattern, said, hosts) else { return };
-        self.pattern_bytes = self.pattern_bytes.saturating_add(weight(&pattern.steps).saturating_mul(count));
+        let bytes = made.pattern.as_ref().map_or(0, |pattern| weight(&pattern.steps));
+        self.pattern_bytes = self.pattern_bytes.saturating_add(bytes.saturating_mul(count));
         if self.pattern_bytes > PATTERN_LIMIT {
             let (what, count) = ("bytes in the patterns of all flows", self.pattern_bytes);
             self.context.raise(ExpandError::TooLarge { what, count, limit: PATTERN_LIMIT, span: flow.span });
             return;
         }
-        let range = many.then(|| (1, i64::try_from(count).unwrap_or(i64::MAX)));
-        let group = Group { first: position(self.scenario.flows.len()), range, span: flow.name.span };
-        self.flow_groups.insert(flow.name.text.clone(), group);
-        for (index, node) in from.into_iter().enumerate() {
-            let name = if many { format!("{}[{}]", flow.name.text, index + 1) } else { flow.name.text.clone() };
-            self.scenario.flows.push(Flow {
-                name,
-                doc: flow.doc.join("\n"),
-                from: node,
-                to,
-                pattern: pattern.clone(),
-                load: said.load,
-                reconnect_after_ns: said.reconnect_after_ns,
-                sample_tcp_info_ns: said.sample_tcp_info_ns,
-                span: flow.span,
-            });
+        let first = position(self.scenario.flows.len());
+        if point.many {
+            self.define_many(&slot, first, &(1..=i64::try_from(count).unwrap_or(i64::MAX)).collect::<Vec<_>>());
+        } else {
+            self.define(&slot, first);
+        }
+        let own = slot.indices.as_ref().and_then(|indices| indices.first().copied());
+        for (index, node) in point.nodes.iter().enumerate() {
+            let name = slot.name(if point.many { i64::try_from(index + 1).ok() } else { own });
+            self.scenario.flows.push(Flow { name, from: *node, ..made.clone() });
         }
     }
 
-    fn destination(&mut self, target: &Target) -> Option<Destination> {
-        let port = match &target.port {
-            Some(expr) => Some(self.port(expr)?),
-            None => None,
-        };
-        let indexed = match &target.kind {
-            TargetKind::Address(expr) => return self.address_destination(expr, port, target.span),
-            TargetKind::Name(indexed) => indexed,
-        };
-        let name = indexed.name.text.as_str();
-        if self.node_groups.contains_key(name) {
-            return Some(Destination::Node(self.find_host(indexed, "be the end of a flow")?, port));
-        }
-        if let Some(id) = self.service_ids.get(name).copied() {
-            return self.service_destination(id, target, name);
-        }
-        match self.scope.find(self.context, name).map(|b| (b.value.clone(), b.span)) {
-            Some((Ok(Some(Value::Address(address))), _)) => match port {
-                Some(port) => Some(Destination::Address(address, port)),
-                None => {
-                    self.context.raise(ExpandError::MissingPort { target: name.into(), span: target.span });
-                    None
-                }
-            },
-            Some((Ok(None), _) | (Err("a node" | "a router" | "a bridge" | "a service"), _)) => None,
-            Some((Ok(Some(other)), _)) => {
-                self.context.wrong_type("an address, a node or a service", &other, target.span);
-                None
+    /// Where a flow starts.
+    fn flow_start(&mut self, flow: &FlowDecl) -> Option<Point> {
+        let point = self.point_of(&flow.from)?;
+        for node in &point.nodes {
+            if !self.is_host(*node, flow.from.span, "start a flow") {
+                return None;
             }
-            _ => {
-                let known = self.node_groups.keys().chain(self.service_ids.keys()).map(String::as_str);
-                let help = suggest(name, known);
-                self.context.raise(ResolveError::UnknownDestination { name: name.into(), span: indexed.name.span, help });
-                None
+            if let Some(interface) = &point.interface {
+                self.interface(*node, interface)?;
             }
         }
+        Some(point)
     }
 
-    fn address_destination(&mut self, expr: &Expr, port: Option<u16>, span: Span) -> Option<Destination> {
-        match self.context.evaluate(expr, &self.scope)? {
-            Value::Address(address) => match port {
-                Some(port) => Some(Destination::Address(address, port)),
-                None => {
-                    let target = if address.is_ipv4() { address.to_string() } else { format!("[{address}]") };
-                    self.context.raise(ExpandError::MissingPort { target, span });
-                    None
-                }
-            },
-            other => {
-                self.context.wrong_type("an address", &other, expr.span);
-                None
-            }
-        }
-    }
-
-    fn service_destination(&mut self, id: ServiceId, target: &Target, name: &str) -> Option<Destination> {
-        let declared = self.scenario.services[id.index()].span;
-        if let TargetKind::Name(indexed) = &target.kind
-            && indexed.index.is_some()
-        {
-            self.context.raise(ResolveError::NotReplicated { name: name.into(), span: indexed.span, declared });
-            return None;
-        }
-        if let Some(port) = &target.port {
-            self.context.raise(ExpandError::PortOfService { name: name.into(), span: port.span, declared });
-            return None;
-        }
-        Some(Destination::Service(id))
-    }
-
-    /// What the options say. `None`: one of them is wrong, which was reported.
-    fn load(&mut self, flow: &FlowDecl) -> Option<Said> {
+    /// The flow but for its name and node.
+    fn one_flow(&mut self, flow: &FlowDecl, carrier: Carrier, from: Option<&Point>) -> Option<Flow> {
+        let to = self.destination(&flow.to, carrier);
         let found = self.options(&flow.options, &FLOW_OPTIONS);
-        let before = self.context.problems.len();
-        let connections = self.count(&found, "connections", CONNECTION_LIMIT);
-        let total = self.count(&found, "total", TOTAL_LIMIT);
-        let transactions = self.count(&found, "transactions", TOTAL_LIMIT);
-        let rate = found.get("rate").and_then(|option| {
-            let value = self.single(option, &[], "rate 400/s")?;
-            self.context.bounded("`rate`", value, Dimension::Rate, (1, RATE_LIMIT), &self.scope)
+        self.check_rows(&found, FLOW_ROWS, carrier);
+        let load = self.load(&found, carrier);
+        let frame = self.described(flow, &found, carrier, from, to.as_ref());
+        let transport = self.transport(flow, carrier, frame);
+        if let Some(to) = &to {
+            self.check_service(to, &transport, carrier, flow.to.span);
+        }
+        self.size_of_pattern(&found, carrier, wire_of(&transport) == Wire::Own);
+        let tool = carrier.tool.map(|kind| Tool { kind, arguments: self.arguments(&found) });
+        self.check_tool(flow, carrier, &found, from);
+        let pattern = self.flow_pattern(flow, carrier, &transport);
+        let (reconnect, timeouts) = (self.reconnect(&found), self.timeouts(&found, carrier));
+        let source = found.get("source").map(|said| self.sources(said)).unwrap_or_default();
+        let ports = found.get("ports").and_then(|said| {
+            let value = self.one(said, "ports 20000..30000")?;
+            self.port_range(value, &said.scope)
         });
-        let interval = self.lasting(&found, "interval", &[], "interval 1s", 0);
-        let duration = self.lasting(&found, "duration", &[], "duration 10s", 1);
-        let reconnect = self.lasting(&found, "reconnect", &["after"], "reconnect after 100ms", 0);
-        let sample = self.lasting(&found, "sample", &["tcp_info", "every"], "sample tcp_info every 100ms", SAMPLE_LEAST_NS);
-        self.conflicts(&found, connections, total);
-        if self.context.problems.len() > before {
+        let peer_none = found.get("peer").and_then(|said| self.choice(said, &[("none", true)])).unwrap_or(false);
+        self.check_family(to.as_ref(), &source, &found);
+        Some(Flow {
+            name: String::new(),
+            doc: flow.doc.join("\n"),
+            from: *from?.nodes.first()?,
+            from_interface: from?.interface.as_ref().map(|name| name.text.clone()),
+            to: to?,
+            peer_none,
+            transport,
+            tool,
+            pattern: pattern?,
+            load,
+            reconnect,
+            timeouts,
+            source,
+            ports,
+            sample_tcp_info_ns: self.sample_tcp_info(&found),
+            span: flow.span,
+        })
+    }
+
+    /// The frame of a flow of frames.
+    fn described(
+        &mut self,
+        flow: &FlowDecl,
+        found: &Found<'_>,
+        carrier: Carrier,
+        from: Option<&Point>,
+        to: Option<&Destination>,
+    ) -> Option<frames::Described> {
+        if carrier.kind != TransportKind::Frames {
             return None;
         }
-        let load = Load {
-            connections: connections.unwrap_or(1),
-            total,
-            transactions: transactions.or(total.map(|_| 1)),
-            rate_nano: rate,
-            interval_ns: interval.unwrap_or(0),
-            duration_ns: duration,
+        let Some(said) = found.get("frame") else {
+            let what = format!("the flow `{}`", flow.name.name.text);
+            let (missing, form) = ("sends", "frame { ipv4 { }  udp { destination 7 } }");
+            self.context.raise(ExpandError::Incomplete { what, missing, span: flow.name.span, form });
+            return None;
         };
-        Some(Said { load, reconnect_after_ns: reconnect.unwrap_or(DEFAULT_RECONNECT_NS), sample_tcp_info_ns: sample })
-    }
-
-    fn count(&mut self, found: &BTreeMap<&'static str, &TreeOption>, name: &str, most: i64) -> Option<u64> {
-        let option = found.get(name)?;
-        let value = self.single(option, &[], &format!("{name} 200"))?;
-        self.context.bounded(&format!("`{name}`"), value, Dimension::Count, (1, most), &self.scope)
-    }
-
-    fn lasting(&mut self, found: &BTreeMap<&'static str, &TreeOption>, name: &str, words: &[&str], form: &str, least: i64) -> Option<u64> {
-        let option = found.get(name)?;
-        let value = self.single(option, words, form)?;
-        self.context.duration(&format!("`{name}`"), value, least, &self.scope)
-    }
-
-    /// Reports options that exclude each other.
-    fn conflicts(&mut self, found: &BTreeMap<&'static str, &TreeOption>, connections: Option<u64>, total: Option<u64>) {
-        if let (Some(rate), Some(interval)) = (found.get("rate"), found.get("interval")) {
-            let message = "a flow with a `rate` starts by the clock and can't pause for an `interval` too".to_owned();
-            let help = "keep `rate` for an open loop or `interval` for a closed one".to_owned();
-            self.context.raise(ExpandError::OptionConflict { message, span: interval.name.span, other: rate.name.span, help });
+        let described = self.frame(said);
+        let node = self.context.words(flow.from.span);
+        if from.is_some_and(|from| from.interface.is_none()) {
+            let bound = described.bound.or_else(|| described.frame.network.is_none().then(|| ("frame", said.span())));
+            if let Some((option, span)) = bound {
+                let (option, needs) = (option.to_owned(), "an interface to leave by".to_owned());
+                let help = format!("write `from {node}.eth0`; a packet that is routed begins with `ipv4` or `ipv6`");
+                self.context.raise(NetError::OptionNeeds { option, needs, span, help });
+            }
         }
-        if let (Some(held), Some(all)) = (connections, total)
-            && let (true, Some(a), Some(b)) = (held > all, found.get("connections"), found.get("total"))
+        if let (Some(Destination::Address(..) | Destination::HostName(..)), Some((option, span))) = (to, described.bound) {
+            let (option, needs) = (option.to_owned(), "a node or an interface to arrive at".to_owned());
+            let help = "write `to NODE.eth0`".to_owned();
+            self.context.raise(NetError::OptionNeeds { option, needs, span, help });
+        }
+        Some(described)
+    }
+
+    /// The pattern, where one is spoken. The inner `None`: none is.
+    fn flow_pattern(&mut self, flow: &FlowDecl, carrier: Carrier, transport: &Transport) -> Option<Option<Pattern>> {
+        let asks = matches!(transport, Transport::Http { http: Http { request: Some(_), .. }, .. });
+        let what = match (carrier.tool, carrier.kind) {
+            (Some(tool), _) => Some(format!("a flow made by {}", tool.word())),
+            (_, TransportKind::Icmp) => Some("a flow over icmp".to_owned()),
+            (_, TransportKind::Frames) => Some("a flow over frames".to_owned()),
+            _ if wire_of(transport) == Wire::Ctraffic => Some("ctraffic's wire".to_owned()),
+            _ => None,
+        };
+        let Some(what) = what else {
+            if asks || (carrier.kind == TransportKind::Http && flow.pattern.is_none()) {
+                return Some(None);
+            }
+            return self.instance(flow.pattern.as_ref(), flow.name.span).map(Some);
+        };
+        if let Some(pattern) = &flow.pattern {
+            self.context.raise(NetError::NoPattern { what, span: pattern.span, said: carrier.said });
+            return None;
+        }
+        Some(None)
+    }
+
+    /// `arguments "--parallel 4"`: each text is taken apart at its blanks.
+    fn arguments(&mut self, found: &Found<'_>) -> Vec<String> {
+        let Some(said) = found.get("arguments") else { return Vec::new() };
+        let texts = self.texts(said, "arguments \"--parallel 4\"").unwrap_or_default();
+        let words: Vec<String> = texts.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect();
+        if words.len() > ARGUMENT_LIMIT {
+            let (count, limit, span) = (words.len() as u64, ARGUMENT_LIMIT as u64, said.option.span);
+            self.context.raise(ExpandError::TooLarge { what: "arguments", count, limit, span });
+            return Vec::new();
+        }
+        words
+    }
+
+    /// Reports what real tools can't do.
+    fn check_tool(&mut self, flow: &FlowDecl, carrier: Carrier, found: &Found<'_>, from: Option<&Point>) {
+        let Some(tool) = carrier.tool else { return };
+        if let (Some(interface), true) = (from.and_then(|from| from.interface.as_ref()), tool != ToolKind::Ping) {
+            let (option, needs) = (self.context.words(flow.from.span), "a flow of the program itself or of ping".to_owned());
+            let help = format!("write `from` and the node alone: {} starts at the node", tool.word());
+            self.context.raise(NetError::OptionNeeds { option, needs, span: interface.span, help });
+        }
+        if let (Some(said), ToolKind::Iperf3 | ToolKind::Iperf | ToolKind::Netperf) = (found.get("size"), tool)
+            && !said.option.values.iter().all(|value| matches!(self.context.evaluate(value, &said.scope), None | Some(Value::Quantity(_))))
         {
-            let message = format!("{held} connections at once are more than {all} in all");
-            let help = "make `total` at least as large as `connections`".to_owned();
-            self.context.raise(ExpandError::OptionConflict { message, span: a.span, other: b.span, help });
+            let (expected, words) = ("one size".to_owned(), "several".to_owned());
+            let help = Some(format!("{} sends messages of one size", tool.word()));
+            self.context.raise(ExpandError::WrongType { expected, found: words, span: said.option.span, help });
+        }
+    }
+
+    /// `source 10.1.0.0/16`, `source 10.1.0.1, 10.1.0.2`.
+    fn sources(&mut self, said: &Said<'_>) -> Vec<Prefix> {
+        let form = "source 10.1.0.0/16";
+        let values = self.each_value(said, form).unwrap_or_default();
+        let mut made = Vec::new();
+        for value in values.iter().take(SOURCE_LIMIT) {
+            let found = self.context.evaluate(value, &said.scope);
+            let all = match found {
+                Some(Value::List(all)) => all,
+                Some(one) => vec![one],
+                None => continue,
+            };
+            for one in all {
+                match one {
+                    Value::Address(address) => made.push(Prefix { address, length: if address.is_ipv4() { 32 } else { 128 } }),
+                    Value::Prefix(prefix) => made.push(prefix),
+                    other => self.context.wrong_type("an address or a prefix", &other, value.span),
+                }
+            }
+        }
+        if values.len().max(made.len()) > SOURCE_LIMIT {
+            let (count, limit, span) = (values.len().max(made.len()) as u64, SOURCE_LIMIT as u64, said.option.span);
+            self.context.raise(ExpandError::TooLarge { what: "sources of one flow", count, limit, span });
+        }
+        made
+    }
+
+    /// Reports a source of another family than the address the flow goes to.
+    fn check_family(&mut self, to: Option<&Destination>, source: &[Prefix], found: &Found<'_>) {
+        let (Some(Destination::Address(address, _)), Some(said)) = (to, found.get("source")) else { return };
+        if !source.is_empty() && source.iter().all(|prefix| prefix.address.is_ipv4() != address.is_ipv4()) {
+            let (span, other): (Span, Span) = (said.option.span, said.span());
+            self.context.raise(ExpandError::MixedFamilies { span, other });
         }
     }
 }

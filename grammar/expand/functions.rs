@@ -1,19 +1,27 @@
-//! The functions of the language: `min`, `max` and the distributions. In: arguments. Out: values. Draws nothing: a distribution
-//! is kept as such until the run.
+//! Functions: those of the language (`min`, `max`, the distributions) and those of files (`fn`). In: arguments. Out: values. Draws
+//! nothing: a distribution is kept as such until the run.
+
+use std::rc::Rc;
 
 use super::Context;
 use super::arithmetic;
+use super::calls::{FUNCTION, Given, Written};
 use super::error::ExpandError;
 use super::evaluate::Scope;
+use super::templates::Open;
 use super::value::Value;
 use crate::quantity::{BILLION, Dimension, Quantity};
-use crate::resolve::{ResolveError, suggest::suggest};
+use crate::resolve::ResolveError;
 use crate::scenario::pattern::Varying;
 use crate::source::Span;
-use crate::syntax::tree::{Argument, BinaryOperator, Expr, Indexed};
+use crate::syntax::tree::{Argument, BinaryOperator, Expr, FunctionDecl, Indexed};
 
 /// Functions of constants.
 pub(crate) const FUNCTIONS: &[&str] = &["min", "max", "uniform", "exponential", "normal", "pareto", "choice"];
+/// Functions that conditions and options have besides.
+pub(crate) const ELSEWHERE: &[&str] = &["sum", "mean", "gilbert_elliott"];
+/// Calls of functions that files declare, of one check: at most so many.
+const CALL_LIMIT: u64 = 200_000;
 /// At most so many alternatives of a `choice`.
 const CHOICE_LIMIT: usize = 1_000;
 
@@ -21,15 +29,14 @@ impl Context<'_> {
     /// Computes a call.
     pub(super) fn call(&mut self, path: &[Indexed], arguments: &[Argument], span: Span, scope: &Scope, depth: usize) -> Option<Value> {
         let name = path.iter().map(|p| p.name.text.as_str()).collect::<Vec<_>>().join(".");
-        let place = path.first().map_or(span, |p| p.span);
         if !FUNCTIONS.contains(&name.as_str()) {
-            match path.first().and_then(|first| scope.find(self, &first.name.text)).cloned() {
-                Some(binding) if path.len() > 1 && binding.value.as_ref().err() == Some(&"a flow") => {
-                    self.raise(ResolveError::NotAValue { name, what: "measured while the scenario runs", span, declared: binding.span });
-                }
-                _ => self.raise(ResolveError::UnknownFunction { help: suggest(&name, FUNCTIONS.iter().copied()), name, span: place }),
+            let words: Vec<&str> = path.iter().map(|part| part.name.text.as_str()).collect();
+            if let Some((what, declared)) = self.not_a_value(&words, scope).filter(|_| path.len() > 1) {
+                self.raise(ResolveError::NotAValue { name, what, span, declared });
+                return None;
             }
-            return None;
+            let written = Written { path: path.iter().map(|part| &part.name).collect(), arguments, span };
+            return self.own_function(&written, scope, depth);
         }
         let (least, most) = match name.as_str() {
             "uniform" | "normal" | "pareto" => (2, 2),
@@ -49,6 +56,41 @@ impl Context<'_> {
             "min" | "max" => self.extreme(name == "max", &values, span),
             _ => self.distribution(&name, &values, span),
         }
+    }
+
+    /// The value of a function that a file declares.
+    fn own_function(&mut self, written: &Written<'_>, scope: &Scope, depth: usize) -> Option<Value> {
+        let (found, mut inner) = self.find_declared(&written.path, &FUNCTION, scope)?;
+        let FunctionDecl { name, params, value } = found.declaration;
+        if let Some(from) = self.open.iter().position(|open| open.declared == name.span) {
+            let way = self.open[from..].iter().map(|open| open.name.as_str()).chain([name.text.as_str()]);
+            let chain = way.collect::<Vec<_>>().join(" -> ");
+            self.raise(ResolveError::CallCycle { what: "a function", chain, span: written.span, declared: name.span });
+            return None;
+        }
+        self.function_calls += 1;
+        if self.function_calls > CALL_LIMIT {
+            if self.function_calls == CALL_LIMIT + 1 {
+                let (what, count) = ("calls of functions", self.function_calls);
+                self.raise(ExpandError::TooLarge { what, count, limit: CALL_LIMIT, span: written.span });
+            }
+            return None;
+        }
+        let chosen = self.match_arguments(name, params, written.arguments)?;
+        let evaluated = chosen.into_iter().map(|argument| match argument {
+            None => Given::Default,
+            Some(argument) => Given::Value(self.evaluate_deeper(&argument.value, scope, depth), argument.value.span),
+        });
+        let given: Vec<Given> = evaluated.collect();
+        let (names, fine) = self.bind(name, params, given, written.span, &inner);
+        if !fine {
+            return None;
+        }
+        inner.layers.push(Rc::new(names));
+        self.open.push(Open { declared: name.span, name: name.text.clone() });
+        let result = self.evaluate_deeper(value, &inner, depth);
+        self.open.pop();
+        result
     }
 
     /// The arguments of a function, all quantities.

@@ -1,42 +1,86 @@
-//! From resolved documents to scenarios: values computed, parameters, replicas and patterns filled in. In: modules. Out: one
-//! [`Scenario`] for each declared one, and diagnostics. Looks at nothing outside the text.
+//! From resolved documents to scenarios: values computed, parameters, replicas, loops, templates and patterns filled in. In: modules.
+//! Out: one [`Scenario`] for each variant of each declared one, and diagnostics. Looks at nothing outside the text.
 
+mod address_verbs;
 pub mod addresses;
 pub mod arithmetic;
+pub mod calls;
+mod capability;
 pub mod conditions;
+pub mod context;
+pub mod destinations;
 pub mod draft;
+mod effects;
 pub mod error;
 pub mod evaluate;
+mod events;
 pub mod expectations;
+mod fault_verbs;
+mod fields;
 pub mod flows;
+pub mod frames;
 pub mod functions;
+pub mod head;
+pub mod headers;
+pub mod http;
+pub mod impairments;
+pub mod interfaces;
+mod layout;
 pub mod lints;
+mod lives;
+pub mod load;
+mod load_verbs;
+pub mod losses;
+pub mod matrix;
+mod measured;
+mod message;
 pub mod moment_error;
+mod moments;
+pub mod names;
+pub mod net_error;
+pub mod nodes;
 pub mod options;
 pub mod params;
+pub mod pattern_error;
 pub mod patterns;
+mod payload;
+pub mod process;
+mod program_verbs;
+mod reading;
+mod samples;
+mod secrets;
 pub mod services;
 mod sized;
+pub mod sockets;
+mod stars;
 pub mod steps;
+pub mod stress;
+mod subjects;
+mod taken;
 pub mod talk;
 pub mod targets;
+pub mod templates;
+pub mod texts;
+pub mod things;
 pub mod timeline;
 pub mod timing;
 pub mod topology;
+pub mod transport_options;
+pub mod transports;
+pub mod unroll;
 pub mod value;
 pub mod verbs;
+mod windows;
+mod wording;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
-
-use crate::MOST_PROBLEMS;
-use crate::diagnostics::{Diagnostic, Severity};
-use crate::resolve::Module;
+use crate::resolve::ScenarioRef;
 use crate::scenario::Scenario;
-use crate::source::{Sources, Span};
-use crate::syntax::tree::ScenarioPart;
+use crate::source::Span;
+use crate::syntax::tree::{Block, ScenarioPart, plain};
+pub use context::{Context, Reference};
 use draft::Draft;
-use evaluate::{Binding, Names, Scope};
+use error::ExpandError;
+use matrix::{MATRIX_LIMIT, Picks, combinations};
 pub use params::Given;
 
 /// A run is cut after this long if the scenario does not say, in ns.
@@ -63,122 +107,116 @@ pub const MEASURED_LIMIT: u64 = 1_000_000;
 /// Bytes that the patterns of all flows of one scenario take together: at most about so many.
 pub const PATTERN_LIMIT: u64 = 128 << 20;
 
-/// What all scenarios of a check share.
-pub struct Context<'a> {
-    /// The texts.
-    pub sources: &'a Sources,
-    /// Tables of every file; the checked one is the last.
-    pub modules: &'a [Module<'a>],
-    /// Values of every file.
-    pub values: Vec<Rc<Names>>,
-    /// Values set from outside.
-    pub given: &'a BTreeMap<String, Given>,
-    /// What was found.
-    pub problems: Vec<Diagnostic>,
-    /// How many errors were found.
-    pub errors: usize,
-    /// Names of patterns (by their place) that were instantiated.
-    pub used_patterns: BTreeSet<Span>,
-}
-
-impl<'a> Context<'a> {
-    /// Computes the values of every file.
-    #[must_use]
-    pub fn new(sources: &'a Sources, modules: &'a [Module<'a>], given: &'a BTreeMap<String, Given>) -> Self {
-        let mut context =
-            Context { sources, modules, values: Vec::new(), given, problems: Vec::new(), errors: 0, used_patterns: BTreeSet::new() };
-        for (position, module) in modules.iter().enumerate() {
-            context.values.push(Rc::default());
-            for (name, declared) in &module.lets {
-                if let Some(binding) = context
-                    .values
-                    .get(declared.module)
-                    .filter(|_| declared.module != position)
-                    .and_then(|v| v.get(declared.name.text.as_str()))
-                {
-                    let binding = binding.clone();
-                    Rc::make_mut(&mut context.values[position]).insert((*name).to_owned(), binding);
-                }
-            }
-            let scope = Scope { module: position, layers: Vec::new() };
-            for name in &module.order {
-                let Some(declared) = module.lets.get(name) else { continue };
-                let value = Ok(context.evaluate(declared.value, &scope));
-                let binding = Binding { value, span: declared.name.span };
-                Rc::make_mut(&mut context.values[position]).insert((*name).to_owned(), binding);
-            }
-        }
-        context
-    }
-
-    /// Takes a problem in.
-    pub fn raise(&mut self, problem: impl Into<Diagnostic>) {
-        let problem = problem.into();
-        self.errors += usize::from(problem.severity == Severity::Error);
-        self.problems.push(problem);
-    }
-
-    /// So much is wrong that looking further tells nobody more.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.errors > MOST_PROBLEMS
-    }
-
-    /// The words at a place, on one line.
-    #[must_use]
-    pub fn words(&self, span: Span) -> String {
-        self.sources.text(span).split_whitespace().collect::<Vec<_>>().join(" ")
-    }
-}
-
-/// Expands every scenario of the last module, and looks at every pattern that none of them uses.
+/// Expands every scenario of the last module, and looks at everything it declares that none of them uses.
 pub fn expand(context: &mut Context<'_>) -> Vec<Scenario> {
+    context.compute_values();
     let Some((position, module)) = context.modules.iter().enumerate().next_back() else { return Vec::new() };
     let mut scenarios = Vec::new();
     for declared in &module.scenarios {
-        let mut draft = Draft::new(context, position, declared);
-        draft.head(declared.declaration);
-        let body = &declared.declaration.body;
-        body.iter().for_each(|part| {
-            if let ScenarioPart::Topology(statements) = part {
-                draft.nodes(statements)
-            }
-        });
-        body.iter().for_each(|part| {
-            if let ScenarioPart::Topology(statements) = part {
-                draft.links(statements)
-            }
-        });
-        draft.check_addresses();
-        body.iter().for_each(|part| {
-            if let ScenarioPart::Service(service) = part {
-                draft.service(service)
-            }
-        });
-        body.iter().for_each(|part| {
-            if let ScenarioPart::Flow(flow) = part {
-                draft.flow(flow)
-            }
-        });
-        body.iter().for_each(|part| {
-            if let ScenarioPart::Timeline(statements) = part {
-                draft.name_events(statements)
-            }
-        });
-        body.iter().for_each(|part| {
-            if let ScenarioPart::Timeline(statements) = part {
-                draft.timeline(statements)
-            }
-        });
-        draft.check_times();
-        body.iter().for_each(|part| {
-            if let ScenarioPart::Expect(statements) = part {
-                draft.expect(statements)
-            }
-        });
-        draft.finish(declared);
-        scenarios.push(draft.scenario);
+        variants(context, position, declared, &mut scenarios);
     }
     context.check_unused_patterns(position);
+    samples::check_declarations(context, position);
     scenarios
+}
+
+/// Expands each variant of a scenario. After one with an error no other is looked at.
+fn variants<'a>(context: &mut Context<'a>, module: usize, declared: &ScenarioRef<'a>, scenarios: &mut Vec<Scenario>) {
+    let mut picks = Picks::default();
+    let mut found = 0;
+    for _ in 0..MATRIX_LIMIT {
+        let before = context.errors;
+        let mut draft = Draft::new(context, module, declared);
+        draft.picks.positions.clone_from(&picks.positions);
+        draft.head(declared.declaration);
+        let lengths = std::mem::take(&mut draft.picks.lengths);
+        let count = combinations(&lengths);
+        if count > MATRIX_LIMIT {
+            draft.too_many_variants(count, matrix_place(declared));
+            return;
+        }
+        if !draft.excluded {
+            found += 1;
+            draft.name_variant();
+            draft.parts_of(declared);
+            let scenario = draft.into_scenario();
+            scenarios.push(scenario);
+        }
+        if context.errors > before || !picks.advance(&lengths) {
+            break;
+        }
+    }
+    if found == 0 {
+        let name = declared.declaration.name.text.clone();
+        context.raise(ExpandError::EmptyMatrix { name, span: matrix_place(declared) });
+    }
+}
+
+/// Where a scenario's first matrix stands.
+fn matrix_place(declared: &ScenarioRef<'_>) -> Span {
+    let mut matrices = plain(&declared.declaration.body).filter_map(|part| match part {
+        ScenarioPart::Matrix { span, .. } => Some(*span),
+        _ => None,
+    });
+    matrices.next().unwrap_or(declared.declaration.name.span)
+}
+
+impl<'a> Draft<'_, 'a> {
+    /// Calls `visit` for every part of the scenario that stands.
+    fn parts(&mut self, body: &'a Block<ScenarioPart>, mut visit: impl FnMut(&mut Self, &'a ScenarioPart)) {
+        self.each(body, |draft, part| visit(draft, part));
+    }
+
+    /// Everything but the head, kind after kind: names are known before they are used, wherever they stand.
+    fn parts_of(&mut self, declared: &ScenarioRef<'a>) {
+        let body = &declared.declaration.body;
+        let mut standing = Vec::new();
+        self.parts(body, |draft, part| {
+            if let ScenarioPart::Topology(statements) = part {
+                draft.stand(statements, &mut standing);
+            }
+        });
+        self.topology(&standing);
+        self.topology_processes(&standing);
+        self.parts(body, |draft, part| {
+            if let ScenarioPart::Process(process) = part {
+                draft.process(process);
+            }
+        });
+        self.parts(body, |draft, part| {
+            if let ScenarioPart::Service(service) = part {
+                draft.service(service);
+            }
+        });
+        self.parts(body, |draft, part| {
+            if let ScenarioPart::Flow(flow) = part {
+                draft.flow(flow);
+            }
+        });
+        self.parts(body, |draft, part| {
+            if let ScenarioPart::Stress(stress) = part {
+                draft.stress(stress);
+            }
+        });
+        let mut spoken = Vec::new();
+        self.restart_calls();
+        self.parts(body, |draft, part| {
+            if let ScenarioPart::Timeline(statements) = part {
+                spoken.extend(draft.spoken(statements));
+            }
+        });
+        self.timeline(&spoken);
+        self.parts(body, |draft, part| {
+            if let ScenarioPart::Expect(statements) = part {
+                draft.expect(statements);
+            }
+        });
+        self.finish(declared);
+    }
+
+    /// The result.
+    fn into_scenario(mut self) -> Scenario {
+        self.scenario.secrets = self.context.secrets_in_use();
+        self.scenario
+    }
 }

@@ -1,44 +1,83 @@
-//! Blocks of options: each said once, each with the words it takes. In: options of the tree. Out: their values by name.
-//! Knows no option's meaning.
+//! Blocks of options: each said once (some several times), each with the words it takes. In: options of the tree. Out: their values
+//! by name. Knows no option's meaning.
 
 use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use super::error::ExpandError;
-use super::evaluate::word;
+use super::evaluate::{Scope, word};
 use crate::resolve::{ResolveError, suggest::suggest};
-use crate::syntax::tree::{Expr, TreeOption};
+use crate::source::Span;
+use crate::syntax::tree::{Block, Expr, TreeOption};
 
 /// The options of one kind of block.
 pub struct Known {
     /// What has these options, with an article.
     pub what: &'static str,
-    /// Those of this version.
-    pub built: &'static [&'static str],
-    /// Those of the language that this version has not.
-    pub later: &'static [&'static str],
+    /// Those that may be said once.
+    pub once: &'static [&'static str],
+    /// Those that may be said several times.
+    pub many: &'static [&'static str],
+}
+
+/// An option as it was said, and where its values are looked up: it may stand in a `for`.
+#[derive(Debug, Clone)]
+pub struct Said<'o> {
+    /// The option.
+    pub option: &'o TreeOption,
+    /// The scope of its values.
+    pub scope: Scope,
+}
+
+impl Said<'_> {
+    /// Where its keyword stands.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        self.option.name.span
+    }
+}
+
+/// What a block of options says.
+#[derive(Debug, Default)]
+pub struct Found<'o> {
+    said: BTreeMap<&'static str, Vec<Said<'o>>>,
+}
+
+impl<'o> Found<'o> {
+    /// An option that may be said once.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Said<'o>> {
+        self.said.get(name)?.first()
+    }
+
+    /// An option that may be said several times.
+    #[must_use]
+    pub fn all(&self, name: &str) -> &[Said<'o>] {
+        self.said.get(name).map_or(&[], Vec::as_slice)
+    }
 }
 
 impl Draft<'_, '_> {
-    /// The options of a block by name; what is unknown, not built yet or said twice is reported and left out.
-    pub(super) fn options<'o>(&mut self, options: &'o [TreeOption], known: &Known) -> BTreeMap<&'static str, &'o TreeOption> {
-        let mut found: BTreeMap<&'static str, &'o TreeOption> = BTreeMap::new();
-        for option in options {
-            if self.context.is_full() {
-                break;
-            }
+    /// The options of a block by name; what is unknown or said twice is reported and left out.
+    pub(super) fn options<'o>(&mut self, options: &'o Block<TreeOption>, known: &Known) -> Found<'o> {
+        let mut found = Found::default();
+        self.each(options, |draft, option| {
             let (text, span) = (option.name.text.as_str(), option.name.span);
-            if let Some(name) = known.built.iter().find(|name| **name == text) {
-                if let Some(first) = found.insert(name, option) {
-                    self.context.raise(ExpandError::OptionTwice { name: text.into(), span, first: first.name.span });
+            let once = known.once.iter().find(|name| **name == text);
+            let Some(name) = once.or_else(|| known.many.iter().find(|name| **name == text)) else {
+                let help = suggest(text, known.once.iter().chain(known.many).copied());
+                draft.context.raise(ResolveError::UnknownOption { what: known.what, name: text.into(), span, help });
+                return;
+            };
+            let said = found.said.entry(*name).or_default();
+            match said.first() {
+                Some(first) if once.is_some() => {
+                    let first = first.span();
+                    draft.context.raise(ExpandError::OptionTwice { name: text.into(), span, first });
                 }
-            } else if known.later.contains(&text) {
-                self.context.raise(ExpandError::NotInThisVersion { what: format!("the option `{text}` of {}", known.what), span });
-            } else {
-                let help = suggest(text, known.built.iter().copied());
-                self.context.raise(ResolveError::UnknownOption { what: known.what, name: text.into(), span, help });
+                _ => said.push(Said { option, scope: draft.scope.clone() }),
             }
-        }
+        });
         found
     }
 

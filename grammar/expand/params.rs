@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Context;
 use super::draft::Draft;
 use super::error::ExpandError;
 use super::evaluate::Scope;
@@ -12,7 +13,7 @@ use crate::resolve::{Module, ResolveError, suggest::suggest};
 use crate::scenario::Param;
 use crate::source::{Sources, Span};
 use crate::syntax::parse;
-use crate::syntax::tree::{Expr, ItemKind, ParamDecl, ScenarioPart};
+use crate::syntax::tree::{Expr, ItemKind, ParamDecl, ScenarioDecl, ScenarioPart, plain};
 
 /// A value set from outside.
 #[derive(Debug)]
@@ -58,8 +59,11 @@ pub fn check_given(module: &Module<'_>, given: &BTreeMap<String, Given>, problem
     let declared: BTreeSet<&str> = module
         .scenarios
         .iter()
-        .flat_map(|s| &s.declaration.body)
-        .filter_map(|part| if let ScenarioPart::Param(param) = part { Some(param.name.text.as_str()) } else { None })
+        .flat_map(|s| plain(&s.declaration.body))
+        .filter_map(|part| match part {
+            ScenarioPart::Param(ParamDecl { name, .. }) | ScenarioPart::Matrix { name, .. } => Some(name.text.as_str()),
+            _ => None,
+        })
         .collect();
     for (name, value) in given {
         if !declared.contains(name.as_str()) {
@@ -69,43 +73,53 @@ pub fn check_given(module: &Module<'_>, given: &BTreeMap<String, Given>, problem
     }
 }
 
-impl Draft<'_, '_> {
-    /// The type a declaration names. The outer `None`: unknown, which was reported.
-    pub(super) fn declared_type(&mut self, param: &ParamDecl) -> Option<Option<Type>> {
-        let Some(word) = &param.kind else { return Some(None) };
-        if let Some(kind) = Type::of_word(&word.text) {
-            return Some(Some(kind));
-        }
-        let help = suggest(&word.text, TYPE_WORDS.iter().copied());
-        self.context.raise(ResolveError::UnknownType { name: word.text.clone(), span: word.span, help });
-        None
+/// The type a declaration names; the inner `None`: it names none. The outer `None`: unknown, which was reported.
+pub(super) fn declared_type(context: &mut Context<'_>, param: &ParamDecl) -> Option<Option<Type>> {
+    let Some(word) = &param.kind else { return Some(None) };
+    if let Some(kind) = Type::of_word(&word.text) {
+        return Some(Some(kind));
     }
+    let help = suggest(&word.text, TYPE_WORDS.iter().copied());
+    context.raise(ResolveError::UnknownType { name: word.text.clone(), span: word.span, help });
+    None
+}
 
-    /// Gives a parameter of the scenario its value.
-    pub(super) fn param(&mut self, param: &ParamDecl) {
+impl Draft<'_, '_> {
+    /// Gives a parameter of the scenario its value. One that a matrix varies gets it there.
+    pub(super) fn param(&mut self, scenario: &ScenarioDecl, param: &ParamDecl) {
+        let varies = |part: &ScenarioPart| matches!(part, ScenarioPart::Matrix { name, .. } if name.text == param.name.text);
+        if plain(&scenario.body).any(varies) {
+            self.default_of(param);
+            return;
+        }
         let value = self.param_value(param);
         if let Some(value) = &value {
             let set = self.context.given.contains_key(&param.name.text);
             self.scenario.params.push(Param { name: param.name.text.clone(), value: written(value), set });
         }
-        self.introduce(&param.name.text, param.name.span, Ok(value));
+        self.introduce(&param.name.text, param.name.span, value);
+    }
+
+    /// The default of a parameter. `None`: there is none, or it is wrong, which was reported.
+    fn default_of(&mut self, param: &ParamDecl) -> Option<Value> {
+        let kind = declared_type(self.context, param)?;
+        let expr = param.default.as_ref()?;
+        let value = self.context.evaluate(expr, &self.scope)?;
+        self.context.typed(param, kind, value, expr.span)
     }
 
     fn param_value(&mut self, param: &ParamDecl) -> Option<Value> {
-        let kind = self.declared_type(param)?;
-        let place = param.kind.as_ref().map_or(param.name.span, |word| word.span);
+        let kind = declared_type(self.context, param)?;
         let default = match &param.default {
-            Some(expr) => {
-                self.context.evaluate(expr, &self.scope).and_then(|value| self.typed(param, kind, value, (expr.span, place))).map(Some)?
-            }
+            Some(_) => Some(self.default_of(param)?),
             None => None,
         };
         let given = self.context.given;
         if let Some(given) = given.get(&param.name.text) {
             let expr = given.value.as_ref()?;
-            let value = self.context.evaluate(expr, &Scope { module: self.scope.module, layers: Vec::new() })?;
+            let value = self.context.evaluate(expr, &Scope { module: self.scope.module, ..Scope::default() })?;
             let inferred = kind.or_else(|| default.as_ref().and_then(type_of));
-            return self.typed(param, inferred, value, (given.span, place));
+            return self.context.typed(param, inferred, value, given.span);
         }
         if default.is_none() {
             let (name, span) = (param.name.text.clone(), param.span);
@@ -117,18 +131,6 @@ impl Draft<'_, '_> {
         }
         default
     }
-
-    /// A value as a parameter's type wants it. Places: the value, the type.
-    pub(super) fn typed(&mut self, param: &ParamDecl, kind: Option<Type>, value: Value, places: (Span, Span)) -> Option<Value> {
-        let Some(kind) = kind else { return Some(value) };
-        let found = value.words();
-        let typed = value.as_type(kind);
-        if typed.is_none() {
-            let (name, expected, (span, declared)) = (param.name.text.clone(), kind.words(), places);
-            self.context.raise(ExpandError::ParameterType { name, expected, found, span, declared });
-        }
-        typed
-    }
 }
 
 /// The type of a value, if a parameter can be declared with it.
@@ -139,6 +141,10 @@ fn type_of(value: &Value) -> Option<Type> {
         Value::Bytes(_) => Type::Bytes,
         Value::Address(_) => Type::Address,
         Value::Prefix(_) => Type::Prefix,
+        Value::Regex(_) => Type::Regex,
+        Value::Mac(_) => Type::Mac,
+        Value::List(_) => Type::List,
+        Value::Truth(_) => Type::Truth,
         _ => return None,
     })
 }

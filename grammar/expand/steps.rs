@@ -1,44 +1,38 @@
-//! The steps of a pattern with everything filled in. In: a declaration and its names. Out: [`Step`]s; bare pauses know their
-//! side. What both sides make of it is `talk`'s question.
-
-use std::collections::BTreeMap;
-
-use regex::RegexBuilder;
+//! The steps of a pattern with everything filled in. In: a declaration and its names. Out: [`Step`]s; `for` and `if` are gone, bare
+//! pauses know their side. What is sent and expected is made in `payload`; what both sides make of it is `talk`'s question.
 
 use super::Context;
 use super::error::ExpandError;
-use super::evaluate::{Scope, bare, word};
-use super::value::Value;
+use super::evaluate::Scope;
+use super::pattern_error::PatternError;
+use super::payload::{Captured, Pending};
+use super::unroll::{self, Scoped};
 use crate::quantity::{BILLION, Dimension, Quantity};
-use crate::resolve::{ResolveError, suggest::suggest};
-use crate::scenario::pattern::{Close, Expected, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
-use crate::source::Span;
-use crate::syntax::tree::{self, Expr, ExprKind, PatternDecl, Text, TextPart};
+use crate::scenario::pattern::{Branch, Close, Expected, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
+use crate::source::{FileId, Span};
+use crate::syntax::tree::{self, Block, Expr, PatternDecl};
 
-/// The largest message, in bytes.
-const SIZE_LIMIT: i64 = 1 << 30;
 /// The longest pause, in ns.
 const PAUSE_LIMIT: i64 = 24 * 3_600 * BILLION;
 /// Steps of one transaction, repeats unrolled: at most so many.
 const STEP_LIMIT: u64 = 10_000_000;
-/// Repeats within repeats: at most so many.
+/// Steps that are written, `for`s unrolled: at most so many.
+const WRITTEN_LIMIT: u64 = 10_000;
+/// Repeats and choices within each other: at most so many.
 const NESTING_LIMIT: usize = 16;
-/// A compiled regex takes at most so many bytes.
-const REGEX_SIZE: usize = 1 << 20;
-
-/// A hole that no capture has filled yet.
-struct Pending {
-    name: String,
-    side: Side,
-    span: Span,
-}
 
 /// Steps being made.
 pub(super) struct Steps<'c, 'a> {
-    context: &'c mut Context<'a>,
-    scope: Scope,
-    captured: [BTreeMap<String, Span>; 2],
-    pending: Vec<Pending>,
+    pub(super) context: &'c mut Context<'a>,
+    pub(super) scope: Scope,
+    /// The text of the call that needs the pattern.
+    pub(super) caller: FileId,
+    /// What each side knows at this step.
+    pub(super) captured: [Captured; 2],
+    /// What each side captures anywhere.
+    pub(super) ever: [Captured; 2],
+    pub(super) pending: Vec<Pending>,
+    written: u64,
 }
 
 /// `client` or `server`.
@@ -67,22 +61,47 @@ fn side_of(side: tree::Side) -> Side {
 }
 
 /// Who acts first in a list of steps.
-fn acts(steps: &[tree::Step]) -> Option<Side> {
+fn acts(steps: &[Step]) -> Option<Side> {
     steps.iter().find_map(|step| match &step.kind {
-        tree::StepKind::Sends { by, .. }
-        | tree::StepKind::Expects { by, .. }
-        | tree::StepKind::Echoes { by }
-        | tree::StepKind::Closes { by, .. } => Some(side_of(*by)),
-        tree::StepKind::Pause { by, .. } => by.map(side_of),
-        tree::StepKind::Repeat { steps, .. } => acts(steps),
+        StepKind::Sends { by, .. } | StepKind::Expects { by, .. } | StepKind::Echoes { by } | StepKind::Closes { by, .. } => Some(*by),
+        StepKind::Pause { by, .. } => (!is_bare_pause(step)).then_some(*by),
+        StepKind::Repeat { steps, .. } => acts(steps),
+        StepKind::Choose { branches } => branches.iter().find_map(|branch| acts(&branch.steps)),
     })
+}
+
+/// The pause of nobody in particular: `pause D`, not `client pauses D`.
+fn is_bare_pause(step: &Step) -> bool {
+    matches!(step.kind, StepKind::Pause { .. }) && step.text.starts_with("pause")
+}
+
+/// Gives each bare pause to the side that acts next; `after` acts after the last step. Gives who acts first.
+fn direct(steps: &mut [Step], after: Option<Side>) -> Option<Side> {
+    let mut next = after;
+    for step in steps.iter_mut().rev() {
+        let bare = is_bare_pause(step);
+        match &mut step.kind {
+            StepKind::Pause { by, .. } if bare => *by = next.unwrap_or(Side::Client),
+            StepKind::Repeat { steps, .. } => {
+                let again = acts(steps).or(next);
+                next = direct(steps, again).or(next);
+            }
+            StepKind::Choose { branches } => {
+                let firsts: Vec<Option<Side>> = branches.iter_mut().map(|branch| direct(&mut branch.steps, next)).collect();
+                next = firsts.into_iter().flatten().next().or(next);
+            }
+            _ => next = acts(std::slice::from_ref(step)).or(next),
+        }
+    }
+    next
 }
 
 /// Steps with repeats unrolled.
 fn unrolled(steps: &[Step]) -> u64 {
     steps.iter().fold(0, |sum: u64, step| {
         sum.saturating_add(match &step.kind {
-            StepKind::Repeat { count, steps } => count.saturating_mul(unrolled(steps)),
+            StepKind::Repeat { count, steps } => count.most().saturating_mul(unrolled(steps)),
+            StepKind::Choose { branches } => branches.iter().map(|branch| unrolled(&branch.steps)).max().unwrap_or(0),
             _ => 1,
         })
     })
@@ -96,7 +115,11 @@ pub(super) fn weight(steps: &[Step]) -> u64 {
     let varying = |varying: &Varying| if let Varying::Choice(all) = varying { 8 * all.len() } else { 0 };
     steps.iter().fold(0, |sum: u64, step| {
         let own = match &step.kind {
-            StepKind::Repeat { steps, .. } => weight(steps),
+            StepKind::Repeat { count, steps } => weight(steps).saturating_add(varying(count) as u64),
+            StepKind::Choose { branches } => {
+                branches.iter().fold(0, |sum: u64, branch| sum.saturating_add(size_of_val(branch) as u64 + weight(&branch.steps)))
+            }
+            StepKind::Sends { payload: Payload::File(file), .. } => file.path.len() as u64,
             StepKind::Sends { payload: Payload::Text(text), .. } | StepKind::Expects { what: Expected::Text(text), .. } => {
                 template(text) as u64
             }
@@ -112,48 +135,71 @@ pub(super) fn weight(steps: &[Step]) -> u64 {
     })
 }
 
+impl<'a> Scoped<'a> for Steps<'_, 'a> {
+    fn context(&mut self) -> &mut Context<'a> {
+        self.context
+    }
+
+    fn scope(&mut self) -> &mut Scope {
+        &mut self.scope
+    }
+}
+
 impl<'c, 'a> Steps<'c, 'a> {
-    pub(super) fn new(context: &'c mut Context<'a>, scope: Scope) -> Self {
-        Steps { context, scope, captured: [BTreeMap::new(), BTreeMap::new()], pending: Vec::new() }
+    pub(super) fn new(context: &'c mut Context<'a>, scope: Scope, caller: FileId) -> Self {
+        Steps { context, scope, caller, captured: Default::default(), ever: Default::default(), pending: Vec::new(), written: 0 }
     }
 
     /// The steps; `None`: one of them is wrong, which was reported.
     pub(super) fn make(mut self, declaration: &PatternDecl) -> Option<Vec<Step>> {
-        let steps = self.list(&declaration.steps, None, 0);
+        let steps = self.block(&declaration.steps, 0);
         let fine = self.pending.is_empty();
         for pending in std::mem::take(&mut self.pending) {
             self.unfilled(pending);
         }
-        let steps = steps.filter(|_| fine)?;
+        let mut steps = steps.filter(|_| fine)?;
         let count = unrolled(&steps);
         if count > STEP_LIMIT {
             let what = "steps in one transaction";
             self.context.raise(ExpandError::TooLarge { what, count, limit: STEP_LIMIT, span: declaration.name.span });
             return None;
         }
+        direct(&mut steps, None);
         Some(steps)
     }
 
-    /// Steps one after another; `after` acts after the last one.
-    fn list(&mut self, steps: &[tree::Step], after: Option<Side>, depth: usize) -> Option<Vec<Step>> {
+    /// The steps of a block, `for` unrolled and `if` decided; those under a `for` or an `if` nest no deeper than others.
+    fn block(&mut self, block: &Block<tree::Step>, depth: usize) -> Option<Vec<Step>> {
         let mut made = Some(Vec::new());
-        for (position, step) in steps.iter().enumerate() {
-            let next = acts(&steps[position + 1..]).or(after);
-            let one = self.step(step, next, depth);
-            made = made.zip(one).map(|(mut made, one)| {
+        let before = self.context.errors;
+        unroll::each(self, block, &mut |steps: &mut Self, step: &tree::Step| {
+            let one = if steps.is_written_out(step) { steps.step(step, depth) } else { None };
+            made = made.take().zip(one).map(|(mut made, one)| {
                 made.push(one);
                 made
             });
-        }
-        made
+        });
+        // A wrong `for` or `if` calls nobody.
+        made.filter(|_| self.context.errors == before)
     }
 
-    fn step(&mut self, step: &tree::Step, next: Option<Side>, depth: usize) -> Option<Step> {
+    /// Counts a step; `false`: the pattern has too many, which was reported.
+    fn is_written_out(&mut self, step: &tree::Step) -> bool {
+        self.written += 1;
+        if self.written == WRITTEN_LIMIT + 1 {
+            let (what, count) = ("steps in a pattern", self.written);
+            self.context.raise(ExpandError::TooLarge { what, count, limit: WRITTEN_LIMIT, span: step.span });
+        }
+        self.written <= WRITTEN_LIMIT
+    }
+
+    fn step(&mut self, step: &tree::Step, depth: usize) -> Option<Step> {
         let text = self.context.words(step.span);
         let kind = match &step.kind {
-            tree::StepKind::Sends { by, random, what } => {
-                let payload = self.payload(side_of(*by), *random, what)?;
-                StepKind::Sends { by: side_of(*by), payload, implicit: false }
+            tree::StepKind::Sends { by, sent, what } => {
+                let payload = self.payload(side_of(*by), *sent, what)?;
+                let implicit = matches!(payload, Payload::File(_));
+                StepKind::Sends { by: side_of(*by), payload, implicit }
             }
             tree::StepKind::Expects { by, line, what, within } => {
                 let by = side_of(*by);
@@ -165,20 +211,11 @@ impl<'c, 'a> Steps<'c, 'a> {
             }
             tree::StepKind::Echoes { by } => StepKind::Echoes { by: side_of(*by) },
             tree::StepKind::Pause { by, duration } => {
-                let by = by.map(side_of).or(next).unwrap_or(Side::Client);
+                let by = by.map_or(Side::Client, side_of);
                 StepKind::Pause { by, duration: self.varying("a pause", duration, Dimension::Duration, (0, PAUSE_LIMIT))? }
             }
-            tree::StepKind::Repeat { count, steps } => {
-                if depth >= NESTING_LIMIT {
-                    self.context.raise(ExpandError::TooDeep { span: step.span, limit: NESTING_LIMIT });
-                    return None;
-                }
-                let most = i64::try_from(STEP_LIMIT).unwrap_or(i64::MAX);
-                let count = self.context.bounded("`repeat`", count, Dimension::Count, (0, most), &self.scope);
-                let steps = self.list(steps, acts(steps).or(next), depth + 1);
-                let text = text.split('{').next().unwrap_or("").trim_end().to_owned();
-                return Some(Step { span: step.span, text, kind: StepKind::Repeat { count: count?, steps: steps? } });
-            }
+            tree::StepKind::Repeat { count, steps } => return self.repeat(step.span, &text, count, steps, depth),
+            tree::StepKind::Choose { branches } => return self.choose(step.span, branches, depth),
             tree::StepKind::Closes { by, how } => StepKind::Closes {
                 by: side_of(*by),
                 how: match how {
@@ -191,210 +228,78 @@ impl<'c, 'a> Steps<'c, 'a> {
         Some(Step { span: step.span, text, kind })
     }
 
-    /// What is sent.
-    fn payload(&mut self, by: Side, random: bool, what: &Expr) -> Option<Payload> {
-        if let (ExprKind::Text(text), false) = (&bare(what).kind, random) {
-            let template = self.template(by, text, what.span)?;
-            return self.not_empty(template.0.is_empty(), "text", what.span).map(|()| Payload::Text(template));
+    /// `false`: too deep, which was reported.
+    fn may_nest(&mut self, span: Span, depth: usize) -> bool {
+        if depth >= NESTING_LIMIT {
+            self.context.raise(ExpandError::TooDeep { span, limit: NESTING_LIMIT });
         }
-        match self.context.evaluate(what, &self.scope)? {
-            Value::Text(text) if !random => {
-                self.not_empty(text.is_empty(), "text", what.span)?;
-                Some(Payload::Text(Template(vec![TemplatePart::Literal(text)])))
-            }
-            Value::Bytes(bytes) if !random => self.not_empty(bytes.is_empty(), "text", what.span).map(|()| Payload::Bytes(bytes)),
-            value => {
-                let size = self.varying_value(
-                    "a message",
-                    value,
-                    what.span,
-                    Dimension::Size,
-                    (1, SIZE_LIMIT),
-                    if random { "a size" } else { "a size, a text or bytes" },
-                )?;
-                Some(if random { Payload::Random(size) } else { Payload::Filled(size) })
-            }
-        }
+        depth < NESTING_LIMIT
     }
 
-    fn not_empty(&mut self, empty: bool, what: &str, span: Span) -> Option<()> {
-        if empty {
-            let (least, most) = ("1B".into(), "1GiB".into());
-            self.context.raise(ExpandError::OutOfRange {
-                what: format!("a {what} that is sent or expected"),
-                value: "empty".into(),
-                least,
-                most,
-                span,
-            });
+    fn repeat(&mut self, span: Span, text: &str, count: &Expr, steps: &Block<tree::Step>, depth: usize) -> Option<Step> {
+        if !self.may_nest(span, depth) {
             return None;
         }
-        Some(())
+        let most = i64::try_from(STEP_LIMIT).unwrap_or(i64::MAX);
+        let count = self.varying("`repeat`", count, Dimension::Count, (0, most));
+        let before = self.captured.clone();
+        let steps = self.block(steps, depth + 1);
+        let count = count?;
+        if count.least() == 0 && count.most() > 0 {
+            // Whether it goes round at all is not known: what it captures may be missing behind it.
+            self.captured = before;
+        }
+        let text = text.split('{').next().unwrap_or("").trim_end().to_owned();
+        Some(Step { span, text, kind: StepKind::Repeat { count, steps: steps? } })
     }
 
-    /// What is waited for.
-    fn expected(&mut self, by: Side, line: bool, what: Option<&Expr>) -> Option<Expected> {
-        let Some(what) = what else { return Some(Expected::Any) };
-        if let (ExprKind::Text(text), false) = (&bare(what).kind, line) {
-            let template = self.template(by, text, what.span)?;
-            return self.not_empty(template.0.is_empty(), "text", what.span).map(|()| Expected::Text(template));
-        }
-        match self.context.evaluate(what, &self.scope)? {
-            Value::Regex(source) => {
-                self.regex(by, &source, what.span)?;
-                Some(if line { Expected::Line(source) } else { Expected::Regex(source) })
-            }
-            Value::Text(text) if line => Some(Expected::Line(format!("^{}$", regex::escape(&text)))),
-            Value::Text(text) => {
-                self.not_empty(text.is_empty(), "text", what.span)?;
-                Some(Expected::Text(Template(vec![TemplatePart::Literal(text)])))
-            }
-            Value::Bytes(bytes) if !line => self.not_empty(bytes.is_empty(), "text", what.span).map(|()| Expected::Bytes(bytes)),
-            Value::Quantity(quantity) if !line && quantity.dimension == Dimension::Size => {
-                let size = self.context.bounded("a message", what, Dimension::Size, (1, SIZE_LIMIT), &self.scope)?;
-                Some(Expected::Size(size))
-            }
-            other => {
-                self.context.wrong_type(if line { "a regex or a text" } else { "a size, a text, bytes or a regex" }, &other, what.span);
-                None
-            }
-        }
-    }
-
-    /// Compiles a regex and notes what it captures.
-    fn regex(&mut self, by: Side, source: &str, span: Span) -> Option<()> {
-        match RegexBuilder::new(source).size_limit(REGEX_SIZE).build() {
-            Ok(regex) => {
-                for name in regex.capture_names().flatten() {
-                    if let Some(binding) = self.scope.find(self.context, name).filter(|b| b.value.is_ok()) {
-                        let first = binding.span;
-                        self.context.raise(ResolveError::Redefined { name: name.into(), span, first });
-                    }
-                    self.captured[by as usize].entry(name.to_owned()).or_insert(span);
-                }
-                Some(())
-            }
-            Err(error) => {
-                let reason = match &error {
-                    regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
-                    other => other.to_string().lines().last().unwrap_or("").trim_start_matches("error: ").to_owned(),
-                };
-                self.context.raise(ExpandError::BadRegex { reason, span });
-                None
-            }
-        }
-    }
-
-    /// A text with its holes: constants are filled now, names and captures when it runs.
-    fn template(&mut self, by: Side, text: &Text, span: Span) -> Option<Template> {
-        let mut parts: Vec<TemplatePart> = Vec::new();
-        let mut fine = true;
-        for part in &text.parts {
-            let made = match part {
-                TextPart::Literal(literal) => Some(TemplatePart::Literal(literal.clone())),
-                TextPart::Hole(expr) => self.hole(by, expr, span),
-            };
-            match (made, parts.last_mut()) {
-                (None, _) => fine = false,
-                (Some(TemplatePart::Literal(more)), Some(TemplatePart::Literal(before))) => before.push_str(&more),
-                (Some(TemplatePart::Literal(nothing)), _) if nothing.is_empty() => {}
-                (Some(part), _) => parts.push(part),
-            }
-        }
-        fine.then_some(Template(parts))
-    }
-
-    fn hole(&mut self, by: Side, expr: &Expr, text_span: Span) -> Option<TemplatePart> {
-        let span = if expr.span.start < expr.span.end { expr.span } else { text_span };
-        if let ExprKind::Path(parts) = &bare(expr).kind
-            && let [first, second] = parts.as_slice()
-        {
-            match (first.name.text.as_str(), second.name.text.as_str()) {
-                ("client", "name") => return Some(TemplatePart::ClientName),
-                ("server", "name") => return Some(TemplatePart::ServerName),
-                ("client" | "server", _) => {
-                    let help = Some(format!("did you mean `{}.name`?", first.name.text));
-                    self.context.raise(ResolveError::UnknownName { name: self.context.words(span), span, help });
-                    return None;
-                }
-                _ => {}
-            }
-        }
-        if let Some(name) = word(bare(expr)) {
-            let value = self.scope.find(self.context, name).is_some_and(|b| b.value.is_ok());
-            if !value {
-                if !self.captured[by as usize].contains_key(name) {
-                    self.pending.push(Pending { name: name.to_owned(), side: by, span });
-                }
-                return Some(TemplatePart::Capture(name.to_owned()));
-            }
-        }
-        self.context.evaluate(expr, &self.scope).map(|value| TemplatePart::Literal(value.to_string()))
-    }
-
-    /// Reports a hole that nothing before it fills.
-    fn unfilled(&mut self, pending: Pending) {
-        let Pending { name, side, span } = pending;
-        let (own, others) = (&self.captured[side as usize], &self.captured[other(side) as usize]);
-        let (side_name, other_name) = (side_word(side), side_word(other(side)));
-        if let Some(place) = own.get(&name) {
-            let captured = Some(*place);
-            self.context.raise(ExpandError::CaptureBeforeUse { name, side: side_name, span, captured, help: None });
-        } else if let Some(place) = others.get(&name) {
-            let help = Some(format!("only the {other_name} knows it: each side knows what it captured itself"));
-            let captured = Some(*place);
-            self.context.raise(ExpandError::CaptureBeforeUse { name, side: side_name, span, captured, help });
-        } else {
-            let help = suggest(&name, own.keys().map(String::as_str)).filter(|help| help.starts_with("did"));
-            let help = help.or_else(|| {
-                Some(format!(
-                    "a text knows parameters, `client.name`, `server.name` and what a regex of the same side captured: `(?<{name}>...)`"
-                ))
-            });
-            self.context.raise(ResolveError::UnknownName { name, span, help });
-        }
-    }
-
-    /// A value that may be drawn anew each time.
-    fn varying(&mut self, what: &str, expr: &Expr, dimension: Dimension, bounds: (i64, i64)) -> Option<Varying> {
-        let value = self.context.evaluate(expr, &self.scope)?;
-        self.varying_value(what, value, expr.span, dimension, bounds, super::value::article(dimension.word()).as_str())
-    }
-
-    fn varying_value(
-        &mut self,
-        what: &str,
-        value: Value,
-        span: Span,
-        dimension: Dimension,
-        bounds: (i64, i64),
-        expected: &str,
-    ) -> Option<Varying> {
-        let base = |q: Quantity| u64::try_from(q.value).unwrap_or(0);
-        let (varying, least, most) = match &value {
-            Value::Quantity(q) if q.dimension == dimension => (Varying::Fixed(base(*q)), q.value, q.value),
-            Value::Range(a, b) if a.dimension == dimension => (Varying::Uniform(base(*a), base(*b)), a.value, b.value),
-            Value::Random(d, varying) if *d == dimension => {
-                let of = |v: u64| i64::try_from(v).unwrap_or(i64::MAX);
-                let (least, most) = match varying {
-                    Varying::Fixed(v) | Varying::Exponential(v) | Varying::Pareto(v, _) | Varying::Normal(v, _) => (of(*v), of(*v)),
-                    Varying::Uniform(a, b) => (of(*a), of(*b)),
-                    Varying::Choice(all) => (of(all.iter().copied().min().unwrap_or(0)), of(all.iter().copied().max().unwrap_or(0))),
-                };
-                (varying.clone(), least, most)
-            }
-            other => {
-                self.context.wrong_type(expected, other, span);
-                return None;
-            }
-        };
-        if least < bounds.0 || most > bounds.1 {
-            let shown = |v| Quantity::new(dimension, v).to_string();
-            let wrong = if least < bounds.0 { least } else { most };
-            let (value, least, most) = (shown(wrong), shown(bounds.0), shown(bounds.1));
-            self.context.raise(ExpandError::OutOfRange { what: what.into(), value, least, most, span });
+    fn choose(&mut self, span: Span, branches: &[tree::Branch], depth: usize) -> Option<Step> {
+        if !self.may_nest(span, depth) {
             return None;
         }
-        Some(varying)
+        let before = self.captured.clone();
+        let mut after: Option<[Captured; 2]> = None;
+        let mut made = Some(Vec::new());
+        for branch in branches {
+            self.captured = before.clone();
+            let share_nano = self.context.bounded("the share of a way", &branch.ratio, Dimension::Ratio, (1, BILLION), &self.scope);
+            let steps = self.block(&branch.steps, depth + 1);
+            after = Some(match after {
+                None => self.captured.clone(),
+                Some([a, b]) => [both(a, &self.captured[0]), both(b, &self.captured[1])],
+            });
+            let one = share_nano.zip(steps).map(|(share_nano, steps)| Branch { span: branch.ratio.span, share_nano, steps });
+            made = made.zip(one).map(|(mut made, one)| {
+                made.push(one);
+                made
+            });
+        }
+        self.captured = after.unwrap_or(before);
+        let branches = self.whole(made?, span)?;
+        Some(Step { span, text: "choose".to_owned(), kind: StepKind::Choose { branches } })
     }
+
+    /// Branches whose ratios make 100 %; what rounding left goes to the last.
+    fn whole(&mut self, mut branches: Vec<Branch>, span: Span) -> Option<Vec<Branch>> {
+        if branches.len() < 2 {
+            self.context.raise(PatternError::SingleBranch { span });
+            return None;
+        }
+        let sum = branches.iter().fold(0u64, |sum, branch| sum.saturating_add(branch.share_nano));
+        let (all, rounding) = (BILLION.unsigned_abs(), branches.len() as u64);
+        let last = branches.last_mut()?;
+        if sum.abs_diff(all) > rounding || last.share_nano.saturating_add(all) <= sum {
+            let sum = Quantity::new(Dimension::Ratio, i64::try_from(sum).unwrap_or(i64::MAX)).to_string();
+            self.context.raise(PatternError::BranchRatios { sum, span: last.span });
+            return None;
+        }
+        last.share_nano = last.share_nano + all - sum;
+        Some(branches)
+    }
+}
+
+/// What both know.
+fn both(mut a: Captured, b: &Captured) -> Captured {
+    a.retain(|name, _| b.contains_key(name));
+    a
 }

@@ -6,9 +6,12 @@ use std::collections::{BTreeMap, VecDeque};
 use regex::bytes::Regex;
 
 use super::error::ExpandError;
-use super::sized::{Op, each_step, flatten, largest};
+use super::layout::{COURSE_LIMIT, Course, Layout, Op, each_step};
+use super::message::{Message, Reading, guess, message, rest_of};
+use super::pattern_error::PatternError;
 use super::steps::{other, side_word};
-use crate::scenario::pattern::{Close, Expected, Payload, Rest, Side, Step, StepKind, Template, TemplatePart};
+use crate::diagnostics::{Diagnostic, Severity};
+use crate::scenario::pattern::{Close, Expected, Payload, Rest, Side, Step, StepKind};
 use crate::source::Span;
 
 /// The talk is followed for at most so many steps of both sides; every [`BYTES_A_STEP`] bytes looked at count as one more.
@@ -17,97 +20,107 @@ const FOLLOWED: usize = 200_000;
 const BYTES_A_STEP: usize = 64;
 /// So many times a repetition is followed before it is known to go on like that.
 const SETTLED: u64 = 2;
-
-/// A message on its way.
-struct Message {
-    /// The step that sent it.
-    at: usize,
-    /// What it says, holes filled with a guess; `None`: filling.
-    content: Option<Vec<u8>>,
-    /// The content has no holes.
-    literal: bool,
-    length: u64,
-    /// What of it was taken.
-    taken: u64,
-}
-
-impl Message {
-    fn left(&self) -> u64 {
-        self.length.saturating_sub(self.taken)
-    }
-
-    /// What is left of its content.
-    fn rest(&self) -> &[u8] {
-        let from = usize::try_from(self.taken).unwrap_or(usize::MAX);
-        self.content.as_deref().and_then(|c| c.get(from..)).unwrap_or(&[])
-    }
-}
-
-/// The message of which an `expects` has read a part.
-struct Reading {
-    message: Message,
-    /// The `expects` that read last.
-    reader: usize,
-    /// Where in the message it began; `None`: not known.
-    began: Option<u64>,
-}
+/// The same where branches take turns.
+const SETTLED_TURNS: u64 = 2 * COURSE_LIMIT;
 
 /// One side on its way through the steps.
 #[derive(Default)]
 struct End {
     at: usize,
     loops: Vec<(usize, u64)>,
+    /// How often each choice was met.
+    visits: BTreeMap<usize, u64>,
     queue: VecDeque<Message>,
     reading: Option<Reading>,
     closed: Option<(Span, bool)>,
 }
 
-/// Both sides, and what was seen.
+/// Both sides on one course, and what was seen.
 struct Talk<'s> {
-    ops: Vec<Op<'s>>,
-    regexes: BTreeMap<usize, Regex>,
+    layout: &'s Layout<'s>,
+    course: &'s Course,
+    regexes: &'s BTreeMap<usize, Regex>,
     echoed: Vec<Option<usize>>,
     ends: [End; 2],
     rests: BTreeMap<usize, Rest>,
+    /// Which messages were sent, and which of them an `expects` read.
+    sent: Vec<bool>,
     read: Vec<bool>,
-    problems: Vec<ExpandError>,
+    problems: Vec<Diagnostic>,
     followed: usize,
     /// How far each side came.
     reached: [usize; 2],
 }
 
-/// Follows both sides at once. Fills in [`Rest`]s and the `implicit` of texts that nobody reads.
-pub fn talk(steps: &mut [Step], name: &str, span: Span) -> Vec<ExpandError> {
-    let mut ops = Vec::new();
-    flatten(steps, &mut ops);
-    let regexes = compile(&ops);
-    let sends = ops.iter().any(|op| matches!(op, Op::Step(Step { kind: StepKind::Sends { .. }, .. })));
-    let (echoed, problems) = sources_of_echoes(&ops);
-    let read = vec![false; ops.len()];
-    let mut talk = Talk {
-        ops,
-        regexes,
-        echoed,
-        ends: [End::default(), End::default()],
-        rests: BTreeMap::new(),
-        read,
-        problems,
-        followed: 0,
-        reached: [0; 2],
-    };
-    if talk.problems.is_empty() {
-        talk.follow();
+/// What was seen on all courses.
+struct Seen {
+    rests: BTreeMap<usize, Rest>,
+    read: Vec<bool>,
+    unread: Vec<bool>,
+}
+
+/// Follows both sides at once, on every course. Fills in [`Rest`]s and the `implicit` of texts that nobody reads.
+pub(super) fn talk(steps: &mut [Step], courses: &[Course], name: &str, span: Span) -> Vec<Diagnostic> {
+    let layout = Layout::new(steps);
+    let regexes = compile(&layout.ops);
+    let mut seen = Seen { rests: BTreeMap::new(), read: vec![false; layout.ops.len()], unread: vec![false; layout.ops.len()] };
+    let mut problems: Vec<Diagnostic> = Vec::new();
+    let mut followed = 0;
+    for course in courses {
+        let mut talk = Talk::new(&layout, course, &regexes, followed);
+        if talk.problems.is_empty() {
+            talk.follow();
+        }
+        followed = talk.followed;
+        let mut found = talk.found();
+        found.retain(|found| problems.iter().all(|known| known.primary != found.primary));
+        problems.extend(found);
+        if problems.iter().any(|problem| problem.severity == Severity::Error) {
+            break;
+        }
+        seen.take(talk);
     }
-    let Talk { rests, read, mut problems, .. } = talk;
-    if !sends && problems.is_empty() {
-        problems.push(ExpandError::NothingSent { pattern: name.to_owned(), span });
+    if problems.is_empty() {
+        problems.extend(seen.uncertain(&layout));
     }
+    if problems.is_empty() && !layout.ops.iter().any(|op| matches!(op, Op::Step(Step { kind: StepKind::Sends { .. }, .. }))) {
+        problems.push(ExpandError::NothingSent { pattern: name.to_owned(), span }.into());
+    }
+    drop(layout);
     each_step(steps, &mut 0, &mut |at, kind| match kind {
-        StepKind::Expects { rest, .. } => *rest = rests.get(&at).copied().unwrap_or(Rest::Nothing),
-        StepKind::Sends { payload: Payload::Text(_) | Payload::Bytes(_), implicit, .. } => *implicit = !read[at],
+        StepKind::Expects { rest, .. } => *rest = seen.rests.get(&at).copied().unwrap_or(Rest::Nothing),
+        StepKind::Sends { payload: Payload::Text(_) | Payload::Bytes(_), implicit, .. } => *implicit = !seen.read[at],
         _ => {}
     });
     problems
+}
+
+impl Seen {
+    /// Takes in what was seen on one course.
+    fn take(&mut self, talk: Talk<'_>) {
+        for (reader, rest) in talk.rests {
+            let seen = self.rests.entry(reader).or_insert(rest);
+            if *seen != rest {
+                *seen = Rest::Nothing;
+            }
+        }
+        for (at, sent) in talk.sent.iter().enumerate() {
+            self.read[at] |= talk.read[at];
+            self.unread[at] |= *sent && !talk.read[at];
+        }
+    }
+
+    /// Messages that are read on some courses and not on others: at run time nobody could tell who takes them.
+    fn uncertain(&self, layout: &Layout<'_>) -> Vec<Diagnostic> {
+        let both = layout.ops.iter().enumerate().filter(|(at, _)| self.read[*at] && self.unread[*at]);
+        both.filter_map(|(_, op)| match op {
+            Op::Step(Step { kind: StepKind::Sends { by, .. }, span, .. }) => {
+                Some(PatternError::ReadSometimes { side: side_word(other(*by)), span: *span }.into())
+            }
+            _ => None,
+        })
+        .collect()
+    }
 }
 
 /// The regexes of all `expects`. They were compiled before without trouble.
@@ -123,39 +136,56 @@ fn compile(ops: &[Op<'_>]) -> BTreeMap<usize, Regex> {
     regexes
 }
 
-/// For each echo the send that it sends back: the other side's last one before it.
-fn sources_of_echoes(ops: &[Op<'_>]) -> (Vec<Option<usize>>, Vec<ExpandError>) {
-    let (mut last, mut sources, mut problems) = ([None; 2], vec![None; ops.len()], Vec::new());
-    for (at, op) in ops.iter().enumerate() {
-        let Op::Step(step) = op else { continue };
+/// For each echo of a course the send that it sends back: the other side's last one before it.
+fn sources_of_echoes(layout: &Layout<'_>, course: &Course) -> (Vec<Option<usize>>, Vec<Diagnostic>) {
+    let (mut last, mut sources, mut problems) = ([None; 2], vec![None; layout.ops.len()], Vec::new());
+    course.walk(layout, &mut |at, _| {
+        let Some(Op::Step(step)) = layout.ops.get(at) else { return };
         match &step.kind {
             StepKind::Sends { by, .. } => last[*by as usize] = Some(at),
             StepKind::Echoes { by } => {
                 sources[at] = last[other(*by) as usize];
                 if sources[at].is_none() {
-                    problems.push(ExpandError::EchoOfNothing { side: side_word(*by), other: side_word(other(*by)), span: step.span });
+                    problems
+                        .push(ExpandError::EchoOfNothing { side: side_word(*by), other: side_word(other(*by)), span: step.span }.into());
                 }
             }
             _ => {}
         }
-    }
+    });
     (sources, problems)
 }
 
-/// A template as far as it is known beforehand, and whether it is known whole.
-fn guess(template: &Template) -> (Vec<u8>, bool) {
-    let mut text = String::new();
-    let mut literal = true;
-    for part in &template.0 {
-        match part {
-            TemplatePart::Literal(piece) => text.push_str(piece),
-            TemplatePart::ClientName => text.push_str("client"),
-            TemplatePart::ServerName => text.push_str("server"),
-            TemplatePart::Capture(name) => text.push_str(name),
+impl<'s> Talk<'s> {
+    /// Both sides at the beginning of a course, after so many steps on others.
+    fn new(layout: &'s Layout<'s>, course: &'s Course, regexes: &'s BTreeMap<usize, Regex>, followed: usize) -> Talk<'s> {
+        let (echoed, problems) = sources_of_echoes(layout, course);
+        Talk {
+            layout,
+            course,
+            regexes,
+            echoed,
+            ends: [End::default(), End::default()],
+            rests: BTreeMap::new(),
+            sent: vec![false; layout.ops.len()],
+            read: vec![false; layout.ops.len()],
+            problems,
+            followed,
+            reached: [0; 2],
         }
-        literal &= matches!(part, TemplatePart::Literal(_));
     }
-    (text.into_bytes(), literal)
+
+    /// The problems, with the branches on which they were met.
+    fn found(&mut self) -> Vec<Diagnostic> {
+        let mut found = std::mem::take(&mut self.problems);
+        let branches = self.course.branches(self.layout);
+        for (choice, span) in branches.into_iter().enumerate() {
+            if self.ends.iter().any(|end| end.visits.contains_key(&choice)) {
+                found = found.into_iter().map(|problem| problem.also(span, "when this way is taken")).collect();
+            }
+        }
+        found
+    }
 }
 
 impl Talk<'_> {
@@ -166,7 +196,7 @@ impl Talk<'_> {
             for side in [Side::Client, Side::Server] {
                 while self.followed < FOLLOWED && self.problems.is_empty() {
                     // At the end of each repetition the other side has its turn.
-                    let turn = matches!(self.ops.get(self.ends[side as usize].at), Some(Op::End(_)));
+                    let turn = matches!(self.layout.ops.get(self.ends[side as usize].at), Some(Op::End(_)));
                     if !self.advance(side, false) {
                         break;
                     }
@@ -176,6 +206,9 @@ impl Talk<'_> {
                     }
                 }
                 self.skip_repetitions();
+            }
+            if !self.problems.is_empty() {
+                return;
             }
             // Both wait for more: what came is then all that there is to read.
             let stuck = !moved;
@@ -201,12 +234,15 @@ impl Talk<'_> {
     fn skip_repetitions(&mut self) {
         let [a, b] = &mut self.ends;
         let quiet = a.queue.is_empty() && b.queue.is_empty() && a.closed.is_none() && b.closed.is_none();
-        let Some(Op::Repeat(count, _)) = self.ops.get(a.at) else { return };
+        let Some(Op::Repeat(count, _)) = self.layout.ops.get(a.at) else { return };
+        let count = self.course.count(count);
+        // Where branches take turns, all of them must have had theirs.
+        let settled = if self.course.turning { SETTLED_TURNS } else { SETTLED };
         if !quiet || a.at != b.at || a.loops != b.loops {
             return;
         }
         for end in [a, b] {
-            if let Some((_, left)) = end.loops.last_mut().filter(|(head, left)| *head == end.at && count - *left >= SETTLED) {
+            if let Some((_, left)) = end.loops.last_mut().filter(|(head, left)| *head == end.at && count - *left >= settled) {
                 *left = (*left).min(1);
             }
         }
@@ -220,25 +256,25 @@ impl Talk<'_> {
     /// Reports texts that nobody can tell the reader of, because they lie behind too much talk.
     fn not_followed(&mut self) {
         let seen = self.reached[0].min(self.reached[1]);
-        let unknown = self.ops.iter().skip(seen + 1).find_map(|op| match op {
+        let unknown = self.layout.ops.iter().skip(seen + 1).find_map(|op| match op {
             Op::Step(Step { kind: StepKind::Sends { payload: Payload::Text(_) | Payload::Bytes(_), .. }, span, .. }) => Some(*span),
             Op::Step(Step { kind: StepKind::Expects { what, .. }, span, .. }) if !matches!(what, Expected::Size(_)) => Some(*span),
             _ => None,
         });
         if let Some(span) = unknown {
             let (what, count) = ("steps of talk before this one", self.followed as u64);
-            self.problems.push(ExpandError::TooLarge { what, count, limit: FOLLOWED as u64, span });
+            self.problems.push(ExpandError::TooLarge { what, count, limit: FOLLOWED as u64, span }.into());
         }
     }
 
     /// Reports sides that still wait.
     fn waiting(&mut self) {
-        let step = |end: &End| if let Some(Op::Step(step)) = self.ops.get(end.at) { Some(step.span) } else { None };
+        let step = |end: &End| if let Some(Op::Step(step)) = self.layout.ops.get(end.at) { Some(step.span) } else { None };
         let (first_side, second_side) = ("client", "server");
         match (step(&self.ends[0]), step(&self.ends[1])) {
-            (Some(first), Some(second)) => self.problems.push(ExpandError::Deadlock { first, second, first_side, second_side }),
-            (Some(span), None) => self.problems.push(ExpandError::NeverSent { waits: first_side, sends: second_side, span }),
-            (None, Some(span)) => self.problems.push(ExpandError::NeverSent { waits: second_side, sends: first_side, span }),
+            (Some(first), Some(second)) => self.problems.push(ExpandError::Deadlock { first, second, first_side, second_side }.into()),
+            (Some(span), None) => self.problems.push(ExpandError::NeverSent { waits: first_side, sends: second_side, span }.into()),
+            (None, Some(span)) => self.problems.push(ExpandError::NeverSent { waits: second_side, sends: first_side, span }.into()),
             (None, None) => {}
         }
     }
@@ -249,14 +285,21 @@ impl Talk<'_> {
         let me = side as usize;
         let at = self.ends[me].at;
         self.reached[me] = self.reached[me].max(at);
-        let Some(op) = self.ops.get(at).copied() else { return false };
+        let Some(op) = self.layout.ops.get(at).copied() else { return false };
         let step = match op {
             Op::Repeat(count, after) => {
-                self.repeat(me, at, count, after);
+                self.repeat(me, at, self.course.count(count), after);
                 return true;
             }
-            Op::End(head) => {
-                self.ends[me].at = head;
+            Op::End(to) | Op::Leave(to) => {
+                self.ends[me].at = to;
+                return true;
+            }
+            Op::Choose(choice) => {
+                let visits = self.ends[me].visits.entry(choice).or_default();
+                let visit = *visits;
+                *visits += 1;
+                self.ends[me].at = self.course.way(self.layout, choice, visit);
                 return true;
             }
             Op::Step(step) => step,
@@ -266,7 +309,9 @@ impl Talk<'_> {
                 let message = message(at, payload);
                 self.send(me, message, step.span)
             }
-            StepKind::Sends { implicit: true, payload: Payload::Filled(_) | Payload::Random(_), .. } => self.take_message(side, at),
+            StepKind::Sends { implicit: true, payload: Payload::Filled(_) | Payload::Random(_) | Payload::File(_), .. } => {
+                self.take_message(side, at)
+            }
             StepKind::Echoes { by } if *by == side => {
                 let message = self.echo(at);
                 self.send(me, message, step.span)
@@ -306,7 +351,7 @@ impl Talk<'_> {
         match self.ends[me].closed {
             Some((closed, half)) if sends || !half => {
                 let side = if me == 0 { "client" } else { "server" };
-                self.problems.push(ExpandError::AfterClose { side, span, closed });
+                self.problems.push(ExpandError::AfterClose { side, span, closed }.into());
                 false
             }
             _ => true,
@@ -316,6 +361,7 @@ impl Talk<'_> {
     fn send(&mut self, me: usize, message: Message, span: Span) -> bool {
         if self.may_act(me, span, true) {
             self.looks_at(message.content.as_ref().map_or(0, Vec::len));
+            self.sent[message.at] = true;
             self.ends[1 - me].queue.push_back(message);
             return true;
         }
@@ -323,10 +369,10 @@ impl Talk<'_> {
     }
 
     fn echo(&self, at: usize) -> Message {
-        let source = self.echoed[at].and_then(|source| self.ops.get(source).map(|op| (source, op)));
+        let source = self.echoed[at].and_then(|source| self.layout.ops.get(source).map(|op| (source, op)));
         match source {
             Some((_, Op::Step(Step { kind: StepKind::Sends { payload, .. }, .. }))) => Message { at, ..message(at, payload) },
-            _ => Message { at, content: None, literal: false, length: 0, taken: 0 },
+            _ => Message { at, content: None, literal: false, length: 0, file: false, taken: 0 },
         }
     }
 
@@ -341,9 +387,20 @@ impl Talk<'_> {
 
     fn expect(&mut self, side: Side, at: usize, what: &Expected, all: bool) -> bool {
         match what {
+            _ if self.reads_a_file(side, at) => false,
             Expected::Size(size) => self.expect_size(side, *size),
             _ => self.continue_reading(side, at, what) || self.read_next(side, at, what, all) || (all && self.read_on(side, at)),
         }
+    }
+
+    /// Reports an `expects` whose next message is a file.
+    fn reads_a_file(&mut self, side: Side, at: usize) -> bool {
+        let front = self.ends[side as usize].queue.front().filter(|message| message.file).map(|message| message.at);
+        let (Some(from), Some(Op::Step(step))) = (front, self.layout.ops.get(at)) else { return false };
+        if let Some(Op::Step(sent)) = self.layout.ops.get(from) {
+            self.problems.push(PatternError::ExpectsFile { side: side_word(side), span: step.span, sent: sent.span }.into());
+        }
+        true
     }
 
     /// Takes so many bytes, if they are there.
@@ -470,7 +527,7 @@ impl Talk<'_> {
     /// The message is read: what its last reader did not take is passed over by it.
     fn finish_reading(&mut self, side: Side) {
         let Some(reading) = self.ends[side as usize].reading.take() else { return };
-        let rest = match self.ops.get(reading.reader) {
+        let rest = match self.layout.ops.get(reading.reader) {
             Some(Op::Step(Step { kind: StepKind::Expects { what, .. }, .. })) => rest_of(&reading, what),
             _ => Rest::Nothing,
         };
@@ -478,46 +535,5 @@ impl Talk<'_> {
         if *seen != rest {
             *seen = Rest::Nothing;
         }
-    }
-}
-
-/// A message as a step sends it.
-fn message(at: usize, payload: &Payload) -> Message {
-    let (content, literal, length) = match payload {
-        Payload::Filled(size) | Payload::Random(size) => (None, false, largest(size)),
-        Payload::Bytes(bytes) => (Some(bytes.clone()), true, bytes.len() as u64),
-        Payload::Text(template) => {
-            let (bytes, literal) = guess(template);
-            let length = bytes.len() as u64;
-            (Some(bytes), literal, length)
-        }
-    };
-    Message { at, content, literal, length, taken: 0 }
-}
-
-/// What the last reader of a message passes over.
-fn rest_of(reading: &Reading, what: &Expected) -> Rest {
-    let message = &reading.message;
-    let content = message.content.as_deref().unwrap_or(&[]);
-    let in_all = reading.began.map_or(Rest::Nothing, |began| Rest::Message(message.length - began));
-    let left = message.rest();
-    match what {
-        Expected::Any | Expected::Size(_) => Rest::Nothing,
-        _ if message.left() == 0 && message.literal => Rest::Nothing,
-        Expected::Line(_) if message.left() == 0 => Rest::Nothing,
-        Expected::Line(_) if left.ends_with(b"\n") && message.taken == 0 => Rest::Nothing,
-        Expected::Line(_) => {
-            if message.literal {
-                in_all
-            } else {
-                Rest::Nothing
-            }
-        }
-        _ if content.ends_with(b"\n") => {
-            let lines = left.iter().filter(|b| **b == b'\n').count();
-            if lines > 1 && message.literal { in_all } else { Rest::Line }
-        }
-        _ if message.literal => in_all,
-        _ => Rest::Nothing,
     }
 }

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::things::{ThingKind, Things};
 use crate::quantity::{Dimension, Quantity};
 use crate::scenario::pattern::Varying;
 use crate::scenario::topology::Prefix;
@@ -33,6 +34,21 @@ pub enum Value {
     List(Vec<Value>),
     /// Drawn anew each time; base units of the dimension.
     Random(Dimension, Varying),
+    /// A word of a matrix's list: `ipv4`.
+    Word(String),
+    /// A text with secrets in it.
+    Masked(Vec<Masked>),
+    /// What a parameter of a template stands for.
+    Things(Things),
+}
+
+/// A piece of a text with secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Masked {
+    /// As it stands.
+    Plain(String),
+    /// A secret, by its name in [`crate::scenario::Scenario::secrets`].
+    Secret(String),
 }
 
 /// What a parameter can be declared as.
@@ -48,11 +64,43 @@ pub enum Type {
     Address,
     /// A prefix.
     Prefix,
+    /// A regex.
+    Regex,
+    /// A MAC address.
+    Mac,
+    /// A list.
+    List,
+    /// What a comparison gives.
+    Truth,
+    /// Things of a scenario.
+    Thing(ThingKind),
 }
 
 /// The words of [`Type`], for suggestions.
-pub const TYPE_WORDS: &[&str] =
-    &["count", "number", "duration", "size", "bandwidth", "rate", "ratio", "text", "bytes", "address", "prefix"];
+pub const TYPE_WORDS: &[&str] = &[
+    "count",
+    "number",
+    "duration",
+    "size",
+    "bandwidth",
+    "rate",
+    "ratio",
+    "text",
+    "bytes",
+    "regex",
+    "address",
+    "prefix",
+    "mac",
+    "list",
+    "condition",
+    "flow",
+    "node",
+    "link",
+    "service",
+    "process",
+    "event",
+    "stress",
+];
 
 /// `a` or `an` before a word.
 #[must_use]
@@ -70,7 +118,14 @@ impl Type {
             "bytes" => Type::Bytes,
             "address" => Type::Address,
             "prefix" => Type::Prefix,
-            _ => Type::Of(crate::syntax::tree::dimension_of_type_word(word)?),
+            "regex" => Type::Regex,
+            "mac" => Type::Mac,
+            "list" => Type::List,
+            "condition" => Type::Truth,
+            _ => match ThingKind::TYPES.iter().find(|(name, _)| *name == word) {
+                Some((_, kind)) => Type::Thing(*kind),
+                None => Type::Of(crate::syntax::tree::dimension_of_type_word(word)?),
+            },
         })
     }
 
@@ -83,6 +138,11 @@ impl Type {
             Type::Bytes => "bytes".into(),
             Type::Address => "an address".into(),
             Type::Prefix => "a prefix".into(),
+            Type::Regex => "a regex".into(),
+            Type::Mac => "a MAC address".into(),
+            Type::List => "a list".into(),
+            Type::Truth => "a condition".into(),
+            Type::Thing(kind) => kind.words().into(),
         }
     }
 }
@@ -103,6 +163,10 @@ impl Value {
             Value::Range(first, _) => format!("a range of {}s", first.dimension.word()),
             Value::List(_) => "a list".into(),
             Value::Random(dimension, _) => format!("a random {}", dimension.word()),
+            Value::Word(word) => format!("the word `{word}`"),
+            Value::Masked(_) => "a text with a secret".into(),
+            Value::Things(things) if things.ids.len() == 1 => things.kind.words().into(),
+            Value::Things(things) => format!("several (`{}`)", things.words),
         }
     }
 
@@ -116,7 +180,12 @@ impl Value {
             (Type::Of(dimension), Value::Quantity(q)) if q.dimension == dimension => Some(Value::Quantity(q)),
             (Type::Of(dimension), Value::Range(a, b)) if a.dimension == dimension => Some(Value::Range(a, b)),
             (Type::Of(dimension), Value::Random(d, v)) if d == dimension => Some(Value::Random(d, v)),
-            (Type::Text, value @ Value::Text(_))
+            (Type::Thing(kind), Value::Things(things)) if things.kind == kind => Some(Value::Things(things)),
+            (Type::Text, value @ (Value::Text(_) | Value::Masked(_)))
+            | (Type::Regex, value @ Value::Regex(_))
+            | (Type::Mac, value @ Value::Mac(_))
+            | (Type::List, value @ Value::List(_))
+            | (Type::Truth, value @ Value::Truth(_))
             | (Type::Bytes, value @ Value::Bytes(_))
             | (Type::Address, value @ Value::Address(_))
             | (Type::Prefix, value @ Value::Prefix(_)) => Some(value),
@@ -148,6 +217,12 @@ impl fmt::Display for Value {
                 write!(f, "[{}]", shown.join(", "))
             }
             Value::Random(dimension, varying) => show_random(*dimension, varying, f),
+            Value::Word(word) => f.write_str(word),
+            Value::Masked(pieces) => pieces.iter().try_for_each(|piece| match piece {
+                Masked::Plain(text) => f.write_str(text),
+                Masked::Secret(_) => f.write_str("***"),
+            }),
+            Value::Things(things) => f.write_str(&things.words),
         }
     }
 }

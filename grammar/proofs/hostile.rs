@@ -88,7 +88,7 @@ fn a_long_talk_is_followed_to_its_end_or_refused() {
     let long = "repeat 1000 { repeat 1000 {\n client sends \"a\\r\\n\"\n server expects \"a\"\n server sends 1KiB\n } }\n client sends \"QUIT\\r\\n\"\n server expects \"QUIT\"";
     let (_, found) = checked(&pattern(long));
     assert!(found.diagnostics.is_empty(), "{:?}", found.diagnostics);
-    let steps = serde_json::to_string(&found.scenarios[0].flows[0].pattern.steps.last()).unwrap();
+    let steps = serde_json::to_string(&found.scenarios[0].flows[0].pattern.as_ref().unwrap().steps.last()).unwrap();
     assert!(steps.contains("\"rest\":\"line\""), "the last `expects` passes over its line: {steps}");
     let text = "x".repeat(10_000);
     for steps in [

@@ -2,25 +2,39 @@
 
 mod corpus;
 mod hostile;
+mod library;
+mod moments;
+mod networks;
 mod pages;
+mod patterns;
 mod reference;
 mod scenarios;
 
 use std::collections::BTreeMap;
 
 use crate::source::Sources;
-use crate::{Checked, check};
+use crate::{Checked, Load, LoadedText, check};
 
-/// Checks a text with parameters; `use "./x.scn"` finds nothing but the given files.
+/// Files by name; a module `acme.lab` is the file `acme.lab`.
+struct Beside<'a>(&'a [(&'a str, &'a str)]);
+
+impl Load for Beside<'_> {
+    fn file(&mut self, path: &str, _by: &str) -> Result<LoadedText, String> {
+        let found = self.0.iter().find(|(name, _)| path.trim_start_matches("./") == *name);
+        found.map(|(name, text)| LoadedText { name: (*name).into(), text: (*text).into() }).ok_or_else(|| "no such file".into())
+    }
+
+    fn module(&mut self, words: &[&str], by: &str) -> Result<LoadedText, String> {
+        self.file(&words.join("."), by).map_err(|_| format!("there is no library `{}`", words[0]))
+    }
+}
+
+/// Checks a text with parameters; `use` finds nothing but the given files.
 fn checked_with(name: &str, text: &str, params: &[(&str, &str)], files: &[(&str, &str)]) -> (Sources, Checked) {
     let mut sources = Sources::default();
     let file = sources.add(name, text);
     let params: BTreeMap<String, String> = params.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let mut load = |path: &str, _: &str| {
-        let found = files.iter().find(|(name, _)| path.trim_start_matches("./") == *name);
-        found.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).ok_or_else(|| "no such file".to_owned())
-    };
-    let found = check(&mut sources, file, &params, &mut load);
+    let found = check(&mut sources, file, &params, &mut Beside(files));
     (sources, found)
 }
 

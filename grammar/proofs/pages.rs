@@ -5,6 +5,7 @@ use super::checked;
 use crate::diagnostics::{Severity, codes, page, short};
 use crate::expand::error::ExpandError;
 use crate::expand::moment_error::MomentError;
+use crate::expand::pattern_error::PatternError;
 use crate::resolve::ResolveError;
 
 /// The blocks of a page marked as scenarios.
@@ -27,7 +28,13 @@ pub(super) fn blocks(page: &str) -> Vec<String> {
 
 #[test]
 fn every_code_has_a_page() {
-    for code in ResolveError::CODES.iter().chain(ExpandError::CODES).chain(MomentError::CODES).chain(crate::syntax::CODES) {
+    for code in ResolveError::CODES
+        .iter()
+        .chain(ExpandError::CODES)
+        .chain(MomentError::CODES)
+        .chain(PatternError::CODES)
+        .chain(crate::syntax::CODES)
+    {
         assert!(page(code).is_some(), "no page for {code}");
     }
 }

@@ -7,8 +7,13 @@ use super::pages::blocks;
 use crate::diagnostics::{Severity, short};
 use crate::expand::options::Known;
 use crate::expand::value::TYPE_WORDS;
-use crate::expand::{conditions, flows, functions, services, topology, verbs};
+use crate::expand::{
+    flows, frames, functions, headers, http, impairments, interfaces, load, nodes, process, services, sockets, stress, topology,
+    transport_options, transports, verbs,
+};
 use crate::scenario::expect::{METRICS, STATISTICS};
+use crate::scenario::process::SIGNALS;
+use crate::scenario::transport::TRANSPORTS;
 use crate::syntax::words::Place;
 use crate::{REFERENCE, expand};
 
@@ -47,26 +52,58 @@ fn every_word_is_described() {
     let words = words();
     let mut missing: Vec<String> = Vec::new();
     let mut need = |kind: &str, all: &[&str]| missing.extend(all.iter().filter(|w| !words.contains(*w)).map(|w| format!("{kind} `{w}`")));
-    need("metric", &METRICS.iter().map(|(name, ..)| *name).collect::<Vec<_>>());
+    need("metric", &METRICS.iter().map(|row| row.name).collect::<Vec<_>>());
     need("statistic", STATISTICS);
     need("type", TYPE_WORDS);
     need("function", functions::FUNCTIONS);
-    need("verb", &verbs::BUILT.iter().map(|(verb, _)| *verb).collect::<Vec<_>>());
-    need("later verb", verbs::LATER);
-    need("transport", services::BUILT);
-    need("later transport", services::LATER);
-    need("later metric", conditions::LATER);
-    let options: [&Known; 6] = [
+    need("verb", &verbs::VERBS.iter().map(|row| row.name).collect::<Vec<_>>());
+    need("transport", &TRANSPORTS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
+    need("tool", &transport_options::TOOLS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
+    need("signal", &SIGNALS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
+    let options: &[&Known] = &[
         &flows::FLOW_OPTIONS,
-        &flows::TCP_OPTIONS,
+        &transports::OVER_OPTIONS,
         &services::LISTEN_OPTIONS,
-        &topology::NODE_OPTIONS,
+        &sockets::TLS_OPTIONS,
+        &http::PATH_OPTIONS,
+        &load::RECONNECT_OPTIONS,
+        &load::TIMEOUT_OPTIONS,
+        &stress::STRESS_OPTIONS,
+        &nodes::NODE_OPTIONS,
+        &nodes::BRIDGE_OPTIONS,
+        &nodes::EXTERNAL_OPTIONS,
+        &nodes::REMOTE_OPTIONS,
         &topology::LINK_OPTIONS,
-        &topology::WAY_OPTIONS,
+        &topology::VXLAN_OPTIONS,
+        &impairments::WAY_OPTIONS,
+        &impairments::IMPAIR_OPTIONS,
+        &impairments::CODEL_OPTIONS,
+        &interfaces::INTERFACE_OPTIONS,
+        &interfaces::VLAN_OPTIONS,
+        &interfaces::MACVLAN_OPTIONS,
+        &interfaces::BOND_OPTIONS,
+        &frames::FRAME_OPTIONS,
+        &frames::ETHERNET_OPTIONS,
+        &frames::VLAN_OPTIONS,
+        &headers::ARP_OPTIONS,
+        &headers::LLDP_OPTIONS,
+        &headers::LACP_OPTIONS,
+        &headers::LACP_END_OPTIONS,
+        &headers::IPV4_OPTIONS,
+        &headers::IPV6_OPTIONS,
+        &headers::ICMP_OPTIONS,
+        &headers::UDP_OPTIONS,
+        &headers::TCP_HEADER_OPTIONS,
     ];
+    need("part of a process", process::PROCESS_PARTS);
+    need("distribution", &impairments::DISTRIBUTIONS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
+    need("drop", &impairments::DROPS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
+    need("mode of a macvlan", &interfaces::MACVLAN_MODES.iter().map(|(word, _)| *word).collect::<Vec<_>>());
+    need("mode of a bond", &interfaces::BOND_MODES.iter().map(|(word, _)| *word).collect::<Vec<_>>());
+    need("flag of TCP", &headers::TCP_FLAGS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     for known in options {
-        need(&format!("option of {}", known.what), known.built);
-        need(&format!("later option of {}", known.what), known.later);
+        need(&format!("option of {}", known.what), known.once);
+        need(&format!("option of {}", known.what), known.many);
     }
     for place in [
         Place::Top,
@@ -80,7 +117,6 @@ fn every_word_is_described() {
         Place::Options,
     ] {
         need(place.words(), place.statements());
-        need(&format!("later {}", place.words()), place.later());
     }
     assert!(missing.is_empty(), "grammar/REFERENCE.md does not describe:\n{}", missing.join("\n"));
 }

@@ -81,7 +81,7 @@ fn rests<'s>(steps: &'s [Step], found: &mut Vec<(&'s str, Rest)>, implicit: &mut
 fn mail_session_passes_over_the_rest_of_lines() {
     let all = scenarios(&named("mail_session.scn"), &[]);
     let (mut found, mut implicit) = (Vec::new(), Vec::new());
-    rests(&all[0].flows[0].pattern.steps, &mut found, &mut implicit);
+    rests(&all[0].flows[0].pattern.as_ref().unwrap().steps, &mut found, &mut implicit);
     let kinds: Vec<Rest> = found.iter().map(|(_, rest)| *rest).collect();
     assert_eq!(kinds, [Rest::Line, Rest::Line, Rest::Nothing, Rest::Nothing], "{found:?}");
     let flags: Vec<bool> = implicit.iter().map(|(_, flag)| *flag).collect();
@@ -96,7 +96,7 @@ fn talk(steps: &str) -> (Vec<Rest>, Vec<bool>) {
     let (sources, found) = checked(&text);
     assert!(found.diagnostics.is_empty(), "{}", short(&found.diagnostics, &sources));
     let (mut kinds, mut implicit) = (Vec::new(), Vec::new());
-    rests(&found.scenarios[0].flows[0].pattern.steps, &mut kinds, &mut implicit);
+    rests(&found.scenarios[0].flows[0].pattern.as_ref().unwrap().steps, &mut kinds, &mut implicit);
     (kinds.into_iter().map(|(_, rest)| rest).collect(), implicit.into_iter().map(|(_, flag)| flag).collect())
 }
 

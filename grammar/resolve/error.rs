@@ -19,8 +19,8 @@ problems! {
             at(span, format!("no node is called `{name}`"), "no such node in the topology").maybe_help(help)
         }
         /// A fault on something that is not there.
-        UnknownTarget { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_target" {
-            at(span, format!("no node or link is called `{name}`"), "not in the topology").maybe_help(help)
+        UnknownTarget { what: String, name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_target" {
+            at(span, format!("no {what} is called `{name}`"), "not in the scenario").maybe_help(help)
         }
         /// An interface that its node does not have.
         UnknownInterface { node: String, name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_interface" {
@@ -30,13 +30,17 @@ problems! {
         UnknownFlow { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_flow" {
             at(span, format!("no flow is called `{name}`"), "not declared in this scenario").maybe_help(help)
         }
-        /// Neither a flow nor a service.
-        UnknownStartable { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_startable" {
-            at(span, format!("no flow or service is called `{name}`"), "not declared in this scenario").maybe_help(help)
+        /// Neither a flow nor a service, nor anything else that can be started.
+        UnknownStartable { what: String, name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_startable" {
+            at(span, format!("no {what} is called `{name}`"), "not declared in this scenario").maybe_help(help)
         }
-        /// Neither a node nor a service.
-        UnknownDestination { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_destination" {
-            at(span, format!("no node or service is called `{name}`"), "a flow goes to a node, a service or an address with a port").maybe_help(help)
+        /// Nothing that a flow can go to.
+        UnknownDestination { what: String, name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_destination" {
+            at(span, format!("no {what} is called `{name}`"), "a flow goes to a node, a service or an address with a port").maybe_help(help)
+        }
+        /// A thing of another kind than its place needs.
+        WrongKind { name: String, is: &'static str, wanted: String, span: Span, declared: Span } Error "scn::resolve::wrong_kind" {
+            at(span, format!("`{name}` is {is}, and {wanted} is needed here"), format!("this is {is}")).also(declared, "declared here")
         }
         /// A pattern that is neither declared nor imported.
         UnknownPattern { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_pattern" {
@@ -47,9 +51,9 @@ problems! {
             at(span, format!("no entry of the timeline makes the event `{name}`"), "not an event")
                 .help("name an entry of the timeline with `as`, or make the event with `mark`").maybe_help(help)
         }
-        /// A metric that flows do not have.
-        UnknownMetric { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_metric" {
-            at(span, format!("a flow has no metric `{name}`"), "not a metric").maybe_help(help)
+        /// A metric that such a thing does not have.
+        UnknownMetric { of: &'static str, name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_metric" {
+            at(span, format!("{of} has no metric `{name}`"), "not a metric").maybe_help(help)
         }
         /// A module that does not exist.
         UnknownModule { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_module" {
@@ -110,9 +114,27 @@ problems! {
         UnreadableFile { name: String, reason: String, span: Span } Error "scn::resolve::unreadable_file" {
             at(span, format!("can't read `{name}`: {reason}"), "used here").help("the path counts from the folder of the file that uses it")
         }
-        /// A module of a library that cannot be had.
-        UnavailableLibrary { name: String, reason: String, span: Span } Error "scn::resolve::unavailable_library" {
+        /// A module of a dependency that could not be had.
+        UnreadableModule { name: String, reason: String, span: Span } Error "scn::resolve::unreadable_module" {
             at(span, format!("can't use `{name}`: {reason}"), "used here")
+                .help("modules that are not of `std` come from the project's own library or a dependency that `scn.toml` names")
+        }
+        /// A function's name that the language has itself.
+        OfTheLanguage { name: String, span: Span } Error "scn::resolve::of_the_language" {
+            at(span, format!("`{name}` is a function of the language"), "taken").help("give it another name: nothing is redefined or shadowed")
+        }
+        /// A function or template that comes back to itself.
+        CallCycle { what: &'static str, chain: String, span: Span, declared: Span } Error "scn::resolve::call_cycle" {
+            at(span, format!("{what} that uses itself never ends: {chain}"), "this closes the circle").also(declared, "declared here")
+                .help("nothing is called from within itself; say with `for` how often something is repeated")
+        }
+        /// A template that is neither declared nor imported.
+        UnknownTemplate { what: &'static str, name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_template" {
+            at(span, format!("no {what} is called `{name}`"), "neither declared nor imported").maybe_help(help)
+        }
+        /// A declaration of one kind where another is used.
+        WrongDeclaration { name: String, is: &'static str, wanted: String, span: Span, declared: Span } Error "scn::resolve::wrong_declaration" {
+            at(span, format!("`{name}` is {is}, and {wanted} is needed here"), format!("this is {is}")).also(declared, "declared here")
         }
         /// A name without the index it needs.
         NeedsIndex { name: String, span: Span, first: i64, last: i64 } Error "scn::resolve::needs_index" {
@@ -124,8 +146,8 @@ problems! {
             at(span, format!("`{name}` is only one and takes no index"), "no index here").also(declared, "declared here")
         }
         /// An index outside what was declared.
-        IndexOutOfRange { name: String, index: i64, first: i64, last: i64, span: Span, declared: Span } Error "scn::resolve::index_out_of_range" {
-            at(span, format!("there is no `{name}[{index}]`"), format!("goes from {first} to {last}")).also(declared, "declared here")
+        IndexOutOfRange { name: String, index: i64, there: String, span: Span, declared: Span } Error "scn::resolve::index_out_of_range" {
+            at(span, format!("there is no `{name}[{index}]`"), there).also(declared, "declared here")
         }
         /// Several where only one can stand.
         OnlyOne { name: String, span: Span } Error "scn::resolve::only_one" {

@@ -5,21 +5,23 @@ use std::collections::BTreeMap;
 
 use super::ResolveError;
 use super::suggest::suggest;
-use crate::Loader;
 use crate::diagnostics::Diagnostic;
 use crate::expand::error::ExpandError;
 use crate::source::{FileId, Sources, Span};
 use crate::syntax::parse;
 use crate::syntax::tree::{Document, ItemKind, Name, Use, UseFrom};
+use crate::{Load, LoadedText};
 
 /// Files that use files that use files: at most so many.
 const CHAIN_LIMIT: usize = 64;
 /// Files of one check: at most so many.
 const FILE_LIMIT: usize = 1_000;
 
-/// The standard library: module, name to show, text.
-const STANDARD: &[(&str, &str, &str)] = &[("std.patterns", "std/patterns.scn", include_str!("../../stdlib/patterns.scn"))];
+/// The standard library: module, name to show, text. Made of the files in `stdlib/`.
+pub const STANDARD: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/stdlib.rs"));
 
+/// The text with one of each sort of thing, for templates that nobody calls.
+pub const SAMPLE: &str = "std/sample";
 /// The module with the pattern of flows that say none.
 pub const DEFAULT_PATTERNS: &str = "std/patterns.scn";
 
@@ -37,7 +39,7 @@ pub struct Loaded {
 /// Files in the order in which they were finished, and the way to the one being loaded.
 struct Loading<'a> {
     sources: &'a mut Sources,
-    load: &'a mut dyn Loader,
+    load: &'a mut dyn Load,
     problems: &'a mut Vec<Diagnostic>,
     done: Vec<Loaded>,
     positions: BTreeMap<String, usize>,
@@ -45,13 +47,20 @@ struct Loading<'a> {
 }
 
 /// Parses a file and everything it uses. The file itself comes last, the standard patterns first.
-pub fn load_all(sources: &mut Sources, file: FileId, load: &mut dyn Loader, problems: &mut Vec<Diagnostic>) -> Vec<Loaded> {
+pub fn load_all(sources: &mut Sources, file: FileId, load: &mut dyn Load, problems: &mut Vec<Diagnostic>) -> Vec<Loaded> {
     let name = sources.get(file).name.clone();
     let mut loading = Loading { sources, load, problems, done: Vec::new(), positions: BTreeMap::new(), chain: Vec::new() };
-    if let Some((_, shown, text)) = STANDARD.first() {
+    if let Some((_, shown, text)) = STANDARD.iter().find(|(_, shown, _)| *shown == DEFAULT_PATTERNS) {
         loading.take(shown, text);
     }
     loading.file(file, &name);
+    let templates =
+        |item: &crate::syntax::tree::Item| matches!(item.kind, ItemKind::Topology(_) | ItemKind::Action(_) | ItemKind::Check(_));
+    if loading.done.last().is_some_and(|checked| checked.document.items.iter().any(templates)) {
+        loading.take(SAMPLE, include_str!("../expand/sample.scn"));
+        let last = loading.done.len() - 1;
+        loading.done.swap(last, last - 1);
+    }
     loading.done
 }
 
@@ -59,6 +68,16 @@ pub fn load_all(sources: &mut Sources, file: FileId, load: &mut dyn Loader, prob
 #[must_use]
 pub fn is_standard(name: &str) -> bool {
     STANDARD.iter().any(|(module, ..)| *module == name)
+}
+
+/// The module of the standard library that declares a name with a keyword: `pattern`, `check`.
+#[must_use]
+pub fn standard_with(keyword: &str, name: &str) -> Option<&'static str> {
+    let declares = |line: &str| {
+        let rest = line.strip_prefix(keyword).and_then(|rest| rest.strip_prefix(' ')).and_then(|rest| rest.strip_prefix(name));
+        rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
+    };
+    STANDARD.iter().find(|(.., text)| text.lines().any(declares)).map(|(module, ..)| *module)
 }
 
 /// `topologies` of `./topologies.scn`: the word a file is qualified with.
@@ -106,8 +125,13 @@ impl Loading<'_> {
         let (name, span) = (words.iter().map(|w| w.text.as_str()).collect::<Vec<_>>().join("."), first.span.to(last.span));
         if first.text != "std" {
             let words: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-            let found = self.load.module(&words, by);
-            return self.found(found, span, |reason| ResolveError::UnavailableLibrary { name, reason, span });
+            return match self.load.module(&words, by) {
+                Ok(found) => self.other(found, span),
+                Err(reason) => {
+                    self.problems.push(ResolveError::UnreadableModule { name, reason, span }.into());
+                    None
+                }
+            };
         }
         let Some((_, shown, text)) = STANDARD.iter().find(|(module, ..)| *module == name) else {
             let help = suggest(&name, STANDARD.iter().map(|(module, ..)| *module));
@@ -122,24 +146,17 @@ impl Loading<'_> {
 
     /// A file beside the one that uses it.
     fn other_file(&mut self, path: &str, span: Span, by: &str) -> Option<usize> {
-        let found = self.load.file(path, by);
-        self.found(found, span, |reason| ResolveError::UnreadableFile { name: path.into(), reason, span })
+        match self.load.file(path, by) {
+            Ok(found) => self.other(found, span),
+            Err(reason) => {
+                self.problems.push(ResolveError::UnreadableFile { name: path.into(), reason, span }.into());
+                None
+            }
+        }
     }
 
-    /// Takes in what the caller loaded for a `use`, or tells why it could not.
-    fn found(
-        &mut self,
-        found: Result<(String, String), String>,
-        span: Span,
-        problem: impl FnOnce(String) -> ResolveError,
-    ) -> Option<usize> {
-        let (name, text) = match found {
-            Ok(found) => found,
-            Err(reason) => {
-                self.problems.push(problem(reason).into());
-                return None;
-            }
-        };
+    /// Takes in what another file uses, once.
+    fn other(&mut self, LoadedText { name, text }: LoadedText, span: Span) -> Option<usize> {
         if let Some(position) = self.positions.get(&name) {
             return Some(*position);
         }

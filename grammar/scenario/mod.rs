@@ -2,17 +2,27 @@
 //! Out: the types that the planner starts from. Everything here may be trusted: what could be wrong was reported before.
 
 pub mod expect;
+pub mod flow;
+pub mod frame;
+pub mod impairment;
+pub mod metrics;
 pub mod pattern;
+pub mod process;
+pub mod requirements;
+pub mod stress;
+pub mod text;
 pub mod timeline;
 pub mod topology;
-
-use std::net::IpAddr;
+pub mod transport;
 
 use serde::{Deserialize, Serialize};
 
 use crate::source::Span;
 use expect::Expectation;
-use pattern::Pattern;
+pub use flow::{Destination, Flow, Load, Service};
+use process::Process;
+pub use requirements::{Need, NeedKind, Secret};
+use stress::Stress;
 use timeline::{Entry, Event};
 use topology::Topology;
 
@@ -40,6 +50,10 @@ ids! {
     ServiceId;
     /// A position in [`Scenario::flows`].
     FlowId;
+    /// A position in [`Scenario::processes`].
+    ProcessId;
+    /// A position in [`Scenario::stresses`].
+    StressId;
     /// A position in [`Scenario::events`].
     EventId;
 }
@@ -59,6 +73,15 @@ pub struct Scenario {
     pub span: Span,
     /// Parameters with the value of this run, in the order written.
     pub params: Vec<Param>,
+    /// The values of its matrices in this variant, in the order written; empty: it has none.
+    #[serde(default)]
+    pub matrix: Vec<Param>,
+    /// What the machine must have, in the order written.
+    #[serde(default)]
+    pub needs: Vec<Need>,
+    /// The secrets that its texts use.
+    #[serde(default)]
+    pub secrets: Vec<Secret>,
     /// The run is cut after this long, in ns.
     pub timeout_ns: u64,
     /// `timeout` was written; otherwise it is the default.
@@ -71,12 +94,24 @@ pub struct Scenario {
     pub services: Vec<Service>,
     /// Flows, replicas expanded.
     pub flows: Vec<Flow>,
+    /// Programs under test.
+    pub processes: Vec<Process>,
+    /// Random mixes of streams.
+    pub stresses: Vec<Stress>,
     /// Named instants.
     pub events: Vec<Event>,
     /// What happens when, in the order of the file.
     pub timeline: Vec<Entry>,
     /// What must hold, in the order of the file.
     pub expectations: Vec<Expectation>,
+}
+
+impl Scenario {
+    /// The name it is declared with, without the values of its matrices.
+    #[must_use]
+    pub fn declared_name(&self) -> &str {
+        self.name.split('[').next().unwrap_or(&self.name)
+    }
 }
 
 /// A parameter's value in this run.
@@ -88,73 +123,4 @@ pub struct Param {
     pub value: String,
     /// It was set with `-p`.
     pub set: bool,
-}
-
-/// Something that listens, on one or more nodes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Service {
-    /// Its name.
-    pub name: String,
-    /// Where it stands.
-    pub nodes: Vec<NodeId>,
-    /// The address it binds; `None`: every address of the node.
-    pub address: Option<IpAddr>,
-    /// The TCP port.
-    pub port: u16,
-    /// What it answers: the server's side of this.
-    pub pattern: Pattern,
-    /// The declaration.
-    pub span: Span,
-}
-
-/// One flow from one node.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Flow {
-    /// `steady`, or `steady[3]` of a replica.
-    pub name: String,
-    /// The `##` lines over it.
-    pub doc: String,
-    /// The client's node.
-    pub from: NodeId,
-    /// The server.
-    pub to: Destination,
-    /// What one transaction is.
-    pub pattern: Pattern,
-    /// How much of it.
-    pub load: Load,
-    /// Pause before a broken connection is opened anew, in ns. Default 100 ms.
-    pub reconnect_after_ns: u64,
-    /// Read `tcp_info` at both ends this often, in ns; `None`: only at each connection's end.
-    pub sample_tcp_info_ns: Option<u64>,
-    /// The declaration.
-    pub span: Span,
-}
-
-/// Where a flow goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Destination {
-    /// A node: the planner adds a peer that speaks the pattern, on this port or a free one.
-    Node(NodeId, Option<u16>),
-    /// A service, at the nearest of its nodes.
-    Service(ServiceId),
-    /// An address and a port: whoever answers there.
-    Address(IpAddr, u16),
-}
-
-/// How much traffic, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Load {
-    /// Alive at once, at least 1.
-    pub connections: u64,
-    /// Connections in all, then the flow is complete.
-    pub total: Option<u64>,
-    /// Transactions of each connection before it is closed; with `total` it is 1 if not said.
-    pub transactions: Option<u64>,
-    /// Transactions started per second over the whole flow, in 1e-9/s: open loop.
-    pub rate_nano: Option<u64>,
-    /// Least pause between a connection's end and its successor's start, in ns.
-    pub interval_ns: u64,
-    /// The flow ends this long after its start, in ns.
-    pub duration_ns: Option<u64>,
 }

@@ -1,8 +1,15 @@
-//! A transaction pattern with its parameters filled in: what each side does, in order.
+//! A transaction pattern with its parameters filled in: what each side does, in order. In: nothing. Out: the types. Carries
+//! nothing out.
+//!
+//! **Choices that both sides share.** Which branch of a [`StepKind::Choose`] is taken and how often a [`StepKind::Repeat`] of varying
+//! count goes round must be the same at both ends, though no byte of the talk says it. Both ends derive it: the draw depends on the
+//! run's seed, the flow, the number of the connection, the number of the transaction on it and on how many such draws the transaction
+//! made before, all of which both ends know (the server from the run's own book of connections or, behind a proxy, from the header of
+//! the client's first filling). Sizes and pauses are drawn by the side that needs them; the other side does not have to know them.
 
 use serde::{Deserialize, Serialize};
 
-use crate::source::Span;
+use crate::source::{FileId, Span};
 
 /// One transaction, said from both sides. Each side carries out its own steps in this order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -11,6 +18,27 @@ pub struct Pattern {
     pub name: String,
     /// What happens.
     pub steps: Vec<Step>,
+}
+
+impl Pattern {
+    /// The files that it sends, each with the place of the step.
+    #[must_use]
+    pub fn files(&self) -> Vec<(&PayloadFile, Span)> {
+        let mut found = Vec::new();
+        files(&self.steps, &mut found);
+        found
+    }
+}
+
+fn files<'s>(steps: &'s [Step], found: &mut Vec<(&'s PayloadFile, Span)>) {
+    for step in steps {
+        match &step.kind {
+            StepKind::Sends { payload: Payload::File(file), .. } => found.push((file, step.span)),
+            StepKind::Repeat { steps, .. } => files(steps, found),
+            StepKind::Choose { branches } => branches.iter().for_each(|branch| files(&branch.steps, found)),
+            _ => {}
+        }
+    }
 }
 
 /// One step and its place in the file.
@@ -74,10 +102,15 @@ pub enum StepKind {
     },
     /// Steps several times.
     Repeat {
-        /// How often; 0 skips them.
-        count: u64,
+        /// How often; 0 skips them. One draw for both sides if it varies.
+        count: Varying,
         /// What.
         steps: Vec<Step>,
+    },
+    /// One of several lists of steps, one draw for both sides.
+    Choose {
+        /// At least two; their shares make 1 in all.
+        branches: Vec<Branch>,
     },
     /// One side ends the connection.
     Closes {
@@ -86,6 +119,17 @@ pub enum StepKind {
         /// How.
         how: Close,
     },
+}
+
+/// One of the ways of a [`StepKind::Choose`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Branch {
+    /// Where it is written.
+    pub span: Span,
+    /// How often it is taken, in 1e-9; at least 1.
+    pub share_nano: u64,
+    /// What happens then; may be empty.
+    pub steps: Vec<Step>,
 }
 
 /// Ways to end a connection.
@@ -112,6 +156,17 @@ pub enum Payload {
     Text(Template),
     /// Bytes.
     Bytes(Vec<u8>),
+    /// What a file holds when the run begins; an empty or unreadable one is an error before anything is made.
+    File(PayloadFile),
+}
+
+/// A file whose content is sent. The grammar reads none: whoever carries the pattern out does, before the run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PayloadFile {
+    /// As written; relative paths count from the folder of `beside`.
+    pub path: String,
+    /// The text in which the path is written: that of the step, or that of the call if the path is an argument.
+    pub beside: FileId,
 }
 
 /// What is waited for.
@@ -158,12 +213,14 @@ pub enum TemplatePart {
     ClientName,
     /// `${server.name}`: the name of the node that answers (known to the server; empty at a client before it has seen the answer).
     ServerName,
+    /// `${token}` of a `secret`: its name. The value is known when the run begins and stands in no output.
+    Secret(String),
     /// `${who}`: what a regex of the same side captured earlier in the transaction.
     Capture(String),
 }
 
 /// A value that may be drawn anew each time, in the base unit of its dimension (ns, bytes).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Varying {
     /// Always this.
@@ -178,4 +235,35 @@ pub enum Varying {
     Pareto(u64, u64),
     /// One of these.
     Choice(Vec<u64>),
+}
+
+/// Values drawn from a distribution without an end are taken to lie below so many times its mean or scale.
+const TAIL: u64 = 40;
+/// So many standard deviations.
+const DEVIATIONS: u64 = 10;
+
+impl Varying {
+    /// The least value that is drawn.
+    #[must_use]
+    pub fn least(&self) -> u64 {
+        match self {
+            Varying::Fixed(value) => *value,
+            Varying::Uniform(a, b) => *a.min(b),
+            Varying::Exponential(_) | Varying::Normal(..) => 0,
+            Varying::Pareto(scale, _) => *scale,
+            Varying::Choice(values) => values.iter().copied().min().unwrap_or(0),
+        }
+    }
+
+    /// The largest value that is drawn: exact where there is one, else a bound that a draw practically never passes.
+    #[must_use]
+    pub fn most(&self) -> u64 {
+        match self {
+            Varying::Fixed(value) => *value,
+            Varying::Uniform(a, b) => *a.max(b),
+            Varying::Exponential(mean) | Varying::Pareto(mean, _) => mean.saturating_mul(TAIL),
+            Varying::Normal(mean, deviation) => mean.saturating_add(deviation.saturating_mul(DEVIATIONS)),
+            Varying::Choice(values) => values.iter().copied().max().unwrap_or(0),
+        }
+    }
 }

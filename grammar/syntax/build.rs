@@ -2,11 +2,12 @@
 //! Out: nodes of `parser`, or a problem. Knows no statement's meaning.
 
 use super::expected;
+use super::hints;
 use super::parser::{self, Failure, Kind, Node};
 use super::problem::SyntaxError;
 use super::scan::Statement;
-use super::tree::Name;
-use super::words::{Place, belongs};
+use super::tree::{Name, TextPart};
+use super::words::{EVERYWHERE, Place, belongs};
 use super::{MOST_ERRORS, nearest::nearest};
 use crate::diagnostics::Diagnostic;
 use crate::source::{FileId, Span};
@@ -18,11 +19,13 @@ pub(super) struct Builder<'a> {
     pub problems: Vec<Diagnostic>,
     /// A stray `}` was found: what seems out of place may only be closed off too early.
     pub stray: bool,
+    /// How many `for` and `if` are open around the statement that is read.
+    pub inside: usize,
 }
 
 impl<'a> Builder<'a> {
     pub fn new(file: FileId, text: &'a str, stray: bool) -> Self {
-        Builder { file, text, problems: Vec::new(), stray }
+        Builder { file, text, problems: Vec::new(), stray, inside: 0 }
     }
 
     pub fn report(&mut self, problem: SyntaxError) {
@@ -89,7 +92,7 @@ impl<'a> Builder<'a> {
                 None
             }
             Err(Failure::Expected { at, wanted }) => {
-                let problem = expected::explain(self.file, self.text, start..end, at, &wanted);
+                let problem = expected::explain(self.file, self.text, entry, start..end, at, &wanted);
                 self.report(problem);
                 None
             }
@@ -116,13 +119,19 @@ impl<'a> Builder<'a> {
         match &statement.block {
             Some(block) => &block.statements,
             None => {
-                if !statement.broken {
-                    let after = format!("`{}`", self.first_word(statement));
-                    let span = self.head_span(statement);
-                    self.report(SyntaxError::MissingBlock { span, after });
-                }
+                let after = format!("`{}`", self.text[statement.head.clone()].split_whitespace().next().unwrap_or(""));
+                self.missing_block(statement, after);
                 &[]
             }
+        }
+    }
+
+    /// Reports a block that is not there, unless the words before it have a problem already.
+    pub fn missing_block(&mut self, statement: &Statement, after: String) {
+        let span = self.head_span(statement);
+        let told = |p: &Diagnostic| p.primary.span.start >= span.start && p.primary.span.end <= span.end;
+        if !statement.broken && !self.problems.last().is_some_and(told) {
+            self.report(SyntaxError::MissingBlock { span, after });
         }
     }
 
@@ -140,37 +149,59 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Reports a statement that begins with a word of a later version.
-    pub fn is_later(&mut self, statement: &Statement, place: Place) -> bool {
+    /// Reports a statement whose first word begins one elsewhere and cannot begin one here.
+    pub fn out_of_place(&mut self, statement: &Statement, place: Place, words: &[&str]) -> bool {
         let word = self.first_word(statement);
-        let later = place.later().contains(&word) && (!matches!(word, "for" | "if") || statement.block.is_some() || place != Place::Expect);
-        if later {
-            self.not_yet(self.first_word_span(statement), format!("`{word}`"));
-        }
-        later
+        let Some(belongs) = belongs(word).filter(|_| words.contains(&word)) else { return false };
+        let (span, word) = (self.first_word_span(statement), word.to_owned());
+        self.report(SyntaxError::Misplaced { span, word, place: place.words(), belongs });
+        true
     }
 
-    pub fn not_yet(&mut self, span: Span, what: impl Into<String>) {
-        self.report(SyntaxError::NotInThisVersion { span, what: what.into() });
+    /// A text without holes. `wanted`: what should stand there, for the message.
+    pub fn plain_text(&mut self, node: &Node, wanted: &str) -> Option<String> {
+        let text = self.text(node);
+        match text.parts.as_slice() {
+            [] => Some(String::new()),
+            [TextPart::Literal(literal)] => Some(literal.clone()),
+            _ => {
+                let (span, found) = (self.span(node), format!("`{}`", self.words(node)));
+                self.report(SyntaxError::Expected { span, wanted: wanted.to_owned(), found, help: None });
+                None
+            }
+        }
+    }
+
+    /// The statement that a word begins which begins none.
+    fn meant(&self, statement: &Statement, place: Place) -> Option<&'static str> {
+        let (word, words) = (self.first_word(statement), place.statements());
+        let everywhere = if place == Place::Top { &[] } else { EVERYWHERE };
+        let stands = |meant: &&str| meant.split(' ').all(|m| words.contains(&m) || everywhere.contains(&m));
+        let near = || nearest(word, words.iter().copied().chain(everywhere.iter().copied()));
+        hints::of_foreign_word(word).filter(stands).or_else(near)
     }
 
     /// Reports a statement whose first word begins none in this place.
     pub fn unknown_statement(&mut self, statement: &Statement, place: Place) {
-        if statement.broken || self.is_later(statement, place) {
+        if statement.broken {
             return;
         }
         let (span, word) = (self.first_word_span(statement), self.first_word(statement));
         let words = place.statements();
-        if word.is_empty() {
+        let after = &self.text[statement.head.start + word.len()..statement.head.end];
+        let is_expectation = after.starts_with(['.', '[']) && after.contains(['<', '>', '=']);
+        if is_expectation && place != Place::Expect {
+            self.report(SyntaxError::ExpectationOutside { span: self.head_span(statement), place: place.words() });
+        } else if word.is_empty() {
             let wanted = words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ");
             let found = format!("`{}`", self.text[statement.head.clone()].chars().next().unwrap_or(' '));
-            let help = expected::help_for_character(self.text, statement.head.start);
+            let help = hints::of_character(self.text, statement.head.start);
             self.report(SyntaxError::Expected { span, wanted: format!("one of {wanted}"), found, help });
         } else if let Some(belongs) = belongs(word) {
             let word = word.to_owned();
             self.report(SyntaxError::Misplaced { span, word, place: place.words(), belongs });
         } else {
-            let near = nearest(word, words.iter().copied().chain(place.later().iter().copied())).map(str::to_owned);
+            let near = self.meant(statement, place).map(str::to_owned);
             let word = word.to_owned();
             self.report(SyntaxError::UnknownStatement { span, word, place: place.words(), nearest: near, words });
         }

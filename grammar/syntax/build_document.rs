@@ -1,4 +1,4 @@
-//! Top level and scenarios. In: statements. Out: the document. Looks up no names.
+//! The top level. In: statements. Out: the document. Looks up no names.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use super::build::Builder;
 use super::parser::{Kind, Node};
 use super::problem::SyntaxError;
 use super::scan::Statement;
-use super::tree::{Document, Item, ItemKind, ParamDecl, ScenarioDecl, ScenarioPart, TextPart, Use, UseFrom};
+use super::tree::{Document, FunctionDecl, Item, ItemKind, Name, ParamDecl, ScenarioDecl, Template, Use, UseFrom};
 use super::words::Place;
 use crate::source::Spanned;
 
@@ -19,7 +19,7 @@ impl Builder<'_> {
         let comments = comments.iter().map(|c| Spanned::new(self.text[c.clone()].to_owned(), self.bytes(c.start, c.end))).collect();
         let mut document = Document { file: self.file, version: None, items: Vec::new(), comments };
         let rest = match statements {
-            [first, rest @ ..] if self.first_word(first) == "scn" => {
+            [first, rest @ ..] if self.first_word(first).eq_ignore_ascii_case("scn") => {
                 document.version = self.version(first);
                 if document.version.as_ref().is_some_and(|v| v.value != VERSION) {
                     // What a later version may say here would only be noise.
@@ -59,7 +59,18 @@ impl Builder<'_> {
     fn top_level(&mut self, statement: &Statement) -> Option<Item> {
         match self.first_word(statement) {
             "use" => self.use_item(statement),
-            "let" | "pattern" => self.item(statement),
+            "let" | "fn" | "secret" | "pattern" | "action" | "check" => self.item(statement),
+            "topology" => {
+                let (head, body) = (self.template_head(statement), self.topology(statement));
+                let (name, params) = head?;
+                let kind = ItemKind::Topology(Template { name, params, body });
+                Some(Item { doc: statement.doc.clone(), span: self.whole(statement), kind })
+            }
+            word @ ("for" | "if" | "else") => {
+                let (span, word) = (self.first_word_span(statement), word.to_owned());
+                self.report(SyntaxError::Misplaced { span, word, place: Place::Top.words(), belongs: "inside the block of a declaration" });
+                None
+            }
             "scenario" => {
                 let name = self.head(Kind::ScenarioLine, statement).and_then(|head| self.name_in(&head));
                 let body = self.scenario_body(statement);
@@ -73,7 +84,7 @@ impl Builder<'_> {
             }
             word if self.stray && Place::Scenario.statements().contains(&word) => {
                 // A `}` too many ended the scenario above; its problem is reported.
-                self.scenario_part(statement);
+                self.scenario_part(statement, &mut Vec::new());
                 None
             }
             _ => {
@@ -83,17 +94,46 @@ impl Builder<'_> {
         }
     }
 
-    /// `let` and `pattern`, at top level or in a scenario.
-    fn item(&mut self, statement: &Statement) -> Option<Item> {
-        let kind = if self.first_word(statement) == "let" {
-            self.no_block(statement);
-            let head = self.head(Kind::LetLine, statement)?;
-            let value = self.value_in(&head)?;
-            ItemKind::Let { name: self.name_in(&head)?, value }
-        } else {
-            ItemKind::Pattern(self.pattern(statement)?)
+    /// What can be declared at top level and in a scenario.
+    pub fn item(&mut self, statement: &Statement) -> Option<Item> {
+        let kind = match self.first_word(statement) {
+            "let" => {
+                self.no_block(statement);
+                let head = self.head(Kind::LetLine, statement)?;
+                let value = self.value_in(&head)?;
+                ItemKind::Let { name: self.name_in(&head)?, value }
+            }
+            "fn" => {
+                let head = self.head(Kind::FnLine, statement)?;
+                self.no_block(statement);
+                let (name, params) = (self.name_in(&head)?, self.params(&head));
+                ItemKind::Function(FunctionDecl { name, params, value: self.value_in(&head)? })
+            }
+            "secret" => {
+                self.no_block(statement);
+                let head = self.head(Kind::SecretLine, statement)?;
+                let mut names = self.names_in(&head).into_iter();
+                ItemKind::Secret { name: names.next()?, variable: names.next()? }
+            }
+            "action" => {
+                let (head, body) = (self.template_head(statement), self.timeline(statement));
+                let (name, params) = head?;
+                ItemKind::Action(Template { name, params, body })
+            }
+            "check" => {
+                let (head, body) = (self.template_head(statement), self.expectations(statement));
+                let (name, params) = head?;
+                ItemKind::Check(Template { name, params, body })
+            }
+            _ => ItemKind::Pattern(self.pattern(statement)?),
         };
         Some(Item { doc: statement.doc.clone(), span: self.whole(statement), kind })
+    }
+
+    /// `topology NAME(params)`.
+    fn template_head(&mut self, statement: &Statement) -> Option<(Name, Vec<ParamDecl>)> {
+        let head = self.head(Kind::TemplateLine, statement)?;
+        Some((self.name_in(&head)?, self.params(&head)))
     }
 
     fn use_item(&mut self, statement: &Statement) -> Option<Item> {
@@ -102,16 +142,7 @@ impl Builder<'_> {
         let from = match (head.child(Kind::UseFile), head.child(Kind::UseModule)) {
             (Some(node), _) => {
                 let span = self.span(node);
-                let text = self.text(node);
-                match text.parts.as_slice() {
-                    [TextPart::Literal(path)] => UseFrom::File(Spanned::new(path.clone(), span)),
-                    _ => {
-                        let wanted = "a file such as `\"./topologies.scn\"`, without `${}`".to_owned();
-                        let found = format!("`{}`", self.words(node));
-                        self.report(SyntaxError::Expected { span, wanted, found, help: None });
-                        return None;
-                    }
-                }
+                UseFrom::File(Spanned::new(self.plain_text(node, "a file such as `\"./topologies.scn\"`, without `${}`")?, span))
             }
             (None, module) => UseFrom::Module(self.names_in(module?)),
         };
@@ -121,70 +152,8 @@ impl Builder<'_> {
         Some(Item { doc: statement.doc.clone(), span: self.whole(statement), kind })
     }
 
-    fn scenario_body(&mut self, statement: &Statement) -> Vec<ScenarioPart> {
-        let mut body = Vec::new();
-        for part in self.block(statement) {
-            if self.full() {
-                break;
-            }
-            if let Some(part) = self.scenario_part(part) {
-                body.push(part);
-            }
-        }
-        body
-    }
-
-    fn scenario_part(&mut self, statement: &Statement) -> Option<ScenarioPart> {
-        match self.first_word(statement) {
-            "tags" => {
-                self.no_block(statement);
-                let head = self.head(Kind::TagsLine, statement)?;
-                Some(ScenarioPart::Tags(self.names_in(&head)))
-            }
-            "timeout" | "tolerance" => {
-                self.no_block(statement);
-                let head = self.head(Kind::SettingLine, statement)?;
-                let word = head.children.first()?;
-                let (name, value) = (self.name(word), self.value_in(&head)?);
-                Some(ScenarioPart::Setting { name, value })
-            }
-            "param" => {
-                self.no_block(statement);
-                let head = self.head(Kind::ParamLine, statement)?;
-                let mut param = self.param(head.child(Kind::Param)?)?;
-                param.doc.clone_from(&statement.doc);
-                param.span = self.whole(statement);
-                Some(ScenarioPart::Param(param))
-            }
-            "let" | "pattern" => self.item(statement).map(ScenarioPart::Item),
-            "topology" => {
-                self.bare_head(statement);
-                Some(ScenarioPart::Topology(self.topology(statement)))
-            }
-            "service" => self.service(statement).map(ScenarioPart::Service),
-            "flow" => self.flow(statement).map(ScenarioPart::Flow),
-            "timeline" => {
-                self.bare_head(statement);
-                Some(ScenarioPart::Timeline(self.timeline(statement)))
-            }
-            "expect" => {
-                self.bare_head(statement);
-                Some(ScenarioPart::Expect(self.expectations(statement)))
-            }
-            _ => {
-                self.unknown_statement(statement, Place::Scenario);
-                None
-            }
-        }
-    }
-
-    /// A head that is its keyword alone.
-    fn bare_head(&mut self, statement: &Statement) {
-        self.head(Kind::BareLine, statement);
-    }
-
     /// `size: size = 1KiB`.
-    fn param(&mut self, node: &Node) -> Option<ParamDecl> {
+    pub fn param(&mut self, node: &Node) -> Option<ParamDecl> {
         let mut names = self.names_in(node).into_iter();
         let (name, kind) = (names.next()?, names.next());
         let default = self.value_of(node, Kind::Default);

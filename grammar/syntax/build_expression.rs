@@ -3,7 +3,7 @@
 use super::build::Builder;
 use super::parser::{Kind, Node};
 use super::problem::SyntaxError;
-use super::tree::{Argument, Call, Expr, ExprKind, Index, Indexed, Name};
+use super::tree::{Argument, BinaryOperator, Call, Expr, ExprKind, Index, Indexed, Name};
 use crate::quantity::parse_literal;
 
 impl Builder<'_> {
@@ -27,12 +27,29 @@ impl Builder<'_> {
             Kind::Negative => ExprKind::Negative(operand(self)),
             Kind::Not => ExprKind::Not(operand(self)),
             Kind::Range => ExprKind::Range(operand(self), operand(self)),
+            Kind::Binary(BinaryOperator::Divide) if self.rate_with_blank(node) => ExprKind::Broken,
             Kind::Binary(operator) => ExprKind::Binary(operator, operand(self), operand(self)),
             Kind::Conditional => ExprKind::If(operand(self), operand(self), operand(self)),
             Kind::CallOrPath => self.call_or_path(node),
             _ => ExprKind::Broken,
         };
         Expr { span, kind }
+    }
+
+    /// Reports `5 /s`: a rate with a blank before its unit.
+    fn rate_with_blank(&mut self, node: &Node) -> bool {
+        let [left, right] = node.children.as_slice() else { return false };
+        if left.kind != Kind::Number || right.kind != Kind::CallOrPath || left.end == right.start {
+            return false;
+        }
+        let (number, between, time) = (self.words(left), &self.text[left.end..right.start], self.words(right));
+        let unit = format!("/{time}");
+        if !(between.starts_with(' ') && between.ends_with('/') && parse_literal(&format!("{number}{unit}")).is_ok()) {
+            return false;
+        }
+        let span = self.bytes(right.start - 1, right.end);
+        self.report(SyntaxError::BlankBeforeUnit { span, number: number.to_owned(), unit });
+        true
     }
 
     /// A value that is missing or could not be read; its problem is reported.
@@ -80,6 +97,11 @@ impl Builder<'_> {
         Some(Indexed { name, index, span: self.span(node) })
     }
 
+    /// The first child that is `client[7]` or the like.
+    pub fn indexed_in(&mut self, node: &Node) -> Option<Indexed> {
+        self.indexed(node.child(Kind::Indexed)?)
+    }
+
     /// Children that are `client[7]` or the like.
     pub fn all_indexed(&mut self, node: &Node) -> Vec<Indexed> {
         node.children.iter().filter(|c| c.kind == Kind::Indexed).filter_map(|c| self.indexed(c)).collect()
@@ -106,6 +128,15 @@ impl Builder<'_> {
             arguments.push(Argument { name, value });
         }
         arguments
+    }
+
+    /// A call as a value: without parentheses a path.
+    pub fn call_value(&self, call: Call) -> Expr {
+        let plain = |name: Name| Indexed { span: name.span, name, index: None };
+        let parenthesis = call.span.end > call.path.last().map_or(call.span.end, |name| name.span.end);
+        let path = call.path.into_iter().map(plain).collect();
+        let kind = if parenthesis { ExprKind::Call(path, call.arguments) } else { ExprKind::Path(path) };
+        Expr { span: call.span, kind }
     }
 
     /// `sym(1KiB)` after `pattern` or `serve`.

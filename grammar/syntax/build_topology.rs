@@ -1,52 +1,36 @@
-//! Topologies, and options in blocks. In: statements. Out: pieces of the tree. Does not know which options there are.
+//! Topologies. In: statements. Out: pieces of the tree. Looks up no names.
 
 use super::build::Builder;
-use super::expected;
 use super::parser::{Kind, Node};
-use super::problem::SyntaxError;
 use super::scan::Statement;
-use super::tree::{Expr, ExprKind, Indexed, LinkDecl, LinkEnd, NodeKind, TopologyKind, TopologyStatement, TreeOption};
+use super::tree::{Block, InterfaceDecl, LinkDecl, LinkEnd, LinkKind, Nested, NodeKind, NodePath, TopologyKind, TopologyStatement};
 use super::words::Place;
-use crate::quantity::{nearest_unit, parse_literal};
 
 impl Builder<'_> {
     /// The block of a topology.
-    pub fn topology(&mut self, statement: &Statement) -> Vec<TopologyStatement> {
-        let mut statements = Vec::new();
-        for inner in self.block(statement) {
-            if let Some(kind) = self.topology_statement(inner) {
-                statements.push(TopologyStatement { doc: inner.doc.clone(), span: self.whole(inner), kind });
+    pub fn topology(&mut self, statement: &Statement) -> Block<TopologyStatement> {
+        let statements = self.block(statement);
+        self.nested(statements, Place::Topology, &mut |builder, inner, out| {
+            if let Some(kind) = builder.topology_statement(inner) {
+                let (doc, span) = (inner.doc.clone(), builder.whole(inner));
+                out.push(Nested::Statement(TopologyStatement { doc, span, kind }));
             }
-        }
-        statements
+        })
     }
 
     fn topology_statement(&mut self, statement: &Statement) -> Option<TopologyKind> {
+        if self.is_instance(statement) {
+            return self.instance(statement);
+        }
         match self.first_word(statement) {
-            "node" | "router" | "bridge" => {
-                let options = self.options(self.optional_block(statement));
-                let head = self.head(Kind::NodesLine, statement)?;
-                let kind = match head.children.first()?.kind {
-                    Kind::RouterWord => NodeKind::Router,
-                    Kind::BridgeWord => NodeKind::Bridge,
-                    _ => NodeKind::Node,
-                };
-                Some(TopologyKind::Nodes { kind, names: self.all_indexed(&head), options })
-            }
-            "link" => {
-                let options = self.options(self.optional_block(statement));
-                let head = self.head(Kind::LinkLine, statement)?;
-                let name = head.child(Kind::LinkName).and_then(|n| self.name_in(n));
-                let mut ends = Vec::with_capacity(2);
-                for end in head.children.iter().filter(|c| c.kind == Kind::LinkEnd) {
-                    ends.push(self.link_end(end)?);
-                }
-                Some(TopologyKind::Link(LinkDecl { name, ends: ends.try_into().ok()?, options }))
-            }
+            "node" | "router" | "bridge" | "external" | "host" | "remote" => self.nodes(statement),
+            "link" | "vxlan" => self.link(statement),
+            "interface" | "vlan" | "bond" | "macvlan" => self.interface(statement),
+            "process" => self.process(statement).map(TopologyKind::Process),
             "route" => {
                 self.no_block(statement);
                 let head = self.head(Kind::RouteLine, statement)?;
-                let node = self.indexed(head.child(Kind::Indexed)?)?;
+                let node = self.node_path(head.child(Kind::EndPoint)?);
                 let mut values = head.values();
                 let (to, via) = (values.next()?, values.next()?);
                 Some(TopologyKind::Route { node, to: self.expression(to), via: self.expression(via) })
@@ -63,76 +47,73 @@ impl Builder<'_> {
         }
     }
 
+    /// `dual_homed(4) as site`, `site.dual_homed(4)`, `pair as left`: what follows the first word is no name of a node.
+    fn is_instance(&self, statement: &Statement) -> bool {
+        let head = &self.text[statement.head.clone()];
+        let quoted = head.starts_with('`');
+        let word = head[usize::from(quoted)..].bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        let after = head.get(word + 2 * usize::from(quoted)..).unwrap_or("");
+        let keyword = !quoted && Place::Topology.statements().contains(&&head[..word]);
+        let after_blank = after.trim_start();
+        word > 0 && (after.starts_with(['.', '(']) || (!keyword && (after_blank.starts_with("as ") || after_blank.starts_with('('))))
+    }
+
+    fn instance(&mut self, statement: &Statement) -> Option<TopologyKind> {
+        self.no_block(statement);
+        let head = self.head(Kind::InstanceLine, statement)?;
+        let call = self.call(&head)?;
+        let name = head.child(Kind::InstanceName).and_then(|n| self.indexed_in(n));
+        Some(TopologyKind::Call { call, name })
+    }
+
+    fn nodes(&mut self, statement: &Statement) -> Option<TopologyKind> {
+        let options = self.options(self.optional_block(statement));
+        let head = self.head(Kind::NodesLine, statement)?;
+        let kind = match head.children.first()?.kind {
+            Kind::RouterWord => NodeKind::Router,
+            Kind::BridgeWord => NodeKind::Bridge,
+            Kind::ExternalWord => NodeKind::ExternalBridge,
+            Kind::HostWord => NodeKind::Host,
+            Kind::RemoteWord => NodeKind::Remote,
+            _ => NodeKind::Node,
+        };
+        Some(TopologyKind::Nodes { kind, names: self.all_indexed(&head), options })
+    }
+
+    fn link(&mut self, statement: &Statement) -> Option<TopologyKind> {
+        let options = self.options(self.optional_block(statement));
+        let head = self.head(Kind::LinkLine, statement)?;
+        let kind = if head.child(Kind::VxlanWord).is_some() { LinkKind::Vxlan } else { LinkKind::Wire };
+        let name = head.child(Kind::LinkName).and_then(|n| self.indexed_in(n));
+        let mut ends = Vec::with_capacity(2);
+        for end in head.children.iter().filter(|c| c.kind == Kind::LinkEnd) {
+            ends.push(self.link_end(end)?);
+        }
+        Some(TopologyKind::Link(LinkDecl { kind, name, ends: ends.try_into().ok()?, options }))
+    }
+
+    fn interface(&mut self, statement: &Statement) -> Option<TopologyKind> {
+        let options = self.options(self.optional_block(statement));
+        let head = self.head(Kind::InterfaceLine, statement)?;
+        let kind = self.name(head.children.first()?);
+        let end = self.link_end(head.child(Kind::LinkEnd)?)?;
+        let on = self.node_paths(&head);
+        Some(TopologyKind::Interface(InterfaceDecl { kind, end, on, options }))
+    }
+
     fn link_end(&mut self, node: &Node) -> Option<LinkEnd> {
-        let (end, interface) = self.end_point(node.child(Kind::EndPoint)?)?;
+        let point = self.node_path(node.child(Kind::EndPoint)?);
         let addresses = node.values().map(|v| self.expression(v)).collect();
-        Some(LinkEnd { node: end, interface, addresses, span: self.span(node) })
+        Some(LinkEnd { point, addresses, span: self.span(node) })
     }
 
-    /// `client[2].eth0`: the node and the interface.
-    pub fn end_point(&mut self, node: &Node) -> Option<(Indexed, Option<super::tree::Name>)> {
-        Some((self.indexed(node.child(Kind::Indexed)?)?, self.name_in(node)))
+    /// `client[2].eth0`.
+    pub fn node_path(&mut self, node: &Node) -> NodePath {
+        NodePath { parts: self.all_indexed(node), span: self.span(node) }
     }
 
-    /// A block of options.
-    pub fn options(&mut self, statements: &[Statement]) -> Vec<TreeOption> {
-        let mut options = Vec::new();
-        for statement in statements {
-            let block = self.options(self.optional_block(statement));
-            if self.is_later(statement, Place::Options) {
-                continue;
-            }
-            let Some(head) = self.head(Kind::OptionsLine, statement) else { continue };
-            let mut line: Vec<TreeOption> =
-                head.children.iter().enumerate().filter_map(|(i, o)| self.option(o, statement, i + 1 == head.children.len())).collect();
-            if let (Some(last), Some(braces)) = (line.last_mut(), &statement.block) {
-                last.span.end = self.bytes(0, braces.close).end;
-                last.block = block;
-            }
-            options.append(&mut line);
-        }
-        options
+    /// The children that name nodes.
+    pub fn node_paths(&mut self, node: &Node) -> Vec<NodePath> {
+        node.children.iter().filter(|c| c.kind == Kind::EndPoint).map(|c| self.node_path(c)).collect()
     }
-
-    /// One option. The last of a statement may have a block instead of values.
-    pub fn option(&mut self, node: &Node, statement: &Statement, last: bool) -> Option<TreeOption> {
-        let name = node.children.first().map(|n| self.name(n))?;
-        // `delay 20 ms`: no option is called like a unit.
-        if let Some((number, unit)) = expected::unit_after_blank(self.text, &statement.head, node.start)
-            && is_or_means_unit(number, unit)
-        {
-            let span = self.bytes(node.start, node.start + unit.len());
-            self.report(expected::unit_problem(span, number, unit));
-            return None;
-        }
-        let mut values = Vec::with_capacity(1);
-        for child in &node.children[1..] {
-            values.push(if child.kind == Kind::SmallWord { self.small_word(child) } else { self.expression(child) });
-        }
-        if values.is_empty() && !(last && statement.block.is_some()) {
-            self.missing_value(node, statement);
-            return None;
-        }
-        Some(TreeOption { name, values, block: Vec::new(), span: self.span(node) })
-    }
-
-    /// `after`, `every`: kept as a path of one word.
-    fn small_word(&self, node: &Node) -> Expr {
-        let (name, span) = (self.name(node), self.span(node));
-        Expr { span, kind: ExprKind::Path(vec![Indexed { name, index: None, span }]) }
-    }
-
-    fn missing_value(&mut self, node: &Node, statement: &Statement) {
-        let word = self.words(node);
-        let after = &self.text[node.end..statement.head.end];
-        let token = after.split_whitespace().next().unwrap_or("");
-        let found = if token.is_empty() { "the end of the statement".to_owned() } else { format!("`{token}`") };
-        let (span, wanted) = (self.span(node), format!("a value after `{word}`"));
-        self.report(SyntaxError::Expected { span, wanted, found, help: None });
-    }
-}
-
-/// A unit, or what is not quite one: `ms`, `sec`.
-fn is_or_means_unit(number: &str, word: &str) -> bool {
-    parse_literal(&format!("{number}{word}")).is_ok() || nearest_unit(word).is_some()
 }

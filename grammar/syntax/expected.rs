@@ -3,43 +3,45 @@
 
 use std::ops::Range;
 
+use super::hints;
 use super::nearest::nearest;
-use super::parser::{END, Wanted};
+use super::parser::{END, Kind, Wanted};
 use super::problem::SyntaxError;
-use crate::quantity::{LiteralError, parse_literal};
+use crate::quantity::{LiteralError, nearest_unit, parse_literal};
 use crate::source::{FileId, Span};
 
 /// How many alternatives a message lists.
 const MOST_ALTERNATIVES: usize = 7;
 
-/// Makes the problem of a statement in `head` that went wrong at `at`.
-pub(super) fn explain(file: FileId, text: &str, head: Range<usize>, at: usize, wanted: &[Wanted]) -> SyntaxError {
+/// Makes the problem of a statement in `head`, read by the rule of `entry`, that went wrong at `at`.
+pub(super) fn explain(file: FileId, text: &str, entry: Kind, head: Range<usize>, at: usize, wanted: &[Wanted]) -> SyntaxError {
     let at = at.min(head.end);
     let found = &text[at..head.end];
     let token = &found[..token_length(found)];
     if could_end(wanted)
         && nearest_keyword(token, wanted).is_none()
         && let Some((number, unit)) = unit_after_blank(text, &head, at)
+        && (!entry.has_block() || is_or_means_unit(number, unit))
     {
         return unit_problem(super::span(file, at, at + unit.len()), number, unit);
     }
-    let words = wanted_words(wanted);
     let help = nearest_keyword(token, wanted)
         .map(|near| format!("did you mean `{near}`?"))
-        .or_else(|| help_for_character(text, at))
-        .or_else(|| missing_end(token, wanted));
+        .or_else(|| hints::of_statement(text, entry, &head, at, token, wanted))
+        .or_else(|| hints::of_character(text, at))
+        .or_else(|| missing_end(entry, token, wanted));
     let span = super::span(file, at, at + token.len());
-    SyntaxError::Expected { span, wanted: words, found: found_words(text, token, at), help }
+    SyntaxError::Expected { span, wanted: wanted_words(entry, wanted), found: found_words(text, token, at), help }
 }
 
 /// What could have stood there; of a statement that could have ended, that it could.
-fn wanted_words(wanted: &[Wanted]) -> String {
+fn wanted_words(entry: Kind, wanted: &[Wanted]) -> String {
     let major: Vec<&str> = wanted.iter().filter(|w| !w.minor && w.words != END).map(|w| w.words.as_str()).collect();
     let minor = wanted.iter().filter(|w| w.minor).map(|w| w.words.as_str());
     let mut shown = if could_end(wanted) || !major.is_empty() { major } else { minor.collect() };
     shown.truncate(MOST_ALTERNATIVES);
     if could_end(wanted) {
-        shown.push(END);
+        shown.push(if entry.has_block() { "`{`" } else { END });
     }
     match shown.as_slice() {
         [] => "something else".to_owned(),
@@ -48,7 +50,7 @@ fn wanted_words(wanted: &[Wanted]) -> String {
     }
 }
 
-fn could_end(wanted: &[Wanted]) -> bool {
+pub(super) fn could_end(wanted: &[Wanted]) -> bool {
     wanted.iter().any(|w| w.words == END)
 }
 
@@ -71,10 +73,13 @@ fn token_length(text: &str) -> usize {
         let number = first.is_ascii_digit();
         return text.find(|c: char| !(is_word(c) || number && matches!(c, '.' | '/' | '%' | ':'))).unwrap_or(text.len());
     }
+    if text.starts_with("\"\"\"") {
+        return text.find('\n').unwrap_or(text.len());
+    }
     if first == '"' {
         return text[1..].find(['"', '\n']).map_or(text.len(), |end| end + 2);
     }
-    for sign in ["<->", "->", "==", "!=", "<=", ">=", "..", "&&", "||"] {
+    for sign in ["<->", "<-->", "<--", "-->", "->", "<-", "<>", "==", "!=", "<=", ">=", "=<", "=>", "..", "&&", "||", "//", "/*"] {
         if text.starts_with(sign) {
             return sign.len();
         }
@@ -86,26 +91,8 @@ fn nearest_keyword<'w>(token: &str, wanted: &'w [Wanted]) -> Option<&'w str> {
     nearest(token, wanted.iter().filter_map(|w| w.keyword.as_deref()))
 }
 
-/// Signs that other languages use.
-pub(super) fn help_for_character(text: &str, at: usize) -> Option<String> {
-    let rest = &text[at..];
-    let help = match rest.chars().next()? {
-        '“' | '”' | '„' | '«' | '»' => "texts stand in straight quotes: \"like this\"",
-        '\'' | '‘' | '’' => "texts stand in double quotes: \"like this\"",
-        '&' => "write `and`",
-        '|' => "write `or`",
-        '!' => "write `not`, or `!=` to compare",
-        '=' if !rest.starts_with("==") => "`==` compares",
-        '>' if text[..at].ends_with('-') => "a link is written `a <-> b`",
-        '-' if rest.starts_with("->") => "a link is written `a <-> b`",
-        '\u{a0}' => "this is a no-break space; write a plain blank",
-        _ => return None,
-    };
-    Some(help.to_owned())
-}
-
-fn missing_end(token: &str, wanted: &[Wanted]) -> Option<String> {
-    (could_end(wanted) && !token.is_empty()).then(|| "a new line or `;` ends a statement".to_owned())
+fn missing_end(entry: Kind, token: &str, wanted: &[Wanted]) -> Option<String> {
+    (could_end(wanted) && !token.is_empty() && !entry.has_block()).then(|| "a new line or `;` ends a statement".to_owned())
 }
 
 /// A word at `at` that follows a number and a blank: the number and the word, with `/s` if that follows.
@@ -127,6 +114,11 @@ pub(super) fn unit_problem(span: Span, number: &str, unit: &str) -> SyntaxError 
     if parse_literal(&format!("{number}{unit}")).is_ok() {
         SyntaxError::BlankBeforeUnit { span, number, unit }
     } else {
-        SyntaxError::UnknownUnit { span, error: LiteralError::UnknownUnit { number, unit } }
+        SyntaxError::literal(span, LiteralError::UnknownUnit { number, unit })
     }
+}
+
+/// A unit, or what is not quite one: `ms`, `sec`.
+pub(super) fn is_or_means_unit(number: &str, word: &str) -> bool {
+    parse_literal(&format!("{number}{word}")).is_ok() || nearest_unit(word).is_some()
 }

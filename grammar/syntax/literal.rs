@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::build::Builder;
 use super::parser::{Kind, Node};
 use super::problem::SyntaxError;
+use super::scan::NESTING_DEPTH;
 use super::tree::{ExprKind, Text, TextPart};
 
 impl Builder<'_> {
@@ -64,6 +65,13 @@ impl Builder<'_> {
             return end;
         };
         let close = inside + length;
+        if nesting(&self.text[inside..close]) > NESTING_DEPTH {
+            let span = self.bytes(at, inside);
+            self.report(SyntaxError::TooDeep { span, what: "an expression", limit: NESTING_DEPTH });
+            let broken = self.broken(at, close + 1);
+            out.hole(broken);
+            return close + 1;
+        }
         let value = match self.read(Kind::Hole, inside, close).as_ref().and_then(|n| n.children.first()) {
             Some(node) => self.expression(node),
             None => self.broken(at, close + 1),
@@ -158,7 +166,9 @@ impl Builder<'_> {
 fn parse_address(written: &str) -> Result<ExprKind, String> {
     let (address, length) = written.split_once('/').map_or((written, None), |(a, l)| (a, Some(l)));
     let parsed: IpAddr = address.parse().map_err(|_| {
-        if address.contains(':') {
+        if address.split(':').count() > 2 && address.split(':').all(|pair| pair.len() == 2) {
+            "not an IPv6 address, nor a MAC address of six pairs such as `00:11:22:33:44:55`".to_owned()
+        } else if address.contains(':') {
             "not an IPv6 address".to_owned()
         } else {
             "not four numbers from 0 to 255 without leading zeros".to_owned()
@@ -168,6 +178,11 @@ fn parse_address(written: &str) -> Result<ExprKind, String> {
     let most = if parsed.is_ipv4() { 32 } else { 128 };
     let length = length.parse::<u8>().ok().filter(|l| *l <= most).ok_or_else(|| format!("a prefix length goes from 0 to {most}"))?;
     Ok(ExprKind::Prefix(parsed, length))
+}
+
+/// How many parentheses, brackets and `if`s may at most be open at one place.
+fn nesting(text: &str) -> usize {
+    text.bytes().filter(|b| matches!(b, b'(' | b'[')).count() + text.matches("if").count()
 }
 
 /// A text that is being put together.

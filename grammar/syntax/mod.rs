@@ -8,12 +8,19 @@
 
 mod build;
 mod build_document;
+mod build_expect;
 mod build_expression;
 mod build_flow;
+mod build_nested;
+mod build_options;
 mod build_pattern;
+mod build_process;
+mod build_scenario;
+mod build_service;
 mod build_timeline;
 mod build_topology;
 mod expected;
+mod hints;
 mod literal;
 pub mod nearest;
 mod parser;
@@ -45,9 +52,16 @@ pub fn parse(file: FileId, text: &str) -> (Document, Vec<Diagnostic>) {
         return (document, vec![SyntaxError::NotText { span: span(file, at, at + 1), byte: text.as_bytes()[at] }.into()]);
     }
     let scan = scan::scan(file, text, from);
+    let returned = lone_return(text);
     let mut builder = Builder::new(file, text, scan.stray);
     let document = builder.document(&scan.statements, &scan.comments);
     let mut problems = scan.problems;
+    // What a line without an end leads to would only be noise.
+    if let Some(at) = returned {
+        problems.clear();
+        builder.problems.clear();
+        problems.push(SyntaxError::LoneReturn { span: span(file, at, at + 1) }.into());
+    }
     problems.append(&mut builder.problems);
     problems.sort_by_key(|p| p.primary.span);
     problems.dedup();
@@ -57,6 +71,12 @@ pub fn parse(file: FileId, text: &str) -> (Document, Vec<Diagnostic>) {
         problems.push(SyntaxError::TooMany { span: next, limit: MOST_ERRORS }.into());
     }
     (document, problems)
+}
+
+/// The first `\r` that no `\n` follows.
+fn lone_return(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    text.match_indices('\r').map(|(at, _)| at).find(|at| bytes.get(at + 1) != Some(&b'\n'))
 }
 
 /// Bytes of a file. A text beyond 4 GiB has no places past that.

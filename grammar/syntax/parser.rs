@@ -104,16 +104,25 @@ kinds! {
     setting_line SettingLine, param_line ParamLine, bare_line BareLine, nodes_line NodesLine, link_line LinkLine,
     route_line RouteLine, routing_line RoutingLine, options_line OptionsLine, service_line ServiceLine, service_part ServicePart,
     flow_line FlowLine, flow_part FlowPart, step_line StepLine, repeat_line RepeatLine, timeline_line TimelineLine,
-    expect_line ExpectLine, hole Hole,
+    expect_line ExpectLine, hole Hole, fn_line FnLine, secret_line SecretLine, template_line TemplateLine, needs_line NeedsLine,
+    matrix_line MatrixLine, except_line ExceptLine, for_line ForLine, if_line IfLine, else_line ElseLine,
+    interface_line InterfaceLine, instance_line InstanceLine, process_line ProcessLine, process_part ProcessPart,
+    stress_line StressLine, branch_line BranchLine, entry_tail EntryTail,
+    for_head ForHead, if_head IfHead, need Need, instance_name InstanceName, run_part RunPart, file_part FilePart,
+    env_part EnvPart, ready_part ReadyPart, ready_tcp ReadyTcp, ready_udp ReadyUdp, ready_log ReadyLog, ready_run ReadyRun,
+    stop_part StopPart, every Every,
     version_number Version, use_file UseFile, use_module UseModule, use_alias UseAlias, use_names UseNames, params Params,
     param Param, default Default, link_name LinkName, link_end LinkEnd, end_point EndPoint, option Option, small_word SmallWord,
     listen Listen, listen_at ListenAt, port Port, serve Serve, pattern_call PatternCall, pattern_path PatternPath,
-    flow_name FlowName, flow_over FlowOver, flow_via FlowVia, target Target, target_port TargetPort, over Over,
+    flow_over FlowOver, flow_via FlowVia, target Target, target_port TargetPort, over Over,
     pattern_use PatternUse, sends Sends, sends_file SendsFile, expects Expects, echoes Echoes, pauses Pauses, closes Closes,
     resets Resets, half_closes HalfCloses, step_pause StepPause, within Within, at At, condition Condition, moment Moment,
     lasts Lasts, as_name AsName, verb Verb, operand_word OperandWord, during During, before Before, after After,
     within_after WithinAfter, stays Stays, sampled Sampled,
-    kw_node NodeWord, kw_router RouterWord, kw_bridge BridgeWord, kw_client ClientWord, kw_server ServerWord,
+    kw_node NodeWord, kw_router RouterWord, kw_bridge BridgeWord, kw_external ExternalWord, kw_host HostWord,
+    kw_remote RemoteWord, kw_link LinkWord, kw_vxlan VxlanWord, kw_interface InterfaceWord, kw_vlan VlanWord, kw_bond BondWord,
+    kw_macvlan MacvlanWord, kw_tool ToolWord, kw_kernel KernelWord,
+    kw_client ClientWord, kw_server ServerWord,
     kw_random RandomWord, kw_any AnyWord, kw_line LineWord, kw_timeout TimeoutWord, kw_tolerance ToleranceWord,
     kw_require RequireWord, kw_note NoteWord, kw_always AlwaysWord, kw_never NeverWord,
     name Name, text Text, raw_text RawText, bytes Bytes, regex Regex, mac Mac, address6 Address6, address4 Address4,
@@ -122,6 +131,29 @@ kinds! {
 }
 
 impl Kind {
+    /// A statement whose words a block must follow.
+    pub fn has_block(self) -> bool {
+        use Kind::{
+            BareLine, BranchLine, ElseLine, ForLine, IfLine, PatternLine, ProcessLine, RepeatLine, ScenarioLine, ServiceLine, StressLine,
+            TemplateLine,
+        };
+        matches!(
+            self,
+            BareLine
+                | BranchLine
+                | ElseLine
+                | ForLine
+                | IfLine
+                | PatternLine
+                | ProcessLine
+                | RepeatLine
+                | ScenarioLine
+                | ServiceLine
+                | StressLine
+                | TemplateLine
+        )
+    }
+
     /// It is a value.
     fn is_expression(self) -> bool {
         use Kind::{
@@ -168,6 +200,9 @@ fn is_name(rule: Rule) -> bool {
             | Rule::node_word
             | Rule::flow_word
             | Rule::pattern_word
+            | Rule::variable_name
+            | Rule::signal_name
+            | Rule::needed_name
     )
 }
 
@@ -187,6 +222,10 @@ fn is_value(rule: Rule) -> bool {
             | Rule::sent_value
             | Rule::expected_value
             | Rule::operand_value
+            | Rule::text_value
+            | Rule::regex_value
+            | Rule::ratio_value
+            | Rule::values_value
     )
 }
 
@@ -246,8 +285,11 @@ impl Reader {
                 let (start, end) = self.place(&pair);
                 out.push(self.node(Kind::Name, start, end, Vec::new()));
             }
-            Rule::first | Rule::node_name => self.keep(Kind::Indexed, pair, out),
-            Rule::said_text => self.keep(Kind::Text, pair, out),
+            Rule::first | Rule::node_name | Rule::own_name | Rule::flow_name | Rule::event_own | Rule::point_part => {
+                self.keep(Kind::Indexed, pair, out);
+            }
+            Rule::lower_end => self.keep(Kind::LinkEnd, pair, out),
+            Rule::said_text | Rule::needed_text => self.keep(Kind::Text, pair, out),
             _ => {
                 if let Some(kind) = kind_of(rule) {
                     self.keep(kind, pair, out);
@@ -387,14 +429,17 @@ fn wanted_of(rule: Rule) -> Option<Wanted> {
 /// Names, values and statements in words.
 fn role_words(rule: Rule) -> Option<&'static str> {
     Some(match rule {
-        Rule::name | Rule::new_name => "a name",
-        Rule::module_name => "a module's name such as `std.patterns`",
+        Rule::name | Rule::new_name | Rule::own_name => "a name",
+        Rule::module_name | Rule::use_module => "a module such as `std.patterns`",
         Rule::type_name => "a type: count, number, duration, size, bandwidth, rate or ratio",
         Rule::tag_name => "a tag",
         Rule::interface_name => "an interface's name such as `eth0`",
         Rule::transport_name => "a transport such as `tcp`",
-        Rule::event_name => "a name for the event",
-        Rule::node_name | Rule::node_word | Rule::end_point | Rule::link_end => "a node's name",
+        Rule::event_name | Rule::event_own => "a name for the event",
+        Rule::node_name | Rule::node_word | Rule::end_point | Rule::link_end | Rule::lower_end => "a node's name",
+        Rule::variable_name => "an environment variable's name such as `LANG`",
+        Rule::signal_name => "a signal such as `SIGTERM`",
+        Rule::needed_name | Rule::needed_text => "a tool's or a kernel feature's name",
         Rule::target => "a node, a service or an address with a port such as `10.0.0.1:80`",
         Rule::flow_name | Rule::flow_word => "the flow's name",
         Rule::duration_value | Rule::duration_choice => "a duration such as `200ms`",
@@ -405,6 +450,11 @@ fn role_words(rule: Rule) -> Option<&'static str> {
         Rule::condition_value => "what must hold, such as `steady.loss == 0%`",
         Rule::sent_value => "what is sent: a size such as `1KiB`, a text or bytes",
         Rule::expected_value => EXPECTED,
+        Rule::text_value => "a text such as `\"...\"`",
+        Rule::regex_value => "a regex such as `/listening/`",
+        Rule::ratio_value => "a share such as `70%`",
+        Rule::values_value => "a range such as `1..3` or a list",
+        Rule::need => "`tool` or `kernel` and a name",
         Rule::verb | Rule::verb_name => "what happens (`start`, `down`, `mark`)",
         Rule::operand_value => "what it acts on",
         Rule::operand_word => "`from`, `to`, `on`",
@@ -418,10 +468,12 @@ fn role_words(rule: Rule) -> Option<&'static str> {
         | Rule::text
         | Rule::raw_text
         | Rule::number
+        | Rule::no_value
+        | Rule::no_name
         | Rule::hole
         | Rule::list => "a value",
         Rule::version_number => "the language version, `1`",
-        Rule::use_file | Rule::use_module => "a module such as `std.patterns`, or a file such as `\"./topologies.scn\"`",
+        Rule::use_file => "a file such as `\"./topologies.scn\"`",
         Rule::option | Rule::option_name => "an option",
         Rule::port => "a port such as `5003`",
         Rule::listen_at => "where to listen: `:PORT` or `ADDRESS:PORT`",
@@ -429,7 +481,7 @@ fn role_words(rule: Rule) -> Option<&'static str> {
         Rule::said_text => "a text for people",
         Rule::expect_line => "what must hold, such as `steady.loss == 0%`",
         Rule::timeline_line => "when something happens: `at 3s`, `failure + 200ms` or `when` and a condition",
-        Rule::flow_part | Rule::service_part | Rule::options_line => "an option",
+        Rule::flow_part | Rule::service_part | Rule::options_line | Rule::process_part => "an option",
         _ => return None,
     })
 }

@@ -13,6 +13,11 @@ problems! {
         NotText { span: Span, byte: u8 } Error "scn::syntax::not_text" {
             at(span, "this is not a text", format!("a byte 0x{byte:02x}, which no text contains")).help("a scenario is a UTF-8 text; see whether the right file is named")
         }
+        /// A line end that is none of ours.
+        LoneReturn { span: Span } Error "scn::syntax::line_end" {
+            at(span, "a carriage return without a line feed", "this line ends here")
+                .help("end lines with a line feed (\\n), or with both (\\r\\n)")
+        }
         /// Quotes that are not closed.
         UnterminatedText { span: Span } Error "scn::syntax::unterminated_text" {
             at(span, "the text is not closed", "begins here, no `\"` on this line")
@@ -81,7 +86,7 @@ problems! {
         }
         /// Something else should stand here.
         Expected { span: Span, wanted: String, found: String, help: Option<String> } Error "scn::syntax::expected" {
-            Diagnostic { help, ..at(span, format!("expected {wanted}, found {found}"), "not expected here") }
+            Diagnostic { help, ..at(span, format!("expected {wanted}, found {}", cut(&found)), "not expected here") }
         }
         /// A first word that begins no statement.
         UnknownStatement { span: Span, word: String, place: &'static str, nearest: Option<String>, words: &'static [&'static str] }
@@ -90,7 +95,7 @@ problems! {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => format!("{place} can stand: {}", quoted_list(words)),
             };
-            at(span, format!("`{word}` begins no statement {place}"), "not known here").help(help)
+            at(span, format!("`{}` begins no statement {place}", cut(&word)), "not known here").help(help)
         }
         /// A first word that begins a statement elsewhere.
         Misplaced { span: Span, word: String, place: &'static str, belongs: &'static str } Error "scn::syntax::misplaced" {
@@ -100,9 +105,18 @@ problems! {
         VersionNotFirst { span: Span } Error "scn::syntax::misplaced" {
             at(span, "`scn` is not the first statement", "out of place").help("`scn 1` stands once, before everything else")
         }
-        /// A part of the language that this version does not have.
-        NotInThisVersion { span: Span, what: String } Error "scn::syntax::not_in_this_version" {
-            at(span, format!("{what} is not in this version of scn"), "cannot be run yet").help("remove it, or use a version of scn that has it")
+        /// `else` after something else than the block of an `if`.
+        ElseWithoutIf { span: Span } Error "scn::syntax::else_without_if" {
+            at(span, "`else` without `if`", "no `if` before this").help("an `else` follows the block of an `if`: `if c { ... } else { ... }`")
+        }
+        /// `steady.loss == 0%` where statements of another kind stand.
+        ExpectationOutside { span: Span, place: &'static str } Error "scn::syntax::misplaced" {
+            at(span, format!("an expectation cannot stand {place}"), "out of place").help("write it in `expect { ... }`")
+        }
+        /// `topology NAME(params)` inside a scenario.
+        NamedTopology { span: Span } Error "scn::syntax::misplaced" {
+            at(span, "a topology with a name cannot stand in a scenario", "out of place")
+                .help("declare it at top level; in a scenario write `topology { NAME(...) as site }`")
         }
         /// No `scn 1`.
         MissingVersion { span: Span } Error "scn::syntax::missing_version" {
@@ -124,8 +138,8 @@ problems! {
         }
         /// A blank between a number and its unit.
         BlankBeforeUnit { span: Span, number: String, unit: String } Error "scn::syntax::unknown_unit" {
-            at(span, format!("a blank between the number and its unit `{unit}`"), "belongs to the number before it")
-                .help(format!("write `{number}{unit}`"))
+            at(span, format!("a blank between the number and its unit `{}`", cut(&unit)), "belongs to the number before it")
+                .help(format!("write `{}`", cut(&format!("{number}{unit}"))))
         }
         /// A unit that people read in two ways.
         AmbiguousUnit { span: Span, error: LiteralError } Error "scn::syntax::ambiguous_unit" {
@@ -137,12 +151,12 @@ problems! {
         }
         /// An address, prefix or MAC address that is none.
         BadAddress { span: Span, written: String, reason: String } Error "scn::syntax::bad_address" {
-            at(span, format!("`{written}` is not an address"), reason)
+            at(span, format!("`{}` is not an address", cut(&written)), reason)
                 .help("addresses are written `10.0.0.1` or `2001:db8::1`, prefixes `10.0.0.1/24`")
         }
         /// A backslash with a character that means nothing.
         BadEscape { span: Span, written: String } Error "scn::syntax::bad_escape" {
-            at(span, format!("`{written}` means nothing in a text"), "unknown escape")
+            at(span, format!("`{}` means nothing in a text", cut(&written)), "unknown escape")
                 .help("known are \\n \\r \\t \\0 \\\\ \\\" \\$ \\x41 \\u{e9}; a raw text r\"...\" has no escapes, hex\"...\" any byte")
         }
         /// `${` without `}`.
@@ -159,12 +173,43 @@ problems! {
 impl SyntaxError {
     /// A number and unit that make no quantity.
     pub fn literal(span: Span, error: LiteralError) -> Self {
+        let error = shortened(error);
         match error {
+            LiteralError::UnknownUnit { number, unit } if is_no_unit(&unit) => {
+                SyntaxError::BadNumber { span, error: LiteralError::NotANumber { written: number + &unit } }
+            }
             LiteralError::UnknownUnit { .. } => SyntaxError::UnknownUnit { span, error },
             LiteralError::AmbiguousUnit { .. } => SyntaxError::AmbiguousUnit { span, error },
             _ => SyntaxError::BadNumber { span, error },
         }
     }
+}
+
+/// How many characters of a piece of the text a message repeats.
+const LONGEST_QUOTE: usize = 60;
+
+/// The beginning of something written, with `…` for the rest; a closing backtick stays.
+fn cut(written: &str) -> String {
+    let Some((end, _)) = written.char_indices().nth(LONGEST_QUOTE) else { return written.to_owned() };
+    let close = if written.starts_with('`') && written.ends_with('`') { "`" } else { "" };
+    format!("{}…{close}", &written[..end])
+}
+
+/// An error whose message repeats no more of the text than people read.
+fn shortened(error: LiteralError) -> LiteralError {
+    match error {
+        LiteralError::NotANumber { written } => LiteralError::NotANumber { written: cut(&written) },
+        LiteralError::UnknownUnit { number, unit } => LiteralError::UnknownUnit { number: cut(&number), unit: cut(&unit) },
+        LiteralError::AmbiguousUnit { number, unit, ways } => LiteralError::AmbiguousUnit { number: cut(&number), unit, ways },
+        LiteralError::TooLarge { written } => LiteralError::TooLarge { written: cut(&written) },
+        LiteralError::TooFine { written, least } => LiteralError::TooFine { written: cut(&written), least },
+    }
+}
+
+/// `_000` of `1_000`, `x10` of `0x10`, `e3` of `1e3`: other ways to write a number.
+fn is_no_unit(unit: &str) -> bool {
+    let digits = unit.trim_start_matches(['_', 'x', 'X', 'e', 'E']);
+    digits.len() < unit.len() && digits.starts_with(|c: char| c.is_ascii_digit())
 }
 
 fn quoted_list(words: &[&str]) -> String {

@@ -181,8 +181,10 @@ impl<'a> Scanner<'a> {
                 let closed = end.map(|e| start + 1 + e).filter(|e| self.bytes[*e] == b'`');
                 self.token(start, closed.map_or(start + 1, |e| e + 1), true);
             }
-            b'/' if !self.operand => self.regex(),
+            b'/' if !self.operand && !self.in_use() => self.regex(),
             byte if is_word(byte) => self.word(),
+            // `100% / 3` divides.
+            b'%' => self.token(start, start + 1, true),
             // `::/0` is a prefix.
             b':' => self.token(start, start + 1, self.text[..start].ends_with(':')),
             byte if byte < 0x80 => self.token(start, start + 1, false),
@@ -285,17 +287,38 @@ impl<'a> Scanner<'a> {
     }
 
     fn unterminated(&mut self, start: usize, end: usize) {
-        let end = end.min(self.bytes.len());
+        let mut end = end.min(self.bytes.len());
+        let long = self.text[start..end].trim_start_matches(['r', 'h', 'e', 'x']).starts_with("\"\"\"");
+        if !long {
+            end = self.before_braces(start, end);
+        }
         self.token(start, end, true);
         if self.beyond > 0 {
             return;
         }
-        let long = self.text[start..end].trim_start_matches(['r', 'h', 'e', 'x']).starts_with("\"\"\"");
         let shown = if long { start + 3 } else { start + self.text[start..end].trim_end().len() };
         let span = self.span(start, shown);
         self.report(if long { SyntaxError::UnterminatedLongText { span } } else { SyntaxError::UnterminatedText { span } });
         self.text_open |= long;
         self.mark_broken();
+    }
+
+    /// `use ./x.scn`: a path that stands in no quotes.
+    fn in_use(&self) -> bool {
+        self.pending.as_ref().is_some_and(|pending| self.text[pending.head.start..].starts_with("use "))
+    }
+
+    /// Where a literal that is not closed on its line ends, if it may have swallowed the braces that close the line's blocks.
+    fn before_braces(&self, start: usize, end: usize) -> usize {
+        let opened = self.blocks.iter().rev().take_while(|block| block.open >= self.line_start).count();
+        let mut at = start + self.text[start..end].trim_end().len();
+        for _ in 0..opened {
+            match self.text[start..at].strip_suffix('}') {
+                Some(rest) => at = start + rest.trim_end().len(),
+                None => break,
+            }
+        }
+        at.max(start + 1)
     }
 
     fn regex(&mut self) {
@@ -306,7 +329,7 @@ impl<'a> Scanner<'a> {
                 Some(b'\\') if self.bytes.get(at + 1).is_some_and(|b| *b != b'\n') => at += 2,
                 Some(b'/') => break,
                 None | Some(b'\n') => {
-                    at = start + self.text[start..at].trim_end().len();
+                    at = self.before_braces(start, at);
                     self.token(start, at, true);
                     if self.beyond == 0 {
                         self.report(SyntaxError::UnterminatedRegex { span: self.span(start, at) });

@@ -1,5 +1,6 @@
 //! Tests of the syntax stage. In: texts. Out: trees and problems as they should be.
 
+mod language;
 mod recovery;
 mod spoken;
 mod statements;
@@ -31,6 +32,17 @@ fn the_shipped_scenarios_parse() {
         good(text);
         good(&text.replace('\n', "\r\n"));
         good(&format!("\u{feff}{text}"));
+    }
+}
+
+#[test]
+fn the_acceptance_files_parse() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/language/acceptance");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 9, "{files:?}");
+    for file in files {
+        good(&std::fs::read_to_string(&file).unwrap());
     }
 }
 

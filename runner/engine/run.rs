@@ -19,7 +19,7 @@ use super::timeline::{Driven, Progress, Timeline};
 use crate::judge;
 use crate::lab::{KernelLab, LabError, preflight};
 use crate::plan::types::Plan;
-use crate::traffic::{self, Traffic};
+use crate::traffic::{self, Files, Traffic};
 
 /// The timeline starts this long after everything is ready, so that its first instants are not already past.
 const LEAD: Duration = Duration::from_millis(2);
@@ -29,6 +29,8 @@ const LEAD: Duration = Duration::from_millis(2);
 pub struct Request {
     /// The plan.
     pub plan: Plan,
+    /// What the files hold that patterns send.
+    pub files: Files,
     /// The texts that the plan's spans point into.
     pub sources: Sources,
     /// The command line, for the record.
@@ -77,7 +79,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     warnings.extend(lab.warnings().iter().cloned());
     observe(Progress::Step("starting servers"));
     let (tell, notices) = unbounded_channel();
-    let traffic = match Traffic::prepare(Arc::clone(&plan), Arc::new(lab.door()), tell).await {
+    let traffic = match Traffic::prepare(Arc::clone(&plan), &request.files, Arc::new(lab.door()), tell).await {
         Ok(traffic) => traffic,
         Err(error) => {
             for error in lab.destroy() {

@@ -14,8 +14,8 @@ use scn_grammar::source::Span;
 use scn_reports::record::flow::ItemOutcome;
 use scn_runner::engine::clock::Clock;
 use scn_runner::plan::types::{Plan, PlannedFlow, PlannedListener, PlannedNode};
-use scn_runner::traffic::Traffic;
 use scn_runner::traffic::sockets::{Answer, Sockets};
+use scn_runner::traffic::{Files, Traffic};
 
 struct Loopback;
 
@@ -105,7 +105,7 @@ async fn main() {
     let (connections, size, seconds, rate) = (number(1, 100), number(2, 1024), number(3, 3), number(4, 0));
     let (notices, _held) = tokio::sync::mpsc::unbounded_channel();
     let plan = Arc::new(plan(connections, size, rate));
-    let traffic = Traffic::prepare(plan, Arc::new(Loopback), notices).await.expect("port 19731 is free");
+    let traffic = Traffic::prepare(plan, &Files::new(), Arc::new(Loopback), notices).await.expect("port 19731 is free");
     let clock = Clock::starting_at(Instant::now());
     traffic.start_clock(clock);
     traffic.start_flow(FlowId(0), clock.now_ns());

@@ -59,17 +59,6 @@ impl Key {
     }
 }
 
-/// A longest time that a drawn pause lasts, for time limits: exact where there is one, else forty times the scale.
-pub fn at_most(varying: &Varying) -> u64 {
-    match varying {
-        Varying::Fixed(value) => *value,
-        Varying::Uniform(a, b) => *a.max(b),
-        Varying::Exponential(mean) | Varying::Pareto(mean, _) => mean.saturating_mul(40),
-        Varying::Normal(mean, deviation) => mean.saturating_add(deviation.saturating_mul(10)),
-        Varying::Choice(values) => values.iter().copied().max().unwrap_or(0),
-    }
-}
-
 #[expect(clippy::cast_precision_loss, reason = "a drawn value needs no more than 53 bits")]
 fn real(value: u64) -> f64 {
     value as f64

@@ -35,13 +35,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use scn_grammar::scenario::pattern::Side;
+use scn_grammar::scenario::pattern::{Pattern, Side};
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 pub use client::CONNECT_LIMIT_NS;
 pub use flow::{DRAIN_LIMIT_NS, START_PATIENCE_NS};
+pub use pattern::program::Files;
 pub use pattern::session::RESPONSE_LIMIT_NS;
 pub use series::{FailureKind, FlowSeries};
 
@@ -119,16 +120,17 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Opens the listeners and starts the workers; nothing is sent yet.
+    /// Opens the listeners and starts the workers; nothing is sent yet. `files` holds what every file holds that a pattern sends.
     ///
     /// # Errors
     /// A listener that cannot be opened, a pattern that cannot be carried out, a thread that cannot be started.
     pub async fn prepare(
         plan: Arc<Plan>,
+        files: &Files,
         sockets: Arc<dyn Sockets>,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Result<Traffic, TrafficError> {
-        let programs = compile(&plan)?;
+        let programs = compile(&plan, files)?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         let shared = Arc::new(Shared::new(plan, sockets, notices));
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..cores.min(MAX_WORKERS)).map(|_| mpsc::unbounded_channel()).unzip();
@@ -156,7 +158,7 @@ impl Traffic {
     /// was stopped ends beside it. `false`: it runs already and goes on. Each start that is made tells its own end.
     pub fn start_flow(&self, flow: FlowId, at_ns: i64) -> bool {
         let Some(shared) = self.shared.flows.get(flow.index()) else { return false };
-        let load = self.shared.plan.flows[flow.index()].load;
+        let load = &self.shared.plan.flows[flow.index()].load;
         let workers = flow::spread(self.workers().len(), load.connections);
         let mut starts = shared.starts();
         if starts.ongoing.iter().any(|start| start.until_ns > at_ns) {
@@ -312,13 +314,15 @@ impl Drop for Traffic {
 }
 
 /// Compiles every pattern for the sides that play it.
-fn compile(plan: &Plan) -> Result<Programs, TrafficError> {
+fn compile(plan: &Plan, files: &Files) -> Result<Programs, TrafficError> {
     let wrong = |owner: &str| {
         let owner = owner.to_owned();
         |why| TrafficError::Pattern { owner, why }
     };
-    let clients = plan.flows.iter().map(|f| Program::new(&f.pattern, Side::Client).map_err(wrong(&f.name))).collect::<Result<_, _>>()?;
-    let servers =
-        plan.listeners.iter().map(|l| Program::new(&l.pattern, Side::Server).map_err(wrong(&l.name))).collect::<Result<_, _>>()?;
+    let program = |pattern: &Pattern, side, owner: &str| Program::new(pattern, side, files).map_err(wrong(owner));
+    let missing = |owner: &str| wrong(owner)("it has none".to_owned());
+    let program = |pattern: Option<&Pattern>, side, owner: &str| program(pattern.ok_or_else(|| missing(owner))?, side, owner);
+    let clients = plan.flows.iter().map(|f| program(f.pattern.as_ref(), Side::Client, &f.name)).collect::<Result<_, _>>()?;
+    let servers = plan.listeners.iter().map(|l| program(l.pattern.as_ref(), Side::Server, &l.name)).collect::<Result<_, _>>()?;
     Ok(Programs { clients, servers })
 }

@@ -11,7 +11,7 @@ pub mod run;
 
 use std::io::{IsTerminal as _, Write as _};
 
-use scn_grammar::diagnostics::{Diagnostic, Severity, draw, json, short};
+use scn_grammar::diagnostics::{Diagnostic, Severity, draw, gitlab, json, sarif, short};
 use scn_grammar::source::Sources;
 
 use crate::arguments::{Arguments, Command, MessageFormat};
@@ -78,6 +78,8 @@ pub fn show_problems(diagnostics: &[Diagnostic], sources: &Sources, format: Mess
         }
         MessageFormat::Short => short::short(diagnostics, sources),
         MessageFormat::Json => json::json(diagnostics, sources),
+        MessageFormat::Sarif => sarif::sarif(diagnostics, sources),
+        MessageFormat::Gitlab => gitlab::gitlab(diagnostics, sources),
     };
     if is_data {
         print(&text);

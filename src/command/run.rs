@@ -12,6 +12,7 @@ use scn_runner::engine::run::{Request, RunError, run as run_plan};
 use scn_runner::lab;
 use scn_runner::plan::types::Plan;
 use scn_runner::plan::{self, Settings};
+use scn_runner::traffic::Files;
 use tokio::sync::watch;
 
 use super::judge::write_reports;
@@ -20,11 +21,12 @@ use crate::arguments::RunArguments;
 use crate::exit::Exit;
 use crate::load::{self, Loaded};
 use crate::progress::Board;
-use crate::{results, signals};
+use crate::{payload, results, signals};
 
 /// A scenario that is about to run.
 struct Job {
     plan: Plan,
+    files: Files,
     sources: Sources,
 }
 
@@ -78,7 +80,8 @@ fn prepare(mut loaded: Loaded, arguments: &RunArguments, seed: u64) -> Result<Ve
         match plan::plan(scenario, &Settings { seed, timing: arguments.timing.factor() }) {
             Ok(planned) => {
                 loaded.diagnostics.extend(planned.warnings);
-                jobs.push(Job { plan: planned.plan, sources: loaded.sources.clone() });
+                let files = payload::read(&planned.plan, &loaded.sources, &mut loaded.diagnostics);
+                jobs.push(Job { plan: planned.plan, files, sources: loaded.sources.clone() });
             }
             Err(problems) => loaded.diagnostics.extend(problems),
         }
@@ -128,8 +131,8 @@ fn run_one(job: &Job, words: &str, cancel: watch::Receiver<Option<String>>, boar
         return Outcome::NotRun { why: format!("not begun: interrupted by {signal}"), exit: exit_of_signal(signal) };
     }
     let line = board.line(&job.plan.scenario);
-    let request =
-        Request { plan: job.plan.clone(), sources: job.sources.clone(), command: words.to_owned(), wall_clock: results::timestamp, cancel };
+    let (plan, files, sources) = (job.plan.clone(), job.files.clone(), job.sources.clone());
+    let request = Request { plan, files, sources, command: words.to_owned(), wall_clock: results::timestamp, cancel };
     let result = run_plan(request, &mut |progress| line.show(&progress));
     line.finish();
     match result {

@@ -42,15 +42,6 @@ fn a_brace_too_many_is_one_problem() {
 }
 
 #[test]
-fn statements_of_later_versions_are_skipped_whole() {
-    let text = "scn 1\ncheck healthy(f: flow) {\n    anything { goes }\n}\nscenario s {\n    needs tool haproxy\n    process lb on edge {\n        run \"x {\"\n    }\n\
-                    timeline {\n        at 4s for 2s impair slow { forward { loss 50% } } as storm\n        at 5s mark tick\n    }\n}\n";
-    let words: Vec<_> = problems(text);
-    let later = |word| ("not_in_this_version", word);
-    assert_eq!(words, [later("check"), later("needs"), later("process"), later("impair")]);
-}
-
-#[test]
 fn odd_files() {
     assert_eq!(problems(""), [("missing_version", "")]);
     assert_eq!(problems("\n# nothing\n"), [("missing_version", "")]);

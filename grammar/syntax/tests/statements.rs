@@ -3,14 +3,32 @@
 use super::values::{short, short_path, short_text};
 use super::*;
 use crate::syntax::tree::{
-    Close, ExpectKind, ExpectStatement, FlowDecl, ItemKind, NodeKind, Operand, Quantifier, ScenarioPart, ServiceDecl, Side, StepKind,
-    TargetKind, TimelineStatement, TopologyKind, TreeOption, UseFrom, WhenClause, WindowKind,
+    Block, Close, ExpectKind, ExpectStatement, FlowDecl, ItemKind, Nested, NodeKind, NodePath, Operand, Quantifier, ScenarioPart, SentAs,
+    ServiceDecl, Side, StepKind, TargetKind, TimelineStatement, TopologyKind, TreeOption, UseFrom, WhenClause, WindowKind, plain,
 };
 
 fn parts(body: &str) -> Vec<ScenarioPart> {
     let document = good(&format!("scn 1\nscenario s {{\n{body}\n}}\n"));
     let ItemKind::Scenario(scenario) = document.items.into_iter().next().unwrap().kind else { panic!("a scenario") };
-    scenario.body
+    statements(scenario.body)
+}
+
+/// What stands in a block under no `for` and no `if`; there is nothing else.
+pub(super) fn statements<S>(block: Block<S>) -> Vec<S> {
+    let plain = |nested| match nested {
+        Nested::Statement(statement) => statement,
+        _ => panic!("a `for` or an `if`"),
+    };
+    block.into_iter().map(plain).collect()
+}
+
+/// `client[2].eth0`.
+pub(super) fn point(path: &NodePath) -> String {
+    short_path(&path.parts)
+}
+
+fn points(paths: &[NodePath]) -> Vec<String> {
+    paths.iter().map(point).collect()
 }
 
 fn flow(written: &str) -> FlowDecl {
@@ -24,30 +42,40 @@ fn service(written: &str) -> ServiceDecl {
 }
 
 fn entry(written: &str) -> TimelineStatement {
-    let Some(ScenarioPart::Timeline(mut entries)) = parts(&format!("timeline {{\n{written}\n}}")).pop() else { panic!("a timeline") };
+    let Some(ScenarioPart::Timeline(entries)) = parts(&format!("timeline {{\n{written}\n}}")).pop() else { panic!("a timeline") };
+    let mut entries = statements(entries);
     assert_eq!(entries.len(), 1);
     entries.remove(0)
 }
 
 fn expectation(written: &str) -> ExpectStatement {
-    let Some(ScenarioPart::Expect(mut all)) = parts(&format!("expect {{ {written} }}")).pop() else { panic!("expectations") };
+    let Some(ScenarioPart::Expect(all)) = parts(&format!("expect {{ {written} }}")).pop() else { panic!("expectations") };
+    let mut all = statements(all);
     assert_eq!(all.len(), 1);
     all.remove(0)
 }
 
 fn topology(written: &str) -> TopologyKind {
-    let Some(ScenarioPart::Topology(mut all)) = parts(&format!("topology {{ {written} }}")).pop() else { panic!("a topology") };
+    let Some(ScenarioPart::Topology(all)) = parts(&format!("topology {{ {written} }}")).pop() else { panic!("a topology") };
+    let mut all = statements(all);
     assert_eq!(all.len(), 1);
     all.remove(0).kind
 }
 
-fn options(given: &[TreeOption]) -> String {
+pub(super) fn options(given: &Block<TreeOption>) -> String {
     let one = |o: &TreeOption| {
         let values: Vec<_> = o.values.iter().map(short).collect();
         let block = if o.block.is_empty() { String::new() } else { format!("{{{}}}", options(&o.block)) };
         format!("{}({}){block}", o.name.text, values.join(", "))
     };
-    given.iter().map(one).collect::<Vec<_>>().join(" ")
+    let nested = |n: &Nested<TreeOption>| match n {
+        Nested::Statement(option) => one(option),
+        Nested::For(inner) => format!("for {} in {} {{{}}}", inner.name.text, short(&inner.values), options(&inner.body)),
+        Nested::If(inner) => {
+            format!("if {} {{{}}} else {{{}}}", short(&inner.condition), options(&inner.then), options(&inner.otherwise))
+        }
+    };
+    given.iter().map(nested).collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -79,9 +107,9 @@ fn steps() {
          server closes\nclient resets\n}\n",
     );
     let ItemKind::Pattern(pattern) = &document.items[0].kind else { panic!("pattern") };
-    let kinds: Vec<&StepKind> = pattern.steps.iter().map(|s| &s.kind).collect();
-    assert!(matches!(kinds[0], StepKind::Sends { by: Side::Client, random: false, .. }));
-    assert!(matches!(kinds[1], StepKind::Sends { by: Side::Server, random: true, .. }));
+    let kinds: Vec<&StepKind> = plain(&pattern.steps).map(|s| &s.kind).collect();
+    assert!(matches!(kinds[0], StepKind::Sends { by: Side::Client, sent: SentAs::Plain, .. }));
+    assert!(matches!(kinds[1], StepKind::Sends { by: Side::Server, sent: SentAs::Random, .. }));
     assert!(matches!(kinds[2], StepKind::Expects { by: Side::Client, line: true, what: Some(_), within: Some(_) }));
     assert!(matches!(kinds[3], StepKind::Expects { line: false, what: None, within: None, .. }));
     assert!(matches!(kinds[4], StepKind::Echoes { by: Side::Server }));
@@ -105,10 +133,10 @@ fn topologies() {
 
     let link = "link wan: r1.eth0 10.9.0.1/30, 10.9.0.5/30 <-> client[*] { forward { delay 20ms  loss 1% }  back { delay 5ms }  mtu 1400 }";
     let TopologyKind::Link(link) = topology(link) else { panic!("a link") };
-    assert_eq!(link.name.unwrap().text, "wan");
-    assert_eq!(link.ends[0].interface.as_ref().unwrap().text, "eth0");
+    assert_eq!(link.name.unwrap().name.text, "wan");
+    assert_eq!(point(&link.ends[0].point), "r1.eth0");
     assert_eq!(link.ends[0].addresses.iter().map(short).collect::<Vec<_>>(), ["prefix 10.9.0.1/30", "prefix 10.9.0.5/30"]);
-    assert_eq!(short_path(std::slice::from_ref(&link.ends[1].node)), "client[*]");
+    assert_eq!(point(&link.ends[1].point), "client[*]");
     assert_eq!(options(&link.options), "forward(){delay(duration:20ms) loss(ratio:1%)} back(){delay(duration:5ms)} mtu(count:1400)");
 
     let TopologyKind::Route { to, via, .. } = topology("route client 0.0.0.0/0 via 10.0.0.254") else { panic!("a route") };
@@ -119,7 +147,7 @@ fn topologies() {
 #[test]
 fn services() {
     let store = service("service store on primary, web[2] { listen tcp :5003  serve sym(1KiB) }");
-    assert_eq!(short_path(&store.nodes), "primary.web[count:2]");
+    assert_eq!(points(&store.nodes), ["primary", "web[count:2]"]);
     let listen = store.listen.unwrap();
     assert_eq!((listen.transport.text.as_str(), short(&listen.port)), ("tcp", "count:5003".into()));
     assert_eq!(store.serve.unwrap().path[0].text, "sym");
@@ -151,8 +179,8 @@ fn flows() {
     assert_eq!(options(&one.options), all);
 
     let voice = flow("flow voice from a.eth1 to b:5060 over udp { pattern reply(1B, 2B)  rate 50/s  arrivals poisson }");
-    assert_eq!(voice.from_interface.unwrap().text, "eth1");
-    assert!(matches!(&voice.to.kind, TargetKind::Name(name) if name.name.text == "b"));
+    assert_eq!(point(&voice.from), "a.eth1");
+    assert!(matches!(&voice.to.kind, TargetKind::Name(name) if point(name) == "b"));
     assert_eq!(voice.over.unwrap().transport.text, "udp");
     assert_eq!(options(&voice.options), "rate(rate:50/s) arrivals(poisson)");
 
@@ -177,13 +205,13 @@ fn timelines() {
     assert_eq!(operands, ["prefix 10.0.0.100/24", "from", "primary", "to", "backup"]);
 
     let ready = entry("when steady.active == clients within 5s  mark ready");
-    assert_eq!(ready.name.unwrap().text, "ready");
+    assert_eq!(ready.name.unwrap().name.text, "ready");
     assert!(
         matches!(&ready.when, WhenClause::Condition { condition, within: Some(_) } if short(condition) == "(Equal steady.active clients)")
     );
 
     let down = entry("at 10s for 2s  down r1.eth0, client[2]  as failure");
-    assert_eq!((short(&down.lasts.unwrap()), down.name.unwrap().text), ("duration:2s".into(), "failure".into()));
+    assert_eq!((short(&down.lasts.unwrap()), down.name.unwrap().name.text), ("duration:2s".into(), "failure".into()));
     assert_eq!(down.verb.operands.len(), 2);
     assert_eq!(short(&entry("at 2s pause mix for 1s as rest").lasts.unwrap()), "duration:1s");
     assert_eq!(entry("at 28s set steady.rate 200/s over 5s").verb.operands.len(), 4);
@@ -219,10 +247,10 @@ fn spans_cover_the_statement_and_nothing_more() {
     let document = good(text);
     let shown = |span: Span| &text[span.start as usize..span.end as usize];
     let ItemKind::Scenario(scenario) = &document.items[0].kind else { panic!("a scenario") };
-    let ScenarioPart::Flow(flow) = &scenario.body[0] else { panic!("a flow") };
+    let Nested::Statement(ScenarioPart::Flow(flow)) = &scenario.body[0] else { panic!("a flow") };
     assert!(shown(document.items[0].span).starts_with("scenario s {") && shown(document.items[0].span).ends_with('}'));
     assert_eq!(shown(flow.over.as_ref().unwrap().span), "over tcp { nodelay on }");
-    assert_eq!(shown(flow.options[0].span), "total 5");
+    assert_eq!(shown(plain(&flow.options).next().unwrap().span), "total 5");
     assert_eq!(shown(flow.to.span), "b");
     assert!(shown(flow.span).ends_with("five\n  }"));
 }

@@ -121,6 +121,16 @@ pub struct Indexed {
     pub span: Span,
 }
 
+/// `client[2]`, `client[2].eth0`, `site.hub`, `site.hub.eth0`: a node or an interface of one, both perhaps of an instance of a
+/// topology. Which of them it is shows when names are looked up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodePath {
+    /// The words between the dots; at least one.
+    pub parts: Vec<Indexed>,
+    /// All of it.
+    pub span: Span,
+}
+
 /// What can stand in brackets after a name.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Index {

@@ -1,21 +1,27 @@
 //! The syntax tree: what a text says, every piece with its span, comments kept. In: nothing. Out: the types.
 //! Names are not looked up here and quantities keep the dimension their unit says.
 
+mod block;
 mod expectation;
 mod expression;
 mod flow;
 mod pattern;
+mod process;
 mod scenario;
+mod template;
 mod timeline;
 mod topology;
 
+pub use block::{Block, ForBlock, IfBlock, Nested, each, plain};
 pub use expectation::{ExpectKind, ExpectStatement, Quantifier, WindowClause, WindowKind};
-pub use expression::{Argument, BinaryOperator, Call, Expr, ExprKind, Index, Indexed, Name, Text, TextPart};
-pub use flow::{FlowDecl, Listen, Over, ServiceDecl, Target, TargetKind};
-pub use pattern::{Close, PatternDecl, Side, Step, StepKind};
-pub use scenario::{ParamDecl, ScenarioDecl, ScenarioPart, TreeOption, dimension_of_type_word};
+pub use expression::{Argument, BinaryOperator, Call, Expr, ExprKind, Index, Indexed, Name, NodePath, Text, TextPart};
+pub use flow::{FlowDecl, Listen, Over, ServiceDecl, ServicePart, StressDecl, Target, TargetKind};
+pub use pattern::{Branch, Close, PatternDecl, SentAs, Side, Step, StepKind};
+pub use process::{ProcessDecl, ProcessPart, ReadyKind};
+pub use scenario::{Need, ParamDecl, ScenarioDecl, ScenarioPart, TreeOption, dimension_of_type_word};
+pub use template::{FunctionDecl, Template};
 pub use timeline::{Operand, TimelineStatement, Verb, WhenClause};
-pub use topology::{LinkDecl, LinkEnd, NodeKind, TopologyKind, TopologyStatement};
+pub use topology::{InterfaceDecl, LinkDecl, LinkEnd, LinkKind, NodeKind, TopologyKind, TopologyStatement};
 
 use crate::source::{FileId, Span, Spanned};
 
@@ -32,7 +38,7 @@ pub struct Document {
     pub comments: Vec<Spanned<String>>,
 }
 
-/// A declaration at top level (or, for patterns and lets, inside a scenario).
+/// A declaration at top level (or, for all but `use` and `scenario`, inside a scenario).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     /// The `##` lines over it, without the `##` and one blank.
@@ -55,8 +61,23 @@ pub enum ItemKind {
         /// Its value.
         value: Expr,
     },
+    /// `secret token from env TOKEN`.
+    Secret {
+        /// The new name.
+        name: Name,
+        /// The environment variable that holds its value.
+        variable: Name,
+    },
+    /// `fn NAME(params) = EXPRESSION`.
+    Function(FunctionDecl),
     /// `pattern NAME(params) { steps }`.
     Pattern(PatternDecl),
+    /// `topology NAME(params) { statements }`.
+    Topology(Template<TopologyStatement>),
+    /// `action NAME(params) { entries }`.
+    Action(Template<TimelineStatement>),
+    /// `check NAME(params) { expectations }`.
+    Check(Template<ExpectStatement>),
     /// `scenario NAME { ... }`.
     Scenario(ScenarioDecl),
 }

@@ -1,6 +1,6 @@
 //! What patterns say. In: nothing. Out: the types of steps.
 
-use super::{Expr, Name, ParamDecl};
+use super::{Block, Expr, Name, ParamDecl};
 use crate::source::Span;
 
 /// A pattern's declaration.
@@ -11,7 +11,7 @@ pub struct PatternDecl {
     /// Its parameters.
     pub params: Vec<ParamDecl>,
     /// Its steps.
-    pub steps: Vec<Step>,
+    pub steps: Block<Step>,
 }
 
 /// One statement of a pattern.
@@ -35,13 +35,13 @@ pub enum Side {
 /// The verbs of a pattern.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StepKind {
-    /// `client sends X`. `random` stands before the size if said.
+    /// `client sends [random|file] X`.
     Sends {
         /// Who.
         by: Side,
-        /// `random` was said.
-        random: bool,
-        /// A size, a range of sizes, a text or bytes.
+        /// The word before it.
+        sent: SentAs,
+        /// A size, a range of sizes, a text, bytes; a file's path, a text.
         what: Expr,
     },
     /// `client expects [line] X [within D]`; `what` is `None` for `any`.
@@ -72,7 +72,12 @@ pub enum StepKind {
         /// How often.
         count: Expr,
         /// What.
-        steps: Vec<Step>,
+        steps: Block<Step>,
+    },
+    /// `choose { 70% { ... } 30% { ... } }`.
+    Choose {
+        /// The ways, one of which is taken each time.
+        branches: Vec<Branch>,
     },
     /// `client closes`, `resets`, `half closes`.
     Closes {
@@ -81,6 +86,28 @@ pub enum StepKind {
         /// How.
         how: Close,
     },
+}
+
+/// One way of a `choose`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Branch {
+    /// How often it is taken: a ratio.
+    pub ratio: Expr,
+    /// What happens then.
+    pub steps: Block<Step>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// How a message is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SentAs {
+    /// As it stands; a size is numbered filling.
+    Plain,
+    /// `random`: filling that does not compress.
+    Random,
+    /// `file`: what a file holds.
+    File,
 }
 
 /// Ways to end a connection.

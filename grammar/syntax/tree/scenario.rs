@@ -1,6 +1,8 @@
 //! What stands in a scenario, its parameters, and blocks of options. In: nothing. Out: the types.
 
-use super::{ExpectStatement, Expr, FlowDecl, Item, Name, ServiceDecl, TimelineStatement, TopologyStatement};
+use super::{
+    Block, ExpectStatement, Expr, FlowDecl, Item, Name, ProcessDecl, ServiceDecl, StressDecl, TimelineStatement, TopologyStatement,
+};
 use crate::quantity::Dimension;
 use crate::source::Span;
 
@@ -10,7 +12,7 @@ pub struct ScenarioDecl {
     /// Its name.
     pub name: Name,
     /// What stands inside, in order.
-    pub body: Vec<ScenarioPart>,
+    pub body: Block<ScenarioPart>,
 }
 
 /// What can stand in a scenario.
@@ -19,6 +21,24 @@ pub struct ScenarioDecl {
 pub enum ScenarioPart {
     /// `tags ha, smoke`.
     Tags(Vec<Name>),
+    /// `needs tool haproxy, kernel netem`.
+    Needs(Vec<Need>),
+    /// `matrix family = [ipv4, ipv6]`.
+    Matrix {
+        /// The parameter that varies.
+        name: Name,
+        /// A list; words in it stand for themselves.
+        values: Expr,
+        /// All of it.
+        span: Span,
+    },
+    /// `except family == ipv6 and clients > 1k`: the combinations of the matrix that are left out.
+    Except {
+        /// Known before anything runs.
+        condition: Expr,
+        /// All of it.
+        span: Span,
+    },
     /// `timeout 60s` and `tolerance 5ms`: the keyword and its value.
     Setting {
         /// `timeout` or `tolerance`.
@@ -28,18 +48,33 @@ pub enum ScenarioPart {
     },
     /// `param clients: count = 200`.
     Param(ParamDecl),
-    /// A `let` or `pattern` of its own.
+    /// A `let`, `fn`, `secret`, `pattern`, `action` or `check` of its own.
     Item(Item),
     /// `topology { ... }`.
-    Topology(Vec<TopologyStatement>),
+    Topology(Block<TopologyStatement>),
     /// `service ...`.
     Service(ServiceDecl),
     /// `flow ...`.
     Flow(FlowDecl),
+    /// `process ...`.
+    Process(ProcessDecl),
+    /// `stress ...`.
+    Stress(StressDecl),
     /// `timeline { ... }`.
-    Timeline(Vec<TimelineStatement>),
+    Timeline(Block<TimelineStatement>),
     /// `expect { ... }`.
-    Expect(Vec<ExpectStatement>),
+    Expect(Block<ExpectStatement>),
+}
+
+/// Something that the machine must have: `tool haproxy`, `kernel netem`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Need {
+    /// `tool` or `kernel`.
+    pub kind: Name,
+    /// A name or a text.
+    pub what: crate::source::Spanned<String>,
+    /// All of it.
+    pub span: Span,
 }
 
 /// A parameter of a scenario or a template: `budget: duration = 1.5s`.
@@ -65,7 +100,7 @@ pub struct TreeOption {
     /// Its values.
     pub values: Vec<Expr>,
     /// Its block (`forward { ... }`); empty if none.
-    pub block: Vec<TreeOption>,
+    pub block: Block<TreeOption>,
     /// All of it.
     pub span: Span,
 }

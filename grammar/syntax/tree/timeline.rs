@@ -1,6 +1,6 @@
 //! What timelines say. In: nothing. Out: the types. Which verbs exist is no concern of the tree.
 
-use super::{Expr, Name};
+use super::{Block, Expr, Indexed, Name, TreeOption};
 use crate::source::Span;
 
 /// One statement of a timeline.
@@ -12,8 +12,8 @@ pub struct TimelineStatement {
     pub lasts: Option<Expr>,
     /// What.
     pub verb: Verb,
-    /// `as NAME`; `mark NAME` puts the name here too.
-    pub name: Option<Name>,
+    /// `as NAME`, with an index in a `for`; `mark NAME` puts the name here too.
+    pub name: Option<Indexed>,
     /// All of it.
     pub span: Span,
 }
@@ -23,6 +23,15 @@ pub struct TimelineStatement {
 pub enum WhenClause {
     /// `at 3s`, `failure + 200ms`: an expression of durations and event names.
     At(Expr),
+    /// `every 1s from 5s to 20s`.
+    Every {
+        /// From one to the next.
+        period: Expr,
+        /// The first.
+        from: Expr,
+        /// None after this.
+        to: Expr,
+    },
     /// `when CONDITION within D`.
     Condition {
         /// What must become true.
@@ -39,6 +48,8 @@ pub struct Verb {
     pub name: Name,
     /// `move PREFIX from A to B`: operands in order, the small words as `Word`.
     pub operands: Vec<Operand>,
+    /// `{ ... }` of `impair`.
+    pub options: Block<TreeOption>,
     /// All of it.
     pub span: Span,
 }

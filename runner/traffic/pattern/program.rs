@@ -1,14 +1,20 @@
 //! A pattern as one side carries it out: a flat list of operations, regexes compiled. In: a `Pattern` and a side. Out: a
 //! [`Program`]. Runs nothing.
 
-use regex::bytes::{Regex, RegexBuilder};
-use scn_grammar::scenario::pattern::{Close, Expected, Pattern, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
-use scn_grammar::source::Span;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::traffic::draw;
+use regex::bytes::{Regex, RegexBuilder};
+use scn_grammar::scenario::pattern::{
+    Branch, Close, Expected, Pattern, Payload, PayloadFile, Rest, Side, Step, StepKind, Template, TemplatePart, Varying,
+};
+use scn_grammar::source::Span;
 
 /// A compiled regex may take so many bytes.
 const REGEX_SIZE: usize = 4 * 1024 * 1024;
+
+/// What the files hold that patterns send.
+pub type Files = BTreeMap<PayloadFile, Arc<[u8]>>;
 
 /// One side's part of a pattern.
 #[derive(Debug, Clone)]
@@ -53,6 +59,8 @@ pub enum Act {
     SendFrame(Varying),
     /// Sends a text.
     SendText(Vec<Piece>),
+    /// Sends what a file holds.
+    SendFile(Arc<[u8]>),
     /// Receives and verifies filling of this size, if it is always the same.
     TakeFrame(Option<u64>),
     /// Receives so many bytes.
@@ -61,6 +69,8 @@ pub enum Act {
     TakeText(Vec<Piece>),
     /// Receives to a match; groups and the captures they fill.
     TakeRegex(Box<Regex>, Groups),
+    /// Receives what a file holds.
+    TakeFile(Arc<[u8]>),
     /// Receives a line, which matches if there is something to match.
     TakeLine(Option<Box<Regex>>, Groups),
     /// Receives at least one byte.
@@ -72,9 +82,13 @@ pub enum Act {
     /// Waits, ns.
     Pause(Varying),
     /// Begins a loop: how often, and the operation after its end.
-    Loop(u64, usize),
+    Loop(Varying, usize),
     /// Ends a loop: its first operation.
     Again(usize),
+    /// Goes on at one of these operations. The numbers are the shares of the branches up to and with this one, in 1e-9.
+    Choose(Vec<(u64, usize)>),
+    /// Goes on at this operation.
+    Jump(usize),
     /// Ends the connection, or this side of it.
     Close(Close),
     /// The other side does.
@@ -98,6 +112,7 @@ pub enum Piece {
 }
 
 /// What the other side sent last, and whether this side's script has taken it.
+#[derive(Clone, Copy)]
 struct Last<'a> {
     payload: Option<&'a Payload>,
     taken: bool,
@@ -107,14 +122,15 @@ struct Compiler<'a> {
     program: Program,
     names: Vec<String>,
     last: Last<'a>,
+    files: &'a Files,
 }
 
 impl Program {
     /// One side's part of a pattern.
     ///
     /// # Errors
-    /// A regex that does not compile, as a sentence that names it.
-    pub fn new(pattern: &Pattern, side: Side) -> Result<Program, String> {
+    /// A regex that does not compile or a file that is not there, as a sentence that names it.
+    pub fn new(pattern: &Pattern, side: Side, files: &Files) -> Result<Program, String> {
         let program = Program {
             side,
             operations: Vec::new(),
@@ -126,15 +142,16 @@ impl Program {
             compares: false,
             allowance_ns: 0,
         };
-        let mut compiler = Compiler { program, names: Vec::new(), last: Last { payload: None, taken: true } };
+        let mut compiler = Compiler { program, names: Vec::new(), last: Last { payload: None, taken: true }, files };
         compiler.steps(&pattern.steps)?;
         let mut program = compiler.program;
         program.captures = compiler.names.len();
         program.keeps = program.operations.iter().any(|o| matches!(o.act, Act::SendBack));
         program.compares = program.operations.iter().any(|o| matches!(o.act, Act::TakeEcho));
         program.receives = program.operations.iter().any(|o| o.act.receives());
-        let first = program.operations.iter().find(|o| o.act.receives() || o.act.sends());
-        program.speaks_first = first.is_none_or(|o| o.act.sends());
+        let (sends, receives) = first_acts(&program.operations);
+        // Where either end may begin, both must be told: the server that it may speak, the client's start to the server.
+        program.speaks_first = if side == Side::Server { sends || !receives } else { !receives };
         program.allowance_ns = pauses(&pattern.steps, side);
         Ok(program)
     }
@@ -152,22 +169,47 @@ impl Act {
                 | Act::TakeLine(..)
                 | Act::TakeAny
                 | Act::TakeEcho
+                | Act::TakeFile(_)
                 | Act::PeerCloses(_)
         )
     }
 
     /// It sends bytes, or their end.
     fn sends(&self) -> bool {
-        matches!(self, Act::SendFrame(_) | Act::SendText(_) | Act::SendBack | Act::Close(_))
+        matches!(self, Act::SendFrame(_) | Act::SendText(_) | Act::SendFile(_) | Act::SendBack | Act::Close(_))
     }
+}
+
+/// Whether the first thing that a side does may be to send, and to receive.
+fn first_acts(operations: &[Operation]) -> (bool, bool) {
+    let (mut sends, mut receives) = (false, false);
+    let (mut next, mut seen) = (vec![0], vec![false; operations.len()]);
+    while let Some(at) = next.pop() {
+        let Some(operation) = operations.get(at).filter(|_| !seen[at]) else { continue };
+        seen[at] = true;
+        match &operation.act {
+            act if act.sends() => sends = true,
+            act if act.receives() => receives = true,
+            Act::Choose(ways) => next.extend(ways.iter().map(|(_, start)| *start)),
+            Act::Jump(to) => next.push(*to),
+            Act::Loop(count, end) => {
+                next.extend((count.least() == 0).then_some(*end));
+                next.extend((count.most() > 0).then_some(at + 1));
+            }
+            _ => next.push(at + 1),
+        }
+    }
+    (sends, receives)
 }
 
 /// The longest that the side opposite to this one pauses in a transaction.
 fn pauses(steps: &[Step], side: Side) -> i64 {
+    let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     steps.iter().fold(0i64, |sum, step| {
         let more = match &step.kind {
-            StepKind::Pause { by, duration } if *by != side => i64::try_from(draw::at_most(duration)).unwrap_or(i64::MAX),
-            StepKind::Repeat { count, steps } => pauses(steps, side).saturating_mul(i64::try_from(*count).unwrap_or(i64::MAX)),
+            StepKind::Pause { by, duration } if *by != side => whole(duration.most()),
+            StepKind::Repeat { count, steps } => pauses(steps, side).saturating_mul(whole(count.most())),
+            StepKind::Choose { branches } => branches.iter().map(|branch| pauses(&branch.steps, side)).max().unwrap_or(0),
             _ => 0,
         };
         sum.saturating_add(more)
@@ -194,15 +236,16 @@ impl<'a> Compiler<'a> {
             StepKind::Sends { by, payload, .. } if *by == side => {
                 let act = match payload {
                     Payload::Filled(size) | Payload::Random(size) => Act::SendFrame(size.clone()),
-                    Payload::Text(text) => Act::SendText(self.pieces(text)),
+                    Payload::Text(text) => Act::SendText(self.pieces(text)?),
                     Payload::Bytes(bytes) => Act::SendText(vec![Piece::Bytes(bytes.clone())]),
+                    Payload::File(file) => Act::SendFile(self.content(file)?),
                 };
                 self.push(number, act);
             }
             StepKind::Sends { payload, implicit, .. } => {
                 self.last = Last { payload: Some(payload), taken: *implicit };
                 if *implicit {
-                    let act = self.takes(payload);
+                    let act = self.takes(payload)?;
                     self.push(number, act);
                 }
             }
@@ -214,7 +257,7 @@ impl<'a> Compiler<'a> {
             StepKind::Expects { .. } => {}
             StepKind::Echoes { by } if *by == side => {
                 if !self.last.taken {
-                    let act = self.last.payload.map_or(Act::TakeAny, |payload| self.takes(payload));
+                    let act = self.last.payload.map_or(Ok(Act::TakeAny), |payload| self.takes(payload))?;
                     self.push(number, act);
                     self.last.taken = true;
                 }
@@ -228,28 +271,57 @@ impl<'a> Compiler<'a> {
             StepKind::Pause { .. } => {}
             StepKind::Repeat { count, steps } => {
                 let begin = self.program.operations.len();
-                self.push(number, Act::Loop(*count, 0));
+                self.push(number, Act::Loop(count.clone(), 0));
                 self.steps(steps)?;
                 self.push(number, Act::Again(begin + 1));
                 let end = self.program.operations.len();
-                self.program.operations[begin].act = Act::Loop(*count, end);
+                self.program.operations[begin].act = Act::Loop(count.clone(), end);
             }
+            StepKind::Choose { branches } => self.choose(number, branches)?,
             StepKind::Closes { by, how } if *by == side => self.push(number, Act::Close(*how)),
             StepKind::Closes { how, .. } => self.push(number, Act::PeerCloses(*how)),
         }
         Ok(())
     }
 
+    fn choose(&mut self, number: u32, branches: &'a [Branch]) -> Result<(), String> {
+        let choice = self.program.operations.len();
+        self.push(number, Act::Choose(Vec::new()));
+        let before = self.last;
+        let (mut ways, mut leaves, mut lasts, mut sum) = (Vec::new(), Vec::new(), Vec::new(), 0u64);
+        for branch in branches {
+            sum = sum.saturating_add(branch.share_nano);
+            ways.push((sum, self.program.operations.len()));
+            self.last = before;
+            self.steps(&branch.steps)?;
+            lasts.push(self.last);
+            leaves.push(self.program.operations.len());
+            self.push(number, Act::Jump(0));
+        }
+        let after = self.program.operations.len();
+        for leave in leaves {
+            self.program.operations[leave].act = Act::Jump(after);
+        }
+        self.program.operations[choice].act = Act::Choose(ways);
+        self.last = one_of(&lasts);
+        Ok(())
+    }
+
+    fn content(&self, file: &PayloadFile) -> Result<Arc<[u8]>, String> {
+        self.files.get(file).cloned().ok_or_else(|| format!("the file {} was not read", file.path))
+    }
+
     /// How a payload of the other side is received where the script does not say it.
-    fn takes(&mut self, payload: &Payload) -> Act {
-        match payload {
+    fn takes(&mut self, payload: &Payload) -> Result<Act, String> {
+        Ok(match payload {
             Payload::Filled(size) | Payload::Random(size) => Act::TakeFrame(fixed(size)),
             Payload::Bytes(bytes) => Act::TakeText(vec![Piece::Bytes(bytes.clone())]),
             Payload::Text(Template(parts)) if parts.iter().any(|p| matches!(p, TemplatePart::Capture(_) | TemplatePart::ServerName)) => {
                 self.takes_unknown(parts)
             }
-            Payload::Text(text) => Act::TakeText(self.pieces(text)),
-        }
+            Payload::Text(text) => Act::TakeText(self.pieces(text)?),
+            Payload::File(file) => Act::TakeFile(self.content(file)?),
+        })
     }
 
     /// A text with holes that only its sender can fill: to its line's end if it is one line, else as its known parts stand. One
@@ -279,7 +351,7 @@ impl<'a> Compiler<'a> {
                     _ => Act::TakeCount(*size),
                 }
             }
-            Expected::Text(text) => Act::TakeText(self.pieces(text)),
+            Expected::Text(text) => Act::TakeText(self.pieces(text)?),
             Expected::Bytes(bytes) => Act::TakeText(vec![Piece::Bytes(bytes.clone())]),
             Expected::Regex(regex) => {
                 let (regex, groups) = self.regex(regex)?;
@@ -304,16 +376,17 @@ impl<'a> Compiler<'a> {
         Ok((Box::new(regex), groups))
     }
 
-    fn pieces(&mut self, Template(parts): &Template) -> Vec<Piece> {
-        parts
-            .iter()
-            .map(|part| match part {
+    fn pieces(&mut self, Template(parts): &Template) -> Result<Vec<Piece>, String> {
+        let piece = |part: &TemplatePart| {
+            Ok(match part {
                 TemplatePart::Literal(text) => Piece::Bytes(text.clone().into_bytes()),
                 TemplatePart::ClientName => Piece::ClientName,
                 TemplatePart::ServerName => Piece::ServerName,
                 TemplatePart::Capture(name) => Piece::Capture(self.name(name)),
+                TemplatePart::Secret(name) => return Err(format!("this version can't send the secret `{name}`")),
             })
-            .collect()
+        };
+        parts.iter().map(piece).collect()
     }
 
     fn name(&mut self, name: &str) -> usize {
@@ -322,6 +395,13 @@ impl<'a> Compiler<'a> {
             self.names.len() - 1
         })
     }
+}
+
+/// What was sent last whichever branch was taken.
+fn one_of<'a>(lasts: &[Last<'a>]) -> Last<'a> {
+    let Some(first) = lasts.first().copied() else { return Last { payload: None, taken: true } };
+    let alike = lasts.iter().all(|last| last.taken == first.taken && last.payload == first.payload);
+    if alike { first } else { Last { payload: None, taken: lasts.iter().all(|last| last.taken) } }
 }
 
 fn fixed(size: &Varying) -> Option<u64> {

@@ -32,6 +32,7 @@ impl<S: Transport> Session<S> {
         let taken = match &operation.act {
             Act::TakeFrame(size) => return self.take_frame(operation, *size, &mut limit).await,
             Act::TakeEcho => return self.take_echo(operation, &mut limit).await,
+            Act::TakeFile(content) => return self.take_content(operation, content, &mut limit).await,
             Act::TakeCount(count) => return self.take_count(operation, *count, &mut limit).await,
             Act::TakeText(pieces) => self.take_text(operation, pieces, &mut limit).await?,
             Act::TakeRegex(regex, groups) => self.take_regex(operation, regex, groups, &mut limit).await?,
@@ -236,6 +237,54 @@ impl<S: Transport> Session<S> {
             }
         }
         Err(self.mismatch(operation, self.wire.waiting()))
+    }
+
+    /// Receives what a file holds and verifies every byte.
+    async fn take_content(&mut self, operation: &Operation, content: &[u8], limit: &mut Limit) -> Result<(), Cut> {
+        let mut at = 0;
+        while at < content.len() {
+            self.need(operation, 1, limit).await?;
+            let waiting = self.wire.waiting();
+            let count = waiting.len().min(content.len() - at);
+            if let Some(wrong) = waiting.iter().zip(&content[at..at + count]).position(|(a, b)| a != b) {
+                let detail = format!("not what the file holds, from byte {} on: {}", at + wrong, shown(&waiting[wrong..]));
+                return Err(corrupt(operation, CorruptionKind::Content, at + wrong, detail));
+            }
+            self.accept(operation, count)?;
+            at += count;
+        }
+        Ok(())
+    }
+
+    /// Finds out which connection of which flow this is, if it is not known: a server behind a proxy reads it from the header of the
+    /// client's first filling, without taking it.
+    pub(super) async fn know_the_client(&mut self, operation: &Operation) -> Result<(), Cut> {
+        let known = self.identity.flow != UNKNOWN_FLOW && self.identity.connection != UNKNOWN_CONNECTION;
+        if known || self.program.side == Side::Client {
+            return Ok(());
+        }
+        let mut limit = Limit { ns: self.response_limit(), set: false };
+        self.need(operation, 1, &mut limit).await?;
+        let mut header = None;
+        if self.wire.waiting()[0] == MAGIC {
+            self.need(operation, HEADER, &mut limit).await?;
+            header = Header::decode(self.wire.waiting()).filter(|header| header.way == Way::Forward && header.run == self.identity.run);
+        }
+        let Some(header) = header else {
+            return Err(Cut::Fault(Box::new(Fault {
+                step: operation.step,
+                what: format!(
+                    "which way the client takes is not known: it came through something that changed its address, and what it sent \
+                     is no filling of {HEADER}B or more: {}",
+                    shown(self.wire.waiting())
+                ),
+                end: ConnectionEnd::Mismatch,
+                corruption: None,
+            })));
+        };
+        self.identity.flow = header.flow;
+        self.identity.connection = header.connection;
+        Ok(())
     }
 
     /// Compares what comes with what this side sent last.

@@ -3,8 +3,9 @@
 
 use std::fmt::Write as _;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use scn_grammar::scenario::pattern::{Close, Side};
+use scn_grammar::scenario::pattern::{Close, Side, Varying};
 use scn_reports::record::flow::{ConnectionEnd, CorruptionKind, NEVER};
 
 use super::program::{Act, Operation, Piece, Program};
@@ -21,6 +22,8 @@ pub const RESPONSE_LIMIT_NS: i64 = 10_000_000_000;
 pub const MOST_FILLING: u64 = 1 << 30;
 /// Filling up to this length is sent by one write.
 const IN_ONE: usize = 64 * 1024;
+/// The part of the seed that draws of both sides come from.
+const SHARED: u64 = 0x7368_6172_6564;
 /// So many bytes of what came are shown in a failure.
 const SHOWN: usize = 64;
 
@@ -114,6 +117,8 @@ pub struct Session<S> {
     pub(super) sent_text: Vec<u8>,
     outgoing: u64,
     loops: Vec<u64>,
+    /// Draws of this transaction that both sides make.
+    shared_draws: u64,
     half_closed: bool,
 }
 
@@ -135,6 +140,7 @@ impl<S: Transport> Session<S> {
             sent_text: Vec::new(),
             outgoing: 0,
             loops: Vec::new(),
+            shared_draws: 0,
             half_closed: false,
         }
     }
@@ -155,14 +161,19 @@ impl<S: Transport> Session<S> {
         }
         self.captures.iter_mut().for_each(Vec::clear);
         self.loops.clear();
+        self.shared_draws = 0;
         let key = self.identity.key.part(number);
         let (mut at, mut turn) = (0, 0u64);
         while let Some(operation) = program.operations.get(at) {
             at += 1;
             turn += 1;
             match &operation.act {
-                Act::Loop(0, end) => at = *end,
-                Act::Loop(count, _) => self.loops.push(*count),
+                Act::Loop(count, end) => match self.rounds(operation, count, number).await? {
+                    0 => at = *end,
+                    count => self.loops.push(count),
+                },
+                Act::Choose(ways) => at = self.way(operation, ways, number).await?,
+                Act::Jump(to) => at = *to,
                 Act::Again(begin) => {
                     if let Some(left) = self.loops.last_mut() {
                         *left -= 1;
@@ -201,6 +212,10 @@ impl<S: Transport> Session<S> {
                     self.compose(pieces);
                     self.send_composed(operation).await?;
                 }
+                Act::SendFile(content) => {
+                    let content = Arc::clone(content);
+                    self.send_file(operation, &content).await?;
+                }
                 Act::SendBack => {
                     self.wire.outgoing.clear();
                     self.wire.outgoing.extend_from_slice(&self.held);
@@ -220,6 +235,44 @@ impl<S: Transport> Session<S> {
         let until = self.worker.pacer.now_ns().saturating_add(pause_ns);
         let control = Rc::clone(self.wire.control());
         if self.worker.rest(&control, until).await { Ok(()) } else { Err(Cut::Aborted) }
+    }
+
+    /// How often a loop goes round.
+    async fn rounds(&mut self, operation: &Operation, count: &Varying, number: u64) -> Result<u64, Cut> {
+        if let Varying::Fixed(count) = count {
+            return Ok(*count);
+        }
+        Ok(self.shared_key(operation, number).await?.draw(count).min(count.most()))
+    }
+
+    /// The operation at which a choice goes on.
+    async fn way(&mut self, operation: &Operation, ways: &[(u64, usize)], number: u64) -> Result<usize, Cut> {
+        let drawn = self.shared_key(operation, number).await?.draw(&Varying::Uniform(0, 999_999_999));
+        let way = ways.iter().find(|(up_to, _)| drawn < *up_to).or(ways.last());
+        Ok(way.map_or(usize::MAX, |(_, start)| *start))
+    }
+
+    /// The key of the next draw that both sides make and that must come out alike.
+    async fn shared_key(&mut self, operation: &Operation, number: u64) -> Result<Key, Cut> {
+        self.know_the_client(operation).await?;
+        self.shared_draws += 1;
+        let Identity { flow, connection, .. } = self.identity;
+        let connection = Key::of_seed(self.worker.shared.plan.seed).part(SHARED).part(u64::from(flow)).part(u64::from(connection));
+        Ok(connection.part(number).part(self.shared_draws))
+    }
+
+    async fn send_file(&mut self, operation: &Operation, content: &[u8]) -> Result<(), Cut> {
+        self.sent = Sent::Text;
+        if self.program.compares {
+            self.sent_text.clear();
+            self.sent_text.extend_from_slice(content);
+        }
+        for piece in content.chunks(IN_ONE) {
+            self.begin_send();
+            self.wire.send(piece).await.map_err(|broken| self.fault(operation, broken))?;
+        }
+        self.progress.sent_bytes += content.len() as u64;
+        Ok(())
     }
 
     async fn send_frame(&mut self, operation: &Operation, length: u32) -> Result<(), Cut> {

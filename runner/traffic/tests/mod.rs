@@ -1,5 +1,6 @@
 //! Tests of traffic on loopback: no namespaces, no privilege, real sockets. Every wait has a bound; none is a fixed sleep.
 
+mod branches;
 mod patterns;
 mod schedule;
 mod trouble;
@@ -19,7 +20,7 @@ use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::sockets::{Answer, Sockets};
-use super::{FlowSeries, Notice, Traffic, TrafficResult};
+use super::{Files, FlowSeries, Notice, Traffic, TrafficResult};
 use crate::engine::clock::Clock;
 use crate::plan::types::{Plan, PlannedFlow, PlannedListener, PlannedNode};
 
@@ -172,8 +173,12 @@ pub struct Running {
 }
 
 pub async fn start(plan: Plan) -> Running {
+    start_with(plan, &Files::new()).await
+}
+
+pub async fn start_with(plan: Plan, files: &Files) -> Running {
     let (sender, notices) = unbounded_channel();
-    let traffic = Traffic::prepare(Arc::new(plan), Arc::new(Loopback), sender).await.unwrap();
+    let traffic = Traffic::prepare(Arc::new(plan), files, Arc::new(Loopback), sender).await.unwrap();
     let clock = Clock::starting_at(Instant::now());
     traffic.start_clock(clock);
     traffic.start_flow(FLOW, 0);

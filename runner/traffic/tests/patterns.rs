@@ -57,7 +57,7 @@ fn mail_session(messages: u64) -> Pattern {
         ("server expects HELO", expects(Server, Expected::Regex(r"^HELO (?<who>\S+)\r\n".to_owned()))),
         ("server sends hello", sends(Server, Payload::Text(hello), false)),
         ("client expects line", expects(Client, Expected::Line("^250 hello client from server$".to_owned()))),
-        ("repeat", StepKind::Repeat { count: messages, steps: steps(message) }),
+        ("repeat", StepKind::Repeat { count: Varying::Fixed(messages), steps: steps(message) }),
         ("client sends QUIT", says(Client, "QUIT\r\n")),
         ("server expects QUIT", expects(Server, Expected::Text(literal("QUIT\r\n")))),
         ("server closes", closes(Server, Close::Close)),
@@ -95,9 +95,9 @@ async fn texts_bytes_lines_sizes_and_anything() {
         (
             "nested",
             StepKind::Repeat {
-                count: 3,
+                count: Varying::Fixed(3),
                 steps: steps(vec![
-                    StepKind::Repeat { count: 2, steps: steps(vec![filled(Client, 40), StepKind::Echoes { by: Server }]) },
+                    StepKind::Repeat { count: Varying::Fixed(2), steps: steps(vec![filled(Client, 40), StepKind::Echoes { by: Server }]) },
                     filled(Server, 7),
                 ]),
             },
