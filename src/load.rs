@@ -10,10 +10,10 @@ use globset::GlobBuilder;
 use scn_grammar::diagnostics::{Diagnostic, Severity};
 use scn_grammar::scenario::Scenario;
 use scn_grammar::source::{FileId, Sources, Span};
-use scn_grammar::{Load, LoadedText};
 
 use crate::arguments::Selection;
 use crate::filter::Filter;
+use crate::uses::Projects;
 
 /// A larger file is refused: scenarios are written by people.
 const MAX_FILE: u64 = 64 << 20;
@@ -51,13 +51,15 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
     let filter = selection.filter.as_deref().map(Filter::parse).transpose()?;
     let params = params(&selection.params)?;
     let mut loaded = Loaded::default();
+    let mut projects = Projects::new(selection.locked);
     let files = find(&selection.paths)?;
     // A parameter that one file lacks is a mistake only when no other file has it.
     let mut unknown: BTreeMap<String, (usize, Diagnostic)> = BTreeMap::new();
     for path in &files {
         let Some(file) = read(path, &mut loaded) else { continue };
         loaded.files.push(file);
-        let checked = scn_grammar::check(&mut loaded.sources, file, &params, &mut Files);
+        let mut uses = projects.uses_of(path, &mut loaded.sources, &mut loaded.diagnostics);
+        let checked = scn_grammar::check(&mut loaded.sources, file, &params, &mut uses);
         let mut scenarios = checked.scenarios;
         let is_unknown = |d: &Diagnostic| d.code == scn_grammar::UNKNOWN_PARAMETER && files.len() > 1;
         let (about_params, others): (Vec<Diagnostic>, Vec<Diagnostic>) = checked.diagnostics.into_iter().partition(is_unknown);
@@ -65,7 +67,7 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
             // The file is fine but for that: check it with the parameters that it has.
             let known: BTreeMap<String, String> =
                 params.iter().filter(|(name, _)| !names(&about_params, name)).map(|(n, v)| (n.clone(), v.clone())).collect();
-            scenarios = scn_grammar::check(&mut loaded.sources, file, &known, &mut Files).scenarios;
+            scenarios = scn_grammar::check(&mut loaded.sources, file, &known, &mut uses).scenarios;
         }
         for name in params.keys().filter(|name| names(&about_params, name)) {
             let first = about_params.iter().find(|d| names(std::slice::from_ref(d), name));
@@ -137,7 +139,8 @@ fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let (path, name) = (entry.path(), entry.file_name());
-        let hidden = name.to_string_lossy().starts_with('.') || name == "target";
+        let vendored = name == scn_libraries::home::VENDOR && folder.join(scn_libraries::content::MANIFEST).exists();
+        let hidden = name.to_string_lossy().starts_with('.') || name == "target" || vendored;
         // `file_type` does not follow links, so a link that points upwards cannot make a circle.
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && !hidden && depth < MAX_FOLDERS => search(&path, depth + 1, found),
@@ -194,21 +197,5 @@ fn take_in(name: String, bytes: io::Result<Vec<u8>>, loaded: &mut Loaded) -> Opt
                 None
             }
         },
-    }
-}
-
-/// Reads what a file uses.
-struct Files;
-
-impl Load for Files {
-    /// A path counts from the folder of the file that uses it.
-    fn file(&mut self, wanted: &str, user: &str) -> Result<LoadedText, String> {
-        let path = Path::new(user).parent().unwrap_or(Path::new("")).join(wanted);
-        let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
-        Ok(LoadedText { name: path.to_string_lossy().into_owned(), text })
-    }
-
-    fn module(&mut self, words: &[&str], _user: &str) -> Result<LoadedText, String> {
-        Err(format!("there is no library `{}`", words.first().copied().unwrap_or_default()))
     }
 }

@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod explain;
 pub mod fmt;
 pub mod judge;
+pub mod libraries;
 pub mod list;
 pub mod plan;
 pub mod run;
@@ -30,6 +31,11 @@ pub fn execute(arguments: Arguments, words: &str) -> Exit {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::List(arguments) => list::list(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Add(arguments) => libraries::add(&arguments),
+        Command::Update(arguments) => libraries::update(&arguments),
+        Command::Fetch(arguments) => libraries::fetch(&arguments),
+        Command::Verify => libraries::verify(),
+        Command::Vendor => libraries::vendor(),
     }
 }
 
