@@ -1,99 +1,40 @@
-//! Conditions over measured values. In: expressions. Out: [`Condition`]s with every metric checked against the table, dimensions
-//! checked, and what is known beforehand computed. Measures nothing.
+//! Conditions over measured values. In: expressions. Out: [`Condition`]s, with dimensions checked. The values in them have a file of
+//! their own. Measures nothing.
 
-use super::MEASURED_LIMIT;
-use super::arithmetic::{comparable, is_comparison, result_dimension, verb};
+use super::arithmetic::{comparable, is_comparison, verb};
 use super::draft::Draft;
 use super::error::ExpandError;
 use super::evaluate::{DEPTH_LIMIT, bare};
 use super::moment_error::MomentError;
-use super::things::{ThingKind, Things};
+use super::stars::{Picks, every_pick};
 use super::value::{Value as Known, article};
-use crate::quantity::{Dimension, Quantity};
-use crate::resolve::{ResolveError, suggest::suggest};
-use crate::scenario::expect::{Condition, Fold, METRICS, Metric, STATISTICS, Shape, TAKE_EVENT, Value};
-use crate::scenario::{EventId, FlowId};
+use crate::quantity::Dimension;
+use crate::scenario::expect::{Condition, Metric, Shape, Value};
+use crate::scenario::metrics::{Measures, MetricRow};
 use crate::source::Span;
-use crate::syntax::tree::{Argument, BinaryOperator, Expr, ExprKind, Index, Indexed};
+use crate::syntax::tree::{BinaryOperator, Expr, ExprKind};
 
-/// Stands for a flow whose own problem was reported, so that the rest of a condition is checked too.
-const WRONG_FLOW: FlowId = FlowId(u32::MAX);
-/// Metrics of the language that this version has not, by their first word.
-pub(crate) const LATER: &[&str] =
-    &["late", "duplicates", "reordered", "handshake_time", "rtt", "owd", "delay_variation", "forward", "back", "streams"];
-/// Functions that make one number of several.
-const FOLDS: &[(&str, Fold)] = &[("min", Fold::Min), ("max", Fold::Max), ("sum", Fold::Sum), ("mean", Fold::Mean)];
-
-/// The flow of which a condition says something about each: its words, and how many there are.
-pub(super) struct Each {
-    pub(super) words: String,
-    pub(super) count: usize,
-}
-
-/// The fold that a call is, if it is one.
-fn fold_of(path: &[Indexed]) -> Option<Fold> {
-    let [Indexed { name, index: None, .. }] = path else { return None };
-    FOLDS.iter().find(|(word, _)| *word == name.text).map(|(_, fold)| *fold)
-}
-
-/// The parts of an expression.
-fn parts(expr: &Expr) -> Vec<&Expr> {
-    match &expr.kind {
-        ExprKind::Range(a, b) | ExprKind::Binary(_, a, b) => vec![a, b],
-        ExprKind::If(a, b, c) => vec![a, b, c],
-        ExprKind::Negative(a) | ExprKind::Not(a) | ExprKind::Parenthesis(a) => vec![a],
-        ExprKind::List(all) => all.iter().collect(),
-        ExprKind::Call(_, arguments) => arguments.iter().map(|argument| &argument.value).collect(),
-        _ => Vec::new(),
-    }
-}
+/// A compiled regex takes at most so many bytes.
+const REGEX_SIZE: usize = 1 << 20;
 
 impl Draft<'_, '_> {
     /// A condition that an entry waits for: every moment is judged, `[*]` means all of them.
     pub(super) fn watched(&mut self, expr: &Expr) -> Option<Condition> {
-        let condition = match self.each_flow(expr)? {
-            None => self.condition(expr, None, 0)?,
-            Some(each) => {
-                let all: Vec<Option<Condition>> = (0..each.count).map(|index| self.condition(expr, Some(index), 0)).collect();
-                Condition::All(all.into_iter().collect::<Option<_>>()?)
+        let stars = self.stars(expr)?;
+        let condition = if stars.is_empty() {
+            self.condition(expr, &Picks::default(), 0)?
+        } else {
+            let mut all = Vec::new();
+            for picks in every_pick(&stars, &Picks::default()) {
+                all.push(self.condition(expr, &picks, 0)?);
             }
+            Condition::All(all)
         };
         self.only_moments(&condition, "when").then_some(condition)
     }
 
-    /// The flow that a condition is about each of. The outer `None`: there are several, which was reported.
-    pub(super) fn each_flow(&mut self, expr: &Expr) -> Option<Option<Each>> {
-        let mut found: Option<&Indexed> = None;
-        let mut open = vec![expr];
-        while let Some(expr) = open.pop() {
-            let path = match &expr.kind {
-                ExprKind::Call(path, _) if fold_of(path).is_some() => continue,
-                ExprKind::Path(path) | ExprKind::Call(path, _) => path,
-                _ => {
-                    open.extend(parts(expr));
-                    continue;
-                }
-            };
-            let Some(first @ Indexed { index: Some(Index::All | Index::Range(..)), .. }) = path.first() else { continue };
-            match found {
-                Some(other) if self.context.words(other.span) != self.context.words(first.span) => {
-                    let (a, b) = if first.span.start < other.span.start { (other, first) } else { (first, other) };
-                    self.context.raise(MomentError::SeveralStars { span: a.span, other: b.span });
-                    return None;
-                }
-                _ => found = Some(first),
-            }
-        }
-        let Some(first) = found else { return Some(None) };
-        if self.thing_kind(std::slice::from_ref(first)) != Some(ThingKind::Flow) {
-            return Some(None);
-        }
-        let flows = self.things_of(std::slice::from_ref(first), &[ThingKind::Flow], "flow")?;
-        Some(Some(Each { words: flows.words, count: flows.ids.len() }))
-    }
-
-    /// A condition; `pick` chooses among the flows of `[*]`.
-    pub(super) fn condition(&mut self, expr: &Expr, pick: Option<usize>, depth: usize) -> Option<Condition> {
+    /// A condition; `picks` chooses among the things of each `[*]`.
+    pub(super) fn condition(&mut self, expr: &Expr, picks: &Picks, depth: usize) -> Option<Condition> {
         let expr = bare(expr);
         if depth > DEPTH_LIMIT {
             self.context.raise(ExpandError::TooDeep { span: expr.span, limit: DEPTH_LIMIT });
@@ -102,25 +43,20 @@ impl Draft<'_, '_> {
         match &expr.kind {
             ExprKind::Broken => None,
             ExprKind::Binary(operator @ (BinaryOperator::And | BinaryOperator::Or), left, right) => {
-                let (a, b) = (self.condition(left, pick, depth + 1), self.condition(right, pick, depth + 1));
+                let (a, b) = (self.condition(left, picks, depth + 1), self.condition(right, picks, depth + 1));
                 let both = vec![a?, b?];
                 Some(if *operator == BinaryOperator::And { Condition::All(both) } else { Condition::Any(both) })
             }
-            ExprKind::Not(inner) => Some(Condition::Not(Box::new(self.condition(inner, pick, depth + 1)?))),
+            ExprKind::Not(inner) => Some(Condition::Not(Box::new(self.condition(inner, picks, depth + 1)?))),
             ExprKind::Binary(operator, left, right) if is_comparison(*operator) => {
-                self.comparison(*operator, (left, right), expr.span, pick, depth)
+                self.comparison(*operator, (left, right), expr.span, picks, depth)
             }
-            ExprKind::Binary(BinaryOperator::Matches, ..) => {
-                self.context.raise(ExpandError::NotInThisVersion { what: "`matches`".into(), span: expr.span });
-                None
+            ExprKind::Binary(BinaryOperator::Matches, left, right) => self.matches(left, right, picks),
+            ExprKind::If(chooser, yes, no) => {
+                let chosen = if self.chooses(chooser)? { yes } else { no };
+                self.condition(chosen, picks, depth + 1)
             }
-            _ if self.is_measured(expr, 0) => {
-                let (_, dimension) = self.measured(expr, pick, depth + 1)?;
-                let help = Some("compare it with something: `== 0`, `< 20ms`".to_owned());
-                let found = article(dimension.word());
-                self.context.raise(ExpandError::WrongType { expected: "a condition".into(), found, span: expr.span, help });
-                None
-            }
+            _ if self.is_measured(expr, 0) => self.stated(expr, picks, depth),
             _ => {
                 match self.context.evaluate(expr, &self.scope)? {
                     Known::Truth(_) => self.context.raise(MomentError::NothingMeasured { span: expr.span }),
@@ -131,12 +67,83 @@ impl Draft<'_, '_> {
         }
     }
 
+    /// The condition of an `if`, which must be known.
+    pub(super) fn chooses(&mut self, chooser: &Expr) -> Option<bool> {
+        if self.is_measured(chooser, 0) {
+            self.context.raise(MomentError::MeasuredChoice { span: chooser.span });
+            return None;
+        }
+        match self.context.evaluate(chooser, &self.scope)? {
+            Known::Truth(truth) => Some(truth),
+            other => {
+                self.context.wrong_type("a condition", &other, chooser.span);
+                None
+            }
+        }
+    }
+
+    /// A measured truth that stands alone: `lb.running`.
+    fn stated(&mut self, expr: &Expr, picks: &Picks, depth: usize) -> Option<Condition> {
+        let found = match self.metric_in(expr, picks) {
+            None => article(self.measured(expr, picks, depth + 1)?.1.word()),
+            Some(metric) => match metric? {
+                (metric, MetricRow { measures: Measures::Truth, .. }) => return Some(Condition::Holds(metric)),
+                (_, MetricRow { measures: Measures::Text, .. }) => "a text".to_owned(),
+                (metric, _) => article(metric.dimension.word()),
+            },
+        };
+        let help = Some(
+            if found == "a text" {
+                "say what it must contain: `matches /errors 0/`"
+            } else {
+                "compare it with something: `== 0`, `< 20ms`"
+            }
+            .to_owned(),
+        );
+        self.context.raise(ExpandError::WrongType { expected: "a condition".into(), found, span: expr.span, help });
+        None
+    }
+
+    /// `counters.output matches /errors 0/`.
+    fn matches(&mut self, left: &Expr, right: &Expr, picks: &Picks) -> Option<Condition> {
+        let regex = match self.context.evaluate(right, &self.scope) {
+            Some(Known::Regex(regex)) => self.regex_works(&regex, right.span).then_some(regex),
+            Some(other) => {
+                self.context.wrong_type("a regex such as `/errors 0/`", &other, right.span);
+                None
+            }
+            None => None,
+        };
+        let found = match self.metric_in(left, picks) {
+            Some(metric) => match metric? {
+                (metric, MetricRow { measures: Measures::Text, .. }) => return Some(Condition::Matches { metric, regex: regex? }),
+                (_, MetricRow { measures: Measures::Truth, .. }) => "a condition".to_owned(),
+                (metric, _) => article(metric.dimension.word()),
+            },
+            None if self.is_measured(left, 0) => article(self.measured(left, picks, 0)?.1.word()),
+            None => self.context.evaluate(left, &self.scope)?.words(),
+        };
+        let help = Some("texts are the `output` of a `run` and the `output` and `log` of a process".to_owned());
+        self.context.raise(ExpandError::WrongType { expected: "a measured text".into(), found, span: left.span, help });
+        None
+    }
+
+    fn regex_works(&mut self, regex: &str, span: Span) -> bool {
+        let trouble = match regex::RegexBuilder::new(regex).size_limit(REGEX_SIZE).build() {
+            Ok(_) => return true,
+            Err(regex::Error::CompiledTooBig(_)) => "it is too large".to_owned(),
+            Err(other) => other.to_string().lines().last().unwrap_or("").trim_start_matches("error: ").to_owned(),
+        };
+        self.context.raise(ExpandError::BadRegex { reason: trouble, span });
+        false
+    }
+
     fn comparison(
         &mut self,
         operator: BinaryOperator,
         sides: (&Expr, &Expr),
         span: Span,
-        pick: Option<usize>,
+        picks: &Picks,
         depth: usize,
     ) -> Option<Condition> {
         let (left, right) = sides;
@@ -147,7 +154,7 @@ impl Draft<'_, '_> {
             }
             return None;
         }
-        let (a, b) = (self.measured(left, pick, depth + 1), self.measured(right, pick, depth + 1));
+        let (a, b) = (self.measured(left, picks, depth + 1), self.measured(right, picks, depth + 1));
         let ((a, a_dimension), (b, b_dimension)) = (a?, b?);
         if !comparable(a_dimension, b_dimension) {
             self.unlike(operator, (a_dimension, left.span), (b_dimension, right.span), span);
@@ -156,7 +163,8 @@ impl Draft<'_, '_> {
         Some(Condition::Compare { operator, left: a, right: b })
     }
 
-    fn unlike(&mut self, operator: BinaryOperator, a: (Dimension, Span), b: (Dimension, Span), span: Span) {
+    /// Reports two dimensions that do not go together.
+    pub(super) fn unlike(&mut self, operator: BinaryOperator, a: (Dimension, Span), b: (Dimension, Span), span: Span) {
         let (left, right) = (article(a.0.word()), article(b.0.word()));
         self.context.raise(ExpandError::DimensionMismatch {
             verb: verb(operator),
@@ -166,195 +174,6 @@ impl Draft<'_, '_> {
             left_span: a.1,
             right_span: b.1,
         });
-    }
-
-    /// A path that can only mean something measured.
-    fn is_metric(&self, path: &[Indexed]) -> bool {
-        let Some(first) = path.first() else { return false };
-        match self.thing_kind(path) {
-            Some(kind) => kind == ThingKind::Flow || path.len() > 1,
-            None if self.scope.find(self.context, &first.name.text).is_some() => false,
-            None => {
-                let modules = self.context.modules.get(self.scope.module);
-                path.len() > 1 && modules.is_none_or(|m| !m.qualifiers.contains_key(&first.name.text) && first.name.text != "std")
-            }
-        }
-    }
-
-    /// Something in an expression is measured.
-    fn is_measured(&self, expr: &Expr, depth: usize) -> bool {
-        if depth > DEPTH_LIMIT {
-            return false;
-        }
-        match &expr.kind {
-            ExprKind::Path(path) => self.is_metric(path),
-            ExprKind::Call(path, _) if path.len() > 1 && self.is_metric(path) => true,
-            ExprKind::Call(path, _) if matches!(fold_of(path), Some(Fold::Sum | Fold::Mean)) => true,
-            _ => parts(expr).into_iter().any(|part| self.is_measured(part, depth + 1)),
-        }
-    }
-
-    /// A value, measured or known.
-    fn measured(&mut self, expr: &Expr, pick: Option<usize>, depth: usize) -> Option<(Value, Dimension)> {
-        let expr = bare(expr);
-        if depth > DEPTH_LIMIT {
-            self.context.raise(ExpandError::TooDeep { span: expr.span, limit: DEPTH_LIMIT });
-            return None;
-        }
-        if !self.is_measured(expr, 0) {
-            return match self.context.evaluate(expr, &self.scope)? {
-                Known::Quantity(quantity) => Some((Value::Given(quantity), quantity.dimension)),
-                other => {
-                    self.context.wrong_type("a quantity", &other, expr.span);
-                    None
-                }
-            };
-        }
-        match &expr.kind {
-            ExprKind::Path(path) => self.metric(path, None, expr.span, pick),
-            ExprKind::Call(path, arguments) => match fold_of(path) {
-                Some(fold) => self.fold(fold, arguments, expr.span, pick, depth),
-                None => self.metric(path, Some(arguments), expr.span, pick),
-            },
-            ExprKind::Negative(inner) => {
-                let (value, dimension) = self.measured(inner, pick, depth + 1)?;
-                let zero = Value::Given(Quantity::new(dimension, 0));
-                Some((
-                    Value::Arithmetic { operator: BinaryOperator::Subtract, left: Box::new(zero), right: Box::new(value), dimension },
-                    dimension,
-                ))
-            }
-            ExprKind::Binary(operator, left, right) => {
-                let (a, b) = (self.measured(left, pick, depth + 1), self.measured(right, pick, depth + 1));
-                let ((a, a_dimension), (b, b_dimension)) = (a?, b?);
-                let Some(dimension) = result_dimension(*operator, a_dimension, b_dimension) else {
-                    self.unlike(*operator, (a_dimension, left.span), (b_dimension, right.span), expr.span);
-                    return None;
-                };
-                Some((Value::Arithmetic { operator: *operator, left: Box::new(a), right: Box::new(b), dimension }, dimension))
-            }
-            _ => {
-                let what = "choosing by a measured value (`if`, `not` or a range within an expectation)".to_owned();
-                self.context.raise(ExpandError::NotInThisVersion { what, span: expr.span });
-                None
-            }
-        }
-    }
-
-    /// One number of several.
-    fn fold(&mut self, fold: Fold, arguments: &[Argument], span: Span, pick: Option<usize>, depth: usize) -> Option<(Value, Dimension)> {
-        let mut values: Vec<Value> = Vec::new();
-        let mut kind: Option<(Dimension, Span)> = None;
-        for argument in arguments {
-            let picks: Vec<Option<usize>> = match self.each_flow(&argument.value)? {
-                Some(each) => (0..each.count).map(Some).collect(),
-                None => vec![pick],
-            };
-            for pick in picks {
-                let (value, dimension) = self.measured(&argument.value, pick, depth + 1)?;
-                match kind {
-                    Some((first, place)) if !comparable(first, dimension) => {
-                        self.unlike(BinaryOperator::Less, (first, place), (dimension, argument.value.span), span);
-                        return None;
-                    }
-                    Some(_) => {}
-                    None => kind = Some((dimension, argument.value.span)),
-                }
-                values.push(value);
-            }
-        }
-        let Some((dimension, _)) = kind else {
-            self.context.raise(ExpandError::TooFewArguments { name: format!("{fold:?}").to_lowercase(), takes: 1, span });
-            return None;
-        };
-        Some((Value::Fold { fold, values }, dimension))
-    }
-
-    /// A metric of a flow.
-    fn metric(&mut self, path: &[Indexed], arguments: Option<&[Argument]>, span: Span, pick: Option<usize>) -> Option<(Value, Dimension)> {
-        let first = path.first()?;
-        let (flow, rest) = match self.thing_kind(path) {
-            Some(ThingKind::Flow) => match self.thing_and_rest(path, &[ThingKind::Flow], "flow") {
-                Some((Things { ids, many, .. }, rest)) => {
-                    let place = if many { pick.unwrap_or(0) } else { 0 };
-                    (ids.get(place).copied().map(FlowId), rest)
-                }
-                // What a flow that is itself wrong would measure is looked at all the same.
-                None => (None, path.get(1..)?),
-            },
-            Some(kind) => {
-                let what = format!("a metric of {} (`{}`)", kind.words(), first.name.text);
-                self.context.raise(ExpandError::NotInThisVersion { what, span: first.span });
-                return None;
-            }
-            None => {
-                self.things_of(&path[..1], &[ThingKind::Flow], "flow");
-                return None;
-            }
-        };
-        if rest.is_empty() {
-            self.context.raise(MomentError::NeedsMetric { flow: first.name.text.clone(), span: first.span });
-            return None;
-        }
-        let name = rest.iter().map(|part| part.name.text.as_str()).collect::<Vec<_>>().join(".");
-        let place = rest.first().zip(rest.last()).map_or(span, |(a, b)| a.span.to(b.span));
-        let Some((_, dimension, shape)) = find_metric(&name) else {
-            self.unknown_metric(name, place);
-            return None;
-        };
-        let event = self.metric_event(&name, arguments, span)?;
-        self.measured_values += 1;
-        if self.measured_values > MEASURED_LIMIT {
-            if self.measured_values == MEASURED_LIMIT + 1 {
-                let (what, count) = ("measured values in conditions", self.measured_values);
-                self.context.raise(ExpandError::TooLarge { what, count, limit: MEASURED_LIMIT, span });
-            }
-            return None;
-        }
-        let flow = flow.unwrap_or(WRONG_FLOW);
-        Some((Value::Metric(Metric { flow, name, event, dimension, shape, span }), dimension))
-    }
-
-    /// The event a metric counts from. The outer `None`: wrong, which was reported.
-    fn metric_event(&mut self, name: &str, arguments: Option<&[Argument]>, span: Span) -> Option<Option<EventId>> {
-        let takes = TAKE_EVENT.contains(&name);
-        match (takes, arguments) {
-            (false, None) => Some(None),
-            (true, Some([Argument { name: None, value }])) => {
-                let time = self.instant(value)?;
-                if time.event.is_none() || time.offset_ns != 0 {
-                    self.context.raise(MomentError::MetricEvent { metric: name.into(), takes, span: value.span });
-                    return None;
-                }
-                Some(time.event)
-            }
-            _ => {
-                self.context.raise(MomentError::MetricEvent { metric: name.into(), takes, span });
-                None
-            }
-        }
-    }
-
-    fn unknown_metric(&mut self, name: String, span: Span) {
-        let family = format!("{name}.");
-        let members: Vec<&str> = METRICS.iter().filter_map(|(metric, ..)| metric.strip_prefix(&family)).collect();
-        let word = name.split('.').next().unwrap_or("");
-        if !members.is_empty() {
-            let all = if members == ["*"] { STATISTICS.join(", ") } else { members.join(", ").replace('*', STATISTICS[0]) };
-            self.context.raise(MomentError::NeedsStatistic { metric: name, all, span });
-        } else if LATER.contains(&word) {
-            self.context.raise(ExpandError::NotInThisVersion { what: format!("the metric `{name}`"), span });
-        } else {
-            let all: Vec<String> = METRICS
-                .iter()
-                .flat_map(|(metric, ..)| match metric.strip_suffix('*') {
-                    Some(family) => STATISTICS.iter().map(|s| format!("{family}{s}")).collect(),
-                    None => vec![(*metric).to_owned()],
-                })
-                .collect();
-            let help = suggest(&name, all.iter().map(String::as_str));
-            self.context.raise(ResolveError::UnknownMetric { name, span, help });
-        }
     }
 
     /// Reports metrics that need an interval in a condition that is judged at every moment.
@@ -371,18 +190,11 @@ impl Draft<'_, '_> {
     }
 }
 
-/// A metric's row in the table.
-fn find_metric(name: &str) -> Option<(&'static str, Dimension, Shape)> {
-    METRICS.iter().copied().find(|(metric, ..)| match metric.strip_suffix('*') {
-        Some(family) => name.strip_prefix(family).is_some_and(|statistic| STATISTICS.contains(&statistic)),
-        None => *metric == name,
-    })
-}
-
 /// Every metric of a condition.
 pub(super) fn metrics_of<'c>(condition: &'c Condition, found: &mut Vec<&'c Metric>) {
     match condition {
         Condition::Compare { left, right, .. } => [left, right].into_iter().for_each(|value| metrics_in(value, found)),
+        Condition::Holds(metric) | Condition::Matches { metric, .. } => found.push(metric),
         Condition::All(all) | Condition::Any(all) => all.iter().for_each(|inner| metrics_of(inner, found)),
         Condition::Not(inner) => metrics_of(inner, found),
     }

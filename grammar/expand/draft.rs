@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::error::ExpandError;
 use super::evaluate::{Binding, Names, Scope};
 use super::interfaces::NamedEnd;
 use super::lints::Shape;
@@ -28,6 +27,8 @@ pub struct Draft<'c, 'a> {
     pub instances: Instances,
     /// Conditions so far, for the check of contradictions.
     pub shapes: Vec<Shape>,
+    /// What the timeline and the expectations know of themselves.
+    pub moments: super::moments::Moments,
     /// Measured values in conditions so far.
     pub measured_values: u64,
     /// Which variant of the scenario this is.
@@ -79,6 +80,7 @@ impl<'c, 'a> Draft<'c, 'a> {
             scope: Scope { module, layers: vec![Rc::new(Names::new())], inside: true },
             instances: Instances::default(),
             shapes: Vec::new(),
+            moments: super::moments::Moments::default(),
             measured_values: 0,
             picks: Picks::default(),
             excluded: false,
@@ -87,11 +89,6 @@ impl<'c, 'a> Draft<'c, 'a> {
             ends: BTreeMap::new(),
             scenario,
         }
-    }
-
-    /// Reports what this version has not.
-    pub(super) fn not_yet(&mut self, what: &str, span: Span) {
-        self.context.raise(ExpandError::NotInThisVersion { what: what.into(), span });
     }
 
     /// Where the file introduces a name, if it does.

@@ -1,9 +1,11 @@
 //! Expectations that say nothing: repeated, always true, never true together, finer than the traffic. In: a scenario's
 //! expectations. Out: warnings. Changes nothing.
 
+use super::conditions::metrics_of;
 use super::draft::Draft;
 use super::moment_error::MomentError;
 use super::timing::show_ns;
+use super::windows::Window;
 use crate::quantity::{BILLION, Dimension, Quantity};
 use crate::resolve::ScenarioRef;
 use crate::scenario::expect::{BinaryOperator, Condition, Expectation, Form, Kind, Metric, Value};
@@ -65,7 +67,7 @@ fn bounds(expectation: &Expectation) -> Option<Bounds> {
         BinaryOperator::GreaterEqual => ((value, true), (f64::INFINITY, false)),
         _ => return None,
     };
-    let about = format!("{} {} {:?} {:?} {:?}", metric.flow.0, metric.name, metric.event, expectation.from, expectation.to);
+    let about = format!("{:?} {} {:?} {:?} {:?}", metric.subject, metric.name, metric.event, expectation.from, expectation.to);
     Some(Bounds { about, least, most })
 }
 
@@ -93,8 +95,12 @@ fn always_true(expectation: &Expectation) -> Option<String> {
 
 impl Draft<'_, '_> {
     /// Looks at one expectation, and at it beside those before.
-    pub(super) fn lint(&mut self, expectation: &Expectation) {
+    pub(super) fn lint(&mut self, expectation: &Expectation, window: &Window) {
         let span = expectation.span;
+        let mut metrics = Vec::new();
+        metrics_of(&expectation.condition, &mut metrics);
+        self.check_window(expectation, window, &metrics);
+        self.check_samples(window, &metrics);
         if let Some(reason) = always_true(expectation) {
             self.context.raise(MomentError::CannotFail { span, reason });
         }
@@ -108,7 +114,7 @@ impl Draft<'_, '_> {
         if !metric.name.starts_with("outage.") || budget.dimension != Dimension::Duration || budget.value <= 0 {
             return;
         }
-        let flow = self.scenario.flows.get(metric.flow.index());
+        let flow = metric.flow().and_then(|flow| self.scenario.flows.get(flow.index()));
         let Some(rate) = flow.and_then(|flow| flow.load.rate_nano).filter(|rate| *rate > 0) else { return };
         let second = 1_000_000_000u128;
         let interval = second * second / u128::from(rate);

@@ -1,16 +1,21 @@
 //! From resolved documents to scenarios: values computed, parameters, replicas, loops, templates and patterns filled in. In: modules.
 //! Out: one [`Scenario`] for each variant of each declared one, and diagnostics. Looks at nothing outside the text.
 
+mod address_verbs;
 pub mod addresses;
 pub mod arithmetic;
 pub mod calls;
+mod capability;
 pub mod conditions;
 pub mod context;
 pub mod destinations;
 pub mod draft;
+mod effects;
 pub mod error;
 pub mod evaluate;
+mod events;
 pub mod expectations;
+mod fault_verbs;
 mod fields;
 pub mod flows;
 pub mod frames;
@@ -22,11 +27,15 @@ pub mod impairments;
 pub mod interfaces;
 mod layout;
 pub mod lints;
+mod lives;
 pub mod load;
+mod load_verbs;
 pub mod losses;
 pub mod matrix;
+mod measured;
 mod message;
 pub mod moment_error;
+mod moments;
 pub mod names;
 pub mod net_error;
 pub mod nodes;
@@ -36,14 +45,18 @@ pub mod pattern_error;
 pub mod patterns;
 mod payload;
 pub mod process;
+mod program_verbs;
 mod reading;
 mod samples;
 mod secrets;
 pub mod services;
 mod sized;
 pub mod sockets;
+mod stars;
 pub mod steps;
 pub mod stress;
+mod subjects;
+mod taken;
 pub mod talk;
 pub mod targets;
 pub mod templates;
@@ -57,6 +70,8 @@ pub mod transports;
 pub mod unroll;
 pub mod value;
 pub mod verbs;
+mod windows;
+mod wording;
 
 use crate::resolve::ScenarioRef;
 use crate::scenario::Scenario;
@@ -124,7 +139,7 @@ fn variants<'a>(context: &mut Context<'a>, module: usize, declared: &ScenarioRef
         if !draft.excluded {
             found += 1;
             draft.name_variant();
-            draft.parts_of(declared);
+            draft.fill(declared);
             let scenario = draft.done();
             scenarios.push(scenario);
         }
@@ -149,7 +164,7 @@ fn matrix_place(declared: &ScenarioRef<'_>) -> Span {
 
 impl<'a> Draft<'_, 'a> {
     /// Everything but the head, kind after kind: names are known before they are used, wherever they stand.
-    fn parts_of(&mut self, declared: &ScenarioRef<'a>) {
+    fn fill(&mut self, declared: &ScenarioRef<'a>) {
         let mut parts: Vec<(&'a ScenarioPart, Scope)> = Vec::new();
         self.each(&declared.declaration.body, |draft, part| parts.push((part, draft.scope.clone())));
         let mut standing = Vec::new();
@@ -181,17 +196,14 @@ impl<'a> Draft<'_, 'a> {
                 draft.stress(stress);
             }
         });
+        let mut spoken = Vec::new();
+        self.restart_calls();
         self.kind_of(&parts, |draft, part| {
             if let ScenarioPart::Timeline(statements) = part {
-                draft.name_events(statements);
+                spoken.extend(draft.spoken(statements));
             }
         });
-        self.kind_of(&parts, |draft, part| {
-            if let ScenarioPart::Timeline(statements) = part {
-                draft.timeline(statements);
-            }
-        });
-        self.check_times();
+        self.timeline(&spoken);
         self.kind_of(&parts, |draft, part| {
             if let ScenarioPart::Expect(statements) = part {
                 draft.expect(statements);

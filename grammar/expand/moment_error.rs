@@ -32,7 +32,7 @@ problems! {
         }
         /// A condition that looks at nothing.
         NothingMeasured { span: Span } Error "scn::expand::nothing_measured" {
-            at(span, "this compares nothing that is measured", "known beforehand").help("compare a metric of a flow: `steady.loss < 1%`")
+            at(span, "this compares nothing that is measured", "known beforehand").help("compare what is measured: `steady.loss < 1%`")
         }
         /// A value that needs an interval where a moment is judged.
         NeedsMoment { who: &'static str, metric: String, span: Span } Error "scn::expand::needs_moment" {
@@ -43,9 +43,52 @@ problems! {
         NeedsStatistic { metric: String, all: String, span: Span } Error "scn::expand::needs_statistic" {
             at(span, format!("which `{metric}`?"), "one of several").help(format!("write `{metric}.` and one of {all}"))
         }
-        /// A flow without a metric.
-        NeedsMetric { flow: String, span: Span } Error "scn::expand::needs_metric" {
-            at(span, format!("what of the flow `{flow}`?"), "a flow, not a value").help(format!("name a metric: `{flow}.loss`"))
+        /// Something measured, and nothing said of it.
+        NeedsMetric { thing: String, example: String, span: Span } Error "scn::expand::needs_metric" {
+            at(span, format!("what of {thing}?"), "not a value").help(format!("name a metric: `{example}`"))
+        }
+        /// A metric of others than this.
+        NotMeasured { metric: String, thing: String, reason: String, span: Span, help: Option<String> } Error "scn::expand::not_measured" {
+            at(span, format!("{thing} has no `{metric}`: {reason}"), "never measured here").maybe_help(help)
+        }
+        /// A window in which nothing is measured.
+        OutsideLife { thing: String, reason: String, span: Span, other: Span } Error "scn::expand::outside_life" {
+            at(span, format!("{thing} measures nothing in this window: {reason}"), "no data").also(other, "because of this")
+                .help("move the window, or start and stop the flow at other times")
+        }
+        /// A percentile of too few.
+        FewSamples { metric: String, most: u64, least: u64, span: Span } Warning "scn::expand::few_samples" {
+            at(span, format!("`{metric}` of at most {most} samples says no more than the largest of them"), "too few samples")
+                .help(format!("let the flow make at least {least} in the window, or ask for a lower percentile"))
+        }
+        /// A choice by what is not known yet.
+        MeasuredChoice { span: Span } Error "scn::expand::measured_choice" {
+            at(span, "a measured value can't choose what is expected", "not known before the run")
+                .help("join conditions with `and` and `or`: `steady.loss > 0% and steady.outage.max < 1s`")
+        }
+        /// An action that changes nothing.
+        NoEffect { verb: String, reason: String, span: Span, other: Option<Span>, help: String } Warning "scn::expand::no_effect" {
+            let shown = at(span, format!("this `{verb}` has no effect"), reason).help(help);
+            match other { Some(place) => shown.also(place, "this is too late for it"), None => shown }
+        }
+        /// `set` of what a flow does not have.
+        NothingToSet { flow: String, setting: &'static str, reason: String, span: Span } Error "scn::expand::nothing_to_set" {
+            at(span, format!("the flow `{flow}` has no `{setting}` to change: {reason}"), "nothing to change")
+                .help(format!("say `{setting}` in the flow, or change something else of it"))
+        }
+        /// A repetition whose number nobody knows.
+        Uncountable { from: Span, to: Span } Error "scn::expand::uncountable" {
+            at(to, "how often this happens is not known before the run", "counted from here").also(from, "from here")
+                .help("count both from the start, or both from one event: `every 1s from failure to failure + 10s`")
+        }
+        /// `for` with a call, one of whose entries can't be undone then.
+        UndoInCall { call: String, reason: String, span: Span, entry: Span } Error "scn::expand::undo_in_call" {
+            at(span, format!("`{call}` can't be undone after this time: {reason}"), "undone when?").also(entry, "this entry of it")
+                .help("say `for` with the entries of the action that need it")
+        }
+        /// A capture that can't be written there.
+        CapturePath { path: String, reason: &'static str, span: Span } Error "scn::expand::capture_path" {
+            at(span, format!("no capture can be written to `{path}`: {reason}"), "not possible").help("write a path in the run's own folder that ends in `.pcapng`: \"wan.pcapng\"")
         }
         /// A metric without its event, or with one that it does not take.
         MetricEvent { metric: String, takes: bool, span: Span } Error "scn::expand::metric_event" {
@@ -55,11 +98,6 @@ problems! {
                 (format!("`{metric}` takes no event"), format!("write `{metric}` without parentheses"))
             };
             at(span, message, "not this way").help(help)
-        }
-        /// Two flows with `[*]` in one condition.
-        SeveralStars { span: Span, other: Span } Error "scn::expand::several_stars" {
-            at(span, "one condition can be about each of one flow only", "each of these").also(other, "and each of these")
-                .help("make one number of one of them: `sum(f[*].transactions)`")
         }
         /// A scenario that expects nothing.
         NoExpectations { name: String, span: Span } Warning "scn::expand::no_expectations" {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use super::error::ExpandError;
-use super::evaluate::{Scope, word};
+use super::evaluate::Scope;
 use crate::resolve::{ResolveError, suggest::suggest};
 use crate::source::Span;
-use crate::syntax::tree::{Block, Expr, TreeOption};
+use crate::syntax::tree::{Block, TreeOption};
 
 /// The options of one kind of block.
 pub struct Known {
@@ -79,21 +79,5 @@ impl Draft<'_, '_> {
             }
         });
         found
-    }
-
-    /// The one value of an option, after the given words: `reconnect after D` with `["after"]`.
-    pub(super) fn single<'o>(&mut self, option: &'o TreeOption, words: &[&str], form: &str) -> Option<&'o Expr> {
-        let (said, values) = option.values.split_at_checked(words.len()).unwrap_or((&[], &[]));
-        let matches = said.iter().map(word).eq(words.iter().map(|w| Some(*w)));
-        match values {
-            [value] if matches && option.block.is_empty() => Some(value),
-            _ => {
-                let broken = option.values.iter().any(|v| matches!(v.kind, crate::syntax::tree::ExprKind::Broken));
-                if !broken {
-                    self.context.raise(ExpandError::OptionForm { name: option.name.text.clone(), form: form.into(), span: option.span });
-                }
-                None
-            }
-        }
     }
 }

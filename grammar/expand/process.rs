@@ -94,7 +94,7 @@ impl Draft<'_, '_> {
                 } else if let Some(text) = self.kept_text(value, &scope, User::Process) {
                     parts.env.push((name.text.clone(), text, name.span));
                 }
-                self.too_many(parts.env.len(), "variables of one process", name.span);
+                self.too_many_parts(parts.env.len(), "variables of one process", name.span);
             }
             ProcessPart::Ready { kind, within, span } => {
                 if self.only_once("ready", *span, &mut parts.ready_said) {
@@ -127,7 +127,7 @@ impl Draft<'_, '_> {
         true
     }
 
-    fn too_many(&mut self, count: usize, what: &'static str, span: Span) {
+    fn too_many_parts(&mut self, count: usize, what: &'static str, span: Span) {
         if count == PART_LIMIT + 1 {
             let (count, limit) = (count as u64, PART_LIMIT as u64);
             self.context.raise(ExpandError::TooLarge { what, count, limit, span });
@@ -157,7 +157,7 @@ impl Draft<'_, '_> {
             return;
         }
         parts.files.push(ProcessFile { path: path_text, content, span });
-        self.too_many(parts.files.len(), "files of one process", span);
+        self.too_many_parts(parts.files.len(), "files of one process", span);
     }
 
     /// A path under the process's own folder.

@@ -23,6 +23,7 @@ const TOLD: &[&str] = &[
     "scn::expand::argument_twice",
     "scn::expand::bad_regex",
     "scn::expand::dimension_mismatch",
+    "scn::expand::measured_choice",
     "scn::expand::metric_event",
     "scn::expand::missing_argument",
     "scn::expand::needs_metric",
@@ -113,9 +114,8 @@ pub(super) fn check_declarations(context: &mut Context<'_>, position: usize) {
         for found in own.actions.values().filter(|found| found.module == position) {
             draft.look_at(position, found.declaration, |draft, block| {
                 draft.restart_calls();
-                draft.name_events(block);
-                draft.restart_calls();
-                draft.timeline(block);
+                let spoken = draft.spoken(block);
+                draft.timeline(&spoken);
             });
         }
         for found in own.checks.values().filter(|found| found.module == position) {
@@ -147,7 +147,7 @@ impl<'c, 'a> Draft<'c, 'a> {
     fn of_samples(context: &'c mut Context<'a>, module: usize, declared: &ScenarioRef<'a>) -> Self {
         let mut draft = Draft::new(context, module, declared);
         draft.head(declared.declaration);
-        draft.parts_of(declared);
+        draft.fill(declared);
         draft
     }
 

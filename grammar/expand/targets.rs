@@ -1,21 +1,13 @@
-//! What a verb of the timeline acts on: nodes, links, interfaces, flows, services. In: operands. Out: ids. Acts on nothing.
+//! What verbs of the timeline act on: nodes, links, interfaces. In: operands. Out: ids. Acts on nothing.
 
 use super::draft::Draft;
 use super::evaluate::bare;
 use super::things::ThingKind;
+use super::verbs::{Wrong, flat};
 use crate::resolve::ResolveError;
 use crate::scenario::timeline::Target;
-use crate::scenario::{FlowId, LinkId, NodeId, ServiceId};
-use crate::source::Span;
-use crate::syntax::tree::{Expr, ExprKind, Indexed, Name, NodePath};
-
-/// What `start` and `stop` act on.
-pub(super) enum Startable {
-    /// Flows.
-    Flows(Vec<FlowId>),
-    /// A service.
-    Service(ServiceId),
-}
+use crate::scenario::{LinkId, NodeId};
+use crate::syntax::tree::{Expr, ExprKind, Indexed};
 
 /// The words of a path; `None`: something else.
 pub(super) fn words(expr: &Expr) -> Option<&[Indexed]> {
@@ -25,78 +17,90 @@ pub(super) fn words(expr: &Expr) -> Option<&[Indexed]> {
     }
 }
 
-/// A path of one word.
-fn path_of(indexed: &Indexed) -> NodePath {
-    NodePath { parts: vec![indexed.clone()], span: indexed.span }
-}
-
 impl Draft<'_, '_> {
-    /// Nodes, a link or an interface. The outer `None`: reported here. `Err`: not a name at all.
+    /// Nodes, links or interfaces. The outer `None`: reported here. `Err`: not a name at all.
     pub(super) fn fault_targets(&mut self, expr: &Expr) -> Result<Option<Vec<Target>>, ()> {
-        match words(expr) {
-            Some([one]) => Ok(self.node_or_link(one)),
-            Some([node, interface]) => Ok(self.interfaces(node, &interface.name)),
-            _ if matches!(expr.kind, ExprKind::Broken) => Ok(None),
-            _ => Err(()),
-        }
-    }
-
-    fn node_or_link(&mut self, indexed: &Indexed) -> Option<Vec<Target>> {
-        let found = self.things_of(std::slice::from_ref(indexed), &[ThingKind::Node, ThingKind::Link], "node or link")?;
-        let target = |id: &u32| if found.kind == ThingKind::Link { Target::Link(LinkId(*id)) } else { Target::Node(NodeId(*id)) };
-        Some(found.ids.iter().map(target).collect())
-    }
-
-    fn interfaces(&mut self, node: &Indexed, interface: &Name) -> Option<Vec<Target>> {
-        let (nodes, _) = self.nodes_of(&path_of(node))?;
-        let mut targets = Vec::new();
-        for id in nodes {
-            self.interface(id, interface)?;
-            targets.push(Target::Interface(id, interface.text.clone()));
-        }
-        Some(targets)
-    }
-
-    /// Flows or a service. The outer `None`: reported here. `Err`: not a name at all.
-    pub(super) fn startable(&mut self, expr: &Expr) -> Result<Option<Startable>, ()> {
-        let Some([indexed]) = words(expr) else {
+        let Some(parts) = words(expr) else {
             return if matches!(expr.kind, ExprKind::Broken) { Ok(None) } else { Err(()) };
         };
-        let wanted = [ThingKind::Flow, ThingKind::Service];
-        let Some(found) = self.things_of(std::slice::from_ref(indexed), &wanted, "flow or service") else { return Ok(None) };
-        Ok(Some(match (found.kind, found.ids.first()) {
-            (ThingKind::Service, Some(id)) => Startable::Service(ServiceId(*id)),
-            _ => Startable::Flows(found.ids.iter().copied().map(FlowId).collect()),
-        }))
+        let Some((things, rest)) = self.thing_and_rest(parts, &[ThingKind::Node, ThingKind::Link], "node or link") else { return Ok(None) };
+        let ids = things.ids.iter().copied();
+        let targets: Vec<Target> = match (things.kind, rest) {
+            (ThingKind::Link, []) => ids.map(|id| Target::Link(LinkId(id))).collect(),
+            (_, []) => ids.map(|id| Target::Node(NodeId(id))).collect(),
+            (ThingKind::Node, [interface]) if interface.index.is_none() => {
+                let mut targets = Vec::new();
+                for node in ids.map(NodeId) {
+                    if self.interface(node, &interface.name).is_none() {
+                        return Ok(None);
+                    }
+                    targets.push(Target::Interface(node, interface.name.text.clone()));
+                }
+                targets
+            }
+            (_, [first, ..]) => {
+                let (what, name, span) = ("node or link".to_owned(), self.context.words(expr.span), first.span);
+                self.context.raise(ResolveError::UnknownTarget { what, name, span, help: None });
+                return Ok(None);
+            }
+        };
+        Ok(Some(targets))
+    }
+
+    /// Nodes that are no bridges. The outer `None`: reported here. `Err`: not a name at all.
+    pub(super) fn hosts_in(&mut self, expr: &Expr, can: &'static str) -> Result<Option<Vec<NodeId>>, ()> {
+        let Some(things) = self.things_in(expr, &[ThingKind::Node], "node")? else { return Ok(None) };
+        let nodes: Vec<NodeId> = things.ids.iter().copied().map(NodeId).collect();
+        let fine = nodes.iter().all(|id| self.is_host(*id, expr.span, can));
+        Ok(fine.then_some(nodes))
     }
 
     /// A node, perhaps with one of its interfaces. The outer `None`: reported here. `Err`: not a name at all.
     pub(super) fn node_and_interface(&mut self, expr: &Expr, what: &'static str) -> Result<Option<(NodeId, Option<String>)>, ()> {
-        let (node, interface) = match words(expr) {
-            Some([node]) => (node, None),
-            Some([node, interface]) => (node, Some(&interface.name)),
-            _ if matches!(expr.kind, ExprKind::Broken) => return Ok(None),
-            _ => return Err(()),
+        let Some(parts) = words(expr) else {
+            return if matches!(expr.kind, ExprKind::Broken) { Ok(None) } else { Err(()) };
         };
-        let Some(id) = self.node_of(&path_of(node)).filter(|id| self.is_host(*id, node.span, what)) else { return Ok(None) };
-        match interface {
-            Some(name) => Ok(self.interface(id, name).map(|()| (id, Some(name.text.clone())))),
-            None => Ok(Some((id, None))),
+        let Some((things, rest)) = self.thing_and_rest(parts, &[ThingKind::Node], "node") else { return Ok(None) };
+        let id = match things.ids.first() {
+            Some(id) if !things.many => NodeId(*id),
+            _ => {
+                self.context.raise(ResolveError::OnlyOne { name: self.context.words(expr.span), span: expr.span });
+                return Ok(None);
+            }
+        };
+        if !self.is_host(id, expr.span, what) {
+            return Ok(None);
+        }
+        match rest {
+            [] => Ok(Some((id, None))),
+            [interface] => Ok(self.interface(id, &interface.name).map(|()| (id, Some(interface.name.text.clone())))),
+            _ => Err(()),
         }
     }
 
-    /// The nodes of a service that an entry names.
-    pub(super) fn nodes_of_service(&mut self, service: ServiceId, expr: &Expr) -> Result<Option<Vec<NodeId>>, ()> {
-        let Some([indexed]) = words(expr) else { return Err(()) };
-        let Some((nodes, _)) = self.nodes_of(&path_of(indexed)) else { return Ok(None) };
-        let declared = &self.scenario.services[service.index()];
-        if nodes.iter().all(|node| declared.nodes.contains(node)) {
-            return Ok(Some(nodes));
+    /// The nodes of something that stands on several: all of them, or those named after `on`. `does` is what it does there. The inner
+    /// `None`: wrong, which was reported.
+    pub(super) fn nodes_of_it(
+        &mut self,
+        it: &str,
+        its_own: &[NodeId],
+        does: &str,
+        on: Option<&[&Expr]>,
+    ) -> Result<Option<Vec<NodeId>>, Wrong> {
+        let Some(on) = on else { return Ok(Some(its_own.to_vec())) };
+        let mut nodes = Vec::new();
+        for expr in flat(on) {
+            let Some(more) = self.hosts_in(expr, "run anything")? else { return Ok(None) };
+            if more.iter().any(|node| !its_own.contains(node)) {
+                let name_of = |node: &NodeId| Some(self.scenario.topology.nodes.get(node.index())?.name.clone());
+                let names: Vec<String> = its_own.iter().filter_map(name_of).collect();
+                let (name, span) = (self.context.words(expr.span), expr.span);
+                let help = Some(format!("`{it}` {does} on {}", names.join(", ")));
+                self.context.raise(ResolveError::UnknownNode { name, span, help });
+                return Ok(None);
+            }
+            nodes.extend(more);
         }
-        let names: Vec<String> = declared.nodes.iter().map(|n| self.scenario.topology.nodes[n.index()].name.clone()).collect();
-        let (name, place): (String, Span) = (self.context.words(indexed.span), indexed.span);
-        let help = Some(format!("`{}` stands on {}", declared.name, names.join(", ")));
-        self.context.raise(ResolveError::UnknownNode { name, span: place, help });
-        Ok(None)
+        Ok(Some(nodes))
     }
 }

@@ -1,15 +1,16 @@
-//! Instants: a duration from the start, or an event and an offset. In: expressions of times. Out: [`TimeRef`]s; circles, times
-//! before the start and after the timeout are reported. Has no clock.
+//! Instants: a duration from the start (inside a call: from the call), or an event and an offset. In: expressions of times. Out:
+//! [`TimeRef`]s; circles, times before the start and after the timeout are reported. Has no clock.
 
 use super::draft::Draft;
 use super::error::ExpandError;
-use super::evaluate::{DEPTH_LIMIT, bare, word};
+use super::evaluate::{DEPTH_LIMIT, bare};
 use super::moment_error::MomentError;
 use super::things::ThingKind;
 use crate::quantity::{Dimension, Quantity};
+use crate::resolve::ResolveError;
 use crate::scenario::EventId;
 use crate::scenario::timeline::{TimeRef, When};
-use crate::syntax::tree::{BinaryOperator, Expr, ExprKind};
+use crate::syntax::tree::{BinaryOperator, Expr, ExprKind, Indexed};
 
 /// Shows a duration in ns as it would be written.
 pub(super) fn show_ns(ns: i64) -> String {
@@ -19,11 +20,18 @@ pub(super) fn show_ns(ns: i64) -> String {
 impl Draft<'_, '_> {
     /// An instant.
     pub(super) fn instant(&mut self, expr: &Expr) -> Option<TimeRef> {
-        let found = self.instant_at(expr, 0)?;
+        let mut found = self.instant_at(expr, 0)?;
         if found.event.is_none() && found.offset_ns < 0 {
             let by = show_ns(found.offset_ns.saturating_neg());
             self.context.raise(MomentError::BeforeStart { span: expr.span, by });
             return None;
+        }
+        if let Some(base) = self.moments.base.filter(|_| found.event.is_none()) {
+            let Some(offset_ns) = base.offset_ns.checked_add(found.offset_ns) else {
+                self.context.raise(ExpandError::Overflow { span: expr.span });
+                return None;
+            };
+            found = TimeRef { offset_ns, ..base };
         }
         Some(found)
     }
@@ -34,13 +42,15 @@ impl Draft<'_, '_> {
             self.context.raise(ExpandError::TooDeep { span: expr.span, limit: DEPTH_LIMIT });
             return None;
         }
-        if let Some(name) = word(expr) {
-            if !self.is_value(name)
-                && let ExprKind::Path(parts) = &expr.kind
-            {
-                let events = self.things_of(parts, &[ThingKind::Event], "event")?;
-                return Some(TimeRef { event: events.ids.first().copied().map(EventId), offset_ns: 0 });
+        if let ExprKind::Path(parts) = &expr.kind
+            && self.is_event(parts)
+        {
+            let events = self.things_of(parts, &[ThingKind::Event], "event")?;
+            if events.many {
+                self.context.raise(ResolveError::OnlyOne { name: self.context.words(expr.span), span: expr.span });
+                return None;
             }
+            return Some(TimeRef { event: events.ids.first().copied().map(EventId), offset_ns: 0 });
         }
         if let ExprKind::Binary(operator @ (BinaryOperator::Add | BinaryOperator::Subtract), left, right) = &expr.kind
             && (self.names_event(left, 0) || self.names_event(right, 0))
@@ -62,9 +72,13 @@ impl Draft<'_, '_> {
         Some(TimeRef { event: None, offset_ns })
     }
 
-    /// The name is a value, so no event is meant.
-    fn is_value(&self, name: &str) -> bool {
-        self.scope.find(self.context, name).is_some()
+    /// A path names an event, or can only be meant to.
+    fn is_event(&self, path: &[Indexed]) -> bool {
+        match (self.thing_kind(path), path) {
+            (Some(ThingKind::Event), _) => true,
+            (_, [one]) => self.scope.find(self.context, &one.name.text).is_none(),
+            _ => false,
+        }
     }
 
     /// An event, or what can only be meant as one, is named somewhere in a sum.
@@ -72,7 +86,7 @@ impl Draft<'_, '_> {
         let expr = bare(expr);
         match &expr.kind {
             _ if depth > DEPTH_LIMIT => false,
-            ExprKind::Path(_) => word(expr).is_some_and(|name| !self.is_value(name)),
+            ExprKind::Path(path) => self.is_event(path),
             ExprKind::Binary(BinaryOperator::Add | BinaryOperator::Subtract, left, right) => {
                 self.names_event(left, depth + 1) || self.names_event(right, depth + 1)
             }
@@ -103,16 +117,21 @@ impl Draft<'_, '_> {
             self.follow_waits(start, &waits, &mut instants);
         }
         let timeout = i64::try_from(self.scenario.timeout_ns).unwrap_or(i64::MAX);
+        // What a loop or `every` repeats is told once.
+        let mut told = std::collections::BTreeSet::new();
         for (position, instant) in instants.iter().enumerate() {
             let span = self.scenario.timeline[position].span;
             match instant {
-                Some(Some(ns)) if *ns < 0 => self.context.raise(MomentError::BeforeStart { span, by: show_ns(ns.saturating_neg()) }),
-                Some(Some(ns)) if *ns > timeout => {
+                Some(Some(ns)) if *ns < 0 && told.insert(span) => {
+                    self.context.raise(MomentError::BeforeStart { span, by: show_ns(ns.saturating_neg()) })
+                }
+                Some(Some(ns)) if *ns > timeout && told.insert(span) => {
                     self.context.raise(MomentError::AfterTimeout { span, instant: show_ns(*ns), timeout: show_ns(timeout) });
                 }
                 _ => {}
             }
         }
+        self.moments.instants = instants.into_iter().map(Option::flatten).collect();
     }
 
     /// Finds the instant of an entry and of those it waits for. `Some(None)`: only known when it runs.

@@ -1,55 +1,67 @@
-//! The verbs of the timeline with their operands. In: a verb of the tree. Out: an [`Action`]. When it acts is `timing`'s question.
+//! The verbs of the timeline: which there are, and who reads their operands. In: a verb of the tree. Out: [`Action`]s, several where a
+//! sentence names things of several sorts. When they act is `timing`'s question.
 
 use super::draft::Draft;
-use super::error::ExpandError;
 use super::evaluate::bare;
+use super::events::called_expression;
 use super::moment_error::MomentError;
-use super::targets::Startable;
-use super::value::Value;
 use crate::resolve::{ResolveError, suggest::suggest};
-use crate::scenario::NodeId;
-use crate::scenario::timeline::{Action, Target};
-use crate::scenario::topology::Prefix;
+use crate::scenario::timeline::Action;
 use crate::syntax::tree::{Expr, ExprKind, Operand, Verb};
 
-/// Verbs of this version with the form that help shows.
-pub(crate) const BUILT: &[(&str, &str)] = &[
-    ("start", "start FLOW, FLOW"),
-    ("stop", "stop FLOW, FLOW"),
-    ("down", "down NODE"),
-    ("up", "up NODE"),
-    ("silence", "silence LINK"),
-    ("unsilence", "unsilence LINK"),
-    ("add", "add 10.0.0.100/24 to NODE"),
-    ("remove", "remove 10.0.0.100/24 from NODE"),
-    ("move", "move 10.0.0.100/24 from NODE to NODE"),
-    ("mark", "mark EVENT"),
-];
-/// Verbs of the language that this version has not.
-pub(crate) const LATER: &[&str] = &[
-    "pause",
-    "resume",
-    "set",
-    "impair",
-    "restore",
-    "partition",
-    "heal",
-    "route",
-    "kill",
-    "signal",
-    "freeze",
-    "thaw",
-    "restart",
-    "vanish",
-    "isolate",
-    "run",
-    "capture",
-    "call",
+/// A verb of the language.
+pub struct VerbRow {
+    /// The word.
+    pub name: &'static str,
+    /// How it is said; help shows it.
+    pub form: &'static str,
+    /// One sentence.
+    pub doc: &'static str,
+}
+
+/// Makes a row.
+const fn row(name: &'static str, form: &'static str, doc: &'static str) -> VerbRow {
+    VerbRow { name, form, doc }
+}
+
+/// Every verb, in the order of the reference.
+#[rustfmt::skip]
+pub const VERBS: &[VerbRow] = &[
+    row("start", "start FLOW, FLOW", "Starts flows, stresses, services and processes; a service or a process `on NODE` only there."),
+    row("stop", "stop FLOW, FLOW", "Stops them: a service and a process in good order, a stress with all its streams."),
+    row("pause", "pause FLOW", "Holds flows and stresses: connections stay, nothing new starts, and what was due meanwhile is not made up for."),
+    row("resume", "resume FLOW", "Lets them go on."),
+    row("set", "set FLOW.rate 200/s over 5s", "Changes `rate`, `opens`, `bandwidth`, `connections` or `interval` of flows, `streams` or `rate` of stresses, at once or evenly `over` a time."),
+    row("down", "down NODE", "Takes the carrier of links, interfaces and all links of nodes away; neighbours see it at once."),
+    row("up", "up NODE", "Gives the carrier back."),
+    row("silence", "silence LINK", "Drops everything without a sign: the carrier stays."),
+    row("unsilence", "unsilence LINK", "Ends that."),
+    row("impair", "impair LINK { loss 5% }", "Sets the whole impairment of links, of what nodes and interfaces send (`forward`) and receive (`back`); what is not said is off."),
+    row("restore", "restore LINK", "Sets what the topology says."),
+    row("partition", "partition [NODE, NODE] from [NODE]", "Lets nothing pass between two sets of nodes; `one way`: nothing from the first to the second."),
+    row("heal", "heal", "Ends all partitions and isolations, or the named one: `heal [a] from [b]`, `heal a`."),
+    row("isolate", "isolate NODE", "Lets nothing pass between nodes and all others."),
+    row("add", "add 10.0.0.100/24 to NODE", "Gives a node an address; neighbours are told at once."),
+    row("remove", "remove 10.0.0.100/24 from NODE", "Takes an address from a node."),
+    row("move", "move 10.0.0.100/24 from NODE to NODE", "Takes an address from one node and gives it to another; neighbours are told at once."),
+    row("route", "route NODE 0.0.0.0/0 via 10.0.0.2", "Sets a route of nodes, or takes it: `route NODE 0.0.0.0/0 off`."),
+    row("kill", "kill PROCESS", "Ends processes, services with their connections, or all that runs on nodes, at once and without asking."),
+    row("signal", "signal PROCESS SIGHUP", "Sends a signal to processes, or to all that run on nodes."),
+    row("freeze", "freeze PROCESS", "Stops processes, or all that runs on nodes, where they are; their connections stay open."),
+    row("thaw", "thaw PROCESS", "Lets them go on."),
+    row("restart", "restart PROCESS", "Ends processes, services, or all that runs on nodes if they still run, and starts them anew."),
+    row("vanish", "vanish NODE", "Ends everything on nodes at once; their peers hear nothing of it."),
+    row("run", "run on NODE \"COMMAND\" as NAME", "Runs a command on a node; expectations know its output as `NAME.output` and its status as `NAME.status`."),
+    row("capture", "capture LINK to \"wan.pcapng\"", "Writes the packets of links, interfaces and nodes to a file of the run's folder."),
+    row("mark", "mark EVENT", "Only makes an event."),
+    row("call", "call ACTION(ARGUMENTS)", "Does what an action says; its times count from here."),
 ];
 
 /// A verb's operands do not fit it, or a problem was reported already.
-enum Wrong {
+pub(super) enum Wrong {
+    /// The sentence is not said this way.
     Form,
+    /// Something in it is wrong, which was reported.
     Reported,
 }
 
@@ -58,6 +70,9 @@ impl From<()> for Wrong {
         Wrong::Form
     }
 }
+
+/// What a verb's reader gives.
+pub(super) type Done = Result<Vec<Action>, Wrong>;
 
 /// The values before the first small word, and after each small word.
 fn clauses(operands: &[Operand]) -> Vec<(&str, Vec<&Expr>)> {
@@ -71,139 +86,92 @@ fn clauses(operands: &[Operand]) -> Vec<(&str, Vec<&Expr>)> {
     found
 }
 
+/// Values with those of lists among them one by one.
+pub(super) fn flat<'e>(values: &[&'e Expr]) -> Vec<&'e Expr> {
+    let mut all = Vec::new();
+    for value in values {
+        match &bare(value).kind {
+            ExprKind::List(items) => all.extend(items.iter()),
+            _ => all.push(*value),
+        }
+    }
+    all
+}
+
 impl Draft<'_, '_> {
     /// What a verb does.
-    pub(super) fn action(&mut self, verb: &Verb) -> Option<Action> {
-        let name = verb.name.text.as_str();
-        let Some((_, form)) = BUILT.iter().find(|(built, _)| *built == name) else {
-            if LATER.contains(&name) {
-                self.context.raise(ExpandError::NotInThisVersion { what: format!("the verb `{name}`"), span: verb.name.span });
-            } else {
-                let help = suggest(name, BUILT.iter().map(|(built, _)| *built)).filter(|help| help.starts_with("did"));
-                let all = || BUILT.iter().map(|(built, _)| *built).collect::<Vec<_>>().join(", ");
-                let help = help.or_else(|| Some(format!("verbs are {}", all())));
-                self.context.raise(ResolveError::UnknownVerb { name: name.into(), span: verb.name.span, help });
-            }
-            return None;
-        };
+    pub(super) fn actions(&mut self, verb: &Verb) -> Option<Vec<Action>> {
+        let row = self.verb_row(verb)?;
         let clauses = clauses(&verb.operands);
         let parts: Vec<(&str, &[&Expr])> = clauses.iter().map(|(word, values)| (*word, values.as_slice())).collect();
-        let done = match (name, parts.as_slice()) {
-            ("mark", [("", [])]) => Ok(Action::Mark),
-            ("start" | "stop", [("", what @ [_, ..])]) => self.start_or_stop(name == "start", what, None),
-            ("start" | "stop", [("", what @ [_, ..]), ("on", on @ [_, ..])]) => self.start_or_stop(name == "start", what, Some(on)),
-            ("down" | "up" | "silence" | "unsilence", [("", what @ [_, ..])]) => self.fault(name, what),
-            ("add", [("", [what]), ("to", [node])]) => self.add(what, node),
-            ("remove", [("", [what]), ("from", [node])]) => self.remove(what, node),
-            ("move", [("", [what]), ("from", [from]), ("to", [to])]) => self.move_address(what, from, to),
-            _ => Err(Wrong::Form),
-        };
+        let done = if verb.options.is_empty() || row.name == "impair" { self.operands(row.name, &parts, verb) } else { Err(Wrong::Form) };
         match done {
-            Ok(action) => Some(action),
+            Ok(actions) => Some(actions),
             Err(Wrong::Reported) => None,
             Err(Wrong::Form) => {
-                let broken = verb.operands.iter().any(|o| matches!(o, Operand::Value(Expr { kind: ExprKind::Broken, .. })));
-                if !broken {
-                    self.context.raise(MomentError::VerbForm { verb: name.into(), form, span: verb.span });
-                }
+                self.wrong_verb_form(verb, row);
                 None
             }
         }
     }
 
-    fn start_or_stop(&mut self, start: bool, what: &[&Expr], on: Option<&[&Expr]>) -> Result<Action, Wrong> {
-        let mut flows = Vec::new();
-        let mut service = None;
-        let mut fine = true;
-        for expr in what {
-            match self.startable(expr)? {
-                Some(Startable::Flows(more)) => flows.extend(more),
-                Some(Startable::Service(id)) if what.len() == 1 => service = Some(id),
-                Some(Startable::Service(_)) => {
-                    let (message, other) =
-                        ("a service is started and stopped in an entry of its own".to_owned(), what.first().map_or(expr.span, |e| e.span));
-                    let help = "write one entry for each service".to_owned();
-                    self.context.raise(ExpandError::OptionConflict { message, span: expr.span, other, help });
-                    fine = false;
-                }
-                None => fine = false,
-            }
+    fn operands(&mut self, name: &str, parts: &[(&str, &[&Expr])], verb: &Verb) -> Done {
+        match (name, parts) {
+            ("mark", [("", [])]) => Ok(vec![Action::Mark]),
+            ("start" | "stop", [("", what @ [_, ..])]) => self.start_or_stop(name == "start", what, None),
+            ("start" | "stop", [("", what @ [_, ..]), ("on", on @ [_, ..])]) => self.start_or_stop(name == "start", what, Some(on)),
+            ("pause" | "resume", [("", what @ [_, ..])]) => self.pause_or_resume(name == "pause", what),
+            ("set", [("", [path, value])]) => self.set(path, value, None),
+            ("set", [("", [path, value]), ("over", [over])]) => self.set(path, value, Some(over)),
+            ("down" | "up" | "silence" | "unsilence" | "restore", [("", what @ [_, ..])]) => self.fault(name, what),
+            ("impair", [("", what @ [_, ..])]) => self.impair(what, None, verb),
+            ("impair", [("", what @ [_, ..]), ("over", [over])]) => self.impair(what, Some(over), verb),
+            ("partition", [("", from @ [_, ..]), ("from", to @ [_, ..])]) => self.partition(from, to),
+            ("heal", [("", [])]) => Ok(vec![Action::Heal(crate::scenario::timeline::Healed::All)]),
+            ("heal", [("", from @ [_, ..]), ("from", to @ [_, ..])]) => self.heal_between(from, to),
+            ("heal", [("", nodes @ [_, ..])]) => self.heal_nodes(nodes),
+            ("isolate" | "vanish", [("", nodes @ [_, ..])]) => self.nodes_alone(name, nodes),
+            ("add", [("", [what]), ("to", [node])]) => self.add(what, node),
+            ("remove", [("", [what]), ("from", [node])]) => self.remove(what, node),
+            ("move", [("", [what]), ("from", [from]), ("to", [to])]) => self.move_address(what, from, to),
+            ("route", [("", [node, to, rest @ ..])]) => self.set_route(node, to, rest),
+            ("route", [("", [node, to]), ("via", [via])]) => self.route_via(node, to, Some(via)),
+            ("kill" | "freeze" | "thaw" | "restart", [("", what @ [_, ..])]) => self.strike(name, what, None),
+            ("kill" | "freeze" | "thaw" | "restart", [("", what @ [_, ..]), ("on", on @ [_, ..])]) => self.strike(name, what, Some(on)),
+            ("signal", [("", [what @ .., signal])]) if !what.is_empty() => self.send_signal(what, signal, None),
+            ("signal", [("", [what @ .., signal]), ("on", on @ [_, ..])]) if !what.is_empty() => self.send_signal(what, signal, Some(on)),
+            ("run", [("", []), ("on", [node, command])]) => self.run_command(node, command),
+            ("capture", [("", what @ [_, ..]), ("to", [file])]) => self.capture(what, file),
+            _ => Err(Wrong::Form),
         }
-        let Some(service) = service.filter(|_| fine) else {
-            return match on {
-                _ if !fine => Err(Wrong::Reported),
-                Some(_) => Err(Wrong::Form),
-                None => Ok(if start { Action::Start(flows) } else { Action::Stop(flows) }),
-            };
-        };
-        let mut nodes = Vec::new();
-        for expr in on.unwrap_or(&[]) {
-            nodes.extend(self.nodes_of_service(service, expr)?.ok_or(Wrong::Reported)?);
-        }
-        if on.is_none() {
-            nodes.clone_from(&self.scenario.services[service.index()].nodes);
-        }
-        Ok(if start { Action::StartService(service, nodes) } else { Action::StopService(service, nodes) })
     }
 
-    fn fault(&mut self, verb: &str, what: &[&Expr]) -> Result<Action, Wrong> {
-        let mut targets: Vec<Target> = Vec::new();
-        let mut fine = true;
-        for expr in what {
-            match self.fault_targets(expr)? {
-                Some(more) => targets.extend(more),
-                None => fine = false,
-            }
+    /// The row of a verb, or `None` when there is none, which is reported.
+    fn verb_row(&mut self, verb: &Verb) -> Option<&'static VerbRow> {
+        let name = verb.name.text.as_str();
+        let found = VERBS.iter().find(|row| row.name == name);
+        if found.is_none() {
+            let near = suggest(name, VERBS.iter().map(|row| row.name)).filter(|help| help.starts_with("did"));
+            let all = || VERBS.iter().map(|row| row.name).collect::<Vec<_>>().join(", ");
+            let help = near.or_else(|| Some(format!("verbs are {}", all())));
+            self.context.raise(ResolveError::UnknownVerb { name: name.into(), span: verb.name.span, help });
         }
-        if !fine {
-            return Err(Wrong::Reported);
-        }
-        Ok(match verb {
-            "down" => Action::Down(targets),
-            "up" => Action::Up(targets),
-            "silence" => Action::Silence(targets),
-            _ => Action::Unsilence(targets),
-        })
+        found
     }
 
-    fn add(&mut self, what: &Expr, node: &Expr) -> Result<Action, Wrong> {
-        let prefix = self.prefix_of(what, true);
-        let to = self.node_and_interface(node, "have an address")?;
-        let (Some(prefix), Some((node, interface))) = (prefix, to) else { return Err(Wrong::Reported) };
-        Ok(Action::AddAddress { prefix, node, interface })
-    }
-
-    fn remove(&mut self, what: &Expr, node: &Expr) -> Result<Action, Wrong> {
-        let address = match &bare(what).kind {
-            ExprKind::Address(address) => Some(*address),
-            _ => match self.context.evaluate(what, &self.scope) {
-                Some(Value::Address(address)) => Some(address),
-                Some(Value::Prefix(prefix)) => Some(prefix.address),
-                Some(other) => {
-                    self.context.wrong_type("an address or a prefix", &other, what.span);
-                    None
-                }
-                None => None,
-            },
-        };
-        let from = self.node_and_interface(node, "have an address")?;
-        let (Some(address), Some((node, _))) = (address, from) else { return Err(Wrong::Reported) };
-        Ok(Action::RemoveAddress { address, node })
-    }
-
-    fn move_address(&mut self, what: &Expr, from: &Expr, to: &Expr) -> Result<Action, Wrong> {
-        let prefix: Option<Prefix> = self.prefix_of(what, true);
-        let source: Option<(NodeId, Option<String>)> = self.node_and_interface(from, "have an address")?;
-        let target = self.node_and_interface(to, "have an address")?;
-        let (Some(prefix), Some((from_node, _)), Some((to_node, interface))) = (prefix, source, target) else {
-            return Err(Wrong::Reported);
-        };
-        if from_node == to_node {
-            let message = "this moves an address to where it is".to_owned();
-            let help = "name another node after `to`".to_owned();
-            self.context.raise(ExpandError::OptionConflict { message, span: to.span, other: from.span, help });
-            return Err(Wrong::Reported);
+    /// `call` is followed by one call; says so if it is not.
+    pub(super) fn is_call(&mut self, verb: &Verb) -> bool {
+        let fine = called_expression(verb).is_some() && verb.options.is_empty();
+        if let (false, Some(row)) = (fine, self.verb_row(verb)) {
+            self.wrong_verb_form(verb, row);
         }
-        Ok(Action::MoveAddress { prefix, from: from_node, to: to_node, interface })
+        fine
+    }
+
+    fn wrong_verb_form(&mut self, verb: &Verb, row: &VerbRow) {
+        let broken = verb.operands.iter().any(|o| matches!(o, Operand::Value(Expr { kind: ExprKind::Broken, .. })));
+        if !broken {
+            self.context.raise(MomentError::VerbForm { verb: row.name.into(), form: row.form, span: verb.span });
+        }
     }
 }

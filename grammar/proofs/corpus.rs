@@ -1,4 +1,4 @@
-//! The corpus `tests/diagnostics/*.scn`: what is expected stands as `#~ code: beginning of the message` over the line; `#~^ ...`
+//! The corpus `tests/diagnostics/**/*.scn`, in folders by code: what is expected stands as `#~ code: beginning of the message` over the line; `#~^ ...`
 //! adds to the line of the `#~` before. Where nothing stands nothing may be found.
 
 use std::path::Path;
@@ -45,6 +45,8 @@ fn every_case_is_reported_as_it_says() {
     let mut cases = 0;
     let mut wrong = String::new();
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let folders: Vec<_> = files.iter().filter(|path| path.is_dir()).cloned().collect();
+    files.extend(folders.iter().flat_map(|inner| std::fs::read_dir(inner).unwrap().map(|entry| entry.unwrap().path())));
     files.sort();
     for path in files.into_iter().filter(|path| path.extension().is_some_and(|end| end == "scn")) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();

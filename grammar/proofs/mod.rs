@@ -2,6 +2,8 @@
 
 mod corpus;
 mod hostile;
+mod moments;
+mod networks;
 mod pages;
 mod patterns;
 mod reference;

@@ -8,8 +8,8 @@ use crate::diagnostics::{Severity, short};
 use crate::expand::options::Known;
 use crate::expand::value::TYPE_WORDS;
 use crate::expand::{
-    conditions, flows, frames, functions, headers, http, impairments, interfaces, load, nodes, process, services, sockets, stress,
-    topology, transport_options, transports, verbs,
+    flows, frames, functions, headers, http, impairments, interfaces, load, nodes, process, services, sockets, stress, topology,
+    transport_options, transports, verbs,
 };
 use crate::scenario::expect::{METRICS, STATISTICS};
 use crate::scenario::process::SIGNALS;
@@ -52,16 +52,14 @@ fn every_word_is_described() {
     let words = words();
     let mut missing: Vec<String> = Vec::new();
     let mut need = |kind: &str, all: &[&str]| missing.extend(all.iter().filter(|w| !words.contains(*w)).map(|w| format!("{kind} `{w}`")));
-    need("metric", &METRICS.iter().map(|(name, ..)| *name).collect::<Vec<_>>());
+    need("metric", &METRICS.iter().map(|row| row.name).collect::<Vec<_>>());
     need("statistic", STATISTICS);
     need("type", TYPE_WORDS);
     need("function", functions::FUNCTIONS);
-    need("verb", &verbs::BUILT.iter().map(|(verb, _)| *verb).collect::<Vec<_>>());
-    need("later verb", verbs::LATER);
+    need("verb", &verbs::VERBS.iter().map(|row| row.name).collect::<Vec<_>>());
     need("transport", &TRANSPORTS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     need("tool", &transport_options::TOOLS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     need("signal", &SIGNALS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
-    need("later metric", conditions::LATER);
     let options: &[&Known] = &[
         &flows::FLOW_OPTIONS,
         &transports::OVER_OPTIONS,

@@ -51,9 +51,9 @@ problems! {
             at(span, format!("no entry of the timeline makes the event `{name}`"), "not an event")
                 .help("name an entry of the timeline with `as`, or make the event with `mark`").maybe_help(help)
         }
-        /// A metric that flows do not have.
-        UnknownMetric { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_metric" {
-            at(span, format!("a flow has no metric `{name}`"), "not a metric").maybe_help(help)
+        /// A metric that such a thing does not have.
+        UnknownMetric { of: &'static str, name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_metric" {
+            at(span, format!("{of} has no metric `{name}`"), "not a metric").maybe_help(help)
         }
         /// A module that does not exist.
         UnknownModule { name: String, span: Span, help: Option<String> } Error "scn::resolve::unknown_module" {

@@ -1,9 +1,12 @@
-//! What must hold: conditions over measured values, with their windows. Metric names were checked against [`crate::resolve`]'s table.
+//! What must hold: conditions over measured values, with their windows. In: nothing. Out: the types. Metric names were checked
+//! against the table in [`super::metrics`].
 
 use serde::{Deserialize, Serialize};
 
+use super::metrics::{self, MetricRow, OwnerKind};
+pub use super::metrics::{METRICS, STATISTICS, Shape};
 use super::timeline::TimeRef;
-use super::{EventId, FlowId};
+use super::{EventId, FlowId, LinkId, NodeId, ProcessId, StressId};
 use crate::quantity::{Dimension, Quantity};
 use crate::source::Span;
 pub use crate::syntax::tree::BinaryOperator;
@@ -19,9 +22,11 @@ pub struct Expectation {
     pub kind: Kind,
     /// How the condition is held against time.
     pub form: Form,
-    /// First instant that counts; `None`: the flow's start.
+    /// The call that it came of, as written, for people: `healthy(own, 18Mbit/s)`. `None`: it stands in the scenario's own `expect`.
+    pub called: Option<String>,
+    /// First instant that counts; `None`: the start of what is measured.
     pub from: Option<TimeRef>,
-    /// Last instant that counts; `None`: the flow's end.
+    /// Last instant that counts; `None`: the end of what is measured.
     pub to: Option<TimeRef>,
     /// Interval for rates, ratios and percentiles at every moment, in ns.
     pub sampled_every_ns: u64,
@@ -77,6 +82,15 @@ pub enum Condition {
         /// Right.
         right: Value,
     },
+    /// `lb.running`: a measured truth.
+    Holds(Metric),
+    /// `counters.output matches /errors 0/`: a measured text contains a match.
+    Matches {
+        /// The text.
+        metric: Metric,
+        /// The regex between the slashes; it was compiled once.
+        regex: String,
+    },
     /// All of them.
     All(Vec<Condition>),
     /// Any of them.
@@ -91,7 +105,7 @@ pub enum Condition {
 pub enum Value {
     /// Given.
     Given(Quantity),
-    /// Measured on a flow.
+    /// Measured.
     Metric(Metric),
     /// `a + b` and so on; the dimension is that of the result.
     Arithmetic {
@@ -104,7 +118,7 @@ pub enum Value {
         /// Of the result.
         dimension: Dimension,
     },
-    /// `min`, `max`, `sum`, `mean` of several.
+    /// `min`, `max`, `sum`, `mean`, `median` of several.
     Fold {
         /// Which.
         fold: Fold,
@@ -125,18 +139,21 @@ pub enum Fold {
     Sum,
     /// Arithmetic mean.
     Mean,
+    /// The middle one; of an even number the mean of the two in the middle.
+    Median,
 }
 
 /// A measured value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metric {
-    /// Which flow.
-    pub flow: FlowId,
-    /// The metric's full name as in the table: `outage.max`, `latency.p99`, `tcp.client.rtt.p99`, `goodput.forward`.
+    /// What is measured.
+    pub subject: Subject,
+    /// The metric's full name as in the table: `outage.max`, `latency.p99`, `tcp.client.rtt.p99`, `goodput.forward`; of one way of
+    /// a link `forward.dropped`.
     pub name: String,
     /// The event it takes: `failover_time(failure)`.
     pub event: Option<EventId>,
-    /// What it measures.
+    /// What it measures; of a truth (1: true) and of a text `Count`.
     pub dimension: Dimension,
     /// How it is told at one moment.
     pub shape: Shape,
@@ -144,79 +161,54 @@ pub struct Metric {
     pub span: Span,
 }
 
-/// What a metric is over time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Shape {
-    /// A number that only grows while a window runs: judged at every change.
-    Counter,
-    /// A level that goes up and down: judged at every change.
-    Gauge,
-    /// Needs an interval: rates, ratios, percentiles, outages.
-    Interval,
+impl Metric {
+    /// The flow, if it is one that is measured.
+    #[must_use]
+    pub fn flow(&self) -> Option<FlowId> {
+        match self.subject {
+            Subject::Flow(flow) => Some(flow),
+            _ => None,
+        }
+    }
+
+    /// Its row of the table.
+    #[must_use]
+    pub fn row(&self) -> Option<&'static MetricRow> {
+        let kind = self.subject.kind();
+        let way = ["forward.", "back."].iter().find_map(|way| self.name.strip_prefix(way)).filter(|_| kind == OwnerKind::Link);
+        metrics::find(kind, way.unwrap_or(&self.name))
+    }
 }
 
-/// The metrics of a flow: name, dimension, shape. The one list that the checker, the reference and completion read; each
-/// is computed in `runner/measure`. `*` stands for one of [`STATISTICS`].
-pub const METRICS: &[(&str, Dimension, Shape)] = &[
-    ("sent", Dimension::Count, Shape::Counter),
-    ("received", Dimension::Count, Shape::Counter),
-    ("lost", Dimension::Count, Shape::Counter),
-    ("loss", Dimension::Ratio, Shape::Interval),
-    ("dropped", Dimension::Count, Shape::Counter),
-    ("corrupt", Dimension::Count, Shape::Counter),
-    ("misdelivered", Dimension::Count, Shape::Counter),
-    ("transactions", Dimension::Count, Shape::Counter),
-    ("failed_transactions", Dimension::Count, Shape::Counter),
-    ("errors", Dimension::Count, Shape::Counter),
-    ("rate", Dimension::Rate, Shape::Interval),
-    ("goodput.forward", Dimension::Bandwidth, Shape::Interval),
-    ("goodput.back", Dimension::Bandwidth, Shape::Interval),
-    ("connections", Dimension::Count, Shape::Counter),
-    ("active", Dimension::Count, Shape::Gauge),
-    ("connecting", Dimension::Count, Shape::Gauge),
-    ("failed_connects", Dimension::Count, Shape::Counter),
-    ("failed_connections", Dimension::Count, Shape::Counter),
-    ("lasting_connections", Dimension::Count, Shape::Interval),
-    ("reconnects", Dimension::Count, Shape::Counter),
-    ("resets", Dimension::Count, Shape::Counter),
-    ("timeouts", Dimension::Count, Shape::Counter),
-    ("latency.*", Dimension::Duration, Shape::Interval),
-    ("service.*", Dimension::Duration, Shape::Interval),
-    ("connect_time.*", Dimension::Duration, Shape::Interval),
-    ("reconnect_time.*", Dimension::Duration, Shape::Interval),
-    ("lag.*", Dimension::Duration, Shape::Interval),
-    ("outage.max", Dimension::Duration, Shape::Interval),
-    ("outage.total", Dimension::Duration, Shape::Interval),
-    ("outage.count", Dimension::Count, Shape::Interval),
-    ("outage.loss.max", Dimension::Duration, Shape::Interval),
-    ("outage.tx.max", Dimension::Duration, Shape::Interval),
-    ("outage.rate.max", Dimension::Duration, Shape::Interval),
-    ("failover_time", Dimension::Duration, Shape::Interval),
-    ("reversion_time", Dimension::Duration, Shape::Interval),
-    ("time_to_first_loss", Dimension::Duration, Shape::Interval),
-    ("backends", Dimension::Count, Shape::Counter),
-    ("backends.skew", Dimension::Ratio, Shape::Interval),
-    ("tcp.client.rtt.*", Dimension::Duration, Shape::Interval),
-    ("tcp.client.rttvar.*", Dimension::Duration, Shape::Interval),
-    ("tcp.client.min_rtt.*", Dimension::Duration, Shape::Interval),
-    ("tcp.client.cwnd.*", Dimension::Count, Shape::Interval),
-    ("tcp.client.retransmits", Dimension::Count, Shape::Interval),
-    ("tcp.client.bytes_acked", Dimension::Size, Shape::Interval),
-    ("tcp.client.bytes_received", Dimension::Size, Shape::Interval),
-    ("tcp.client.delivery_rate.*", Dimension::Bandwidth, Shape::Interval),
-    ("tcp.server.rtt.*", Dimension::Duration, Shape::Interval),
-    ("tcp.server.rttvar.*", Dimension::Duration, Shape::Interval),
-    ("tcp.server.min_rtt.*", Dimension::Duration, Shape::Interval),
-    ("tcp.server.cwnd.*", Dimension::Count, Shape::Interval),
-    ("tcp.server.retransmits", Dimension::Count, Shape::Interval),
-    ("tcp.server.bytes_acked", Dimension::Size, Shape::Interval),
-    ("tcp.server.bytes_received", Dimension::Size, Shape::Interval),
-    ("tcp.server.delivery_rate.*", Dimension::Bandwidth, Shape::Interval),
-];
+/// What is measured.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// A flow.
+    Flow(FlowId),
+    /// A link.
+    Link(LinkId),
+    /// An interface, by its name or the one that the planner gives.
+    Interface(NodeId, String),
+    /// A program under test, all its copies together.
+    Process(ProcessId),
+    /// A mix of streams.
+    Stress(StressId),
+    /// What the command gave that the entry with this event ran.
+    Output(EventId),
+}
 
-/// What can stand for `*` in [`METRICS`].
-pub const STATISTICS: &[&str] = &["min", "mean", "p50", "p90", "p95", "p99", "p999", "max"];
-
-/// Metrics that take an event in parentheses.
-pub const TAKE_EVENT: &[&str] = &["failover_time", "reversion_time", "time_to_first_loss"];
+impl Subject {
+    /// The sort of thing.
+    #[must_use]
+    pub fn kind(&self) -> OwnerKind {
+        match self {
+            Subject::Flow(_) => OwnerKind::Flow,
+            Subject::Link(_) => OwnerKind::Link,
+            Subject::Interface(..) => OwnerKind::Interface,
+            Subject::Process(_) => OwnerKind::Process,
+            Subject::Stress(_) => OwnerKind::Stress,
+            Subject::Output(_) => OwnerKind::Output,
+        }
+    }
+}

@@ -5,6 +5,7 @@ pub mod expect;
 pub mod flow;
 pub mod frame;
 pub mod impairment;
+pub mod metrics;
 pub mod pattern;
 pub mod process;
 pub mod requirements;

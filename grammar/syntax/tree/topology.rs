@@ -37,7 +37,7 @@ pub enum TopologyKind {
     Call {
         /// Which, and its arguments.
         call: Call,
-        /// `as NAME`: its nodes and links are `NAME.node`; with an index in a `for`.
+        /// `as NAME`, with an index in a `for`: its nodes and links are `NAME.node`.
         name: Option<Indexed>,
     },
     /// `route client 0.0.0.0/0 via 10.0.0.254`.
@@ -97,7 +97,7 @@ pub struct InterfaceDecl {
 pub struct LinkDecl {
     /// The keyword.
     pub kind: LinkKind,
-    /// `wan:`, with an index in a `for`.
+    /// `wan:`, with an index in a `for`: `wan[i]:`.
     pub name: Option<Indexed>,
     /// The two ends.
     pub ends: [LinkEnd; 2],
