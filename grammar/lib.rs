@@ -17,6 +17,7 @@ pub mod quantity;
 pub mod resolve;
 pub mod scenario;
 pub mod source;
+pub mod standard;
 pub mod syntax;
 
 use std::collections::BTreeMap;

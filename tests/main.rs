@@ -10,6 +10,7 @@ mod built;
 mod cleanup;
 mod editors;
 mod input;
+mod library;
 mod observer;
 mod outside;
 mod runs;

@@ -123,34 +123,3 @@ fn the_presets_carry_what_they_always_did() {
         assert_eq!(sums, [up, down], "{preset}");
     }
 }
-
-#[test]
-fn scratch() {
-    let folder = Path::new("/work/wt/patterns/stdlib");
-    for sub in ["", "tests"] {
-        let mut paths: Vec<_> = std::fs::read_dir(folder.join(sub)).unwrap().map(|e| e.unwrap().path()).collect();
-        paths.sort();
-        for path in paths.into_iter().filter(|p| p.extension().is_some_and(|e| e == "scn")) {
-            let text = std::fs::read_to_string(&path).unwrap();
-            let mut files: Vec<(String, String)> = Vec::new();
-            for e in std::fs::read_dir(folder).unwrap() {
-                let p = e.unwrap().path();
-                if p.extension().is_some_and(|e| e == "scn") {
-                    files.push((p.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read_to_string(&p).unwrap()));
-                }
-            }
-            let mut text = text;
-            for (name, _) in &files {
-                let module = name.trim_end_matches(".scn");
-                text = text.replace(&format!("use std.{module}"), &format!("use \"./{name}\""));
-            }
-            let files: Vec<(&str, &str)> = files.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-            let (sources, found) = checked_with(&format!("{sub}/{}", path.file_name().unwrap().to_string_lossy()), &text, &[], &files);
-            print!("{}", short(&found.diagnostics, &sources));
-        }
-    }
-    if let Ok(text) = std::fs::read_to_string("/tmp/try.scn") {
-        let (sources, found) = checked_with("try.scn", &text, &[], &[]);
-        print!("{}", short(&found.diagnostics, &sources));
-    }
-}
