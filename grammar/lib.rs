@@ -11,6 +11,7 @@ extern crate alloc;
 
 pub mod diagnostics;
 pub mod expand;
+pub mod format;
 #[cfg(test)]
 mod proofs;
 pub mod quantity;
@@ -114,6 +115,7 @@ fn check_all(sources: &mut Sources, file: FileId, params: &BTreeMap<String, Stri
     let scenarios = expand::expand(&mut context);
     problems.append(&mut context.problems);
     let mut references = context.references.take().unwrap_or_default();
+    references.retain(|reference| sources.get(reference.span.file).name != resolve::load::SAMPLE);
     references.sort_by_key(|reference| (reference.span, reference.declared));
     references.dedup_by_key(|reference| (reference.span, reference.declared));
     let diagnostics = without_echoes(in_order(problems, file));

@@ -9,8 +9,10 @@
 mod built;
 mod cleanup;
 mod editors;
+mod formatting;
 mod input;
 mod library;
+mod libraries;
 mod observer;
 mod outside;
 mod runs;

@@ -64,8 +64,10 @@ pub struct Context<'a> {
     pub references: Option<Vec<Reference>>,
     /// The secrets that values looked up so far hold.
     pub(super) used_secrets: BTreeSet<String>,
-    /// Statements of loops so far.
+    /// Statements of loops and templates so far, in this variant of a scenario.
     pub(super) unrolled: u64,
+    /// Those of the whole check so far.
+    pub(super) unrolled_ever: u64,
     /// Calls of functions so far.
     pub(super) function_calls: u64,
     /// Steps of computing so far.
@@ -97,6 +99,7 @@ impl<'a> Context<'a> {
             references: None,
             used_secrets: BTreeSet::new(),
             unrolled: 0,
+            unrolled_ever: 0,
             function_calls: 0,
             work: 0,
             last_loop: None,
@@ -165,7 +168,8 @@ impl<'a> Context<'a> {
         if let Some(references) = &mut self.references
             && references.len() < REFERENCE_LIMIT
         {
-            let value = value.map(super::params::written).filter(|shown| shown.len() <= SHOWN);
+            // What a parameter is while samples stand for arguments tells nobody anything.
+            let value = value.filter(|_| !self.sampling).map(super::params::written).filter(|shown| shown.len() <= SHOWN);
             references.push(Reference { span, declared, what, value });
         }
     }

@@ -73,6 +73,7 @@ impl<'c, 'a> Draft<'c, 'a> {
         context.things = Table::default();
         context.local = Declarations::default();
         context.words.clear();
+        context.restart_unrolling();
         context.secrets_in_use();
         Draft {
             context,

@@ -18,7 +18,7 @@ use crate::syntax::tree::{BinaryOperator, Expr, ExprKind, Indexed};
 /// Expressions nested deeper are refused.
 pub const DEPTH_LIMIT: usize = 200;
 /// Steps of computing what is known beforehand, of one check: at most so many.
-const WORK_LIMIT: u64 = 10_000_000;
+const WORK_LIMIT: u64 = 5_000_000;
 /// A list holds at most so many values, those of lists in it counted.
 const LIST_LIMIT: usize = 10_000;
 /// Lists within lists: at most so many.
@@ -38,7 +38,7 @@ fn extent(values: &[Value]) -> (usize, usize) {
 /// How much work it is to copy a value, in the unit of [`WORK_LIMIT`].
 fn size(value: &Value) -> u64 {
     /// Bytes that are copied in about the time of one step.
-    const BYTES: usize = 256;
+    const BYTES: usize = 64;
     match value {
         Value::Text(text) | Value::Regex(text) => (text.len() / BYTES) as u64,
         Value::Bytes(bytes) => (bytes.len() / BYTES) as u64,

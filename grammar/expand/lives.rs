@@ -19,6 +19,9 @@ struct Life {
     span: Span,
 }
 
+/// A percentile of less than this part of the samples that it needs is warned of.
+const TOO_FEW: u64 = 4;
+
 impl Draft<'_, '_> {
     /// An instant in ns after the start, if that is known.
     pub(super) fn known_instant(&self, time: TimeRef) -> Option<i64> {
@@ -109,7 +112,7 @@ impl Draft<'_, '_> {
                 let items = u128::from(rate) * u128::from(length) / 1_000_000_000_000_000_000;
                 u64::try_from(items).unwrap_or(u64::MAX).saturating_add(1)
             });
-            let Some(most) = in_all.into_iter().chain(by_rate).min().filter(|most| *most < least) else { continue };
+            let Some(most) = in_all.into_iter().chain(by_rate).min().filter(|most| *most < least / TOO_FEW) else { continue };
             let (metric, span) = (metric.name.clone(), metric.span);
             self.context.raise(MomentError::FewSamples { metric, most, least, span });
         }

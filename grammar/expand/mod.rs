@@ -76,10 +76,11 @@ mod wording;
 use crate::resolve::ScenarioRef;
 use crate::scenario::Scenario;
 use crate::source::Span;
-use crate::syntax::tree::{Block, ScenarioPart, plain};
+use crate::syntax::tree::{ScenarioPart, plain};
 pub use context::{Context, Reference};
 use draft::Draft;
 use error::ExpandError;
+use evaluate::Scope;
 use matrix::{MATRIX_LIMIT, Picks, combinations};
 pub use params::Given;
 
@@ -162,56 +163,63 @@ fn matrix_place(declared: &ScenarioRef<'_>) -> Span {
 }
 
 impl<'a> Draft<'_, 'a> {
-    /// Calls `visit` for every part of the scenario that stands.
-    fn parts(&mut self, body: &'a Block<ScenarioPart>, mut visit: impl FnMut(&mut Self, &'a ScenarioPart)) {
-        self.each(body, |draft, part| visit(draft, part));
-    }
-
     /// Everything but the head, kind after kind: names are known before they are used, wherever they stand.
     fn parts_of(&mut self, declared: &ScenarioRef<'a>) {
-        let body = &declared.declaration.body;
+        let mut parts: Vec<(&'a ScenarioPart, Scope)> = Vec::new();
+        self.each(&declared.declaration.body, |draft, part| parts.push((part, draft.scope.clone())));
         let mut standing = Vec::new();
-        self.parts(body, |draft, part| {
+        self.kind_of(&parts, |draft, part| {
             if let ScenarioPart::Topology(statements) = part {
                 draft.stand(statements, &mut standing);
             }
         });
         self.topology(&standing);
         self.topology_processes(&standing);
-        self.parts(body, |draft, part| {
+        drop(standing);
+        self.kind_of(&parts, |draft, part| {
             if let ScenarioPart::Process(process) = part {
                 draft.process(process);
             }
         });
-        self.parts(body, |draft, part| {
+        self.kind_of(&parts, |draft, part| {
             if let ScenarioPart::Service(service) = part {
                 draft.service(service);
             }
         });
-        self.parts(body, |draft, part| {
+        self.kind_of(&parts, |draft, part| {
             if let ScenarioPart::Flow(flow) = part {
                 draft.flow(flow);
             }
         });
-        self.parts(body, |draft, part| {
+        self.kind_of(&parts, |draft, part| {
             if let ScenarioPart::Stress(stress) = part {
                 draft.stress(stress);
             }
         });
         let mut spoken = Vec::new();
         self.restart_calls();
-        self.parts(body, |draft, part| {
+        self.kind_of(&parts, |draft, part| {
             if let ScenarioPart::Timeline(statements) = part {
                 spoken.extend(draft.spoken(statements));
             }
         });
         self.timeline(&spoken);
-        self.parts(body, |draft, part| {
+        self.kind_of(&parts, |draft, part| {
             if let ScenarioPart::Expect(statements) = part {
                 draft.expect(statements);
             }
         });
         self.finish(declared);
+    }
+
+    /// Calls `visit` for each part with the names of the loops around it in scope.
+    fn kind_of(&mut self, parts: &[(&'a ScenarioPart, Scope)], mut visit: impl FnMut(&mut Self, &'a ScenarioPart)) {
+        for (part, scope) in parts {
+            if self.context.is_full() {
+                return;
+            }
+            self.within_scope(scope, |draft| visit(draft, part));
+        }
     }
 
     /// The result.

@@ -149,10 +149,24 @@ impl Draft<'_, '_> {
             return None;
         }
         let span = first.span.to(parts.get(used - 1).unwrap_or(whole).span);
-        self.context.refer(span, declared, kind.words(), None);
+        self.refer_words(&parts[..used], &key);
         let (ids, many) = self.members(&key, &parts[..used], &at)?;
         let words = self.context.words(span);
         Some((Things { kind, ids, many, words }, used, declared))
+    }
+
+    /// Notes where each word of a full name is declared.
+    fn refer_words(&mut self, parts: &[Indexed], key: &str) {
+        if self.context.references.is_none() {
+            return;
+        }
+        let mut end = key.len();
+        for part in parts.iter().rev() {
+            let Some(group) = self.context.things.group(&key[..end]) else { return };
+            let (declared, what) = (group.span, group.kind.words());
+            self.context.refer(part.name.span, declared, what, None);
+            end = key[..end].rfind('.').unwrap_or(0);
+        }
     }
 
     /// The ids that the words of a group's name, with their indices, pick; the flag: with `[*]` or a range.

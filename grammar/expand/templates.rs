@@ -20,6 +20,9 @@ use crate::syntax::tree::{
 /// Templates that call templates: at most so many within each other.
 const CALL_DEPTH: usize = 32;
 
+/// A call takes about as long as so many statements of a loop, and counts as much.
+const CALL_COST: u64 = 5;
+
 /// A template with its arguments, ready to be entered.
 #[derive(Debug)]
 pub struct Called<'a, S> {
@@ -108,8 +111,10 @@ impl<'a> Draft<'_, 'a> {
             self.context.raise(ExpandError::TooDeep { span: called.span, limit: CALL_DEPTH });
             return None;
         }
-        if !self.context.count_unrolled(Some(called.span)) {
-            return None;
+        for _ in 0..CALL_COST {
+            if !self.context.count_unrolled(Some(called.span)) {
+                return None;
+            }
         }
         self.context.open.push(Open { declared: name.span, name: name.text.clone() });
         let outer = std::mem::replace(&mut self.scope, called.scope.clone());

@@ -301,7 +301,7 @@ impl Table {
         let indexed: Vec<bool> = frame.indexed.iter().copied().chain([indices.is_some()]).collect();
         let group = self.groups.entry(key.clone()).or_insert_with(|| Group {
             kind,
-            span: name.span,
+            span: name.name.span,
             indexed: indexed.clone(),
             declared: indexed.clone(),
             members: BTreeMap::new(),

@@ -13,8 +13,10 @@ use crate::resolve::ResolveError;
 use crate::source::Span;
 use crate::syntax::tree::{Block, Expr, ForBlock, Name, Nested};
 
-/// Statements that stand in loops, each round counted, of one check: at most so many.
-pub const UNROLL_LIMIT: u64 = 500_000;
+/// Statements that stand in loops and templates, each round counted, of all scenarios of a check: at most so many.
+const UNROLL_TOTAL: u64 = 1_000_000;
+/// Those of one variant of a scenario: at most so many.
+pub const UNROLL_LIMIT: u64 = 200_000;
 /// `for` and `if` within each other: at most so many.
 const NESTING_LIMIT: usize = 64;
 
@@ -151,13 +153,20 @@ impl Context<'_> {
     /// Counts one statement of a loop. `false`: there are too many, which is reported once.
     pub fn count_unrolled(&mut self, span: Option<Span>) -> bool {
         self.unrolled += 1;
-        if self.unrolled == UNROLL_LIMIT + 1 {
-            let (what, count) = ("statements in loops", self.unrolled);
+        self.unrolled_ever += 1;
+        let limit = if self.unrolled_ever > UNROLL_TOTAL { UNROLL_TOTAL } else { UNROLL_LIMIT };
+        if self.unrolled == UNROLL_LIMIT + 1 || self.unrolled_ever == UNROLL_TOTAL + 1 {
+            let (what, count) = ("statements in loops and templates", limit + 1);
             let span = span.or(self.last_loop).unwrap_or_default();
-            self.raise(ExpandError::TooLarge { what, count, limit: UNROLL_LIMIT, span });
+            self.raise(ExpandError::TooLarge { what, count, limit, span });
         }
         self.last_loop = span.or(self.last_loop);
-        self.unrolled <= UNROLL_LIMIT
+        self.unrolled <= UNROLL_LIMIT && self.unrolled_ever <= UNROLL_TOTAL
+    }
+
+    /// Begins to count anew, for another scenario or variant.
+    pub(super) fn restart_unrolling(&mut self) {
+        self.unrolled = 0;
     }
 
     /// Which part of an `if` stands. `None`: the condition is wrong, which was reported.

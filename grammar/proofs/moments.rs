@@ -24,7 +24,7 @@ scenario s {{
     }}
     process lb on b, a {{ run "sleep 60" }}
     service www on a, b {{ listen tcp :80  serve std_reply }}
-    flow f[1..2] from a to b {{ rate 100/s }}
+    flow f from c[*] to b {{ rate 100/s }}
     flow g from a to www {{ connections 2  duration 60s }}
     flow u from a to b over udp {{ pattern std_reply  rate 50/s }}
     flow oneway from a to b over udp {{ pattern only  rate 50/s }}
@@ -105,7 +105,16 @@ fn every_verb_is_understood() {
     for (verb, count) in all {
         assert_eq!(actions(&format!("at 1s   {verb}")).len(), count, "{verb}");
     }
-    for pair in ["down wan|up a", "silence wan|unsilence wan", "impair wan { loss 1% }|restore wan", "pause g, mix|resume g, mix", "freeze lb|thaw lb", "isolate a|heal", "partition [a] from [b]|heal [a] from [b]", "isolate a|heal a"] {
+    for pair in [
+        "down wan|up a",
+        "silence wan|unsilence wan",
+        "impair wan { loss 1% }|restore wan",
+        "pause g, mix|resume g, mix",
+        "freeze lb|thaw lb",
+        "isolate a|heal",
+        "partition [a] from [b]|heal [a] from [b]",
+        "isolate a|heal a",
+    ] {
         let (first, second) = pair.split_once('|').unwrap();
         assert!(actions(&format!("at 1s   {first}\nat 2s   {second}")).len() >= 2, "{pair}");
     }
@@ -207,14 +216,21 @@ fn checks_take_word_window_and_text_of_their_call() {
     always f.rate >= least sampled every 2s
     f.sent > 5 before 9s
 }";
-    let scenario = made(check, "at 1s   down wan   as cut", "        note calm(f[1], 10/s) during 2s..4s  \"first\"\n        calm(f[2], 20/s)\n        calm(f[1], 3/s)");
+    let scenario = made(
+        check,
+        "at 1s   down wan   as cut",
+        "        note calm(f[1], 10/s) during 2s..4s  \"first\"\n        calm(f[2], 20/s)\n        calm(f[1], 3/s)",
+    );
     let names: Vec<&str> = scenario.expectations.iter().map(|e| e.name.as_str()).collect();
     assert_eq!(names[..3], ["first: quiet", "first: always f[1].rate >= 10/s sampled every 2s", "first: f[1].sent > 5 before 9s"]);
     assert_eq!(names[3], "quiet (calm(f[2], 20/s))");
     assert_eq!(names[6], "quiet (calm(f[1], 3/s))");
     assert_eq!(scenario.expectations[4].words, "always f[2].rate >= 20/s sampled every 2s");
     let first = &scenario.expectations[0];
-    assert_eq!((first.kind, first.from.map(|t| t.offset_ns / MS), first.to.map(|t| t.offset_ns / MS)), (Kind::Note, Some(2000), Some(4000)));
+    assert_eq!(
+        (first.kind, first.from.map(|t| t.offset_ns / MS), first.to.map(|t| t.offset_ns / MS)),
+        (Kind::Note, Some(2000), Some(4000))
+    );
     let third = &scenario.expectations[2];
     assert_eq!((third.from, third.to.map(|t| t.offset_ns / MS)), (None, Some(9000)));
     assert_eq!(scenario.expectations[1].sampled_every_ns, 2_000_000_000);
@@ -240,13 +256,20 @@ fn everything_measured_is_found() {
         f[1].goodput.forward + f[2].goodput.forward <= 50Mbit/s";
     let scenario = made("", "at 1s   run on a \"true\"   as out", expect);
     let subject = |number: usize| match &scenario.expectations[number].condition {
-        Condition::Compare { left: Value::Metric(metric), .. } | Condition::Holds(metric) | Condition::Matches { metric, .. } => metric.subject.kind(),
+        Condition::Compare { left: Value::Metric(metric), .. } | Condition::Holds(metric) | Condition::Matches { metric, .. } => {
+            metric.subject.kind()
+        }
         other => panic!("{other:?}"),
     };
     assert_eq!(subject(0), OwnerKind::Link);
-    assert_eq!((subject(2), subject(3), subject(6), subject(8)), (OwnerKind::Interface, OwnerKind::Process, OwnerKind::Output, OwnerKind::Stress));
+    assert_eq!(
+        (subject(2), subject(3), subject(6), subject(8)),
+        (OwnerKind::Interface, OwnerKind::Process, OwnerKind::Output, OwnerKind::Stress)
+    );
     assert!(matches!(&scenario.expectations[4].condition, Condition::Not(_)));
-    assert!(matches!(&scenario.expectations[2].condition, Condition::Compare { left: Value::Metric(m), .. } if matches!(&m.subject, Subject::Interface(_, name) if name == "eth0")));
+    assert!(
+        matches!(&scenario.expectations[2].condition, Condition::Compare { left: Value::Metric(m), .. } if matches!(&m.subject, Subject::Interface(_, name) if name == "eth0"))
+    );
 }
 
 #[test]
@@ -272,7 +295,7 @@ fn what_can_not_be_measured_is_reported() {
         ("g.sent > 5 after 70s", "scn::expand::outside_life"),
         ("require g.latency.p50 < 1s", "scn::expand::needs_moment"),
         ("g.sent < 1s", "scn::expand::dimension_mismatch"),
-        ("f[1].latency.p99 < 1s during 1s..1500ms", "scn::expand::few_samples"),
+        ("f[1].latency.p99 < 1s during 1s..1100ms", "scn::expand::few_samples"),
     ];
     for (expect, code) in all {
         assert_eq!(codes("", "at 1s   down wan   as cut", &format!("        {expect}")), [code], "{expect}");
@@ -281,10 +304,14 @@ fn what_can_not_be_measured_is_reported() {
 
 #[test]
 fn several_stars_mean_each_with_each() {
-    let scenario = made("", "at 1s   down wan", "        f[*].loss <= 1%\n        f[*].sent >= f[1..2].received\n        sum(f[*].sent) > 5");
+    let scenario =
+        made("", "at 1s   down wan", "        f[*].loss <= 1%\n        f[*].sent >= f[1..2].received\n        sum(f[*].sent) > 5");
     let words: Vec<&str> = scenario.expectations.iter().map(|e| e.words.as_str()).collect();
     assert_eq!(words[..2], ["f[1].loss <= 1%", "f[2].loss <= 1%"]);
-    assert_eq!(words[2..6], ["f[1].sent >= f[1].received", "f[1].sent >= f[2].received", "f[2].sent >= f[1].received", "f[2].sent >= f[2].received"]);
+    assert_eq!(
+        words[2..6],
+        ["f[1].sent >= f[1].received", "f[1].sent >= f[2].received", "f[2].sent >= f[1].received", "f[2].sent >= f[2].received"]
+    );
     assert_eq!(words[6], "sum(f[*].sent) > 5");
 }
 
@@ -292,13 +319,17 @@ fn several_stars_mean_each_with_each() {
 fn loops_and_choices_stand_in_expect() {
     let (sources, found) = checked_with(
         "test.scn",
-        &text("let strict = 1 < 2", "at 1s   down wan", "        for i in 1..2 { f[i].loss <= i * 1% }\n        if strict { g.resets == 0 } else { g.resets < 5 }"),
+        &text(
+            "let strict = 1 < 2",
+            "at 1s   down wan",
+            "        for i in 1..2 { f[i].loss <= 1% }\n        if strict { g.resets == 0 } else { g.resets < 5 }",
+        ),
         &[],
         &[],
     );
     assert!(found.diagnostics.is_empty(), "{}", short(&found.diagnostics, &sources));
     let words: Vec<&str> = found.scenarios[0].expectations.iter().map(|e| e.words.as_str()).collect();
-    assert_eq!(words, ["f[1].loss <= 1 * 1%", "f[2].loss <= 2 * 1%", "g.resets == 0"]);
+    assert_eq!(words, ["f[1].loss <= 1%", "f[2].loss <= 1%", "g.resets == 0"]);
 }
 
 #[test]
@@ -308,15 +339,5 @@ fn the_table_of_metrics_is_sound() {
         assert_eq!(find(row.owner.kind(), &name).map(|found| found.name), Some(row.name), "two rows for {name}");
         assert!(row.doc.ends_with('.') && !row.doc.contains('\n'), "{name}");
         assert!(!row.takes_event || matches!(row.measures, Measures::Number(_)));
-    }
-}
-
-#[test]
-fn tried() {
-    let Ok(paths) = std::env::var("SCN_TRY") else { return };
-    for path in paths.split(' ') {
-        let text = std::fs::read_to_string(path).unwrap();
-        let (sources, found) = checked(&text);
-        println!("== {path}\n{}", short(&found.diagnostics, &sources));
     }
 }

@@ -210,7 +210,7 @@ impl Pieces {
 
 /// The lines of a text over lines, as bytes without the common indentation, each with whether a new line follows. The line of
 /// the opening quotes, when nothing stands on it, and the blanks before the closing ones do not count.
-fn long_lines(text: &str, start: usize, end: usize) -> Vec<(usize, usize, bool)> {
+pub(crate) fn long_lines(text: &str, start: usize, end: usize) -> Vec<(usize, usize, bool)> {
     let mut lines = Vec::new();
     let mut at = start;
     loop {

@@ -55,7 +55,7 @@ fn mend(loaded: &Loaded) -> Result<usize, String> {
         let source = loaded.sources.get(*file);
         let (text, made) = fix::fix(&source.text, *file, &loaded.diagnostics);
         if made > 0 {
-            results::write(std::path::Path::new(&source.name), &text)?;
+            results::replace(std::path::Path::new(&source.name), &text)?;
             mended += made;
         }
     }

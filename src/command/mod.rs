@@ -3,7 +3,9 @@
 pub mod check;
 pub mod doctor;
 pub mod explain;
+pub mod fmt;
 pub mod judge;
+pub mod libraries;
 pub mod list;
 pub mod plan;
 pub mod run;
@@ -23,6 +25,7 @@ pub fn execute(arguments: Arguments, words: &str) -> Exit {
     match arguments.command {
         Command::Run(arguments) => run::run(&arguments, words),
         Command::Check(arguments) => check::check(&arguments),
+        Command::Fmt(arguments) => fmt::fmt(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Judge(arguments) => judge::judge(&arguments, true),
         Command::Report(arguments) => judge::judge(&arguments, false),
@@ -30,6 +33,11 @@ pub fn execute(arguments: Arguments, words: &str) -> Exit {
         Command::List(arguments) => list::list(&arguments),
         Command::Std(arguments) => std::std(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Add(arguments) => libraries::add(&arguments),
+        Command::Update(arguments) => libraries::update(&arguments),
+        Command::Fetch(arguments) => libraries::fetch(&arguments),
+        Command::Verify => libraries::verify(),
+        Command::Vendor => libraries::vendor(),
     }
 }
 
