@@ -27,6 +27,8 @@ pub enum Command {
     Run(RunArguments),
     /// Check scenarios without running them
     Check(CheckArguments),
+    /// Lay out scenario files as everybody does
+    Fmt(FmtArguments),
     /// Print what would be built, sent, done and judged
     Plan(PlanArguments),
     /// Judge stored run records anew
@@ -37,8 +39,20 @@ pub enum Command {
     Explain(ExplainArguments),
     /// List scenarios with their tags
     List(ListArguments),
+    /// Show what the standard library declares
+    Std(StdArguments),
     /// Tell what this machine can do
     Doctor(DoctorArguments),
+    /// Add a library to scn.toml and lock it
+    Add(AddArguments),
+    /// Raise libraries to their newest versions that break nothing, and take changed folders into the lock
+    Update(UpdateArguments),
+    /// Make scn.lock fit scn.toml and bring every library to this machine
+    Fetch(FetchArguments),
+    /// Compare every library on this machine with scn.lock
+    Verify,
+    /// Copy every library to vendor/ beside scn.toml
+    Vendor,
 }
 
 /// Which scenarios.
@@ -59,6 +73,9 @@ pub struct Selection {
     /// Warnings are errors
     #[arg(long)]
     pub strict: bool,
+    /// Refuse a missing or stale scn.lock, as where CI is set
+    #[arg(long)]
+    pub locked: bool,
 }
 
 /// How problems are written.
@@ -70,6 +87,10 @@ pub enum MessageFormat {
     Short,
     /// One JSON object a line
     Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// GitLab's Code Quality report
+    Gitlab,
 }
 
 /// How patient the judgement of the program's own lateness is.
@@ -130,6 +151,26 @@ pub struct CheckArguments {
     /// Which.
     #[command(flatten)]
     pub selection: Selection,
+    /// Mend in the files what can be mended without changing what they mean
+    #[arg(long)]
+    pub fix: bool,
+}
+
+/// `scn fmt`.
+#[derive(Debug, Args)]
+pub struct FmtArguments {
+    /// Files, folders (searched for *.scn) or globs; `-` reads standard input and writes standard output
+    #[arg(default_value = ".", value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// Change nothing; name the files that would change, and exit 1 if there are any
+    #[arg(long)]
+    pub check: bool,
+    /// Change nothing; show what would change
+    #[arg(long)]
+    pub diff: bool,
+    /// How problems of a file are written
+    #[arg(long, value_enum, default_value_t = MessageFormat::Human)]
+    pub message_format: MessageFormat,
 }
 
 /// `scn plan`.
@@ -199,4 +240,71 @@ pub struct DoctorArguments {
     /// Text for people or JSON for programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+/// `scn std`.
+#[derive(Debug, Args)]
+pub struct StdArguments {
+    /// What to show.
+    #[command(subcommand)]
+    pub command: StdCommand,
+}
+
+/// What `scn std` can do.
+#[derive(Debug, Subcommand)]
+pub enum StdCommand {
+    /// List declarations with the first line of their words
+    List {
+        /// Only those of this module: patterns, std.links
+        module: Option<String>,
+        /// Text for people or JSON for programs
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Print a declaration with its words, or a whole module
+    Show {
+        /// sym, patterns.sym, std.patterns
+        name: String,
+    },
+}
+
+/// `scn add`.
+#[derive(Debug, Args)]
+pub struct AddArguments {
+    /// The name that the library gives itself
+    pub name: String,
+    /// A git repository: https, ssh, or a folder
+    #[arg(long, value_name = "URL", conflicts_with = "path", required_unless_present = "path")]
+    pub git: Option<String>,
+    /// The tag to take, such as v1.2.0
+    #[arg(long, value_name = "TAG", requires = "git", conflicts_with = "rev")]
+    pub tag: Option<String>,
+    /// The commit to take, all 40 digits
+    #[arg(long, value_name = "COMMIT", requires = "git")]
+    pub rev: Option<String>,
+    /// A folder on this machine
+    #[arg(long, value_name = "FOLDER")]
+    pub path: Option<PathBuf>,
+    /// The least version that will do, such as 1.2; without it, the newest
+    #[arg(long, value_name = "VERSION")]
+    pub version: Option<String>,
+}
+
+/// `scn update`.
+#[derive(Debug, Args)]
+pub struct UpdateArguments {
+    /// Only these libraries
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Tell what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `scn fetch`.
+#[derive(Debug, Args)]
+pub struct FetchArguments {
+    /// Refuse a missing or stale scn.lock, as where CI is set
+    #[arg(long)]
+    pub locked: bool,
 }

@@ -13,3 +13,4 @@ pub mod payload;
 pub mod progress;
 pub mod results;
 pub mod signals;
+pub mod uses;

@@ -3,16 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
-use scn_grammar::{Load, LoadedText};
 use scn_grammar::diagnostics::{Diagnostic, Severity};
 use scn_grammar::scenario::Scenario;
 use scn_grammar::source::{FileId, Sources, Span};
 
 use crate::arguments::Selection;
 use crate::filter::Filter;
+use crate::uses::Projects;
 
 /// A larger file is refused: scenarios are written by people.
 const MAX_FILE: u64 = 64 << 20;
@@ -24,6 +25,8 @@ const MAX_FOLDERS: usize = 32;
 pub struct Loaded {
     /// Every text that was read.
     pub sources: Sources,
+    /// Those that the selection names.
+    pub files: Vec<FileId>,
     /// The selected scenarios, each with the file it stands in.
     pub scenarios: Vec<(FileId, Scenario)>,
     /// Problems of all the files.
@@ -48,12 +51,15 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
     let filter = selection.filter.as_deref().map(Filter::parse).transpose()?;
     let params = params(&selection.params)?;
     let mut loaded = Loaded::default();
+    let mut projects = Projects::new(selection.locked);
     let files = find(&selection.paths)?;
     // A parameter that one file lacks is a mistake only when no other file has it.
     let mut unknown: BTreeMap<String, (usize, Diagnostic)> = BTreeMap::new();
     for path in &files {
         let Some(file) = read(path, &mut loaded) else { continue };
-        let checked = scn_grammar::check(&mut loaded.sources, file, &params, &mut Files);
+        loaded.files.push(file);
+        let mut uses = projects.uses_of(path, &mut loaded.sources, &mut loaded.diagnostics);
+        let checked = scn_grammar::check(&mut loaded.sources, file, &params, &mut uses);
         let mut scenarios = checked.scenarios;
         let is_unknown = |d: &Diagnostic| d.code == scn_grammar::UNKNOWN_PARAMETER && files.len() > 1;
         let (about_params, others): (Vec<Diagnostic>, Vec<Diagnostic>) = checked.diagnostics.into_iter().partition(is_unknown);
@@ -61,7 +67,7 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
             // The file is fine but for that: check it with the parameters that it has.
             let known: BTreeMap<String, String> =
                 params.iter().filter(|(name, _)| !names(&about_params, name)).map(|(n, v)| (n.clone(), v.clone())).collect();
-            scenarios = scn_grammar::check(&mut loaded.sources, file, &known, &mut Files).scenarios;
+            scenarios = scn_grammar::check(&mut loaded.sources, file, &known, &mut uses).scenarios;
         }
         for name in params.keys().filter(|name| names(&about_params, name)) {
             let first = about_params.iter().find(|d| names(std::slice::from_ref(d), name));
@@ -97,7 +103,10 @@ fn params(given: &[String]) -> Result<BTreeMap<String, String>, String> {
 }
 
 /// The files that paths name, each once, folders searched in the order of their names.
-fn find(paths: &[String]) -> Result<Vec<PathBuf>, String> {
+///
+/// # Errors
+/// A glob that cannot be read or matches nothing, as one sentence.
+pub fn find(paths: &[String]) -> Result<Vec<PathBuf>, String> {
     let mut found = Vec::new();
     for given in paths {
         let path = Path::new(given);
@@ -130,7 +139,8 @@ fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let (path, name) = (entry.path(), entry.file_name());
-        let hidden = name.to_string_lossy().starts_with('.') || name == "target";
+        let vendored = name == scn_libraries::home::VENDOR && folder.join(scn_libraries::content::MANIFEST).exists();
+        let hidden = name.to_string_lossy().starts_with('.') || name == "target" || vendored;
         // `file_type` does not follow links, so a link that points upwards cannot make a circle.
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && !hidden && depth < MAX_FOLDERS => search(&path, depth + 1, found),
@@ -141,24 +151,40 @@ fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
 }
 
 /// Reads one file into the sources; a file that cannot be read becomes a diagnostic.
-fn read(path: &Path, loaded: &mut Loaded) -> Option<FileId> {
+pub fn read(path: &Path, loaded: &mut Loaded) -> Option<FileId> {
     let name = path.to_string_lossy().trim_start_matches("./").to_owned();
-    let size = fs::metadata(path).map_or(0, |m| m.len());
+    let file = fs::File::open(path);
+    take_in(name, file.and_then(|file| read_bounded(file)), loaded)
+}
+
+/// Reads standard input into the sources; what cannot be read becomes a diagnostic.
+pub fn read_input(loaded: &mut Loaded) -> Option<FileId> {
+    take_in("<stdin>".to_owned(), read_bounded(io::stdin().lock()), loaded)
+}
+
+/// At most one byte more than may be.
+fn read_bounded(from: impl io::Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn take_in(name: String, bytes: io::Result<Vec<u8>>, loaded: &mut Loaded) -> Option<FileId> {
     let mut refuse = |text: &str, at: usize, code, message: String, label: &str, help: &str| {
         let file = loaded.sources.add(name.clone(), text);
         let at = u32::try_from(at).unwrap_or(u32::MAX);
         let span = Span { file, start: at, end: at };
         loaded.diagnostics.push(Diagnostic::error(code, span, message, label).help(help));
     };
-    if size > MAX_FILE {
-        let message = format!("{name} has {} MiB; a scenario may have {} MiB", size >> 20, MAX_FILE >> 20);
-        refuse("", 0, "scn::file::too_large", message, "not read", "split it into several files");
-        return None;
-    }
-    match fs::read(path) {
+    match bytes {
         Err(error) => {
             let message = format!("{name} cannot be read: {error}");
             refuse("", 0, "scn::file::unreadable", message, "not read", "give the path of a scenario file, a folder or a glob");
+            None
+        }
+        Ok(bytes) if bytes.len() as u64 > MAX_FILE => {
+            let message = format!("{name} has more than {} MiB, the most that a scenario may have", MAX_FILE >> 20);
+            refuse("", 0, "scn::file::too_large", message, "not read", "split it into several files");
             None
         }
         Ok(bytes) => match String::from_utf8(bytes) {
@@ -171,21 +197,5 @@ fn read(path: &Path, loaded: &mut Loaded) -> Option<FileId> {
                 None
             }
         },
-    }
-}
-
-/// Reads what a file uses.
-struct Files;
-
-impl Load for Files {
-    /// A path counts from the folder of the file that uses it.
-    fn file(&mut self, wanted: &str, user: &str) -> Result<LoadedText, String> {
-        let path = Path::new(user).parent().unwrap_or(Path::new("")).join(wanted);
-        let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
-        Ok(LoadedText { name: path.to_string_lossy().into_owned(), text })
-    }
-
-    fn module(&mut self, words: &[&str], _user: &str) -> Result<LoadedText, String> {
-        Err(format!("there is no library `{}`", words.first().copied().unwrap_or_default()))
     }
 }

@@ -17,7 +17,7 @@ const MAX_PAYLOAD: u64 = 64 << 20;
 pub fn read(plan: &Plan, sources: &Sources, problems: &mut Vec<Diagnostic>) -> Files {
     let mut files = Files::new();
     let patterns = plan.flows.iter().map(|flow| &flow.pattern).chain(plan.listeners.iter().map(|listener| &listener.pattern));
-    for (file, span) in patterns.flat_map(|pattern| pattern.files()) {
+    for (file, span) in patterns.flatten().flat_map(|pattern| pattern.files()) {
         if files.contains_key(file) {
             continue;
         }
@@ -57,11 +57,6 @@ fn read_one(path: &Path) -> Result<Vec<u8>, String> {
 
 fn unreadable(file: &PayloadFile, span: Span, why: &str, sources: &Sources) -> Diagnostic {
     let path = place(file, sources);
-    Diagnostic::error(
-        "scn::file::unreadable",
-        span,
-        format!("{} can't be sent: {why}", path.display()),
-        "sent here",
-    )
-    .help("a path counts from the folder of the file in which it is written")
+    Diagnostic::error("scn::file::unreadable", span, format!("{} can't be sent: {why}", path.display()), "sent here")
+        .help("a path counts from the folder of the file in which it is written")
 }

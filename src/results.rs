@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -14,7 +15,7 @@ use time::format_description::well_known::Rfc3339;
 /// # Errors
 /// One sentence with the path, the cause and what to do.
 pub fn write(path: &Path, text: &str) -> Result<(), String> {
-    write_atomically(path, text.as_bytes()).map_err(|error| {
+    write_atomically(path, text.as_bytes(), |_| Ok(())).map_err(|error| {
         let advice = match error.kind() {
             io::ErrorKind::StorageFull => "free some space, or choose another place with --out",
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "choose a place that can be written with --out",
@@ -24,13 +25,41 @@ pub fn write(path: &Path, text: &str) -> Result<(), String> {
     })
 }
 
-fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Puts a text in place of a file's. The file keeps its permissions and its owner; a link goes on pointing to it. If that
+/// cannot be done, the file is as it was.
+///
+/// # Errors
+/// One sentence with the path and the cause.
+pub fn replace(path: &Path, text: &str) -> Result<(), String> {
+    replace_whole(path, text.as_bytes()).map_err(|error| format!("{} could not be written: {error}; it is as it was", path.display()))
+}
+
+fn replace_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = fs::canonicalize(path)?;
+    let old = fs::metadata(&path)?;
+    if !old.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not an ordinary file"));
+    }
+    // A file that may not be written may not be replaced either, though its folder would allow it.
+    fs::OpenOptions::new().write(true).open(&path)?;
+    write_atomically(&path, bytes, |new| {
+        let made = new.metadata()?;
+        if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
+            fchown(new, Some(old.uid()), Some(old.gid()))?;
+        }
+        new.set_permissions(old.permissions())
+    })
+}
+
+/// `prepare` gets the new file before anything is in it.
+fn write_atomically(path: &Path, bytes: &[u8], prepare: impl FnOnce(&fs::File) -> io::Result<()>) -> io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not the name of a file"))?;
     // Two runs at once differ in their process, two scenarios of one run in their file.
     let temporary = folder.join(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
     let written = fs::File::create(&temporary).and_then(|mut file| {
+        prepare(&file)?;
         file.write_all(bytes)?;
         file.sync_data()
     });

@@ -8,7 +8,11 @@
 
 mod built;
 mod cleanup;
+mod editors;
+mod formatting;
 mod input;
+mod library;
+mod libraries;
 mod observer;
 mod outside;
 mod runs;

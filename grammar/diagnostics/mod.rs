@@ -2,10 +2,13 @@
 //! type that `draw` turns into a picture (miette) and `json` into lines for machines. Decides nothing.
 
 pub mod draw;
+pub mod fix;
+pub mod gitlab;
 pub mod json;
 pub mod lines;
 pub mod pages;
 pub(crate) mod problem;
+pub mod sarif;
 pub mod short;
 
 use serde::{Deserialize, Serialize};
@@ -35,6 +38,15 @@ pub struct Label {
     pub text: String,
 }
 
+/// A change of the text that mends a problem without changing what the scenario means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fix {
+    /// What is replaced.
+    pub span: Span,
+    /// By this; empty: it is taken away.
+    pub text: String,
+}
+
 /// One problem of a text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
@@ -50,6 +62,8 @@ pub struct Diagnostic {
     pub secondary: Vec<Label>,
     /// What to write instead.
     pub help: Option<String>,
+    /// The change that `scn check --fix` makes, if it is safe to make it.
+    pub fix: Option<Fix>,
 }
 
 impl Diagnostic {
@@ -62,6 +76,7 @@ impl Diagnostic {
             primary: Label { span, text: label.into() },
             secondary: Vec::new(),
             help: None,
+            fix: None,
         }
     }
 
@@ -74,6 +89,13 @@ impl Diagnostic {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Says which change mends it safely.
+    #[must_use]
+    pub fn fixed_by(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.fix = Some(Fix { span, text: text.into() });
         self
     }
 

@@ -40,10 +40,6 @@ problems! {
         TooDeep { span: Span, limit: usize } Error "scn::expand::too_deep" {
             at(span, format!("this is nested deeper than {limit} levels"), "too deep").help("give parts of it a name with `let`")
         }
-        /// What is valid and not built yet.
-        NotInThisVersion { what: String, span: Span } Error "scn::expand::not_in_this_version" {
-            at(span, format!("{what} is not in this version"), "not built yet")
-        }
         /// More than one run can hold.
         TooLarge { what: &'static str, count: u64, limit: u64, span: Span } Error "scn::expand::too_large" {
             at(span, format!("this makes {count} {what}"), format!("at most {limit} {what}"))

@@ -64,10 +64,10 @@ impl<'a> Draft<'_, 'a> {
     /// Tags, needs, settings, parameters, matrices, values and declarations.
     pub fn head(&mut self, declaration: &'a ScenarioDecl) {
         let mut said = Said::new();
-        self.head_of(declaration, &declaration.body, false, &mut said);
+        self.head_part(declaration, &declaration.body, false, &mut said);
     }
 
-    fn head_of(&mut self, declaration: &'a ScenarioDecl, block: &'a Block<ScenarioPart>, decided: bool, said: &mut Said<'a>) {
+    fn head_part(&mut self, declaration: &'a ScenarioDecl, block: &'a Block<ScenarioPart>, decided: bool, said: &mut Said<'a>) {
         for nested in block {
             match nested {
                 Nested::Statement(part) => self.head_statement(declaration, part, decided, said),
@@ -79,8 +79,8 @@ impl<'a> Draft<'_, 'a> {
                 Nested::If(inner) if has_head(&inner.then) || has_head(&inner.otherwise) => {
                     let scope = self.scope.clone();
                     match self.context.decide(&inner.condition, &scope) {
-                        Some(Decided::Then) => self.head_of(declaration, &inner.then, true, said),
-                        Some(Decided::Otherwise) => self.head_of(declaration, &inner.otherwise, true, said),
+                        Some(Decided::Then) => self.head_part(declaration, &inner.then, true, said),
+                        Some(Decided::Otherwise) => self.head_part(declaration, &inner.otherwise, true, said),
                         Some(Decided::Both) | None => {}
                     }
                 }

@@ -49,7 +49,7 @@ impl Draft<'_, '_> {
     }
 
     fn http_request(&mut self, found: &Found<'_>) -> HttpRequest {
-        let body = found.get("body").and_then(|said| self.body(said));
+        let body = found.get("body").and_then(|said| self.http_body(said));
         let default = if body.is_some() { "POST" } else { "GET" };
         let path = found.get("path").and_then(|said| {
             let value = self.one(said, "path \"/\"")?;
@@ -135,12 +135,12 @@ impl Draft<'_, '_> {
     }
 
     /// `body 1KiB`, `body "text"`, `body hex"00"`.
-    fn body(&mut self, said: &Said<'_>) -> Option<Body> {
+    fn http_body(&mut self, said: &Said<'_>) -> Option<Body> {
         let value = self.one(said, "body 1KiB")?;
-        self.body_of(value, &said.scope)
+        self.http_body_of(value, &said.scope)
     }
 
-    fn body_of(&mut self, expr: &Expr, scope: &Scope) -> Option<Body> {
+    fn http_body_of(&mut self, expr: &Expr, scope: &Scope) -> Option<Body> {
         if matches!(super::evaluate::bare(expr).kind, crate::syntax::tree::ExprKind::Text(_)) {
             return self.kept_text(expr, scope, User::Other).map(Body::Text);
         }
@@ -182,7 +182,7 @@ impl Draft<'_, '_> {
             }
             let inner = self.within_scope(&said.scope, |draft| draft.options(&said.option.block, &PATH_OPTIONS));
             let status = inner.get("status").and_then(|said| self.small(said, 200, 599, "status 200")).unwrap_or(200);
-            let body = inner.get("body").and_then(|said| self.body(said));
+            let body = inner.get("body").and_then(|said| self.http_body(said));
             paths.push((HttpPath { path, status, headers: self.headers(&inner), body }, value.span));
         }
         paths.into_iter().map(|(path, _)| path).collect()

@@ -1,7 +1,7 @@
-//! The corpus `tests/diagnostics/**/*.scn`, in folders by code: what is expected stands as `#~ code: beginning of the message` over the line; `#~^ ...`
+//! The corpus `tests/diagnostics/CODE/CASE.scn`, `CODE` without `scn::` and with `_` for `::`: what is expected stands as `#~ code: beginning of the message` over the line; `#~^ ...`
 //! adds to the line of the `#~` before. Where nothing stands nothing may be found.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::checked_with;
 use crate::diagnostics::lines::Lines;
@@ -39,17 +39,30 @@ fn surroundings(text: &str) -> (Pairs, Pairs) {
     (params, files)
 }
 
+/// Every case with the name of its folder, in order; one that stands in no folder has none.
+fn cases(folder: &Path) -> Vec<(String, PathBuf)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            found.extend(std::fs::read_dir(&path).unwrap().map(|inner| (name.clone(), inner.unwrap().path())));
+        } else {
+            found.push((String::new(), path));
+        }
+    }
+    found.retain(|(_, path)| path.extension().is_some_and(|end| end == "scn"));
+    found.sort();
+    found
+}
+
 #[test]
 fn every_case_is_reported_as_it_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/diagnostics");
     let mut cases = 0;
     let mut wrong = String::new();
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let folders: Vec<_> = files.iter().filter(|path| path.is_dir()).cloned().collect();
-    files.extend(folders.iter().flat_map(|inner| std::fs::read_dir(inner).unwrap().map(|entry| entry.unwrap().path())));
-    files.sort();
-    for path in files.into_iter().filter(|path| path.extension().is_some_and(|end| end == "scn")) {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    for (about, path) in self::cases(&folder) {
+        let name = path.strip_prefix(&folder).unwrap().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(&path).unwrap();
         let (params, others) = surroundings(&text);
         let params: Vec<(&str, &str)> = params.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
@@ -60,6 +73,10 @@ fn every_case_is_reported_as_it_says() {
         cases += 1;
         if left.is_empty() {
             wrong.push_str(&format!("{name}: expects nothing\n"));
+        }
+        let folder_of = |code: &str| code.trim_start_matches("scn::").replace("::", "_");
+        if !about.is_empty() && !left.iter().any(|(_, code, _)| folder_of(code) == about) {
+            wrong.push_str(&format!("{name}: expects nothing of its folder's code\n"));
         }
         for diagnostic in &found.diagnostics {
             let span = diagnostic.primary.span;
@@ -85,5 +102,5 @@ fn every_case_is_reported_as_it_says() {
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
-    assert!(cases >= 40, "only {cases} cases");
+    assert!(cases >= 150, "only {cases} cases");
 }

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod hostile;
+mod library;
 mod moments;
 mod networks;
 mod pages;

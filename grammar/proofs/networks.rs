@@ -312,3 +312,20 @@ fn things_in_loops_and_instances_are_found() {
     assert_eq!((made.flows.len(), &made.flows[0].to), (4, &Destination::Service(ServiceId(0))));
     assert_eq!(made.flows[3].to, Destination::HostName("www.example.com".into(), Some(443)));
 }
+
+#[test]
+fn what_people_wrote_checks() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/language/acceptance");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 9, "{files:?}");
+    let mut wrong = String::new();
+    for file in files {
+        let (sources, found) = checked(&std::fs::read_to_string(&file).unwrap());
+        let errors: Vec<_> = found.diagnostics.iter().filter(|d| d.severity == crate::diagnostics::Severity::Error).cloned().collect();
+        if !errors.is_empty() {
+            wrong.push_str(&format!("{}:\n{}", file.display(), short(&errors, &sources)));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}

@@ -1,4 +1,5 @@
-//! Every code has a page, and every page is true: its first block raises the code, its second raises no error.
+//! Every code has a page, and every page is true: its first block raises the code, its second raises no error. Pages about libraries show
+//! commands, which a test of the whole command runs.
 
 use super::checked;
 use crate::diagnostics::{Severity, codes, page, short};
@@ -49,7 +50,7 @@ fn every_page_is_true() {
         "scn::expand::not_in_matrix",
     ];
     let mut wrong = String::new();
-    for code in codes() {
+    for code in codes().filter(|code| !code.starts_with("scn::libraries::")) {
         let text = page(code).unwrap();
         let blocks = blocks(text);
         let [bad, good] = blocks.as_slice() else {

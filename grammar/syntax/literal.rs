@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::build::Builder;
 use super::parser::{Kind, Node};
 use super::problem::SyntaxError;
+use super::scan::NESTING_DEPTH;
 use super::tree::{ExprKind, Text, TextPart};
 
 impl Builder<'_> {
@@ -64,6 +65,13 @@ impl Builder<'_> {
             return end;
         };
         let close = inside + length;
+        if nesting(&self.text[inside..close]) > NESTING_DEPTH {
+            let span = self.bytes(at, inside);
+            self.report(SyntaxError::TooDeep { span, what: "an expression", limit: NESTING_DEPTH });
+            let broken = self.broken(at, close + 1);
+            out.hole(broken);
+            return close + 1;
+        }
         let value = match self.read(Kind::Hole, inside, close).as_ref().and_then(|n| n.children.first()) {
             Some(node) => self.expression(node),
             None => self.broken(at, close + 1),
@@ -172,6 +180,11 @@ fn parse_address(written: &str) -> Result<ExprKind, String> {
     Ok(ExprKind::Prefix(parsed, length))
 }
 
+/// How many parentheses, brackets and `if`s may at most be open at one place.
+fn nesting(text: &str) -> usize {
+    text.bytes().filter(|b| matches!(b, b'(' | b'[')).count() + text.matches("if").count()
+}
+
 /// A text that is being put together.
 #[derive(Default)]
 struct Pieces {
@@ -197,7 +210,7 @@ impl Pieces {
 
 /// The lines of a text over lines, as bytes without the common indentation, each with whether a new line follows. The line of
 /// the opening quotes, when nothing stands on it, and the blanks before the closing ones do not count.
-fn long_lines(text: &str, start: usize, end: usize) -> Vec<(usize, usize, bool)> {
+pub(crate) fn long_lines(text: &str, start: usize, end: usize) -> Vec<(usize, usize, bool)> {
     let mut lines = Vec::new();
     let mut at = start;
     loop {

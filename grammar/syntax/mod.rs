@@ -21,11 +21,11 @@ mod build_timeline;
 mod build_topology;
 mod expected;
 mod hints;
-mod literal;
+pub(crate) mod literal;
 pub mod nearest;
 mod parser;
 mod problem;
-mod scan;
+pub(crate) mod scan;
 #[cfg(test)]
 mod tests;
 pub mod tree;

@@ -18,7 +18,7 @@ pub(super) const STATEMENT_LENGTH: usize = 1 << 20;
 
 /// A statement: its words, and its block if it has one.
 #[derive(Debug, Default)]
-pub(super) struct Statement {
+pub(crate) struct Statement {
     /// The `##` lines over it.
     pub doc: Vec<String>,
     /// Its words without the block, without blanks around them.
@@ -40,7 +40,7 @@ impl Statement {
 
 /// Statements in braces.
 #[derive(Debug, Default)]
-pub(super) struct Block {
+pub(crate) struct Block {
     /// The byte of `{`.
     pub open: usize,
     /// One past the byte of `}`.
@@ -51,9 +51,11 @@ pub(super) struct Block {
 
 /// What a text consists of.
 #[derive(Debug, Default)]
-pub(super) struct Scan {
+pub(crate) struct Scan {
     pub statements: Vec<Statement>,
     pub comments: Vec<Range<usize>>,
+    /// The tokens of all heads, in order: words, texts, regexes and single signs. The parser cuts numbers and addresses further.
+    pub tokens: Vec<Range<usize>>,
     pub problems: Vec<Diagnostic>,
     /// A `}` closed nothing: a brace before it closed too much.
     pub stray: bool,
@@ -61,7 +63,7 @@ pub(super) struct Scan {
 }
 
 /// Cuts a text. When a block is not closed, it is cut again with the indentation as a guide to where the brace is missing.
-pub(super) fn scan(file: FileId, text: &str, from: usize) -> Scan {
+pub(crate) fn scan(file: FileId, text: &str, from: usize) -> Scan {
     let first = Scanner::new(file, text, from, false).run();
     if !first.unclosed {
         return first;
@@ -206,6 +208,7 @@ impl<'a> Scanner<'a> {
             self.begin_statement(start);
         }
         self.blank_so_far = false;
+        self.out.tokens.push(start..end);
         if let Some(pending) = &mut self.pending {
             pending.head.end = end;
         }
@@ -259,7 +262,7 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let line = self.text[start..].find('\n').map_or(&self.text[start..], |end| &self.text[start..start + end]);
         self.at = start + line.len();
-        let line = line.trim_end_matches('\r');
+        let line = line.trim_end_matches([' ', '\t', '\r']);
         self.out.comments.push(start..start + line.len());
         if let Some(doc) = line.strip_prefix("##")
             && self.blank_so_far
@@ -305,7 +308,9 @@ impl<'a> Scanner<'a> {
 
     /// `use ./x.scn`: a path that stands in no quotes.
     fn in_use(&self) -> bool {
-        self.pending.as_ref().is_some_and(|pending| self.text[pending.head.start..].starts_with("use "))
+        self.pending
+            .as_ref()
+            .is_some_and(|pending| matches!(self.text.get(pending.head.start..pending.head.start + 4), Some("use " | "use\t")))
     }
 
     /// Where a literal that is not closed on its line ends, if it may have swallowed the braces that close the line's blocks.

@@ -1,5 +1,6 @@
 //! Tests of the syntax stage. In: texts. Out: trees and problems as they should be.
 
+mod language;
 mod recovery;
 mod spoken;
 mod statements;

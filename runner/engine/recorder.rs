@@ -85,9 +85,9 @@ fn scenario(run: &Run<'_>) -> ScenarioRecord {
 
 fn node(node: &PlannedNode) -> NodeRecord {
     let kind = match node.kind {
-        NodeKind::Host => "host",
+        NodeKind::Host | NodeKind::ThisHost | NodeKind::Remote => "host",
         NodeKind::Router => "router",
-        NodeKind::Bridge => "bridge",
+        NodeKind::Bridge | NodeKind::ExternalBridge => "bridge",
     };
     let addresses = node.interfaces.iter().flat_map(|i| i.addresses.iter().map(|a| format!("{} {a}", i.name))).collect();
     NodeRecord { name: node.name.clone(), kind: kind.to_owned(), addresses }
@@ -98,16 +98,15 @@ fn link(link: &PlannedLink, account: Option<LinkAccount>) -> LinkRecord {
         Engine::Direct => "direct",
         Engine::Wire => "wire",
     };
-    let impairment = match (words(link.forward), words(link.back)) {
+    let impairment = match (words(&link.forward), words(&link.back)) {
         (forward, back) if forward == back => forward,
         (forward, back) => format!("forward {{ {forward} }} back {{ {back} }}"),
     };
     LinkRecord { name: link.name.clone(), ends: [link.ends[0].0.0, link.ends[1].0.0], engine: engine.to_owned(), impairment, account }
 }
 
-fn words(impairment: Impairment) -> String {
-    let Impairment { delay_ns } = impairment;
-    if delay_ns == 0 { String::new() } else { format!("delay {}", duration(delay_ns)) }
+fn words(impairment: &Impairment) -> String {
+    if impairment.is_nothing() { String::new() } else { crate::plan::outline::impairment(impairment) }
 }
 
 /// A duration as the language writes it.
@@ -149,7 +148,13 @@ fn flow_record(plan: &Plan, flow: &PlannedFlow, series: FlowSeries, sources: &So
 /// `client → 10.0.0.100:5003 over tcp, sym(1KiB), 200 connections, 400/s`.
 fn describe(plan: &Plan, flow: &PlannedFlow) -> String {
     let load = &flow.load;
-    let mut text = format!("{} → {} over tcp, {}", plan.nodes[flow.from.index()].name, flow.target, flow.pattern.name);
+    let mut text = format!(
+        "{} → {} over {}, {}",
+        plan.nodes[flow.from.index()].name,
+        flow.target,
+        flow.transport.kind().word(),
+        flow.pattern.as_ref().map_or("", |pattern| &pattern.name)
+    );
     let connections = if load.connections == 1 { "1 connection".to_owned() } else { format!("{} connections", load.connections) };
     // Writing to a String cannot fail.
     let _ = write!(text, ", {connections}");
@@ -171,7 +176,7 @@ fn describe(plan: &Plan, flow: &PlannedFlow) -> String {
 
 /// What one transaction carries from a side, if it is always the same and of sizes only.
 fn fixed_bytes(flow: &PlannedFlow, side: Side) -> Option<u64> {
-    flow.pattern.steps.iter().try_fold(0u64, |sum, step| match &step.kind {
+    flow.pattern.as_ref()?.steps.iter().try_fold(0u64, |sum, step| match &step.kind {
         StepKind::Sends { by, payload: Payload::Filled(Varying::Fixed(size)) | Payload::Random(Varying::Fixed(size)), .. } => {
             Some(if *by == side { sum + size } else { sum })
         }

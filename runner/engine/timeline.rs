@@ -335,13 +335,8 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             Action::StopService(service, nodes) => self.load.close_service(*service, nodes),
             Action::StartService(service, nodes) => return self.open_service(*service, nodes).await,
             Action::Mark => {}
-            Action::Down(_)
-            | Action::Up(_)
-            | Action::Silence(_)
-            | Action::Unsilence(_)
-            | Action::AddAddress { .. }
-            | Action::RemoveAddress { .. }
-            | Action::MoveAddress { .. } => {
+            // What the lab can't do it says; `plan::support` told before the run.
+            _ => {
                 let warnings = self.network.apply(action)?;
                 self.warnings.extend(warnings);
             }
@@ -490,11 +485,37 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
 /// The picture's word for an action.
 fn kind_of(action: &Action) -> EventKind {
     match action {
-        Action::Start(_) | Action::StartService(..) => EventKind::Start,
-        Action::Stop(_) | Action::StopService(..) => EventKind::Stop,
-        Action::Down(_) | Action::Silence(_) => EventKind::Fault,
-        Action::Up(_) | Action::Unsilence(_) => EventKind::Heal,
-        Action::AddAddress { .. } | Action::RemoveAddress { .. } | Action::MoveAddress { .. } => EventKind::Change,
+        Action::Start(_)
+        | Action::StartService(..)
+        | Action::StartProcess(_)
+        | Action::StartStress(_)
+        | Action::Resume(_)
+        | Action::ResumeStress(_)
+        | Action::Restart(_) => EventKind::Start,
+        Action::Stop(_)
+        | Action::StopService(..)
+        | Action::StopProcess(_)
+        | Action::StopStress(_)
+        | Action::Pause(_)
+        | Action::PauseStress(_) => EventKind::Stop,
+        Action::Down(_)
+        | Action::Silence(_)
+        | Action::Impair { .. }
+        | Action::Partition(_)
+        | Action::Isolate(_)
+        | Action::Kill(_)
+        | Action::Freeze(_)
+        | Action::Vanish(_) => EventKind::Fault,
+        Action::Up(_) | Action::Unsilence(_) | Action::Restore(_) | Action::Heal(_) | Action::Thaw(_) => EventKind::Heal,
+        Action::AddAddress { .. }
+        | Action::RemoveAddress { .. }
+        | Action::MoveAddress { .. }
+        | Action::Route { .. }
+        | Action::Set { .. }
+        | Action::SetStress { .. }
+        | Action::Signal { .. }
+        | Action::Run { .. }
+        | Action::Capture { .. } => EventKind::Change,
         Action::Mark => EventKind::Mark,
     }
 }

@@ -122,7 +122,7 @@ fn only_worsens(condition: &Condition) -> bool {
             counter(left) && matches!(right, Value::Given(quantity) if quantity.value == 0)
         }
         Condition::All(conditions) => conditions.iter().all(only_worsens),
-        Condition::Compare { .. } | Condition::Any(_) | Condition::Not(_) => false,
+        Condition::Compare { .. } | Condition::Holds(_) | Condition::Matches { .. } | Condition::Any(_) | Condition::Not(_) => false,
     }
 }
 
@@ -133,6 +133,7 @@ fn metrics(condition: &Condition, visit: &mut dyn FnMut(FlowId, &str, Shape)) {
             metrics_of_value(left, visit);
             metrics_of_value(right, visit);
         }
+        Condition::Holds(metric) | Condition::Matches { metric, .. } => metrics_of_value(&Value::Metric(metric.clone()), visit),
         Condition::All(conditions) | Condition::Any(conditions) => conditions.iter().for_each(|c| metrics(c, visit)),
         Condition::Not(condition) => metrics(condition, visit),
     }
@@ -141,7 +142,8 @@ fn metrics(condition: &Condition, visit: &mut dyn FnMut(FlowId, &str, Shape)) {
 fn metrics_of_value(value: &Value, visit: &mut dyn FnMut(FlowId, &str, Shape)) {
     match value {
         Value::Given(_) => {}
-        Value::Metric(metric) => visit(metric.flow, &metric.name, metric.shape),
+        // Of flows alone: nothing else is watched while a run goes on.
+        Value::Metric(metric) => drop(metric.flow().map(|flow| visit(flow, &metric.name, metric.shape))),
         Value::Arithmetic { left, right, .. } => {
             metrics_of_value(left, visit);
             metrics_of_value(right, visit);

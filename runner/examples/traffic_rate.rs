@@ -14,8 +14,8 @@ use scn_grammar::source::Span;
 use scn_reports::record::flow::ItemOutcome;
 use scn_runner::engine::clock::Clock;
 use scn_runner::plan::types::{Plan, PlannedFlow, PlannedListener, PlannedNode};
-use scn_runner::traffic::{Files, Traffic};
 use scn_runner::traffic::sockets::{Answer, Sockets};
+use scn_runner::traffic::{Files, Traffic};
 
 struct Loopback;
 

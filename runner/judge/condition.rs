@@ -21,6 +21,8 @@ enum Test {
     All(Vec<Test>),
     Any(Vec<Test>),
     Not(Box<Test>),
+    /// About something that is not measured.
+    Unknown,
 }
 
 #[derive(Debug)]
@@ -46,10 +48,23 @@ impl<'a> Ready<'a> {
 
     /// The flows that it speaks of, each once.
     pub fn flows(&self) -> Vec<FlowId> {
-        let mut flows: Vec<FlowId> = self.metrics.iter().map(|metric| metric.flow).collect();
+        let mut flows: Vec<FlowId> = self.metrics.iter().filter_map(|metric| metric.flow()).collect();
         flows.sort_unstable();
         flows.dedup();
         flows
+    }
+
+    /// Everything in it is measured: metrics of flows, compared with numbers.
+    pub fn is_measured(&self) -> bool {
+        fn knows(test: &Test) -> bool {
+            match test {
+                Test::Compare(..) => true,
+                Test::All(tests) | Test::Any(tests) => tests.iter().all(knows),
+                Test::Not(test) => knows(test),
+                Test::Unknown => false,
+            }
+        }
+        knows(&self.test) && self.metrics.iter().all(|metric| metric.flow().is_some())
     }
 
     /// All metrics can be told at one moment.
@@ -97,6 +112,7 @@ impl<'a> Ready<'a> {
             Test::All(tests) => join(tests, " and "),
             Test::Any(tests) => join(tests, " or "),
             Test::Not(test) => format!("not {}", self.test_words(test, name)),
+            Test::Unknown => "not measured by this version".to_owned(),
         }
     }
 
@@ -113,6 +129,7 @@ impl<'a> Ready<'a> {
                     Fold::Max => "max",
                     Fold::Sum => "sum",
                     Fold::Mean => "mean",
+                    Fold::Median => "median",
                 };
                 let parts: Vec<String> = terms.iter().map(|t| self.term_words(t, name)).collect();
                 format!("{word}({})", parts.join(", "))
@@ -121,9 +138,14 @@ impl<'a> Ready<'a> {
     }
 }
 
+/// The flow of a metric that [`Ready::is_measured`] let through.
+pub(super) fn flow_of(metric: &Metric) -> FlowId {
+    metric.flow().unwrap_or(FlowId(u32::MAX))
+}
+
 /// `steady.outage.max`.
 pub(super) fn metric_name(metric: &Metric, name: &dyn Fn(FlowId) -> String) -> String {
-    format!("{}.{}", name(metric.flow), metric.name)
+    format!("{}.{}", metric.flow().map_or_else(|| "?".to_owned(), name), metric.name)
 }
 
 /// An operator as it is written.
@@ -148,6 +170,7 @@ fn sign(operator: BinaryOperator) -> &'static str {
 fn test<'a>(condition: &'a Condition, metrics: &mut Vec<&'a Metric>) -> Test {
     match condition {
         Condition::Compare { operator, left, right } => Test::Compare(*operator, term(left, metrics), term(right, metrics)),
+        Condition::Holds(_) | Condition::Matches { .. } => Test::Unknown,
         Condition::All(conditions) => Test::All(conditions.iter().map(|c| test(c, metrics)).collect()),
         Condition::Any(conditions) => Test::Any(conditions.iter().map(|c| test(c, metrics)).collect()),
         Condition::Not(condition) => Test::Not(Box::new(test(condition, metrics))),
@@ -158,7 +181,7 @@ fn term<'a>(value: &'a Value, metrics: &mut Vec<&'a Metric>) -> Term {
     match value {
         Value::Given(quantity) => Term { kind: TermKind::Given(*quantity), dimension: quantity.dimension },
         Value::Metric(metric) => {
-            let same = |known: &&Metric| (known.flow, &known.name, known.event) == (metric.flow, &metric.name, metric.event);
+            let same = |known: &&Metric| (&known.subject, &known.name, known.event) == (&metric.subject, &metric.name, metric.event);
             let at = metrics.iter().position(same).unwrap_or_else(|| {
                 metrics.push(metric);
                 metrics.len() - 1
@@ -183,6 +206,7 @@ fn holds(test: &Test, values: &[Range]) -> Truth {
         Test::All(tests) => tests.iter().fold(Truth::Yes, |truth, t| truth.and(holds(t, values))),
         Test::Any(tests) => tests.iter().fold(Truth::No, |truth, t| truth.not().and(holds(t, values).not()).not()),
         Test::Not(test) => holds(test, values).not(),
+        Test::Unknown => Truth::Unknown,
     }
 }
 
@@ -208,7 +232,7 @@ pub fn live(condition: &Condition, get: &dyn Fn(FlowId, &str) -> Option<u64>) ->
     let values: Vec<Range> = ready
         .metrics
         .iter()
-        .map(|metric| get(metric.flow, &metric.name).map_or(Range::unknown(), |value| Range::exact(value as f64)))
+        .map(|metric| metric.flow().and_then(|flow| get(flow, &metric.name)).map_or(Range::unknown(), |value| Range::exact(value as f64)))
         .collect();
     match ready.holds(&values) {
         Truth::Yes => Some(true),

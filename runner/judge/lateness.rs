@@ -44,7 +44,7 @@ fn is_floor(condition: &Condition, negative: bool) -> bool {
             Less | LessEqual => negative,
             _ => false,
         },
-        Condition::Compare { .. } => false,
+        Condition::Compare { .. } | Condition::Holds(_) | Condition::Matches { .. } => false,
         Condition::All(conditions) | Condition::Any(conditions) => conditions.iter().all(|c| is_floor(c, negative)),
         Condition::Not(condition) => is_floor(condition, !negative),
     }

@@ -3,7 +3,7 @@
 
 use scn_grammar::scenario::expect::{Metric, Shape};
 
-use super::condition::Ready;
+use super::condition::{Ready, flow_of};
 use super::range::{Range, Truth};
 use crate::measure::{self, Context, Growth, Measured, Series, Steps, Window};
 
@@ -52,7 +52,7 @@ pub(super) fn range(measured: &Measured) -> Range {
 
 impl Question<'_> {
     fn flow(&self, metric: &Metric) -> &Series<'_> {
-        &self.flows[metric.flow.index()]
+        &self.flows[flow_of(metric).index()]
     }
 
     /// The moments of the window.

@@ -155,6 +155,21 @@ pub(super) fn fold(how: Fold, ranges: &[Range]) -> Range {
             let (sum, n) = (each(&|a, b| a + b), ranges.len().max(1) as f64);
             Range { value: sum.value / n, low: sum.low / n, high: sum.high / n }
         }
+        // Each bound of the median is the median of the bounds: it only moves up when one of them does.
+        Fold::Median => {
+            Range { value: median(ranges, |r| r.value), low: median(ranges, |r| r.low), high: median(ranges, |r| r.high) }.sane()
+        }
+    }
+}
+
+/// The middle of several numbers, of an even number of them the mean of the two in the middle.
+fn median(ranges: &[Range], of: impl Fn(&Range) -> f64) -> f64 {
+    let mut numbers: Vec<f64> = ranges.iter().map(of).collect();
+    numbers.sort_by(f64::total_cmp);
+    match numbers.len() {
+        0 => f64::NAN,
+        odd if odd % 2 == 1 => numbers[odd / 2],
+        even => f64::midpoint(numbers[even / 2 - 1], numbers[even / 2]),
     }
 }
 

@@ -4,7 +4,7 @@ use scn_grammar::scenario::FlowId;
 use scn_grammar::scenario::expect::{Expectation, Form, Metric};
 use scn_reports::record::{Ended, Outcome, RunRecord, Verdict};
 
-use super::condition::Ready;
+use super::condition::{Ready, flow_of};
 use super::forms::{self, Deadline, Ruling, Sight};
 use super::instants::{self, Instant};
 use super::moments::{Moment, Question, range};
@@ -94,6 +94,9 @@ impl Court<'_> {
 
     fn find(&self, expectation: &Expectation, ready: &Ready<'_>) -> Finding {
         let nothing = |reason: String| Finding { ruling: Ruling::inconclusive(reason), measured: Vec::new(), window: None, moments: None };
+        if !ready.is_measured() {
+            return nothing("this version measures flows only".to_owned());
+        }
         if let Some(unknown) = ready.flows().into_iter().find(|flow| flow.index() >= self.flows.len()) {
             return nothing(format!("the record has no flow {}", unknown.0));
         }
@@ -167,17 +170,17 @@ impl Court<'_> {
     }
 
     fn measure(&self, metric: &Metric, bounds: Window) -> Measured {
-        let series = &self.flows[metric.flow.index()];
+        let series = &self.flows[flow_of(metric).index()];
         measure::measure(metric, series, self.context, series.cut(bounds))
     }
 
     fn why_unknown(&self, ready: &Ready<'_>, measured: &[Measured]) -> String {
         if let Some((metric, m)) = ready.metrics.iter().zip(measured).find(|(_, m)| m.value.is_none()) {
             let why = m.note.as_deref().unwrap_or("there was nothing to measure");
-            return format!("no data for {}.{}: {why}", self.flow_name(metric.flow), metric.name);
+            return format!("no data for {}.{}: {why}", self.flow_name(flow_of(metric)), metric.name);
         }
         if let Some((metric, m)) = ready.metrics.iter().zip(measured).find(|(_, m)| !m.complete) {
-            let series = &self.flows[metric.flow.index()];
+            let series = &self.flows[flow_of(metric).index()];
             let why = self.not_whole(series).unwrap_or_else(|| "the window was not seen to its end".to_owned());
             let sofar = m.value.map_or_else(String::new, |value| format!("; so far {}", show::value(value, metric.dimension)));
             return format!("{why}, before the window's end{sofar}");
@@ -249,7 +252,7 @@ impl Court<'_> {
         ready.metrics.iter().find_map(|metric| {
             let measured = self.measure(metric, window);
             let why = measured.note.unwrap_or_default();
-            measured.value.is_none().then(|| format!("no data for {}.{}: {why}", self.flow_name(metric.flow), metric.name))
+            measured.value.is_none().then(|| format!("no data for {}.{}: {why}", self.flow_name(flow_of(metric)), metric.name))
         })
     }
 

@@ -132,9 +132,7 @@ impl Faults {
             Action::AddAddress { prefix, node, interface } => self.add(*prefix, node.index(), interface.as_deref()),
             Action::RemoveAddress { address, node } => self.remove(*address, node.index()),
             Action::MoveAddress { prefix, from, to, interface } => self.relocate(*prefix, from.index(), to.index(), interface.as_deref()),
-            Action::Start(_) | Action::Stop(_) | Action::StopService(..) | Action::StartService(..) | Action::Mark => {
-                Err(LabError::NotTheLabs { action: format!("{action:?}") })
-            }
+            _ => Err(LabError::NotTheLabs { action: format!("{action:?}") }),
         }
     }
 

@@ -58,7 +58,7 @@ impl Layout {
             next += 1;
             next - 1
         };
-        let bridges: Vec<Option<u32>> = plan.nodes.iter().map(|node| (node.kind == NodeKind::Bridge).then(&mut fresh)).collect();
+        let bridges: Vec<Option<u32>> = plan.nodes.iter().map(|node| node.kind.is_bridge().then(&mut fresh)).collect();
         let interfaces: Vec<Vec<u32>> = plan.nodes.iter().map(|node| node.interfaces.iter().map(|_| fresh()).collect()).collect();
         let mut links = Vec::with_capacity(plan.links.len());
         for link in &plan.links {

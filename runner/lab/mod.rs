@@ -187,7 +187,7 @@ impl KernelLab {
 fn start_wires(plan: &Plan, layout: &Layout, namespaces: &Arc<Vec<Namespace>>) -> Result<Option<Wires>, LabError> {
     let Some(fabric) = layout.fabric else { return Ok(None) };
     let span = |(link, place): (usize, &layout::LinkPlace)| {
-        let delay_ns = [plan.links[link].forward.delay_ns, plan.links[link].back.delay_ns];
+        let delay_ns = [&plan.links[link].forward, &plan.links[link].back].map(|way| way.fixed_delay_ns().unwrap_or(0));
         place.outer.map(|outer| Span { link, outer, delay_ns })
     };
     let spans = layout.links.iter().enumerate().filter_map(span).collect();

@@ -56,8 +56,8 @@ pub(crate) fn own(kind: NodeKind) -> &'static [(&'static str, &'static str)] {
         ("net.ipv6.conf.default.mldv2_unsolicited_report_interval", "86400000"),
     ];
     match kind {
-        NodeKind::Bridge => SILENT,
-        NodeKind::Host | NodeKind::Router => SPEAKING,
+        NodeKind::Bridge | NodeKind::ExternalBridge => SILENT,
+        NodeKind::Host | NodeKind::Router | NodeKind::ThisHost | NodeKind::Remote => SPEAKING,
     }
 }
 

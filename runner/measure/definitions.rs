@@ -65,7 +65,7 @@ const DEFINITIONS: &[(&str, &str)] = &[
 #[must_use]
 pub fn of(name: &str) -> Option<&'static str> {
     let matches = |pattern: &str| match pattern.strip_suffix('*') {
-        Some(family) => name.strip_prefix(family).is_some_and(|rest| scn_grammar::scenario::expect::STATISTICS.contains(&rest)),
+        Some(family) => name.strip_prefix(family).is_some_and(|rest| scn_grammar::scenario::metrics::STATISTICS.contains(&rest)),
         None => pattern == name,
     };
     DEFINITIONS.iter().find(|(pattern, _)| matches(pattern)).map(|(_, text)| *text)
@@ -74,7 +74,7 @@ pub fn of(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scn_grammar::scenario::expect::METRICS;
+    use scn_grammar::scenario::metrics::{METRICS, OwnerKind};
 
     #[test]
     fn every_metric_is_defined_and_nothing_else() {

@@ -1,7 +1,8 @@
 //! A flow's numbers in words, for reports that only print them. In: a series and the events. Out: rows in a fixed order. Judges
 //! nothing.
 
-use scn_grammar::scenario::expect::{METRICS, Metric};
+use scn_grammar::scenario::expect::{Metric, Subject};
+use scn_grammar::scenario::metrics::{self, Measures, OwnerKind};
 use scn_grammar::scenario::{EventId, FlowId};
 use scn_grammar::source::Span;
 use scn_reports::record::flow::Measurement;
@@ -69,13 +70,10 @@ const WHERE_KNOWN: &[&str] = &[
 
 /// A metric by its full name, from the table.
 pub(super) fn metric(name: &str, event: Option<EventId>) -> Option<Metric> {
-    let fits = |pattern: &str| match pattern.strip_suffix('*') {
-        Some(family) => name.starts_with(family) && name.len() > family.len(),
-        None => pattern == name,
-    };
-    let (_, dimension, shape) = METRICS.iter().find(|(pattern, _, _)| fits(pattern))?;
-    let (flow, span) = (FlowId(0), Span::default());
-    Some(Metric { flow, name: name.to_owned(), event, dimension: *dimension, shape: *shape, span })
+    let row = metrics::find(OwnerKind::Flow, name)?;
+    let Measures::Number(dimension) = row.measures else { return None };
+    let (subject, span) = (Subject::Flow(FlowId(0)), Span::default());
+    Some(Metric { subject, name: name.to_owned(), event, dimension, shape: row.shape, span })
 }
 
 fn row(name: String, metric: &Metric, measured: &Measured) -> Measurement {

@@ -66,7 +66,7 @@ fn written<'a>(topology: &'a Topology, member: &Member) -> &'a [(Prefix, Span)] 
 fn refuse_at_bridges(topology: &Topology, findings: &mut Findings) {
     for end in topology.links.iter().flat_map(|link| &link.ends) {
         let node = &topology.nodes[end.node.index()];
-        if let (NodeKind::Bridge, Some((_, span))) = (node.kind, end.addresses.first()) {
+        if let (true, Some((_, span))) = (node.kind.is_bridge(), end.addresses.first()) {
             findings.add(PlanError::NotAHost { name: node.name.clone(), what: "have an address", span: *span, declared: node.span });
         }
     }
@@ -178,7 +178,8 @@ fn avoid_elsewhere(scenario: &Scenario, avoided: &mut Vec<Network>, named: &mut 
         }
     }
     for flow in &scenario.flows {
-        if let Destination::Address(address, _) = flow.to {
+        if let Destination::Address(address, _) = &flow.to {
+            let address = *address;
             name(address, u8::MAX, flow.span);
         }
     }

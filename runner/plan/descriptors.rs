@@ -21,7 +21,7 @@ const SLACK: u64 = 64;
 pub(crate) fn descriptors(nodes: &[PlannedNode], links: &[PlannedLink], listeners: &[PlannedListener], flows: &[PlannedFlow]) -> u64 {
     let connections = flows.iter().fold(0u64, |sum, flow| sum.saturating_add(flow.load.connections));
     // A bridge opens no sockets for traffic, but has a namespace all the same.
-    let bridges = nodes.iter().filter(|node| node.kind == NodeKind::Bridge).count() as u64;
+    let bridges = nodes.iter().filter(|node| node.kind.is_bridge()).count() as u64;
     let namespaces = (nodes.len() as u64 - bridges) * PER_NODE + bridges * (PER_NODE - 1);
     let wires = links.iter().filter(|link| link.engine == Engine::Wire).count() as u64;
     let fixed = namespaces + wires * PER_WIRE + listeners.len() as u64 + SLACK;

@@ -50,7 +50,7 @@ pub(crate) struct Domains {
 
 /// Finds the domains.
 pub(crate) fn find_domains(topology: &Topology, interfaces: &Interfaces, findings: &mut Findings) -> Domains {
-    let is_bridge = |node: NodeId| topology.nodes[node.index()].kind == NodeKind::Bridge;
+    let is_bridge = |node: NodeId| topology.nodes[node.index()].kind.is_bridge();
     let mut parents: Vec<usize> = (0..topology.nodes.len()).collect();
     for link in &topology.links {
         let [a, b] = [link.ends[0].node, link.ends[1].node];

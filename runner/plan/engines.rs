@@ -8,36 +8,37 @@ use super::errors::{Findings, PlanError};
 use super::graph::Graph;
 use super::types::Engine;
 
-/// Chooses the engine of each link: the wire where something touches packets, or where a fault strikes a link that no bridge
+/// Chooses the engine of each link: the wire where something touches packets now or later, or where a fault strikes a link that no bridge
 /// ends (a bridge's port can be taken away without the node's help).
 pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &mut Findings) -> Vec<Engine> {
     let links = &graph.topology.links;
     let mut struck = vec![false; links.len()];
+    let mut changed = vec![false; links.len()];
     for entry in timeline {
         for target in targets(&entry.action) {
             for link in links_of(target, entry, graph, findings) {
                 struck[link] = true;
+                changed[link] |= matches!(entry.action, Action::Impair { .. });
             }
         }
     }
-    let bridged = |link: &Link| link.ends.iter().any(|end| graph.kind(end.node.index()) == NodeKind::Bridge);
-    let impaired = |link: &Link| link.forward != Default::default() || link.back != Default::default();
-    let engine = |(link, struck)| if impaired(link) || (struck && !bridged(link)) { Engine::Wire } else { Engine::Direct };
-    links.iter().zip(struck).map(engine).collect()
+    let bridged = |link: &Link| link.ends.iter().any(|end| graph.kind(end.node.index()).is_bridge());
+    let impaired = |link: &Link| !link.forward.is_nothing() || !link.back.is_nothing();
+    let engine =
+        |((link, struck), changed)| if impaired(link) || changed || (struck && !bridged(link)) { Engine::Wire } else { Engine::Direct };
+    links.iter().zip(struck).zip(changed).map(engine).collect()
 }
 
 /// What an action strikes, or heals.
 fn targets(action: &Action) -> &[Target] {
     match action {
-        Action::Down(targets) | Action::Up(targets) | Action::Silence(targets) | Action::Unsilence(targets) => targets,
-        Action::Start(_)
-        | Action::Stop(_)
-        | Action::StopService(..)
-        | Action::StartService(..)
-        | Action::AddAddress { .. }
-        | Action::RemoveAddress { .. }
-        | Action::MoveAddress { .. }
-        | Action::Mark => &[],
+        Action::Down(targets)
+        | Action::Up(targets)
+        | Action::Silence(targets)
+        | Action::Unsilence(targets)
+        | Action::Impair { targets, .. }
+        | Action::Restore(targets) => targets,
+        _ => &[],
     }
 }
 

@@ -3,19 +3,24 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use scn_grammar::scenario::flow::{Destination, Flow};
 use scn_grammar::scenario::timeline::{Action, Entry};
-use scn_grammar::scenario::{Destination, Flow, FlowId, NodeId, Scenario, ServiceId};
+use scn_grammar::scenario::transport::{Transport, TransportKind};
+use scn_grammar::scenario::{FlowId, NodeId, ProcessId, Scenario, ServiceId};
 
 use super::errors::{Findings, PlanError};
 use super::graph::Graph;
 use super::holders::Holders;
-use super::listeners::{Listeners, is_host};
+use super::listeners::{Listeners, is_host, needs_peer};
 use super::network::{FAMILIES, Family};
 use super::types::PlannedFlow;
 use super::walk::Walker;
 
 /// Nanoseconds in a second, times the 1e-9/s of a rate.
 const RATE_SCALE: u64 = 1_000_000_000_000_000_000;
+
+/// The target of what is sent by no address.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// What a flow looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +29,10 @@ enum Goal {
     Listener(usize),
     /// Any of a service's.
     Service(ServiceId),
+    /// A node and a port, or none, whoever answers there.
+    Place(NodeId, u16),
+    /// A port of a program under test, on any of its nodes.
+    Process(ProcessId, u16),
 }
 
 /// The nearest place of a goal, for every node. Flows of one declaration follow each other: the last answer serves them all.
@@ -61,8 +70,15 @@ impl<'a> Targets<'a> {
             if !is_host(self.graph, flow.from, "send a flow", flow.span, findings) {
                 continue;
             }
-            let found = match flow.to {
-                Destination::Address(address, port) => self.find_address(flow, address, port).map(Some),
+            let found = match flow.to.clone() {
+                _ if matches!(flow.transport, Transport::Frames(_)) => Ok(Some((NOWHERE, Vec::new()))),
+                Destination::Address(address, port) => self.find_address(flow, address, port.unwrap_or(0)).map(Some),
+                Destination::HostName(_, port) => Ok(Some((SocketAddr::new(NOWHERE.ip(), port.unwrap_or(0)), Vec::new()))),
+                Destination::Process(process, port) => self.find_goal(flow, Goal::Process(process, port), work).map(Some),
+                Destination::Node(node, port) if flow.peer_none || !needs_peer(flow) => {
+                    self.find_goal(flow, Goal::Place(node, port.unwrap_or(0)), work).map(Some)
+                }
+                Destination::Interface(node, _, port) => self.find_goal(flow, Goal::Place(node, port.unwrap_or(0)), work).map(Some),
                 Destination::Service(service) => self.find_goal(flow, Goal::Service(service), work).map(Some),
                 // A flow without a listener was reported when listeners were found.
                 Destination::Node(..) => {
@@ -81,11 +97,15 @@ impl<'a> Targets<'a> {
     /// To whoever has an address.
     fn find_address(&mut self, flow: &Flow, address: IpAddr, port: u16) -> Result<(SocketAddr, Vec<NodeId>), PlanError> {
         let holding = self.holders.of(address);
+        if holding.is_empty() && self.scenario.topology.nodes.iter().any(|node| node.kind.is_external()) {
+            // It may stand outside of what the scenario says.
+            return Ok((SocketAddr::new(address, port), Vec::new()));
+        }
         if holding.is_empty() {
             let nearest = self.holders.nearest(address).map(|(address, node)| format!("{address} of `{}`", self.graph.name(node)));
             return Err(PlanError::NoSuchAddress { address: address.to_string(), span: flow.span, nearest });
         }
-        let backends = self.backends(address, port);
+        let backends = self.answering(flow, address, port);
         if backends.is_empty() {
             let nodes: Vec<NodeId> = holding.iter().map(|holding| holding.node).collect();
             let names: Vec<String> = nodes.iter().map(|node| format!("`{}`", self.graph.name(*node))).collect();
@@ -115,7 +135,10 @@ impl<'a> Targets<'a> {
             }
             let (node, interface) = self.nearest(goal, family, flow.from, &candidates, work).unwrap_or(first);
             let Some(address) = bound.or_else(|| self.graph.address(node.index(), interface, family)) else { continue };
-            let backends = self.backends(address, port);
+            let backends = match goal {
+                Goal::Place(..) | Goal::Process(..) => vec![node],
+                Goal::Listener(_) | Goal::Service(_) => self.backends(address, port, flow.transport.kind()),
+            };
             match self.reach(flow.from, &backends, address) {
                 Ok(()) => return Ok((SocketAddr::new(address, port), backends)),
                 Err(ends) => _ = failure.get_or_insert((SocketAddr::new(address, port).to_string(), ends)),
@@ -142,6 +165,8 @@ impl<'a> Targets<'a> {
                 let service = &self.scenario.services[service.index()];
                 (service.nodes.clone(), service.address, service.port)
             }
+            Goal::Place(node, port) => (vec![node], None, port),
+            Goal::Process(process, port) => (self.scenario.processes[process.index()].nodes.clone(), None, port),
         }
     }
 
@@ -171,10 +196,25 @@ impl<'a> Targets<'a> {
         nearest[from.index()]
     }
 
-    /// Nodes that have an address at some time and listen there, each once, in order.
-    fn backends(&self, address: IpAddr, port: u16) -> Vec<NodeId> {
+    /// Nodes that may answer a flow at an address: our own listeners, or whoever has it where something else answers.
+    fn answering(&self, flow: &Flow, address: IpAddr, port: u16) -> Vec<NodeId> {
+        let ours = self.backends(address, port, flow.transport.kind());
+        if !ours.is_empty() {
+            return ours;
+        }
+        let anyone = flow.peer_none || !needs_peer(flow);
+        let runs = |node: &NodeId| self.scenario.processes.iter().any(|process| process.nodes.contains(node));
         let holding = self.holders.of(address).iter().map(|holding| holding.node);
-        let mut nodes: Vec<NodeId> = holding.filter(|node| self.listeners.at(*node, address, port).is_some()).collect();
+        let mut nodes: Vec<NodeId> = holding.filter(|node| anyone || runs(node)).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+
+    /// Nodes that have an address at some time and listen there, each once, in order.
+    fn backends(&self, address: IpAddr, port: u16, over: TransportKind) -> Vec<NodeId> {
+        let holding = self.holders.of(address).iter().map(|holding| holding.node);
+        let mut nodes: Vec<NodeId> = holding.filter(|node| self.listeners.at(*node, address, port, over).is_some()).collect();
         nodes.sort_unstable();
         nodes.dedup();
         nodes
@@ -232,9 +272,17 @@ fn planned(id: FlowId, flow: &Flow, target: SocketAddr, backends: Vec<NodeId>, s
         target,
         backends,
         pattern: flow.pattern.clone(),
-        load: flow.load,
+        load: flow.load.clone(),
         interval_ns: flow.load.rate_nano.and_then(|rate| RATE_SCALE.checked_div(rate)).unwrap_or(0),
-        reconnect_after_ns: flow.reconnect_after_ns,
+        reconnect: flow.reconnect.clone(),
+        timeouts: flow.timeouts,
+        from_interface: flow.from_interface.clone(),
+        to: flow.to.clone(),
+        peer_none: flow.peer_none,
+        transport: flow.transport.clone(),
+        tool: flow.tool.clone(),
+        source: flow.source.clone(),
+        ports: flow.ports,
         sample_tcp_info_ns: flow.sample_tcp_info_ns,
         starts_at_zero,
         span: flow.span,

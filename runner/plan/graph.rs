@@ -50,7 +50,7 @@ impl<'a> Graph<'a> {
                 edges[here.0.index()].push(Edge { to: there.0.index(), here: here.1, there: there.1, domain });
             }
         }
-        let forwards = |node: usize| topology.nodes[node].kind != NodeKind::Host;
+        let forwards = |node: usize| topology.nodes[node].kind.is_bridge() || topology.nodes[node].forwarding;
         let core = edges.iter().enumerate();
         let core = core
             .map(|(node, list)| if forwards(node) { list.iter().copied().filter(|edge| forwards(edge.to)).collect() } else { Vec::new() });
@@ -60,6 +60,11 @@ impl<'a> Graph<'a> {
 
     pub(crate) fn kind(&self, node: usize) -> NodeKind {
         self.topology.nodes[node].kind
+    }
+
+    /// A host or router that passes packets on.
+    pub(crate) fn routes(&self, node: usize) -> bool {
+        !self.kind(node).is_bridge() && self.topology.nodes[node].forwarding
     }
 
     pub(crate) fn name(&self, node: NodeId) -> &str {
@@ -73,7 +78,7 @@ impl<'a> Graph<'a> {
 
     /// A packet of this family can take this edge: each end is a bridge or has an address.
     pub(crate) fn usable(&self, from: usize, edge: &Edge, family: Family) -> bool {
-        let carries = |node: usize, interface: u32| self.kind(node) == NodeKind::Bridge || self.address(node, interface, family).is_some();
+        let carries = |node: usize, interface: u32| self.kind(node).is_bridge() || self.address(node, interface, family).is_some();
         carries(from, edge.here) && carries(edge.to, edge.there)
     }
 
@@ -106,7 +111,7 @@ impl<'a> Graph<'a> {
             level = std::mem::take(&mut next);
             distance += 1;
             for node in level {
-                let Some(label) = best[node].filter(|_| self.kind(node) != NodeKind::Host) else { continue };
+                let Some(label) = best[node].filter(|_| self.kind(node).is_bridge() || self.routes(node)) else { continue };
                 for edge in &self.edges[node] {
                     *work += 1;
                     offer(&mut best, &mut depth, &mut next, edge.to, distance, label);

@@ -95,7 +95,7 @@ pub(crate) fn find_holders(timeline: &[Entry], graph: &Graph<'_>, findings: &mut
 /// The interface on which an address comes to a node.
 fn place(prefix: Prefix, node: NodeId, said: Option<&str>, span: Span, graph: &Graph<'_>) -> Result<u32, PlanError> {
     let (index, name) = (node.index(), graph.name(node).to_owned());
-    if graph.kind(index) == NodeKind::Bridge {
+    if graph.kind(index).is_bridge() {
         return Err(PlanError::NotAHost { name, what: "have an address", span, declared: graph.topology.nodes[index].span });
     }
     let interfaces = &graph.interfaces[index];

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
-use scn_grammar::scenario::pattern::Pattern;
-use scn_grammar::scenario::topology::NodeKind;
-use scn_grammar::scenario::{Destination, Flow, NodeId, Scenario, ServiceId};
+use scn_grammar::scenario::flow::{Destination, Flow};
+use scn_grammar::scenario::transport::{Certificate, Listener, TlsClient, TlsServer, Transport, TransportKind, Verify, Wire};
+use scn_grammar::scenario::{NodeId, Scenario, ServiceId};
 use scn_grammar::source::Span;
 
 use super::errors::{Findings, PlanError};
@@ -34,8 +34,12 @@ pub(crate) struct Listeners {
 
 impl Listeners {
     /// The listener that answers at an address and a port of a node.
-    pub(crate) fn at(&self, node: NodeId, address: IpAddr, port: u16) -> Option<usize> {
-        let covers = |listener: &usize| self.list[*listener].address.is_unspecified() || self.list[*listener].address == address;
+    pub(crate) fn at(&self, node: NodeId, address: IpAddr, port: u16, over: TransportKind) -> Option<usize> {
+        let covers = |listener: &usize| {
+            let listener = &self.list[*listener];
+            let here = listener.address.is_unspecified() || listener.address == address;
+            here && protocol(listener.listener.kind()) == protocol(over)
+        };
         self.by_port.get(&(node, port))?.iter().copied().find(covers)
     }
 
@@ -55,8 +59,10 @@ impl Listeners {
         let (node, port) = (listener.node, listener.port);
         let place = self.by_port.entry((node, port)).or_default();
         let clashes = |other: &&usize| {
-            let other = self.list[**other].address;
-            other.is_unspecified() || listener.address.is_unspecified() || other == listener.address
+            let other = &self.list[**other];
+            let apart = protocol(other.listener.kind()) != protocol(listener.listener.kind());
+            let other = other.address;
+            !apart && (other.is_unspecified() || listener.address.is_unspecified() || other == listener.address)
         };
         if let Some(first) = place.iter().find(clashes) {
             findings.add(PlanError::PortTwice { node: graph.name(node).to_owned(), port, span, first: self.spans[*first] });
@@ -88,6 +94,7 @@ pub(crate) fn find_listeners(scenario: &Scenario, graph: &Graph<'_>, holders: &H
                 node,
                 address: service.address.unwrap_or(ANYWHERE),
                 port: service.port,
+                listener: service.listener.clone(),
                 pattern: service.pattern.clone(),
             };
             listeners.add(listener, service.span, graph, findings);
@@ -95,7 +102,8 @@ pub(crate) fn find_listeners(scenario: &Scenario, graph: &Graph<'_>, holders: &H
     }
     let mut peers = Peers { said: said_ports(scenario, holders), next: BTreeMap::new(), of_declaration: BTreeMap::new() };
     for flow in &scenario.flows {
-        let listener = match flow.to {
+        let listener = match flow.to.clone() {
+            _ if flow.peer_none || !needs_peer(flow) => None,
             Destination::Node(node, port) if is_host(graph, node, "answer a flow", flow.span, findings) => match port {
                 Some(port) => peer_on(flow, node, port, &mut listeners, graph, findings),
                 None => peers.peer(flow, node, &mut listeners, graph, findings),
@@ -107,9 +115,20 @@ pub(crate) fn find_listeners(scenario: &Scenario, graph: &Graph<'_>, holders: &H
     listeners
 }
 
+/// The protocol number (IANA) whose ports a transport takes: TCP, UDP or SCTP.
+pub(crate) fn protocol(kind: TransportKind) -> u8 {
+    match kind {
+        TransportKind::Tcp | TransportKind::Tls | TransportKind::Http | TransportKind::Mptcp => 6,
+        TransportKind::Udp | TransportKind::Quic => 17,
+        TransportKind::Sctp => 132,
+        // No ports of their own.
+        TransportKind::Icmp | TransportKind::Frames => 0,
+    }
+}
+
 /// Bridges neither listen nor send.
 pub(crate) fn is_host(graph: &Graph<'_>, node: NodeId, what: &'static str, span: Span, findings: &mut Findings) -> bool {
-    let bridge = graph.kind(node.index()) == NodeKind::Bridge;
+    let bridge = graph.kind(node.index()).is_bridge();
     if bridge {
         findings.add(PlanError::NotAHost {
             name: graph.name(node).to_owned(),
@@ -126,9 +145,14 @@ fn said_ports(scenario: &Scenario, holders: &Holders) -> BTreeSet<(NodeId, u16)>
     let mut said = BTreeSet::new();
     for flow in &scenario.flows {
         match flow.to {
-            Destination::Node(node, Some(port)) => _ = said.insert((node, port)),
-            Destination::Address(address, port) => said.extend(holders.of(address).iter().map(|holding| (holding.node, port))),
-            Destination::Node(_, None) | Destination::Service(_) => {}
+            Destination::Node(node, Some(port)) | Destination::Interface(node, _, Some(port)) => _ = said.insert((node, port)),
+            Destination::Address(address, Some(port)) => said.extend(holders.of(address).iter().map(|holding| (holding.node, port))),
+            Destination::Node(_, None)
+            | Destination::Interface(_, _, None)
+            | Destination::Address(_, None)
+            | Destination::Service(_)
+            | Destination::Process(..)
+            | Destination::HostName(..) => {}
         }
     }
     said
@@ -142,7 +166,38 @@ fn peer(flow: &Flow, node: NodeId, port: u16) -> PlannedListener {
         node,
         address: ANYWHERE,
         port,
+        listener: of_peer(&flow.transport),
         pattern: flow.pattern.clone(),
+    }
+}
+
+/// Whether anything of ours has to listen for a flow: the kernel answers ICMP, a tool brings its own other end, frames need no port.
+pub(crate) fn needs_peer(flow: &Flow) -> bool {
+    flow.tool.is_none() && !matches!(flow.transport, Transport::Icmp(_) | Transport::Frames(_))
+}
+
+/// What answers a flow's transport with the flow's own options.
+fn of_peer(transport: &Transport) -> Listener {
+    let tls = |client: &TlsClient| TlsServer {
+        names: client.name.iter().cloned().collect(),
+        certificate: Certificate::Auto,
+        versions: client.versions.clone(),
+        alpn: client.alpn.clone(),
+        ciphers: client.ciphers.clone(),
+        resumption: client.resumption,
+        verify: Verify::Off,
+    };
+    let backlog = None;
+    match transport.clone() {
+        Transport::Tcp { socket, wire } => Listener::Tcp { socket, backlog, wire },
+        Transport::Tls { socket, tls: client } => Listener::Tls { socket, backlog, tls: tls(&client) },
+        Transport::Udp { socket, wire } => Listener::Udp { socket, wire },
+        Transport::Http { socket, tls: client, .. } => Listener::Http { socket, backlog, paths: Vec::new(), tls: client.as_ref().map(tls) },
+        Transport::Quic { socket, tls: client, .. } => Listener::Quic { socket, tls: tls(&client) },
+        Transport::Sctp { socket, .. } => Listener::Sctp { socket, backlog },
+        Transport::Mptcp { socket } => Listener::Mptcp { socket, backlog },
+        // Never asked for: see `needs_peer`.
+        Transport::Icmp(_) | Transport::Frames(_) => Listener::Udp { socket: Default::default(), wire: Wire::Own },
     }
 }
 
@@ -156,7 +211,7 @@ fn peer_on(flow: &Flow, node: NodeId, port: u16, listeners: &mut Listeners, grap
     let there = listeners.by_port.get(&(node, port)).and_then(|list| list.first()).copied();
     if let Some(listener) = there {
         let known = &listeners.list[listener];
-        if known.service.is_some() || known.pattern == flow.pattern {
+        if known.service.is_some() || (known.pattern == flow.pattern && known.listener == of_peer(&flow.transport)) {
             return Some(listener);
         }
     }
@@ -177,8 +232,8 @@ impl Peers {
     fn peer(&mut self, flow: &Flow, node: NodeId, listeners: &mut Listeners, graph: &Graph<'_>, findings: &mut Findings) -> Option<usize> {
         let shared = self.of_declaration.entry((node, flow.span)).or_default();
         let same = |listener: &&usize| -> bool {
-            let known: &Pattern = &listeners.list[**listener].pattern;
-            *known == flow.pattern
+            let known = &listeners.list[**listener];
+            known.pattern == flow.pattern && known.listener == of_peer(&flow.transport)
         };
         if let Some(listener) = shared.iter().find(same) {
             return Some(*listener);

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod descriptors;
+pub mod diff;
 mod domains;
 mod ends;
 mod engines;
@@ -13,10 +14,12 @@ mod holders;
 mod listeners;
 mod names;
 mod network;
+pub mod outline;
 mod pool;
 pub mod print;
 mod routes;
 pub mod schedule;
+pub mod support;
 mod sysctls;
 pub mod types;
 mod walk;
@@ -113,7 +116,7 @@ fn nodes(
     let parts = scenario.topology.nodes.iter().zip(&interfaces.of_node).zip(routes);
     let planned = |(index, ((node, interfaces), routes)): (usize, ((&scn_grammar::scenario::topology::Node, &Vec<_>), _))| {
         let id = names::node_id(index);
-        let sysctls = sysctls::sysctls(node.kind, &listeners.ports(id), listeners.waits_for_address(id, holders));
+        let sysctls = sysctls::sysctls(node, &listeners.ports(id), listeners.waits_for_address(id, holders));
         PlannedNode { name: node.name.clone(), kind: node.kind, interfaces: interfaces.clone(), routes, sysctls }
     };
     parts.enumerate().map(planned).collect()
@@ -126,8 +129,8 @@ fn links(scenario: &Scenario, interfaces: &Interfaces, engines: &[Engine]) -> Ve
         name: link.name.clone(),
         ends: *ends,
         engine: *engine,
-        forward: link.forward,
-        back: link.back,
+        forward: link.forward.clone(),
+        back: link.back.clone(),
     };
     parts.map(planned).collect()
 }
@@ -159,6 +162,10 @@ fn assemble(
         links,
         listeners: listeners.list,
         flows,
+        processes: scenario.processes.clone(),
+        stresses: scenario.stresses.clone(),
+        needs: scenario.needs.clone(),
+        secrets: scenario.secrets.clone(),
         events: scenario.events.clone(),
         timeline,
         expectations: scenario.expectations.clone(),

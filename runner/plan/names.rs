@@ -34,7 +34,7 @@ pub(crate) fn name_interfaces(topology: &Topology, findings: &mut Findings) -> I
         Interfaces { of_node: vec![Vec::new(); topology.nodes.len()], of_link: vec![[(NodeId(0), 0); 2]; topology.links.len()] };
     let ends = ends_by_node(topology);
     for (index, node) in topology.nodes.iter().enumerate() {
-        let bridge = node.kind == NodeKind::Bridge;
+        let bridge = node.kind.is_bridge();
         let limit = if bridge { BRIDGE_PORTS } else { NODE_INTERFACES };
         if ends[index].len() > limit {
             findings.add(PlanError::TooMany {

@@ -28,7 +28,7 @@ pub(crate) fn give_routes(scenario: &Scenario, graph: &Graph<'_>, work: &mut u64
     if scenario.topology.routing_manual {
         return routes;
     }
-    let computes: Vec<bool> = (0..routes.len()).map(|node| routes[node].is_empty() && graph.kind(node) != NodeKind::Bridge).collect();
+    let computes: Vec<bool> = (0..routes.len()).map(|node| routes[node].is_empty() && !graph.kind(node).is_bridge()).collect();
     for family in FAMILIES {
         let mut search = Search::new(graph, family, &computes);
         for domain in 0..graph.domains.list.len() {
@@ -55,7 +55,7 @@ fn said_routes(scenario: &Scenario, graph: &Graph<'_>, findings: &mut Findings) 
     let mut seen: BTreeMap<(usize, Network), Span> = BTreeMap::new();
     for route in &scenario.topology.routes {
         let (index, name) = (route.node.index(), graph.name(route.node).to_owned());
-        if graph.kind(index) == NodeKind::Bridge {
+        if graph.kind(index).is_bridge() {
             let declared = scenario.topology.nodes[index].span;
             findings.add(PlanError::NotAHost { name, what: "have a route", span: route.span, declared });
             continue;
@@ -138,7 +138,7 @@ impl<'a> Search<'a> {
         let gates = single_gates(graph, family);
         let mut groups: BTreeMap<Vec<(usize, Option<u32>)>, usize> = BTreeMap::new();
         for node in 0..graph.edges.len() {
-            if graph.kind(node) != NodeKind::Host || !self.computes[node] {
+            if graph.kind(node).is_bridge() || graph.routes(node) || !self.computes[node] {
                 continue;
             }
             let edges: Vec<(usize, Edge)> =
@@ -154,7 +154,7 @@ impl<'a> Search<'a> {
                 }
                 Some(Gates::Several) | None => {
                     // Neighbours that are bridges are the same for all; a link to a router has addresses of its own.
-                    let point = |edge: &Edge| (graph.kind(edge.to) != NodeKind::Bridge).then_some(edge.there);
+                    let point = |edge: &Edge| (!graph.kind(edge.to).is_bridge()).then_some(edge.there);
                     let key = edges.iter().map(|(_, edge)| (edge.to, point(edge))).collect();
                     let group = *groups.entry(key).or_insert(self.groups.len());
                     if group == self.groups.len() {
@@ -174,7 +174,7 @@ impl<'a> Search<'a> {
         visited.sort_unstable();
         for node in &visited {
             let Some((_, Some(gate))) = self.reached[*node] else { continue };
-            if graph.kind(*node) == NodeKind::Router && self.computes[*node] {
+            if graph.routes(*node) && self.computes[*node] {
                 self.routers[*node].push((subnet, gate));
                 self.stored += 1;
             }
@@ -203,7 +203,7 @@ impl<'a> Search<'a> {
         let mut visited: Vec<usize> = Vec::new();
         for member in &graph.domains.list[domain].members {
             let node = member.node.index();
-            let attached = graph.kind(node) == NodeKind::Router && graph.address(node, member.interface, family).is_some();
+            let attached = graph.routes(node) && graph.address(node, member.interface, family).is_some();
             if attached && self.reached[node].is_none() {
                 self.reached[node] = Some((0, None));
                 visited.push(node);
@@ -258,7 +258,7 @@ impl<'a> Search<'a> {
 /// What a node that enters `node` by its interface `entered` gets: links to the subnet, and the next hop.
 fn step(graph: &Graph<'_>, family: Family, reached: &[Option<(u32, Option<Gate>)>], node: usize, entered: u32) -> Option<(u32, Gate)> {
     let (distance, gate) = reached[node]?;
-    if graph.kind(node) == NodeKind::Bridge {
+    if graph.kind(node).is_bridge() {
         return Some((distance + 1, gate?));
     }
     Some((distance + 1, (node, graph.address(node, entered, family)?)))
@@ -276,7 +276,7 @@ enum Gates {
 fn single_gates(graph: &Graph<'_>, family: Family) -> Vec<Gates> {
     let routers = |domain: usize| {
         let members = graph.domains.list[domain].members.iter();
-        let routers = members.filter(|member| graph.kind(member.node.index()) == NodeKind::Router);
+        let routers = members.filter(|member| graph.routes(member.node.index()));
         let mut with =
             routers.filter_map(|member| Some((member.node.index(), graph.address(member.node.index(), member.interface, family)?)));
         match (with.next(), with.next()) {

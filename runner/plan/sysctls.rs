@@ -2,7 +2,7 @@
 //! written. A new namespace takes some of its settings from the host: what a scenario depends on is said here, never inherited.
 //! Settings that a kernel lacks are skipped by the lab and reported.
 
-use scn_grammar::scenario::topology::NodeKind;
+use scn_grammar::scenario::topology::Node;
 
 /// Bytes that the kernel takes at once for a list of ports.
 const LONGEST_LIST: usize = 4000;
@@ -67,11 +67,12 @@ const BRIDGES: &[(&str, &str)] = &[("net.ipv6.conf.all.disable_ipv6", "1"), ("ne
 
 /// The settings of a node. `ports` are those it listens on, `absent` says that one of them is on an address it does not have
 /// at the start.
-pub(crate) fn sysctls(kind: NodeKind, ports: &[u16], absent: bool) -> Vec<(String, String)> {
-    let table = if kind == NodeKind::Bridge { BRIDGES } else { SPEAKERS };
+pub(crate) fn sysctls(node: &Node, ports: &[u16], absent: bool) -> Vec<(String, String)> {
+    let bridge = node.kind.is_bridge();
+    let table = if bridge { BRIDGES } else { SPEAKERS };
     let mut list: Vec<(String, String)> = Vec::with_capacity(table.len() + 4);
-    if kind != NodeKind::Bridge {
-        let on = if kind == NodeKind::Router { "1" } else { "0" };
+    if !bridge {
+        let on = if node.forwarding { "1" } else { "0" };
         list.extend(FORWARDING.iter().map(|name| ((*name).to_owned(), on.to_owned())));
     }
     list.extend(table.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));

@@ -4,10 +4,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 use scn_grammar::scenario::expect::Expectation;
+use scn_grammar::scenario::flow::{Destination, Load, Reconnect, Timeouts, Tool};
 use scn_grammar::scenario::pattern::Pattern;
+use scn_grammar::scenario::process::Process;
+use scn_grammar::scenario::stress::Stress;
 use scn_grammar::scenario::timeline::{Entry, Event};
 use scn_grammar::scenario::topology::{Impairment, NodeKind, Prefix};
-use scn_grammar::scenario::{FlowId, LinkId, Load, NodeId, Param, ServiceId};
+use scn_grammar::scenario::transport::{Listener, Transport};
+use scn_grammar::scenario::{FlowId, LinkId, Need, NodeId, Param, Secret, ServiceId};
 use scn_grammar::source::Span;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +51,14 @@ pub struct Plan {
     pub listeners: Vec<PlannedListener>,
     /// Flows in the scenario's order.
     pub flows: Vec<PlannedFlow>,
+    /// Programs under test, in the scenario's order.
+    pub processes: Vec<Process>,
+    /// Mixes of random streams, in the scenario's order.
+    pub stresses: Vec<Stress>,
+    /// What the machine must have, or the scenario is skipped.
+    pub needs: Vec<Need>,
+    /// Values that are read when the run begins and written nowhere.
+    pub secrets: Vec<Secret>,
     /// Named instants.
     pub events: Vec<Event>,
     /// What happens when.
@@ -135,10 +147,12 @@ pub struct PlannedListener {
     pub node: NodeId,
     /// Unspecified (`[::]`, both families): every address of the node.
     pub address: IpAddr,
-    /// TCP port.
+    /// Its port.
     pub port: u16,
-    /// What it plays the server's side of.
-    pub pattern: Pattern,
+    /// What it runs over, with its options.
+    pub listener: Listener,
+    /// What it plays the server's side of; `None`: the transport answers by itself (HTTP).
+    pub pattern: Option<Pattern>,
 }
 
 /// A flow with its target computed.
@@ -152,18 +166,34 @@ pub struct PlannedFlow {
     pub doc: String,
     /// The client's node.
     pub from: NodeId,
-    /// Where it connects to.
+    /// Where it connects to; port 0 where the transport has none, and no address for frames and names.
     pub target: SocketAddr,
     /// Nodes whose listeners may answer there, in order.
     pub backends: Vec<NodeId>,
-    /// What one transaction is.
-    pub pattern: Pattern,
+    /// What one transaction is; `None`: the transport or the tool says it.
+    pub pattern: Option<Pattern>,
     /// How much, and when.
     pub load: Load,
     /// Between two intended starts, ns, rounded down; 0: closed loop. The k-th start is at `k * 1e18 / rate_nano` ns.
     pub interval_ns: u64,
-    /// Pause before a broken connection is opened anew, ns.
-    pub reconnect_after_ns: u64,
+    /// When a broken connection is opened anew; `None`: never.
+    pub reconnect: Option<Reconnect>,
+    /// Limits of waiting.
+    pub timeouts: Timeouts,
+    /// The client's interface, if said.
+    pub from_interface: Option<String>,
+    /// Where it goes, as the file says it.
+    pub to: Destination,
+    /// Nothing of ours answers.
+    pub peer_none: bool,
+    /// What it runs over, with its options.
+    pub transport: Transport,
+    /// The real tool that makes it.
+    pub tool: Option<Tool>,
+    /// Prefixes that its clients' addresses are spread over; empty: the node's own address.
+    pub source: Vec<Prefix>,
+    /// First and last client port; `None`: the kernel chooses.
+    pub ports: Option<(u16, u16)>,
     /// tcp_info is read this often, ns.
     pub sample_tcp_info_ns: Option<u64>,
     /// No entry of the timeline starts it: it starts at 0.

@@ -79,7 +79,7 @@ impl<'a> Walker<'a> {
             if at == to {
                 return Ok(());
             }
-            if at != from && graph.kind(at) != NodeKind::Router {
+            if at != from && !graph.routes(at) {
                 return Err(format!("it ends at `{}`, which does not forward", name(at)));
             }
             match self.table(at).find(target) {

@@ -71,7 +71,11 @@ pub async fn place(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, nu
         attempt += 1;
         let broken = !matches!(end, ConnectionEnd::Closed | ConnectionEnd::Open);
         place.after = if broken { number } else { u32::MAX };
-        let pause = if broken { planned.reconnect_after_ns.max(planned.load.interval_ns) } else { planned.load.interval_ns };
+        let pause = if broken {
+            planned.reconnect.as_ref().map_or(0, |r| r.after_ns).max(planned.load.interval_ns)
+        } else {
+            planned.load.interval_ns
+        };
         if pause > 0 {
             let until = worker.pacer.now_ns().saturating_add(i64::try_from(pause).unwrap_or(i64::MAX));
             worker.rest_while(control, until, |order| order == Order::Go).await;

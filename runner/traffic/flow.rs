@@ -92,7 +92,7 @@ pub fn start(worker: &Rc<Worker>, flow: FlowId, start: FlowStart) {
     if worker.index >= workers {
         return;
     }
-    let load = planned.load;
+    let load = &planned.load;
     let own_tickets = if load.rate_nano.is_some() { load.total.map(|total| share(total, worker.index, workers)) } else { None };
     let run = Rc::new(Run {
         flow: flow.index(),

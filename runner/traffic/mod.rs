@@ -158,7 +158,7 @@ impl Traffic {
     /// was stopped ends beside it. `false`: it runs already and goes on. Each start that is made tells its own end.
     pub fn start_flow(&self, flow: FlowId, at_ns: i64) -> bool {
         let Some(shared) = self.shared.flows.get(flow.index()) else { return false };
-        let load = self.shared.plan.flows[flow.index()].load;
+        let load = &self.shared.plan.flows[flow.index()].load;
         let workers = flow::spread(self.workers().len(), load.connections);
         let mut starts = shared.starts();
         if starts.ongoing.iter().any(|start| start.until_ns > at_ns) {
@@ -320,7 +320,9 @@ fn compile(plan: &Plan, files: &Files) -> Result<Programs, TrafficError> {
         |why| TrafficError::Pattern { owner, why }
     };
     let program = |pattern: &Pattern, side, owner: &str| Program::new(pattern, side, files).map_err(wrong(owner));
-    let clients = plan.flows.iter().map(|f| program(&f.pattern, Side::Client, &f.name)).collect::<Result<_, _>>()?;
-    let servers = plan.listeners.iter().map(|l| program(&l.pattern, Side::Server, &l.name)).collect::<Result<_, _>>()?;
+    let missing = |owner: &str| wrong(owner)("it has none".to_owned());
+    let program = |pattern: Option<&Pattern>, side, owner: &str| program(pattern.ok_or_else(|| missing(owner))?, side, owner);
+    let clients = plan.flows.iter().map(|f| program(f.pattern.as_ref(), Side::Client, &f.name)).collect::<Result<_, _>>()?;
+    let servers = plan.listeners.iter().map(|l| program(l.pattern.as_ref(), Side::Server, &l.name)).collect::<Result<_, _>>()?;
     Ok(Programs { clients, servers })
 }

@@ -1,11 +1,13 @@
 //! `scn check`: problems of scenarios, without running them.
 
+use scn_grammar::diagnostics::fix;
 use scn_runner::plan;
 
 use super::{count_problems, refuse, show_problems, tell};
 use crate::arguments::{CheckArguments, MessageFormat};
 use crate::exit::Exit;
 use crate::load::{self, Loaded};
+use crate::results;
 
 /// Checks and plans every selected scenario and prints what is wrong.
 #[must_use]
@@ -16,6 +18,20 @@ pub fn check(arguments: &CheckArguments) -> Exit {
         Err(why) => return refuse(&why),
     };
     add_plan_problems(&mut loaded);
+    if arguments.fix {
+        match mend(&loaded) {
+            Ok(0) => {}
+            Ok(mended) => {
+                tell(&format!("{mended} {} mended", if mended == 1 { "problem" } else { "problems" }));
+                loaded = match load::load(selection) {
+                    Ok(loaded) => loaded,
+                    Err(why) => return refuse(&why),
+                };
+                add_plan_problems(&mut loaded);
+            }
+            Err(why) => return refuse(&why),
+        }
+    }
     show_problems(&loaded.diagnostics, &loaded.sources, selection.message_format, true);
     if selection.message_format == MessageFormat::Human {
         let plural = if loaded.scenarios.len() == 1 { "" } else { "s" };
@@ -30,6 +46,20 @@ pub fn check(arguments: &CheckArguments) -> Exit {
     } else {
         Exit::Pass
     }
+}
+
+/// Makes the safe changes in the files that were asked for, not in those they use, and says how many.
+fn mend(loaded: &Loaded) -> Result<usize, String> {
+    let mut mended = 0;
+    for file in &loaded.files {
+        let source = loaded.sources.get(*file);
+        let (text, made) = fix::fix(&source.text, *file, &loaded.diagnostics);
+        if made > 0 {
+            results::replace(std::path::Path::new(&source.name), &text)?;
+            mended += made;
+        }
+    }
+    Ok(mended)
 }
 
 /// Plans every scenario for the sake of its problems.

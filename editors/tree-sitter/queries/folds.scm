@@ -1,0 +1,5 @@
+(block) @fold
+(text) @fold
+(raw_text) @fold
+(arguments) @fold
+(list) @fold

@@ -1,0 +1,5 @@
+//! Proofs of the pure parts: manifests, locks, selection.
+
+mod hostile;
+mod manifests;
+mod selection;
