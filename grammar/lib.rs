@@ -131,7 +131,10 @@ const UNKNOWN: &[&str] = &[
     "scn::resolve::unknown_pattern",
     "scn::resolve::unknown_startable",
     "scn::resolve::unknown_target",
+    "scn::expand::incomplete",
     "scn::expand::nothing_measured",
+    "scn::expand::nothing_sent",
+    "scn::expand::single_branch",
     "scn::expand::no_expectations",
 ];
 
