@@ -18,6 +18,7 @@ pub mod quantity;
 pub mod resolve;
 pub mod scenario;
 pub mod source;
+pub mod standard;
 pub mod syntax;
 
 use std::collections::BTreeMap;
@@ -122,7 +123,8 @@ fn check_all(sources: &mut Sources, file: FileId, params: &BTreeMap<String, Stri
     Checked { scenarios: if fine { scenarios } else { Vec::new() }, diagnostics, references }
 }
 
-/// Names that are unknown. Where a statement could not be read, what it declares is missing, and nothing is wrong with its name.
+/// Names that are unknown, and what lacks a part. Where a statement could not be read, what it says is missing, and nothing else is
+/// wrong.
 const UNKNOWN: &[&str] = &[
     "scn::resolve::unknown_node",
     "scn::resolve::unknown_destination",
@@ -133,8 +135,19 @@ const UNKNOWN: &[&str] = &[
     "scn::resolve::unknown_pattern",
     "scn::resolve::unknown_startable",
     "scn::resolve::unknown_target",
+    "scn::expand::incomplete",
     "scn::expand::nothing_measured",
+    "scn::expand::nothing_sent",
+    "scn::expand::single_branch",
     "scn::expand::no_expectations",
+    "scn::expand::incomplete",
+    "scn::expand::nothing_sent",
+    "scn::expand::never_sent",
+    "scn::expand::deadlock",
+    "scn::expand::echo_of_nothing",
+    "scn::expand::read_sometimes",
+    "scn::expand::single_branch",
+    "scn::expand::branch_ratios",
 ];
 
 /// Without what only follows from a statement that could not be read.

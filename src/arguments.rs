@@ -39,6 +39,8 @@ pub enum Command {
     Explain(ExplainArguments),
     /// List scenarios with their tags
     List(ListArguments),
+    /// Show what the standard library declares
+    Std(StdArguments),
     /// Tell what this machine can do
     Doctor(DoctorArguments),
     /// Add a library to scn.toml and lock it
@@ -238,6 +240,32 @@ pub struct DoctorArguments {
     /// Text for people or JSON for programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+/// `scn std`.
+#[derive(Debug, Args)]
+pub struct StdArguments {
+    /// What to show.
+    #[command(subcommand)]
+    pub command: StdCommand,
+}
+
+/// What `scn std` can do.
+#[derive(Debug, Subcommand)]
+pub enum StdCommand {
+    /// List declarations with the first line of their words
+    List {
+        /// Only those of this module: patterns, std.links
+        module: Option<String>,
+        /// Text for people or JSON for programs
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Print a declaration with its words, or a whole module
+    Show {
+        /// sym, patterns.sym, std.patterns
+        name: String,
+    },
 }
 
 /// `scn add`.

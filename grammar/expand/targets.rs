@@ -91,7 +91,7 @@ impl Draft<'_, '_> {
         let mut nodes = Vec::new();
         for expr in flat(on) {
             let Some(more) = self.hosts_in(expr, "run anything")? else { return Ok(None) };
-            if more.iter().any(|node| !its_own.contains(node)) {
+            if !self.context.sampling && more.iter().any(|node| !its_own.contains(node)) {
                 let name_of = |node: &NodeId| Some(self.scenario.topology.nodes.get(node.index())?.name.clone());
                 let names: Vec<String> = its_own.iter().filter_map(name_of).collect();
                 let (name, span) = (self.context.words(expr.span), expr.span);

@@ -57,9 +57,19 @@ pub(super) struct Standing<'a> {
 }
 
 impl<'a> Draft<'_, 'a> {
-    /// The statements of a topology that stand, `for` unrolled, `if` decided, instances of templates opened.
+    /// Makes the nodes of a topology, and gives its other statements that stand, `for` unrolled, `if` decided, instances of templates
+    /// opened.
     pub(super) fn stand(&mut self, statements: &'a Block<TopologyStatement>, standing: &mut Vec<Standing<'a>>) {
+        // Nodes first: they can be arguments of templates.
         self.each(statements, |draft, statement| {
+            if let TopologyKind::Nodes { kind, names, options } = &statement.kind {
+                draft.nodes(*kind, names, options, &statement.doc);
+            }
+        });
+        self.each(statements, |draft, statement| {
+            if matches!(statement.kind, TopologyKind::Nodes { .. }) {
+                return;
+            }
             if let TopologyKind::Call { call, name } = &statement.kind {
                 draft.topology_call(call, name.as_ref(), true, |draft, body| draft.stand(body, standing));
                 return;
@@ -69,13 +79,8 @@ impl<'a> Draft<'_, 'a> {
         });
     }
 
-    /// Makes everything of the topologies: first nodes, then what joins them, then what stands on that.
+    /// Makes everything of the topologies but the nodes, which are there: first what joins them, then what stands on that.
     pub(super) fn topology(&mut self, standing: &[Standing<'a>]) {
-        self.each_standing(standing, |draft, statement| {
-            if let TopologyKind::Nodes { kind, names, options } = &statement.kind {
-                draft.nodes(*kind, names, options, &statement.doc);
-            }
-        });
         let mut made: BTreeMap<String, usize> = BTreeMap::new();
         for one in standing {
             if let TopologyKind::Link(LinkDecl { name: Some(name), .. }) = &one.statement.kind {

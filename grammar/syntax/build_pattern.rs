@@ -75,11 +75,12 @@ impl Builder<'_> {
         }
         let ratio = self.head(Kind::BranchLine, statement).and_then(|head| self.value_in(&head));
         let steps = self.steps(statement);
-        let ratio = ratio?;
+        let mut ratio = ratio?;
         if !may_be_share(&ratio) {
             let found = format!("`{}`", &self.text[ratio.span.start as usize..ratio.span.end as usize]);
             let help = Some("the ways of a `choose` are taken as often as their shares say; together they make 100%".to_owned());
             self.report(SyntaxError::Expected { span: ratio.span, wanted: "a share such as `70%`".to_owned(), found, help });
+            ratio.kind = ExprKind::Broken;
         }
         Some(Branch { ratio, steps, span: self.whole(statement) })
     }

@@ -5,7 +5,7 @@ use super::expected;
 use super::parser::{Kind, Node};
 use super::problem::SyntaxError;
 use super::scan::Statement;
-use super::tree::{Block, ExprKind, Indexed, Nested, Operand, TimelineStatement, Verb, WhenClause};
+use super::tree::{Block, ExprKind, Indexed, Name, Nested, Operand, TimelineStatement, Verb, WhenClause};
 use super::words::{Place, VERBS, belongs};
 
 /// The words for how an entry begins.
@@ -18,7 +18,7 @@ impl Builder<'_> {
     pub fn timeline(&mut self, statement: &Statement) -> Block<TimelineStatement> {
         let statements = self.block(statement);
         self.nested(statements, Place::Timeline, &mut |builder, inner, out| {
-            if inner.follows_block && matches!(builder.first_word(inner), "as" | "for") {
+            if inner.follows_block && matches!(builder.first_word(inner), "as" | "for" | "over") {
                 builder.entry_tail(inner, out);
             } else if builder.no_tail(inner, out) {
                 let (span, found) = (builder.first_word_span(inner), format!("`{}`", builder.first_word(inner)));
@@ -110,12 +110,13 @@ impl Builder<'_> {
         Some(TimelineStatement { when, lasts, verb, name, span: self.whole(statement) })
     }
 
-    /// `as storm` and `for 2s` after the block of the entry before.
+    /// `as storm`, `for 2s` and `over 5s` after the block of the entry before.
     fn entry_tail(&mut self, statement: &Statement, out: &mut Block<TimelineStatement>) {
         self.no_block(statement);
         let Some(tail) = self.head(Kind::EntryTail, statement) else { return };
         let name = self.only(&tail, Kind::AsName, "`as`");
         let lasts = self.only(&tail, Kind::Lasts, "`for`");
+        let over = self.only(&tail, Kind::TailOver, "`over`").and_then(|over| Some((over.start, self.value_in(over)?)));
         // An entry that could not be read is reported.
         let Some(Nested::Statement(entry)) = out.last_mut() else { return };
         entry.span.end = self.whole(statement).end;
@@ -129,6 +130,10 @@ impl Builder<'_> {
             self.once("`for`", node, first);
             let new = self.value_in(node);
             entry.lasts = entry.lasts.take().or(new);
+        }
+        if let Some((start, duration)) = over {
+            let word = Name { text: "over".to_owned(), span: self.bytes(start, start + "over".len()), quoted: false };
+            entry.verb.operands.extend([Operand::Word(word), Operand::Value(duration)]);
         }
     }
 

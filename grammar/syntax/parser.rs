@@ -117,7 +117,7 @@ kinds! {
     flow_over FlowOver, flow_via FlowVia, target Target, target_port TargetPort, over Over,
     pattern_use PatternUse, sends Sends, sends_file SendsFile, expects Expects, echoes Echoes, pauses Pauses, closes Closes,
     resets Resets, half_closes HalfCloses, step_pause StepPause, within Within, at At, condition Condition, moment Moment,
-    lasts Lasts, as_name AsName, verb Verb, operand_word OperandWord, during During, before Before, after After,
+    lasts Lasts, tail_over TailOver, as_name AsName, verb Verb, operand_word OperandWord, during During, before Before, after After,
     within_after WithinAfter, stays Stays, sampled Sampled,
     kw_node NodeWord, kw_router RouterWord, kw_bridge BridgeWord, kw_external ExternalWord, kw_host HostWord,
     kw_remote RemoteWord, kw_link LinkWord, kw_vxlan VxlanWord, kw_interface InterfaceWord, kw_vlan VlanWord, kw_bond BondWord,

@@ -9,8 +9,9 @@ pub mod libraries;
 pub mod list;
 pub mod plan;
 pub mod run;
+pub mod std;
 
-use std::io::{IsTerminal as _, Write as _};
+use ::std::io::{IsTerminal as _, Write as _};
 
 use scn_grammar::diagnostics::{Diagnostic, Severity, draw, gitlab, json, sarif, short};
 use scn_grammar::source::Sources;
@@ -30,6 +31,7 @@ pub fn execute(arguments: Arguments, words: &str) -> Exit {
         Command::Report(arguments) => judge::judge(&arguments, false),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::List(arguments) => list::list(&arguments),
+        Command::Std(arguments) => std::std(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Add(arguments) => libraries::add(&arguments),
         Command::Update(arguments) => libraries::update(&arguments),
@@ -41,13 +43,13 @@ pub fn execute(arguments: Arguments, words: &str) -> Exit {
 
 /// Data, to standard output. A reader that went away is no error: there is nobody left to tell.
 pub fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
+    let mut out = ::std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Everything else, to standard error.
 pub fn tell(text: &str) {
-    let mut err = std::io::stderr().lock();
+    let mut err = ::std::io::stderr().lock();
     let _ = writeln!(err, "{text}");
 }
 
@@ -61,21 +63,21 @@ pub fn refuse(why: &str) -> Exit {
 /// Whether a stream is drawn on with colour: a terminal, and nobody asked for none (<https://no-color.org>).
 fn colour(terminal: bool) -> bool {
     terminal
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+        && ::std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && ::std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// The style of the text report on standard output.
 #[must_use]
 pub fn style() -> scn_reports::text::Style {
-    scn_reports::text::Style { colour: colour(std::io::stdout().is_terminal()), width: 100, unicode: true }
+    scn_reports::text::Style { colour: colour(::std::io::stdout().is_terminal()), width: 100, unicode: true }
 }
 
 /// Shows problems: on standard output where they are what was asked for, on standard error otherwise.
 pub fn show_problems(diagnostics: &[Diagnostic], sources: &Sources, format: MessageFormat, is_data: bool) {
     let text = match format {
         MessageFormat::Human => {
-            let terminal = if is_data { std::io::stdout().is_terminal() } else { std::io::stderr().is_terminal() };
+            let terminal = if is_data { ::std::io::stdout().is_terminal() } else { ::std::io::stderr().is_terminal() };
             draw::draw(diagnostics, sources, colour(terminal), 100)
         }
         MessageFormat::Short => short::short(diagnostics, sources),
