@@ -65,9 +65,10 @@ impl<'a> Draft<'_, 'a> {
         if let Some(given) = given.get(&name.text) {
             self.picks.lengths.push(1);
             let expr = given.value.as_ref()?;
+            let outside = Scope { module: self.scope.module, ..Scope::default() };
             let value = match word(bare(expr)) {
-                Some(text) if all.contains(&Value::Word(text.to_owned())) => Value::Word(text.to_owned()),
-                _ => self.context.evaluate(expr, &Scope { module: self.scope.module, ..Scope::default() })?,
+                Some(text) if outside.find(self.context, text).is_none() => Value::Word(text.to_owned()),
+                _ => self.context.evaluate(expr, &outside)?,
             };
             if !all.contains(&value) {
                 let all = all.iter().map(written).collect::<Vec<_>>().join(", ");

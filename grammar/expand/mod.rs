@@ -139,8 +139,8 @@ fn variants<'a>(context: &mut Context<'a>, module: usize, declared: &ScenarioRef
         if !draft.excluded {
             found += 1;
             draft.name_variant();
-            draft.parts_of(declared);
-            let scenario = draft.into_scenario();
+            draft.fill(declared);
+            let scenario = draft.done();
             scenarios.push(scenario);
         }
         if context.errors > before || !picks.advance(&lengths) {
@@ -164,7 +164,7 @@ fn matrix_place(declared: &ScenarioRef<'_>) -> Span {
 
 impl<'a> Draft<'_, 'a> {
     /// Everything but the head, kind after kind: names are known before they are used, wherever they stand.
-    fn parts_of(&mut self, declared: &ScenarioRef<'a>) {
+    fn fill(&mut self, declared: &ScenarioRef<'a>) {
         let mut parts: Vec<(&'a ScenarioPart, Scope)> = Vec::new();
         self.each(&declared.declaration.body, |draft, part| parts.push((part, draft.scope.clone())));
         let mut standing = Vec::new();
@@ -223,7 +223,7 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// The result.
-    fn into_scenario(mut self) -> Scenario {
+    fn done(mut self) -> Scenario {
         self.scenario.secrets = self.context.secrets_in_use();
         self.scenario
     }

@@ -41,7 +41,8 @@ impl Draft<'_, '_> {
         }
         // What is declared with a wrong index is declared all the same, so that nobody calls it unknown.
         let wrong = indices.is_none();
-        match self.context.things.take(kind, name, indices.flatten()) {
+        let indices = indices.unwrap_or_else(|| Some(Vec::new()));
+        match self.context.things.take(kind, name, indices) {
             Ok(slot) => (!wrong).then_some(slot),
             Err(first) => {
                 self.context.raise(ResolveError::Redefined { name: self.context.words(name.span), span, first });

@@ -147,7 +147,7 @@ impl<'c, 'a> Draft<'c, 'a> {
     fn of_samples(context: &'c mut Context<'a>, module: usize, declared: &ScenarioRef<'a>) -> Self {
         let mut draft = Draft::new(context, module, declared);
         draft.head(declared.declaration);
-        draft.parts_of(declared);
+        draft.fill(declared);
         draft
     }
 

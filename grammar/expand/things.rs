@@ -180,7 +180,7 @@ impl Group {
                 }
             };
             if let Some(index) = missing {
-                let broken = self.members.values().any(Option::is_none);
+                let broken = self.members.is_empty() || self.members.values().any(Option::is_none);
                 return Err(if broken { Missing::Reported } else { Missing::Index { place, index } });
             }
         }
