@@ -6,7 +6,7 @@ use super::printer::Printer;
 use crate::syntax::scan::{Block, Statement};
 
 /// A statement that begins with one of these on the line of a `}` goes on with what stands before the block.
-const GOES_ON: &[&str] = &["as", "else", "for"];
+const GOES_ON: &[&str] = &["as", "else", "for", "over"];
 /// The blocks of these hold statements, each of which ends with its line. All others hold options.
 const HOLDS_STATEMENTS: &[&str] = &["scenario", "topology", "timeline", "expect", "pattern", "action", "check", "repeat", "choose"];
 
