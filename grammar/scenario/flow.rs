@@ -123,6 +123,29 @@ pub struct Load {
     pub size: Option<Varying>,
 }
 
+impl Default for Load {
+    /// One connection, held, in a closed loop.
+    fn default() -> Self {
+        Load {
+            connections: 1,
+            total: None,
+            transactions: None,
+            rate_nano: None,
+            rate_change: None,
+            opens_nano: None,
+            opens_change: None,
+            bandwidth_bps: None,
+            bandwidth_change: None,
+            arrivals: Arrivals::Constant,
+            burst: 1,
+            phase: Phase::Even,
+            interval_ns: 0,
+            duration_ns: None,
+            size: None,
+        }
+    }
+}
+
 /// How a rate changes while the flow runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

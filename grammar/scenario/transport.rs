@@ -67,6 +67,13 @@ pub enum Transport {
     Frames(Box<Frame>),
 }
 
+impl Default for Transport {
+    /// TCP without options.
+    fn default() -> Self {
+        Transport::Tcp { socket: Socket::default(), wire: Wire::Own }
+    }
+}
+
 impl Transport {
     /// The word of the language.
     #[must_use]
@@ -189,6 +196,13 @@ pub enum Listener {
         /// Connections that wait to be taken.
         backlog: Option<u32>,
     },
+}
+
+impl Default for Listener {
+    /// TCP without options.
+    fn default() -> Self {
+        Listener::Tcp { socket: Socket::default(), backlog: None, wire: Wire::Own }
+    }
 }
 
 impl Listener {

@@ -9,7 +9,7 @@ use scn_grammar::scenario::pattern::Pattern;
 use scn_grammar::scenario::process::Process;
 use scn_grammar::scenario::stress::Stress;
 use scn_grammar::scenario::timeline::{Entry, Event};
-use scn_grammar::scenario::topology::{Impairment, NodeKind, Prefix};
+use scn_grammar::scenario::topology::{Impairment, InterfaceKind, LinkKind, NodeKind, Placement, Prefix, Settings};
 use scn_grammar::scenario::transport::{Listener, Transport};
 use scn_grammar::scenario::{FlowId, LinkId, Need, NodeId, Param, Secret, ServiceId};
 use scn_grammar::source::Span;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub const VERSION: u32 = 1;
 
 /// What will be built, sent, done and judged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// [`VERSION`].
     pub version: u32,
@@ -35,6 +35,8 @@ pub struct Plan {
     pub span: Span,
     /// Parameters of this run.
     pub params: Vec<Param>,
+    /// The values of its matrices in this variant.
+    pub matrix: Vec<Param>,
     /// All randomness comes from it.
     pub seed: u64,
     /// The run is cut after this long, ns.
@@ -47,6 +49,8 @@ pub struct Plan {
     pub nodes: Vec<PlannedNode>,
     /// Links in the scenario's order.
     pub links: Vec<PlannedLink>,
+    /// Interfaces that stand on others, in the scenario's order: each after those it stands on.
+    pub interfaces: Vec<PlannedUpper>,
     /// Listeners, those added for flows last.
     pub listeners: Vec<PlannedListener>,
     /// Flows in the scenario's order.
@@ -74,8 +78,18 @@ pub struct Plan {
 pub struct PlannedNode {
     /// Its name.
     pub name: String,
+    /// The `##` lines over it.
+    pub doc: String,
     /// Host, router or bridge.
     pub kind: NodeKind,
+    /// It forwards packets.
+    pub forwarding: bool,
+    /// What the file sets for the whole node; the interfaces' own settings hold what follows of it for them.
+    pub settings: Settings,
+    /// The name on the machine of a bridge that stands there, if it is not the node's own.
+    pub device: Option<String>,
+    /// Where it stands if not on this machine.
+    pub placement: Option<Placement>,
     /// Its interfaces, in the order of their links. A bridge has them too, as its ports.
     pub interfaces: Vec<PlannedInterface>,
     /// Its routes beyond those of its own subnets.
@@ -90,14 +104,37 @@ pub struct PlannedNode {
 pub struct PlannedInterface {
     /// `eth0`; at most 15 bytes. Ports of a bridge are `port0`, `port1`, ...
     pub name: String,
+    /// The file gives the name.
+    pub named: bool,
     /// Its link.
     pub link: LinkId,
     /// Which end of the link: 0 or 1.
     pub end: u8,
-    /// Locally administered, computed from the node's and interface's position.
+    /// As the file says, else locally administered, computed from the node's and interface's position.
     pub mac: [u8; 6],
     /// Its addresses; none for ports of a bridge.
     pub addresses: Vec<Prefix>,
+    /// So many of the addresses, the first, are written; the rest are given by the planner.
+    pub written: u32,
+    /// What the file sets at it.
+    pub settings: Settings,
+}
+
+/// An interface to make upon others of its node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedUpper {
+    /// Which node.
+    pub node: NodeId,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: InterfaceKind,
+    /// The names of the interfaces it stands on.
+    pub on: Vec<String>,
+    /// Its addresses.
+    pub addresses: Vec<Prefix>,
+    /// What the file sets at it; without a hardware address the kernel gives one.
+    pub settings: Settings,
 }
 
 /// A route.
@@ -116,6 +153,10 @@ pub struct PlannedRoute {
 pub struct PlannedLink {
     /// Its name.
     pub name: String,
+    /// The `##` lines over it.
+    pub doc: String,
+    /// A wire or a tunnel.
+    pub kind: LinkKind,
     /// The two ends: node, and position in its interfaces.
     pub ends: [(NodeId, u32); 2],
     /// How it is made.
