@@ -13,13 +13,14 @@ use scn_grammar::scenario::topology::{Impairment, InterfaceKind, LinkKind, NodeK
 use scn_grammar::scenario::transport::{Listener, Transport};
 use scn_grammar::scenario::{FlowId, LinkId, Need, NodeId, Param, Secret, ServiceId};
 use scn_grammar::source::Span;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's JSON form.
 pub const VERSION: u32 = 1;
 
 /// What will be built, sent, done and judged.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// [`VERSION`].
     pub version: u32,
@@ -74,7 +75,7 @@ pub struct Plan {
 }
 
 /// A namespace to make.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedNode {
     /// Its name.
     pub name: String,
@@ -100,7 +101,7 @@ pub struct PlannedNode {
 }
 
 /// An interface to make.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedInterface {
     /// `eth0`; at most 15 bytes. Ports of a bridge are `port0`, `port1`, ...
     pub name: String,
@@ -121,7 +122,7 @@ pub struct PlannedInterface {
 }
 
 /// An interface to make upon others of its node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedUpper {
     /// Which node.
     pub node: NodeId,
@@ -138,7 +139,7 @@ pub struct PlannedUpper {
 }
 
 /// A route.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedRoute {
     /// Where to.
     pub to: Prefix,
@@ -149,7 +150,7 @@ pub struct PlannedRoute {
 }
 
 /// A link to make.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedLink {
     /// Its name.
     pub name: String,
@@ -168,7 +169,7 @@ pub struct PlannedLink {
 }
 
 /// How a link is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Engine {
     /// One veth pair from node to node. A fault can strike it only where one end is a bridge: the port is what goes down.
@@ -178,7 +179,7 @@ pub enum Engine {
 }
 
 /// Something of ours that listens.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedListener {
     /// `store`, or `peer of steady`.
     pub name: String,
@@ -197,7 +198,7 @@ pub struct PlannedListener {
 }
 
 /// A flow with its target computed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedFlow {
     /// Its position.
     pub id: FlowId,
