@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     about = "Network test scenarios: topology, traffic, faults and expectations in one file",
     max_term_width = 100
 )]
-#[command(after_help = "Exit codes: 0 pass, 1 fail, 2 invalid scenario or usage, 3 inconclusive, 4 nothing selected, \
+#[command(after_help = "Exit codes: 0 pass, 1 fail, 2 invalid scenario or usage, 3 inconclusive, 4 nothing selected or all skipped, \
 5 the lab or the machine failed, 70 internal error, 130/143 interrupted.")]
 pub struct Arguments {
     /// What to do.

@@ -9,11 +9,12 @@ pub enum Exit {
     Pass,
     /// An expectation failed.
     Fail,
-    /// A scenario is invalid, or the command line is: nothing ran.
+    /// A scenario is invalid or asks for what this version can't carry out, or the command line is wrong: nothing ran.
     Invalid,
     /// Something could not be told, and nothing failed.
     Inconclusive,
-    /// The selection matched no scenario.
+    /// The selection matched no scenario, or every one it matched was skipped for what the machine lacks: nothing ran. Beside a
+    /// scenario that ran a skipped one does not count.
     NothingSelected,
     /// The lab or the machine failed.
     Machine,

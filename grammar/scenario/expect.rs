@@ -1,6 +1,7 @@
 //! What must hold: conditions over measured values, with their windows. In: nothing. Out: the types. Metric names were checked
 //! against the table in [`super::metrics`].
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::metrics::{self, MetricRow, OwnerKind};
@@ -12,7 +13,7 @@ use crate::source::Span;
 pub use crate::syntax::tree::BinaryOperator;
 
 /// One expectation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Expectation {
     /// Its text for people (holes filled), or its own words if it has none. Unique in the scenario.
     pub name: String,
@@ -37,7 +38,7 @@ pub struct Expectation {
 }
 
 /// What a violation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Fails the run, which goes on.
@@ -49,7 +50,7 @@ pub enum Kind {
 }
 
 /// How a condition is held against time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
     /// Over the window as a whole.
@@ -70,7 +71,7 @@ pub enum Form {
 }
 
 /// A boolean over values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
     /// `a < b`: both sides have the same dimension (count and number mix).
@@ -100,7 +101,7 @@ pub enum Condition {
 }
 
 /// A number with a dimension, measured or given.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Value {
     /// Given.
@@ -128,7 +129,7 @@ pub enum Value {
 }
 
 /// How several values become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fold {
     /// Smallest.
@@ -144,7 +145,7 @@ pub enum Fold {
 }
 
 /// A measured value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Metric {
     /// What is measured.
     pub subject: Subject,
@@ -181,7 +182,7 @@ impl Metric {
 }
 
 /// What is measured.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
     /// A flow.

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pattern::{Pattern, Varying};
@@ -12,7 +13,7 @@ use super::{NodeId, ProcessId, ServiceId};
 use crate::source::Span;
 
 /// Something that listens, on one or more nodes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Service {
     /// Its name, `store` or `store[2]`.
     pub name: String,
@@ -33,7 +34,7 @@ pub struct Service {
 }
 
 /// One flow from one node.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Flow {
     /// `steady`, or `steady[3]` of a replica.
     pub name: String,
@@ -70,7 +71,7 @@ pub struct Flow {
 }
 
 /// Where a flow goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Destination {
     /// A node: the planner adds a peer that speaks the pattern, on this port or a free one.
@@ -88,7 +89,7 @@ pub enum Destination {
 }
 
 /// How much traffic, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Load {
     /// Alive at once, at least 1.
     pub connections: u64,
@@ -123,8 +124,31 @@ pub struct Load {
     pub size: Option<Varying>,
 }
 
+impl Default for Load {
+    /// One connection, held, in a closed loop.
+    fn default() -> Self {
+        Load {
+            connections: 1,
+            total: None,
+            transactions: None,
+            rate_nano: None,
+            rate_change: None,
+            opens_nano: None,
+            opens_change: None,
+            bandwidth_bps: None,
+            bandwidth_change: None,
+            arrivals: Arrivals::Constant,
+            burst: 1,
+            phase: Phase::Even,
+            interval_ns: 0,
+            duration_ns: None,
+            size: None,
+        }
+    }
+}
+
 /// How a rate changes while the flow runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// `rate 10/s..100/s within 5s`: evenly up or down to this value, which stays.
@@ -144,7 +168,7 @@ pub enum Change {
 }
 
 /// When the starts of an open loop are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Arrivals {
     /// Equally far apart.
@@ -155,7 +179,7 @@ pub enum Arrivals {
 }
 
 /// How an open loop is shared by the connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// One clock for the flow; each start is given to a connection that is free.
@@ -166,7 +190,7 @@ pub enum Phase {
 }
 
 /// What follows when a connection breaks or can't be opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reconnect {
     /// Pause before the first new attempt, ns. Default 100 ms.
     pub after_ns: u64,
@@ -196,7 +220,7 @@ impl Default for Reconnect {
 pub const DEFAULT_RECONNECT_MOST_NS: u64 = 60_000_000_000;
 
 /// How long a flow waits. What takes longer fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Timeouts {
     /// For a connection and its handshake, ns; `None`: the engine's default.
     pub connect_ns: Option<u64>,
@@ -208,7 +232,7 @@ pub struct Timeouts {
 }
 
 /// A real program that makes a flow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
     /// Which.
     pub kind: ToolKind,
@@ -217,7 +241,7 @@ pub struct Tool {
 }
 
 /// Real programs that make flows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ToolKind {
     /// `iperf3`: TCP, UDP, SCTP.

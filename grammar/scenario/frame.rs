@@ -3,13 +3,14 @@
 
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pattern::Varying;
 use super::topology::Mac;
 
 /// One frame, layer by layer from the outside.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Frame {
     /// Ethernet. `None`: from an interface, the addresses of both ends; otherwise the kernel routes the packet and makes it.
     pub ethernet: Option<Ethernet>,
@@ -24,7 +25,7 @@ pub struct Frame {
 }
 
 /// A field of a header.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Field<T> {
     /// Always this.
@@ -38,7 +39,7 @@ pub enum Field<T> {
 }
 
 /// Ethernet.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Ethernet {
     /// Default: the interface's.
     pub source: Option<Field<Mac>>,
@@ -49,7 +50,7 @@ pub struct Ethernet {
 }
 
 /// A VLAN tag.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VlanTag {
     /// 0 to 4095.
     pub id: Field<u64>,
@@ -62,7 +63,7 @@ pub struct VlanTag {
 }
 
 /// What a frame carries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Network {
     /// ARP.
@@ -78,7 +79,7 @@ pub enum Network {
 }
 
 /// ARP for IPv4 over Ethernet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Arp {
     /// 1 a request, 2 a reply. Default 1.
     pub operation: Field<u64>,
@@ -93,7 +94,7 @@ pub struct Arp {
 }
 
 /// LLDP.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lldp {
     /// The chassis, as a name of its own. Default: the node's name.
     pub chassis: Option<String>,
@@ -108,7 +109,7 @@ pub struct Lldp {
 }
 
 /// LACP.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Lacp {
     /// Who sends.
     pub actor: LacpEnd,
@@ -117,7 +118,7 @@ pub struct Lacp {
 }
 
 /// One end in LACP.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LacpEnd {
     /// The system. Default: of the actor the interface's address, of the partner zero.
     pub system: Option<Field<Mac>>,
@@ -135,7 +136,7 @@ pub struct LacpEnd {
 }
 
 /// IPv4.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Ipv4 {
     /// Default: the first of the flow's start.
     pub source: Option<Field<IpAddr>>,
@@ -156,7 +157,7 @@ pub struct Ipv4 {
 }
 
 /// IPv6.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Ipv6 {
     /// Default: the first of the flow's start.
     pub source: Option<Field<IpAddr>>,
@@ -175,7 +176,7 @@ pub struct Ipv6 {
 }
 
 /// What a packet carries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Segment {
     /// ICMP in IPv4.
@@ -189,7 +190,7 @@ pub enum Segment {
 }
 
 /// ICMP and ICMPv6.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct IcmpHeader {
     /// Default: an echo request, 8 in ICMP, 128 in ICMPv6.
     pub kind: Option<Field<u64>>,
@@ -202,7 +203,7 @@ pub struct IcmpHeader {
 }
 
 /// UDP.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct UdpHeader {
     /// Default 49152.
     pub source: Option<Field<u64>>,
@@ -211,7 +212,7 @@ pub struct UdpHeader {
 }
 
 /// TCP.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct TcpHeader {
     /// Default 49152.
     pub source: Option<Field<u64>>,
@@ -228,7 +229,7 @@ pub struct TcpHeader {
 }
 
 /// The flags of TCP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "TCP has these flags")]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct TcpFlags {
@@ -243,7 +244,7 @@ pub struct TcpFlags {
 }
 
 /// What follows the last header.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FramePayload {
     /// So many bytes of numbered filling.

@@ -1,12 +1,13 @@
 //! What a link does to packets, one way. Each field is one stage; a packet passes them in the order of the fields. In: nothing.
 //! Out: the types that the planner, the emulator and the kernel engine read.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pattern::Varying;
 
 /// What a link does to packets, one way. The default does nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Impairment {
     /// Packets that never pass.
     pub drops: Vec<DropRule>,
@@ -74,7 +75,7 @@ impl Impairment {
 }
 
 /// How long packets are under way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Delay {
     /// Drawn for each packet, in ns. `jitter` and `distribution` are part of it already.
@@ -84,7 +85,7 @@ pub enum Delay {
 }
 
 /// Which packets are lost. Packets are counted for each way of a link, from 1, since the loss was set.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
     /// None.
@@ -119,7 +120,7 @@ pub enum Loss {
 }
 
 /// Packets of a [`Loss::List`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LossSpan {
     /// From the first to the last, both lost, counted from 1.
@@ -129,7 +130,7 @@ pub enum LossSpan {
 }
 
 /// What waits for the rate; it drops at its tail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Queue {
     /// How much waits at most. Default 1000 packets.
     pub limit: QueueLimit,
@@ -149,7 +150,7 @@ impl Default for Queue {
 }
 
 /// How much waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum QueueLimit {
     /// Bytes of frames.
@@ -159,7 +160,7 @@ pub enum QueueLimit {
 }
 
 /// CoDel (RFC 8289).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Codel {
     /// Standing delay that is borne, ns. Default 5 ms.
     pub target_ns: u64,
@@ -170,7 +171,7 @@ pub struct Codel {
 }
 
 /// Packets that are made to overtake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reorder {
     /// Share of the packets that are held back, in 1e-9.
     pub ratio_nano: u64,
@@ -179,7 +180,7 @@ pub struct Reorder {
 }
 
 /// How long a packet is held back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReorderBy {
     /// Until so many later ones have passed.
@@ -189,7 +190,7 @@ pub enum ReorderBy {
 }
 
 /// Packets that never pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DropRule {
     /// Which.
     pub kind: DropKind,
@@ -198,7 +199,7 @@ pub struct DropRule {
 }
 
 /// Sorts of packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DropKind {
     /// ARP.

@@ -1,6 +1,7 @@
 //! Everything that can be measured: names, units, how a value is told over time, what has it, one sentence each. In: nothing. Out: the
 //! one table that the checker, the reference, hover, completion and reports read. Measures nothing.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::flow::ToolKind;
@@ -8,7 +9,7 @@ use super::transport::TransportKind;
 use crate::quantity::Dimension;
 
 /// What a metric is over time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
     /// A number that only grows while a window runs: judged at every change.
@@ -20,7 +21,7 @@ pub enum Shape {
 }
 
 /// What a metric's value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Measures {
     /// A number with a dimension.
@@ -32,7 +33,7 @@ pub enum Measures {
 }
 
 /// What can be measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OwnerKind {
     /// A flow.

@@ -7,12 +7,13 @@
 //! made before, all of which both ends know (the server from the run's own book of connections or, behind a proxy, from the header of
 //! the client's first filling). Sizes and pauses are drawn by the side that needs them; the other side does not have to know them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::source::{FileId, Span};
 
 /// One transaction, said from both sides. Each side carries out its own steps in this order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pattern {
     /// `sym(1KiB)`: the name and the arguments, for people.
     pub name: String,
@@ -42,7 +43,7 @@ fn files<'s>(steps: &'s [Step], found: &mut Vec<(&'s PayloadFile, Span)>) {
 }
 
 /// One step and its place in the file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Where it is written.
     pub span: Span,
@@ -53,7 +54,7 @@ pub struct Step {
 }
 
 /// Which end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// The end that opened the connection.
@@ -63,7 +64,7 @@ pub enum Side {
 }
 
 /// What a step does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
     /// One side sends. The other side receives and verifies a [`Payload::Filled`] or [`Payload::Random`] at this place of
@@ -122,7 +123,7 @@ pub enum StepKind {
 }
 
 /// One of the ways of a [`StepKind::Choose`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Branch {
     /// Where it is written.
     pub span: Span,
@@ -133,7 +134,7 @@ pub struct Branch {
 }
 
 /// Ways to end a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Close {
     /// Orderly, both ways.
@@ -145,7 +146,7 @@ pub enum Close {
 }
 
 /// What is sent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Payload {
     /// So many bytes of numbered, verifiable filling. Size in bytes, at least 1.
@@ -161,7 +162,7 @@ pub enum Payload {
 }
 
 /// A file whose content is sent. The grammar reads none: whoever carries the pattern out does, before the run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct PayloadFile {
     /// As written; relative paths count from the folder of `beside`.
     pub path: String,
@@ -170,7 +171,7 @@ pub struct PayloadFile {
 }
 
 /// What is waited for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Expected {
     /// So many bytes, of verifiable filling if the other side's script sends that.
@@ -188,7 +189,7 @@ pub enum Expected {
 }
 
 /// What is passed over after a match, so that the next `expects` starts at the next message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rest {
     /// Nothing.
@@ -200,11 +201,11 @@ pub enum Rest {
 }
 
 /// A text with holes that are filled at run time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Template(pub Vec<TemplatePart>);
 
 /// A piece of a template.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TemplatePart {
     /// As it stands.
@@ -220,7 +221,7 @@ pub enum TemplatePart {
 }
 
 /// A value that may be drawn anew each time, in the base unit of its dimension (ns, bytes).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Varying {
     /// Always this.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::NodeId;
@@ -9,7 +10,7 @@ use super::text::Text;
 use crate::source::Span;
 
 /// A program on one or more nodes, started before the timeline, in a folder of its own on each.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Process {
     /// Its name, `lb` or `lb[2]`.
     pub name: String,
@@ -32,7 +33,7 @@ pub struct Process {
 }
 
 /// A file of a process.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessFile {
     /// Its path under the folder, without `..` and a leading `/`.
     pub path: String,
@@ -43,7 +44,7 @@ pub struct ProcessFile {
 }
 
 /// What stands in a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
     /// A text.
@@ -53,7 +54,7 @@ pub enum Content {
 }
 
 /// When a process counts as ready. Asked again until then.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ready {
     /// What is looked at.
     pub probe: Probe,
@@ -67,7 +68,7 @@ pub struct Ready {
 pub const DEFAULT_READY_NS: u64 = 10_000_000_000;
 
 /// What is looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Probe {
     /// A connection is taken there, asked from the process's own node.
@@ -81,7 +82,7 @@ pub enum Probe {
 }
 
 /// An address and a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeTarget {
     /// As written.
@@ -91,7 +92,7 @@ pub enum ProbeTarget {
 }
 
 /// How a process is stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stop {
     /// First this. Default SIGTERM.
     pub signal: Signal,
@@ -109,7 +110,7 @@ impl Default for Stop {
 }
 
 /// Signals by their names; numbers are the machine's concern.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Signal {

@@ -1,11 +1,12 @@
 //! What a scenario needs of its surroundings before it can run. In: nothing. Out: the types. Looks for nothing.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::source::Span;
 
 /// Something that the machine must have; where it is missing the scenario is skipped, with the reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Need {
     /// What sort of thing it is.
     pub kind: NeedKind,
@@ -16,7 +17,7 @@ pub struct Need {
 }
 
 /// Sorts of things that a scenario can need.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NeedKind {
     /// A program on the search path.
@@ -31,7 +32,7 @@ impl NeedKind {
 }
 
 /// A text that only the run knows: the value of an environment variable, shown as `***` wherever it would stand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Secret {
     /// Its name, by which texts with holes speak of it.
     pub name: String,

@@ -1,5 +1,6 @@
 //! Random streams that replace each other. In: nothing. Out: the types that the planner and the traffic engine read.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::NodeId;
@@ -8,7 +9,7 @@ use super::pattern::Varying;
 use crate::source::Span;
 
 /// Keeps so many random streams alive, replacing each that ends, until it is stopped. All choices come from the run's seed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stress {
     /// `mix`, or `mix[2]`.
     pub name: String,
@@ -40,7 +41,7 @@ pub struct Stress {
 }
 
 /// What a stream runs over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StressTransport {
     /// TCP.

@@ -1,15 +1,16 @@
 //! A text with holes that are filled when it is used: commands, files, headers. In: nothing. Out: the types. The texts of patterns
 //! have a type of their own ([`super::pattern::Template`]), whose holes are filled from the talk.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A text.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Text(pub Vec<TextPart>);
 
 /// A piece of a text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TextPart {
     /// As it stands.

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::expect::Condition;
@@ -14,7 +15,7 @@ use super::{EventId, FlowId, LinkId, NodeId, ProcessId, ServiceId, StressId};
 use crate::source::Span;
 
 /// An instant with a name; the entry that makes it points here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Its name: `failure`, `tick[3]`, `flap.cut` of an entry inside a call. If nobody named it, the words of its entry.
     pub name: String,
@@ -25,7 +26,7 @@ pub struct Event {
 }
 
 /// An instant: an event's, or the timeline's start, and an offset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TimeRef {
     /// `None`: the timeline's start.
     pub event: Option<EventId>,
@@ -34,7 +35,7 @@ pub struct TimeRef {
 }
 
 /// One thing that happens.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// When.
     pub when: When,
@@ -53,7 +54,7 @@ pub struct Entry {
 }
 
 /// When an entry acts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
     /// At an instant.
@@ -68,7 +69,7 @@ pub enum When {
 }
 
 /// What an entry does. Lists are never empty.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Starts flows.
@@ -230,7 +231,7 @@ impl Action {
 }
 
 /// What `set` changes of a flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Setting {
     /// `rate`, in 1e-9/s, at least 1.
@@ -246,7 +247,7 @@ pub enum Setting {
 }
 
 /// What `set` changes of a mix of streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StressSetting {
     /// `streams`, at least 1.
@@ -256,7 +257,7 @@ pub enum StressSetting {
 }
 
 /// A program under test on some of its nodes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Copies {
     /// Which.
     pub process: ProcessId,
@@ -265,7 +266,7 @@ pub struct Copies {
 }
 
 /// What `kill`, `freeze` and their like act on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Victim {
     /// A program under test.
@@ -277,7 +278,7 @@ pub enum Victim {
 }
 
 /// Two sets of nodes that are cut off from each other.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cut {
     /// One side.
     pub from: Vec<NodeId>,
@@ -288,7 +289,7 @@ pub struct Cut {
 }
 
 /// What `heal` ends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Healed {
     /// All partitions and isolations.
@@ -300,7 +301,7 @@ pub enum Healed {
 }
 
 /// What a fault strikes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
     /// Every link of a node.

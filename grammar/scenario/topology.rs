@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::NodeId;
@@ -9,7 +10,7 @@ pub use super::impairment::{Codel, Delay, DropKind, DropRule, Impairment, Loss, 
 use crate::source::Span;
 
 /// Nodes, links and interfaces.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Topology {
     /// Nodes, routers, bridges, in the order written.
     pub nodes: Vec<Node>,
@@ -24,7 +25,7 @@ pub struct Topology {
 }
 
 /// A node, router or bridge.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Node {
     /// `client`, or `client[7]` of a replica; `site.hub` of an instance of a topology.
     pub name: String,
@@ -45,7 +46,7 @@ pub struct Node {
 }
 
 /// What a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeKind {
     /// Has addresses, does not forward.
@@ -77,7 +78,7 @@ impl NodeKind {
 }
 
 /// Where a node stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Placement {
     /// On the machine that `ssh` reaches by these words (`lab@east.example`).
@@ -85,7 +86,7 @@ pub enum Placement {
 }
 
 /// What is set at interfaces. Nothing said: the kernel's default.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Settings {
     /// The hardware address. Only at one interface or a bridge, never at a whole node.
     pub mac: Option<Mac>,
@@ -100,7 +101,7 @@ pub struct Settings {
 }
 
 /// One kernel setting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sysctl {
     /// `net.ipv4.tcp_ecn`.
     pub key: String,
@@ -111,7 +112,7 @@ pub struct Sysctl {
 }
 
 /// A hardware address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Mac(pub [u8; 6]);
 
@@ -123,7 +124,7 @@ impl std::fmt::Display for Mac {
 }
 
 /// A link between two nodes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Link {
     /// As written, or made of its ends: `client--lan`.
     pub name: String,
@@ -144,7 +145,7 @@ pub struct Link {
 }
 
 /// What a link is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkKind {
     /// A wire. With a named interface of [`NodeKind::ThisHost`] at one end and a bridge at the other: that interface as the
@@ -160,7 +161,7 @@ pub enum LinkKind {
 }
 
 /// One end of a link.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct End {
     /// Which node.
     pub node: NodeId,
@@ -175,7 +176,7 @@ pub struct End {
 }
 
 /// An interface that stands on others of the same node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Interface {
     /// Which node.
     pub node: NodeId,
@@ -195,7 +196,7 @@ pub struct Interface {
 }
 
 /// What an interface on others is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InterfaceKind {
     /// `vlan`: the frames of one tag.
@@ -218,7 +219,7 @@ pub enum InterfaceKind {
 }
 
 /// How interfaces of one macvlan parent see each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MacvlanMode {
     /// Directly.
@@ -232,7 +233,7 @@ pub enum MacvlanMode {
 }
 
 /// How a bond uses its members.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BondMode {
     /// In turn.
@@ -252,7 +253,7 @@ pub enum BondMode {
 }
 
 /// An address and the length of its subnet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Prefix {
     /// The address as written, host bits kept.
     pub address: IpAddr,
@@ -267,7 +268,7 @@ impl std::fmt::Display for Prefix {
 }
 
 /// A route as written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Route {
     /// Whose table.
     pub node: NodeId,

@@ -1,13 +1,14 @@
 //! What flows and services run over, with all options. `None` of an option: the kernel's or the engine's default. In: nothing. Out:
 //! the types that the planner and the traffic engine read.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::frame::Frame;
 use super::text::Text;
 
 /// What a flow runs over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
     /// TCP.
@@ -67,6 +68,13 @@ pub enum Transport {
     Frames(Box<Frame>),
 }
 
+impl Default for Transport {
+    /// TCP without options.
+    fn default() -> Self {
+        Transport::Tcp { socket: Socket::default(), wire: Wire::Own }
+    }
+}
+
 impl Transport {
     /// The word of the language.
     #[must_use]
@@ -86,7 +94,7 @@ impl Transport {
 }
 
 /// The transports of the language.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum TransportKind {
@@ -129,7 +137,7 @@ impl TransportKind {
 }
 
 /// What a service listens with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Listener {
     /// TCP.
@@ -191,6 +199,13 @@ pub enum Listener {
     },
 }
 
+impl Default for Listener {
+    /// TCP without options.
+    fn default() -> Self {
+        Listener::Tcp { socket: Socket::default(), backlog: None, wire: Wire::Own }
+    }
+}
+
 impl Listener {
     /// The word of the language.
     #[must_use]
@@ -209,7 +224,7 @@ impl Listener {
 
 /// Options of a socket. Of a flow they are set at both ends where the other end is the program's own; what the kernel refuses is
 /// an error before traffic starts.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Socket {
     /// The congestion control by the kernel's name.
     pub congestion: Option<String>,
@@ -236,7 +251,7 @@ pub struct Socket {
 }
 
 /// The form of a flow's messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Wire {
     /// The program's own, which knows each byte's place.
@@ -247,7 +262,7 @@ pub enum Wire {
 }
 
 /// The client's side of TLS.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TlsClient {
     /// The server's name that is asked for and verified. `None`: the address.
     pub name: Option<String>,
@@ -266,7 +281,7 @@ pub struct TlsClient {
 }
 
 /// The server's side of TLS.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TlsServer {
     /// Names in a certificate made for the run, the first its subject; empty: the nodes' names and addresses.
     pub names: Vec<String>,
@@ -285,7 +300,7 @@ pub struct TlsServer {
 }
 
 /// Verification of a certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verify {
     /// By the run's own authority. Default of a client.
@@ -297,7 +312,7 @@ pub enum Verify {
 }
 
 /// A certificate and its key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Certificate {
     /// Made for the run, signed by the run's own authority.
@@ -312,7 +327,7 @@ pub enum Certificate {
 }
 
 /// Versions of TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TlsVersion {
     /// 1.2.
@@ -322,7 +337,7 @@ pub enum TlsVersion {
 }
 
 /// ICMP echo.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Icmp {
     /// Time to live, hop limit.
     pub ttl: Option<u8>,
@@ -335,7 +350,7 @@ pub struct Icmp {
 }
 
 /// HTTP requests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Http {
     /// Default 1.1.
     pub version: HttpVersion,
@@ -346,7 +361,7 @@ pub struct Http {
 }
 
 /// Versions of HTTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HttpVersion {
     /// 1.1.
@@ -356,7 +371,7 @@ pub enum HttpVersion {
 }
 
 /// One request, repeated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HttpRequest {
     /// Default `GET`; `POST` with a body.
     pub method: String,
@@ -371,7 +386,7 @@ pub struct HttpRequest {
 }
 
 /// What a service answers for a path.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HttpPath {
     /// The path. One that ends in `/` answers for all below it that have no answer of their own.
     pub path: String,
@@ -384,7 +399,7 @@ pub struct HttpPath {
 }
 
 /// A body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
     /// So many bytes of filling.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use scn_grammar::quantity::{Dimension, Quantity};
-use scn_grammar::scenario::expect::{BinaryOperator, Condition, Expectation, Form, Kind, Metric, Shape, Value};
+use scn_grammar::scenario::expect::{BinaryOperator, Condition, Expectation, Form, Kind, Metric, Shape, Subject, Value};
 use scn_grammar::scenario::pattern::Pattern;
 use scn_grammar::scenario::timeline::{Action, Entry, Event, Target, TimeRef, When};
 use scn_grammar::scenario::{EventId, FlowId, LinkId, Load as FlowLoad, NodeId, ServiceId};
@@ -15,6 +15,7 @@ use tokio::time::{Duration, Instant};
 
 use super::parts::{Load, Network, Notice};
 use super::timeline::{Driven, Timeline};
+use crate::plan::sample;
 use crate::plan::types::{Plan, PlannedFlow, VERSION};
 
 const MS: i64 = 1_000_000;
@@ -113,51 +114,30 @@ fn at(offset_ns: i64) -> When {
 }
 
 fn entry(when: When, action: Action, text: &str) -> Entry {
-    Entry { when, action, lasts_ns: None, event: None, text: text.to_owned(), span: Span::default() }
+    Entry { when, action, lasts_ns: None, event: None, text: text.to_owned(), called: None, span: Span::default() }
 }
 
 fn plan(timeline: Vec<Entry>, load: FlowLoad) -> Plan {
     let started = timeline.iter().any(|e| matches!(e.action, Action::Start(_)));
-    let flow = PlannedFlow {
-        id: FlowId(0),
-        name: "steady".to_owned(),
-        doc: String::new(),
-        from: NodeId(0),
-        target: "10.0.0.2:80".parse().unwrap(),
-        backends: vec![NodeId(1)],
-        pattern: Pattern { name: "sym".to_owned(), steps: vec![] },
-        load,
-        interval_ns: 0,
-        reconnect_after_ns: 0,
-        sample_tcp_info_ns: None,
-        starts_at_zero: !started,
-        span: Span::default(),
-    };
+    let pattern = Pattern { name: "sym".to_owned(), steps: vec![] };
+    let flow = PlannedFlow { starts_at_zero: !started, ..sample::flow(FlowId(0), "steady", "10.0.0.2:80", pattern, load) };
+    let event = |name: &str| Event { name: name.to_owned(), named: true, span: Span::default() };
     Plan {
         version: VERSION,
         scenario: "paper".to_owned(),
-        doc: String::new(),
-        tags: vec![],
         file: "paper.scn".to_owned(),
-        span: Span::default(),
-        params: vec![],
         seed: 1,
         timeout_ns: 30 * SECOND,
-        timeout_said: false,
         tolerance_ns: 5_000_000,
-        nodes: vec![],
-        links: vec![],
-        listeners: vec![],
         flows: vec![flow],
-        events: vec![Event { name: "first".to_owned(), span: Span::default() }, Event { name: "second".to_owned(), span: Span::default() }],
+        events: vec![event("first"), event("second")],
         timeline,
-        expectations: vec![],
-        descriptors: 0,
+        ..Plan::default()
     }
 }
 
 fn endless() -> FlowLoad {
-    FlowLoad { connections: 1, total: None, transactions: None, rate_nano: None, interval_ns: 0, duration_ns: None }
+    FlowLoad::default()
 }
 
 fn down() -> Action {
@@ -166,7 +146,7 @@ fn down() -> Action {
 
 fn active_is(count: i64) -> Condition {
     let metric = Metric {
-        flow: FlowId(0),
+        subject: Subject::Flow(FlowId(0)),
         name: "active".to_owned(),
         event: None,
         dimension: Dimension::Count,
@@ -318,6 +298,7 @@ fn require(form: Form, active: i64) -> Expectation {
         words: String::new(),
         kind: Kind::Require,
         form,
+        called: None,
         from: None,
         to: None,
         sampled_every_ns: SECOND,
@@ -373,6 +354,7 @@ async fn a_violated_requirement_stops_the_run_at_once() {
         words: "require always steady.active == 0".to_owned(),
         kind: Kind::Require,
         form: Form::Always,
+        called: None,
         from: None,
         to: None,
         sampled_every_ns: SECOND,

@@ -7,8 +7,10 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use scn_grammar::scenario::flow::{Destination, Reconnect, Timeouts};
 use scn_grammar::scenario::pattern::{Pattern, Payload, Side, Step, StepKind, Varying};
-use scn_grammar::scenario::topology::NodeKind;
+use scn_grammar::scenario::topology::{NodeKind, Settings};
+use scn_grammar::scenario::transport::{Listener, Transport};
 use scn_grammar::scenario::{FlowId, Load, NodeId};
 use scn_grammar::source::Span;
 use scn_reports::record::flow::ItemOutcome;
@@ -50,11 +52,29 @@ fn plan(connections: u64, size: u64, rate: u64) -> Plan {
     let pattern = Pattern { name: format!("sym({size}B)"), steps: vec![sends(Side::Client), sends(Side::Server)] };
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let port = 19_731;
-    let node =
-        |name: &str| PlannedNode { name: name.to_owned(), kind: NodeKind::Host, interfaces: vec![], routes: vec![], sysctls: vec![] };
-    let listener = PlannedListener { name: "peer".to_owned(), service: None, node: NodeId(1), address, port, pattern: pattern.clone() };
+    let node = |name: &str| PlannedNode {
+        name: name.to_owned(),
+        doc: String::new(),
+        kind: NodeKind::Host,
+        forwarding: false,
+        settings: Settings::default(),
+        device: None,
+        placement: None,
+        interfaces: vec![],
+        routes: vec![],
+        sysctls: vec![],
+    };
+    let listener = PlannedListener {
+        name: "peer".to_owned(),
+        service: None,
+        node: NodeId(1),
+        address,
+        port,
+        listener: Listener::default(),
+        pattern: Some(pattern.clone()),
+    };
     let rate_nano = (rate > 0).then(|| rate * 1_000_000_000);
-    let load = Load { connections, total: None, transactions: None, rate_nano, interval_ns: 0, duration_ns: None };
+    let load = Load { connections, rate_nano, ..Load::default() };
     let flow = PlannedFlow {
         id: FlowId(0),
         name: "f".to_owned(),
@@ -62,10 +82,18 @@ fn plan(connections: u64, size: u64, rate: u64) -> Plan {
         from: NodeId(0),
         target: SocketAddr::new(address, port),
         backends: vec![NodeId(1)],
-        pattern,
+        pattern: Some(pattern),
         load,
         interval_ns: 0,
-        reconnect_after_ns: 100_000_000,
+        reconnect: Some(Reconnect::default()),
+        timeouts: Timeouts::default(),
+        from_interface: None,
+        to: Destination::Node(NodeId(1), None),
+        peer_none: false,
+        transport: Transport::default(),
+        tool: None,
+        source: vec![],
+        ports: None,
         sample_tcp_info_ns: None,
         starts_at_zero: true,
         span,
@@ -73,23 +101,11 @@ fn plan(connections: u64, size: u64, rate: u64) -> Plan {
     Plan {
         version: 1,
         scenario: "rate".to_owned(),
-        doc: String::new(),
-        tags: vec![],
-        file: String::new(),
-        span,
-        params: vec![],
         seed: 1,
-        timeout_ns: 0,
-        timeout_said: false,
-        tolerance_ns: 0,
         nodes: vec![node("client"), node("server")],
-        links: vec![],
         listeners: vec![listener],
         flows: vec![flow],
-        events: vec![],
-        timeline: vec![],
-        expectations: vec![],
-        descriptors: 0,
+        ..Plan::default()
     }
 }
 

@@ -2,10 +2,11 @@
 
 use proptest::prelude::*;
 use scn_grammar::quantity::{Dimension, Quantity};
-use scn_grammar::scenario::expect::{BinaryOperator as Op, Condition, Expectation, Fold, Form, Kind, METRICS, Metric, Value};
+use scn_grammar::scenario::expect::{BinaryOperator as Op, Condition, Expectation, Fold, Form, Kind, Metric, Subject, Value};
+use scn_grammar::scenario::metrics;
 use scn_grammar::scenario::pattern::Pattern;
 use scn_grammar::scenario::timeline::{Action, Entry, Event, TimeRef, When};
-use scn_grammar::scenario::{EventId, FlowId, Load, NodeId};
+use scn_grammar::scenario::{EventId, FlowId, Load};
 use scn_grammar::source::Span;
 use scn_reports::record::flow::{ConnectionEnd, Corruption, CorruptionKind, FlowRecord, Item};
 use scn_reports::record::{
@@ -14,16 +15,17 @@ use scn_reports::record::{
 
 use super::{JudgeError, judge, live};
 use crate::measure::build::{MS, S, done, dropped, ended, failover, flow, lost, open, regular, unfinished};
+use crate::plan::sample;
 use crate::plan::types::{self, Plan, PlannedFlow};
 
 const FAILURE: u32 = 0;
 const NEVER_HAPPENED: u32 = 1;
 
 fn metric_of(flow: u32, name: &str, event: Option<u32>) -> Value {
-    let fits = |pattern: &str| pattern.strip_suffix('*').map_or(pattern == name, |family| name.starts_with(family));
-    let (_, dimension, shape) = METRICS.iter().find(|(pattern, _, _)| fits(pattern)).unwrap();
-    let event = event.map(EventId);
-    Value::Metric(Metric { flow: FlowId(flow), name: name.to_owned(), event, dimension: *dimension, shape: *shape, span: Span::default() })
+    let row = metrics::find(metrics::OwnerKind::Flow, name).unwrap();
+    let (dimension, shape, event) = (row.dimension(), row.shape, event.map(EventId));
+    let subject = Subject::Flow(FlowId(flow));
+    Value::Metric(Metric { subject, name: name.to_owned(), event, dimension, shape, span: Span::default() })
 }
 
 fn given(dimension: Dimension, natural: f64) -> Value {
@@ -47,6 +49,7 @@ fn that(left: Value, operator: Op, limit: f64) -> Expectation {
         words: String::new(),
         kind: Kind::Collect,
         form: Form::Whole,
+        called: None,
         from: None,
         to: None,
         sampled_every_ns: S as u64,
@@ -82,22 +85,9 @@ fn happened(name: &str, text: &str, kind: EventKind, at_ns: i64) -> EventRecord 
 }
 
 fn planned(at: u32, record: &FlowRecord) -> PlannedFlow {
-    let load = Load { connections: 1, total: None, transactions: None, rate_nano: None, interval_ns: 0, duration_ns: None };
-    PlannedFlow {
-        id: FlowId(at),
-        name: record.name.clone(),
-        doc: String::new(),
-        from: NodeId(0),
-        target: "10.0.0.100:5003".parse().unwrap(),
-        backends: Vec::new(),
-        pattern: Pattern { name: "sym".to_owned(), steps: Vec::new() },
-        load,
-        interval_ns: record.interval_ns,
-        reconnect_after_ns: 0,
-        sample_tcp_info_ns: None,
-        starts_at_zero: true,
-        span: Span::default(),
-    }
+    let pattern = Pattern { name: "sym".to_owned(), steps: Vec::new() };
+    let flow = sample::flow(FlowId(at), &record.name, "10.0.0.100:5003", pattern, Load::default());
+    PlannedFlow { backends: Vec::new(), interval_ns: record.interval_ns, ..flow }
 }
 
 /// An expectation as the engine records it.
@@ -125,28 +115,22 @@ fn run(flows: Vec<FlowRecord>, expectations: Vec<Expectation>) -> RunRecord {
         lasts_ns: None,
         event: None,
         text: "stop steady".to_owned(),
+        called: None,
         span: Span::default(),
     };
     let plan = Plan {
         version: types::VERSION,
         scenario: "test".to_owned(),
-        doc: String::new(),
-        tags: Vec::new(),
         file: "test.scn".to_owned(),
-        span: Span::default(),
-        params: Vec::new(),
         seed: 1,
         timeout_ns: 30 * S as u64,
         timeout_said: true,
         tolerance_ns: 5 * MS as u64,
-        nodes: Vec::new(),
-        links: Vec::new(),
-        listeners: Vec::new(),
         flows: (0u32..).zip(&flows).map(|(at, flow)| planned(at, flow)).collect(),
-        events: ["failure", "reboot"].map(|name| Event { name: name.to_owned(), span: Span::default() }).to_vec(),
+        events: ["failure", "reboot"].map(|name| Event { name: name.to_owned(), named: true, span: Span::default() }).to_vec(),
         timeline: vec![stop],
         expectations,
-        descriptors: 0,
+        ..Plan::default()
     };
     RunRecord {
         format: FORMAT.to_owned(),

@@ -1,8 +1,6 @@
 //! Where everything stands: which namespace a node has, which index an interface. In: a plan. Out: a layout, or the word that the
 //! plan does not fit together. Pure.
 
-use scn_grammar::scenario::topology::NodeKind;
-
 use super::error::LabError;
 use crate::plan::types::{Engine, Plan};
 

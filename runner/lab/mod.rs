@@ -16,6 +16,7 @@ mod faults;
 mod layout;
 mod messages;
 mod namespace;
+mod needs;
 mod netlink;
 mod packet;
 mod preflight;
@@ -41,6 +42,7 @@ pub use self::doctor::{Finding, State, doctor};
 pub use self::door::Door;
 pub use self::enter::{Privilege, enter};
 pub use self::error::LabError;
+pub use self::needs::unmet;
 pub use self::preflight::preflight;
 
 /// An action that was done.

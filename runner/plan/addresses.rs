@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use scn_grammar::scenario::timeline::Action;
-use scn_grammar::scenario::topology::{NodeKind, Prefix, Topology};
+use scn_grammar::scenario::topology::{Prefix, Topology};
 use scn_grammar::scenario::{Destination, Scenario};
 use scn_grammar::source::Span;
 
@@ -126,7 +126,9 @@ fn take_written(
                 Some(first) => findings.add(PlanError::AddressTwice { address: prefix.address.to_string(), span: *span, first: *first }),
                 None => _ = named.insert(prefix.address, *span),
             }
-            interfaces.of_node[member.node.index()][member.interface as usize].addresses.push(*prefix);
+            let interface = &mut interfaces.of_node[member.node.index()][member.interface as usize];
+            interface.addresses.push(*prefix);
+            interface.written += 1;
         }
     }
 }

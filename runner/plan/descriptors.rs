@@ -1,8 +1,6 @@
 //! How many file descriptors a run needs at most at once. In: the plan's parts. Out: a number that preflight holds against the
 //! limits. Opens nothing.
 
-use scn_grammar::scenario::topology::NodeKind;
-
 use super::types::{Engine, PlannedFlow, PlannedLink, PlannedListener, PlannedNode};
 
 /// Both ends of a connection are ours.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use scn_grammar::scenario::NodeId;
-use scn_grammar::scenario::topology::{NodeKind, Topology};
+use scn_grammar::scenario::topology::Topology;
 use scn_grammar::source::Span;
 
 use super::errors::{Findings, PlanError};

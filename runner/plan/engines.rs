@@ -2,7 +2,7 @@
 //! nothing. Makes nothing.
 
 use scn_grammar::scenario::timeline::{Action, Entry, Target};
-use scn_grammar::scenario::topology::{Link, NodeKind};
+use scn_grammar::scenario::topology::Link;
 
 use super::errors::{Findings, PlanError};
 use super::graph::Graph;

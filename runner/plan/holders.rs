@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::timeline::{Action, Entry};
-use scn_grammar::scenario::topology::{NodeKind, Prefix};
+use scn_grammar::scenario::topology::Prefix;
 use scn_grammar::source::Span;
 
 use super::engines::no_such_interface;

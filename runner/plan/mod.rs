@@ -18,6 +18,8 @@ pub mod outline;
 mod pool;
 pub mod print;
 mod routes;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod schedule;
 pub mod support;
 mod sysctls;
@@ -37,7 +39,7 @@ use graph::Graph;
 use holders::Holders;
 use listeners::Listeners;
 use names::Interfaces;
-use types::{Engine, Plan, PlannedFlow, PlannedLink, PlannedNode, PlannedRoute, VERSION};
+use types::{Engine, Plan, PlannedFlow, PlannedLink, PlannedNode, PlannedRoute, PlannedUpper, VERSION};
 
 /// What a run adds to its scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +119,18 @@ fn nodes(
     let planned = |(index, ((node, interfaces), routes)): (usize, ((&scn_grammar::scenario::topology::Node, &Vec<_>), _))| {
         let id = names::node_id(index);
         let sysctls = sysctls::sysctls(node, &listeners.ports(id), listeners.waits_for_address(id, holders));
-        PlannedNode { name: node.name.clone(), kind: node.kind, interfaces: interfaces.clone(), routes, sysctls }
+        PlannedNode {
+            name: node.name.clone(),
+            doc: node.doc.clone(),
+            kind: node.kind,
+            forwarding: node.forwarding,
+            settings: node.settings.clone(),
+            device: node.device.clone(),
+            placement: node.placement.clone(),
+            interfaces: interfaces.clone(),
+            routes,
+            sysctls,
+        }
     };
     parts.enumerate().map(planned).collect()
 }
@@ -127,12 +140,27 @@ fn links(scenario: &Scenario, interfaces: &Interfaces, engines: &[Engine]) -> Ve
     let parts = scenario.topology.links.iter().zip(&interfaces.of_link).zip(engines);
     let planned = |((link, ends), engine): ((&scn_grammar::scenario::topology::Link, &_), &Engine)| PlannedLink {
         name: link.name.clone(),
+        doc: link.doc.clone(),
+        kind: link.kind,
         ends: *ends,
         engine: *engine,
         forward: link.forward.clone(),
         back: link.back.clone(),
     };
     parts.map(planned).collect()
+}
+
+/// Interfaces upon others, as the file says them: their subnets are their own.
+fn uppers(scenario: &Scenario) -> Vec<PlannedUpper> {
+    let planned = |interface: &scn_grammar::scenario::topology::Interface| PlannedUpper {
+        node: interface.node,
+        name: interface.name.clone(),
+        kind: interface.kind,
+        on: interface.on.clone(),
+        addresses: interface.addresses.iter().map(|(prefix, _)| *prefix).collect(),
+        settings: interface.settings.clone(),
+    };
+    scenario.topology.interfaces.iter().map(planned).collect()
 }
 
 /// Puts the parts together.
@@ -154,12 +182,14 @@ fn assemble(
         file: scenario.file.clone(),
         span: scenario.span,
         params: scenario.params.clone(),
+        matrix: scenario.matrix.clone(),
         seed: settings.seed,
         timeout_ns: scenario.timeout_ns,
         timeout_said: scenario.timeout_said,
         tolerance_ns: scenario.tolerance_ns.saturating_mul(u64::from(settings.timing)),
         nodes,
         links,
+        interfaces: uppers(scenario),
         listeners: listeners.list,
         flows,
         processes: scenario.processes.clone(),

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scn_grammar::scenario::topology::{NodeKind, Topology};
+use scn_grammar::scenario::topology::Topology;
 use scn_grammar::scenario::{LinkId, NodeId};
 use scn_grammar::source::Span;
 
@@ -50,14 +50,18 @@ pub(crate) fn name_interfaces(topology: &Topology, findings: &mut Findings) -> I
         let stem = if bridge { "port" } else { "eth" };
         let mut next = 0u32;
         for (position, (link, end)) in (0u32..).zip(ends[index].iter().copied()) {
-            let name = topology.links[link].ends[end].interface.clone().unwrap_or_else(|| free_name(stem, &mut next, &mut taken));
+            let said = &topology.links[link].ends[end];
+            let name = said.interface.clone().unwrap_or_else(|| free_name(stem, &mut next, &mut taken));
             interfaces.of_link[link][end] = (node_id(index), position);
             interfaces.of_node[index].push(PlannedInterface {
                 name,
+                named: said.interface.is_some(),
                 link: LinkId(u32::try_from(link).expect("links are counted in 32 bits")),
                 end: u8::try_from(end).expect("a link has two ends"),
-                mac: mac(index, position),
+                mac: said.settings.mac.map_or_else(|| mac(index, position), |mac| mac.0),
                 addresses: Vec::new(),
+                written: 0,
+                settings: said.settings.clone(),
             });
         }
     }

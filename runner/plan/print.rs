@@ -6,6 +6,9 @@ use std::fmt::Write;
 use super::outline::{Line, outline};
 use super::types::Plan;
 
+/// Characters of a line; the rest of a longer one is counted.
+const LONGEST: usize = 200;
+
 /// The plan as text.
 #[must_use]
 pub fn text(plan: &Plan) -> String {
@@ -33,8 +36,11 @@ pub fn json(plan: &Plan) -> String {
     serde_json::to_string_pretty(plan).expect("a plan has string keys and finite numbers only")
 }
 
-/// Adds a line and those under it.
+/// Adds a line and those under it; nothing of one that is only compared.
 fn lines(out: &mut String, depth: usize, line: &Line) {
+    if line.words.is_empty() {
+        return;
+    }
     add(out, depth, &line.words);
     line.below.iter().for_each(|below| lines(out, depth + 1, below));
 }
@@ -42,5 +48,13 @@ fn lines(out: &mut String, depth: usize, line: &Line) {
 /// Adds a line, indented by so many steps.
 fn add(out: &mut String, depth: usize, words: &str) {
     // Writing into a string does not fail.
-    _ = writeln!(out, "{:width$}{}", "", words.trim_end(), width = 2 * depth);
+    _ = writeln!(out, "{:width$}{}", "", shortened(words.trim_end()), width = 2 * depth);
+}
+
+/// A long line without its end, and how long that is.
+pub(super) fn shortened(words: &str) -> std::borrow::Cow<'_, str> {
+    match words.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}... ({} more characters)", &words[..end], words[end..].chars().count()).into(),
+        None => words.into(),
+    }
 }

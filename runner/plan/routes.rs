@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use scn_grammar::scenario::Scenario;
-use scn_grammar::scenario::topology::NodeKind;
 use scn_grammar::source::Span;
 
 use super::errors::{Findings, PlanError};

@@ -86,5 +86,10 @@ pub(crate) fn sysctls(node: &Node, ports: &[u16], absent: bool) -> Vec<(String, 
         list.push(("net.ipv4.ip_nonlocal_bind".to_owned(), "1".to_owned()));
         list.push(("net.ipv6.ip_nonlocal_bind".to_owned(), "1".to_owned()));
     }
+    for said in &node.settings.sysctls {
+        // What the file says comes last and replaces what would be set without it.
+        list.retain(|(key, _)| *key != said.key);
+        list.push((said.key.clone(), said.value.clone()));
+    }
     list
 }

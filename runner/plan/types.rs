@@ -9,17 +9,18 @@ use scn_grammar::scenario::pattern::Pattern;
 use scn_grammar::scenario::process::Process;
 use scn_grammar::scenario::stress::Stress;
 use scn_grammar::scenario::timeline::{Entry, Event};
-use scn_grammar::scenario::topology::{Impairment, NodeKind, Prefix};
+use scn_grammar::scenario::topology::{Impairment, InterfaceKind, LinkKind, NodeKind, Placement, Prefix, Settings};
 use scn_grammar::scenario::transport::{Listener, Transport};
 use scn_grammar::scenario::{FlowId, LinkId, Need, NodeId, Param, Secret, ServiceId};
 use scn_grammar::source::Span;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's JSON form.
 pub const VERSION: u32 = 1;
 
 /// What will be built, sent, done and judged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// [`VERSION`].
     pub version: u32,
@@ -35,6 +36,8 @@ pub struct Plan {
     pub span: Span,
     /// Parameters of this run.
     pub params: Vec<Param>,
+    /// The values of its matrices in this variant.
+    pub matrix: Vec<Param>,
     /// All randomness comes from it.
     pub seed: u64,
     /// The run is cut after this long, ns.
@@ -47,6 +50,8 @@ pub struct Plan {
     pub nodes: Vec<PlannedNode>,
     /// Links in the scenario's order.
     pub links: Vec<PlannedLink>,
+    /// Interfaces that stand on others, in the scenario's order: each after those it stands on.
+    pub interfaces: Vec<PlannedUpper>,
     /// Listeners, those added for flows last.
     pub listeners: Vec<PlannedListener>,
     /// Flows in the scenario's order.
@@ -70,12 +75,22 @@ pub struct Plan {
 }
 
 /// A namespace to make.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedNode {
     /// Its name.
     pub name: String,
+    /// The `##` lines over it.
+    pub doc: String,
     /// Host, router or bridge.
     pub kind: NodeKind,
+    /// It forwards packets.
+    pub forwarding: bool,
+    /// What the file sets for the whole node; the interfaces' own settings hold what follows of it for them.
+    pub settings: Settings,
+    /// The name on the machine of a bridge that stands there, if it is not the node's own.
+    pub device: Option<String>,
+    /// Where it stands if not on this machine.
+    pub placement: Option<Placement>,
     /// Its interfaces, in the order of their links. A bridge has them too, as its ports.
     pub interfaces: Vec<PlannedInterface>,
     /// Its routes beyond those of its own subnets.
@@ -86,22 +101,45 @@ pub struct PlannedNode {
 }
 
 /// An interface to make.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedInterface {
     /// `eth0`; at most 15 bytes. Ports of a bridge are `port0`, `port1`, ...
     pub name: String,
+    /// The file gives the name.
+    pub named: bool,
     /// Its link.
     pub link: LinkId,
     /// Which end of the link: 0 or 1.
     pub end: u8,
-    /// Locally administered, computed from the node's and interface's position.
+    /// As the file says, else locally administered, computed from the node's and interface's position.
     pub mac: [u8; 6],
     /// Its addresses; none for ports of a bridge.
     pub addresses: Vec<Prefix>,
+    /// So many of the addresses, the first, are written; the rest are given by the planner.
+    pub written: u32,
+    /// What the file sets at it.
+    pub settings: Settings,
+}
+
+/// An interface to make upon others of its node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedUpper {
+    /// Which node.
+    pub node: NodeId,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: InterfaceKind,
+    /// The names of the interfaces it stands on.
+    pub on: Vec<String>,
+    /// Its addresses.
+    pub addresses: Vec<Prefix>,
+    /// What the file sets at it; without a hardware address the kernel gives one.
+    pub settings: Settings,
 }
 
 /// A route.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedRoute {
     /// Where to.
     pub to: Prefix,
@@ -112,10 +150,14 @@ pub struct PlannedRoute {
 }
 
 /// A link to make.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedLink {
     /// Its name.
     pub name: String,
+    /// The `##` lines over it.
+    pub doc: String,
+    /// A wire or a tunnel.
+    pub kind: LinkKind,
     /// The two ends: node, and position in its interfaces.
     pub ends: [(NodeId, u32); 2],
     /// How it is made.
@@ -127,7 +169,7 @@ pub struct PlannedLink {
 }
 
 /// How a link is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Engine {
     /// One veth pair from node to node. A fault can strike it only where one end is a bridge: the port is what goes down.
@@ -137,7 +179,7 @@ pub enum Engine {
 }
 
 /// Something of ours that listens.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedListener {
     /// `store`, or `peer of steady`.
     pub name: String,
@@ -156,7 +198,7 @@ pub struct PlannedListener {
 }
 
 /// A flow with its target computed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedFlow {
     /// Its position.
     pub id: FlowId,

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use scn_grammar::scenario::NodeId;
-use scn_grammar::scenario::topology::NodeKind;
 
 use super::graph::Graph;
 use super::network::{Family, Network};

@@ -1,4 +1,5 @@
-//! `scn run`: check, plan, run, judge, report.
+//! `scn run`: check, plan, run, judge, report. What the machine lacks by a scenario's own `needs` skips it; what this version can't carry
+//! out is an error before anything is made.
 
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::Path;
@@ -23,9 +24,11 @@ use crate::load::{self, Loaded};
 use crate::progress::Board;
 use crate::{payload, results, signals};
 
-/// A scenario that is about to run.
+/// A scenario that is about to run, or to be skipped.
 struct Job {
     plan: Plan,
+    /// What it needs and the machine has not.
+    lacks: Option<String>,
     files: Files,
     sources: Sources,
 }
@@ -34,6 +37,17 @@ struct Job {
 enum Outcome {
     Ran(Box<RunRecord>),
     NotRun { why: String, exit: Exit },
+    Skipped { why: String },
+}
+
+impl Job {
+    /// Not run, unless it is skipped anyway.
+    fn not_run(&self, why: &str, exit: Exit) -> Outcome {
+        match &self.lacks {
+            Some(why) => Outcome::Skipped { why: why.clone() },
+            None => Outcome::NotRun { why: why.to_owned(), exit },
+        }
+    }
 }
 
 /// Runs every selected scenario.
@@ -52,7 +66,7 @@ pub fn run(arguments: &RunArguments, words: &str) -> Exit {
     };
     if let Err(error) = entered {
         tell(&format!("error: {error}"));
-        return finish(arguments, &jobs, jobs.iter().map(|_| Outcome::NotRun { why: error.to_string(), exit: Exit::Machine }).collect());
+        return finish(arguments, &jobs, jobs.iter().map(|job| job.not_run(&error.to_string(), Exit::Machine)).collect());
     }
     let cancel = match signals::listen() {
         Ok(cancel) => cancel,
@@ -80,8 +94,14 @@ fn prepare(mut loaded: Loaded, arguments: &RunArguments, seed: u64) -> Result<Ve
         match plan::plan(scenario, &Settings { seed, timing: arguments.timing.factor() }) {
             Ok(planned) => {
                 loaded.diagnostics.extend(planned.warnings);
-                let files = payload::read(&planned.plan, &loaded.sources, &mut loaded.diagnostics);
-                jobs.push(Job { plan: planned.plan, files, sources: loaded.sources.clone() });
+                let lacks = lab::unmet(&scenario.needs);
+                let files = if lacks.is_none() {
+                    loaded.diagnostics.extend(plan::support::missing(scenario));
+                    payload::read(&planned.plan, &loaded.sources, &mut loaded.diagnostics)
+                } else {
+                    Files::new()
+                };
+                jobs.push(Job { plan: planned.plan, lacks, files, sources: loaded.sources.clone() });
             }
             Err(problems) => loaded.diagnostics.extend(problems),
         }
@@ -127,6 +147,9 @@ fn run_all(jobs: &[Job], arguments: &RunArguments, words: &str, cancel: &watch::
 }
 
 fn run_one(job: &Job, words: &str, cancel: watch::Receiver<Option<String>>, board: &Board) -> Outcome {
+    if let Some(why) = &job.lacks {
+        return Outcome::Skipped { why: why.clone() };
+    }
     if let Some(signal) = cancel.borrow().as_ref() {
         return Outcome::NotRun { why: format!("not begun: interrupted by {signal}"), exit: exit_of_signal(signal) };
     }
@@ -166,11 +189,13 @@ fn finish(arguments: &RunArguments, jobs: &[Job], outcomes: Vec<Outcome>) -> Exi
     let suites: Vec<Suite<'_>> = jobs
         .iter()
         .zip(&outcomes)
-        .map(|(job, outcome)| match outcome {
-            Outcome::Ran(record) => Suite::ran(record),
-            Outcome::NotRun { why, .. } => {
-                Suite { file: &job.plan.file, scenario: &job.plan.scenario, result: SuiteResult::NotRun { why }, paths: Vec::new() }
-            }
+        .map(|(job, outcome)| {
+            let result = match outcome {
+                Outcome::Ran(record) => return Suite::ran(record),
+                Outcome::NotRun { why, .. } => SuiteResult::NotRun { why },
+                Outcome::Skipped { why } => SuiteResult::Skipped { why },
+            };
+            Suite { file: &job.plan.file, scenario: &job.plan.scenario, result, paths: Vec::new() }
         })
         .collect();
     let json_to_stdout = arguments.json.as_deref() == Some(Path::new("-"));
@@ -193,16 +218,24 @@ fn finish(arguments: &RunArguments, jobs: &[Job], outcomes: Vec<Outcome>) -> Exi
     if let Err(why) = &asked {
         tell(&format!("warning: {why}"));
     }
-    outcomes.iter().map(exit_of).fold(Exit::Pass, Exit::worst)
+    exit_of_all(&outcomes)
 }
 
-fn exit_of(outcome: &Outcome) -> Exit {
-    match outcome {
+/// The worst of what was not skipped. Where everything was skipped nothing passed either.
+fn exit_of_all(outcomes: &[Outcome]) -> Exit {
+    let exits = outcomes.iter().filter_map(exit_of);
+    exits.reduce(Exit::worst).unwrap_or(Exit::NothingSelected)
+}
+
+/// The exit of one scenario; `None`: it was skipped.
+fn exit_of(outcome: &Outcome) -> Option<Exit> {
+    Some(match outcome {
+        Outcome::Skipped { .. } => return None,
         Outcome::NotRun { exit, .. } => *exit,
         Outcome::Ran(record) => match &record.ended {
             Ended::Interrupted(signal) => exit_of_signal(signal),
             Ended::Failed(_) => Exit::Machine,
             Ended::Complete | Ended::Timeout(_) | Ended::Required(_) => record.verdict.map_or(Exit::Internal, Exit::of_verdict),
         },
-    }
+    })
 }

@@ -1,10 +1,11 @@
-//! Flows in words. In: a plan. Out: their lines: where to, how much and when, and the transaction.
+//! Flows in words. In: a plan. Out: their lines: where to, over what, how much and when, how they wait and reconnect, and the transaction.
 
+use scn_grammar::scenario::flow::{Destination, Reconnect, Timeouts, Tool};
 use scn_grammar::quantity::Dimension;
-use scn_grammar::scenario::flow::Load;
 
 use super::super::types::{Plan, PlannedFlow};
-use super::{Line, duration, name, quantity, steps};
+use super::words::{doc, duration, nodes, option, ports, quantity, quoted};
+use super::{Line, load, name, steps, transports};
 
 /// Every flow.
 pub(super) fn flows(plan: &Plan) -> Vec<Line> {
@@ -13,59 +14,107 @@ pub(super) fn flows(plan: &Plan) -> Vec<Line> {
 
 /// One flow in full.
 fn flow(plan: &Plan, flow: &PlannedFlow) -> Line {
-    let backends: Vec<&str> = flow.backends.iter().map(|node| name(plan, *node)).collect();
-    let backends = backends.join(", ");
-    let mut below: Vec<Line> = flow.doc.lines().map(|doc| Line::computed(format!("## {doc}"))).collect();
-    below.extend(load(flow));
-    if let Some(pattern) = &flow.pattern {
+    let PlannedFlow {
+        id: _,
+        name: called,
+        doc: says,
+        from,
+        target,
+        backends,
+        pattern,
+        load: amount,
+        interval_ns,
+        reconnect,
+        timeouts,
+        from_interface,
+        to,
+        peer_none,
+        transport,
+        tool,
+        source,
+        ports: from_ports,
+        sample_tcp_info_ns,
+        starts_at_zero,
+        span: _,
+    } = flow;
+    let mut below: Vec<Line> = doc(says).collect();
+    below.push(Line::pair("over", transports::word(transport)).with(transports::options(transport)));
+    below.extend(tool.as_ref().map(made_by));
+    below.extend(peer_none.then(|| Line::pair("peer", "none: whatever answers is not scn's")));
+    if !source.is_empty() {
+        below.push(Line::pair("source", source.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
+    }
+    option(&mut below, "ports", *from_ports, ports);
+    below.extend(load::load(amount, *interval_ns, transport, tool.is_some()));
+    if tool.is_none() && transport.kind().has_connections() {
+        below.push(reconnects(*reconnect));
+    }
+    below.extend(waits(*timeouts));
+    if let Some(every) = sample_tcp_info_ns {
+        below.push(Line::new("sample tcp_info", duration(*every), format!("tcp_info is read every {}", duration(*every))));
+    }
+    let start = if *starts_at_zero { "starts at 0s" } else { "started by the timeline" };
+    below.push(Line::new("start", start, start));
+    if let Some(pattern) = pattern {
         below.push(Line::pair("transaction", &pattern.name).in_order(steps::lines(&pattern.steps)));
     }
-    let from = name(plan, flow.from);
-    let words = format!("{} from {from} to {}, answered by {backends}", flow.name, flow.target);
-    Line::new(flow.name.clone(), format!("from {from}, answered by {backends}"), words).with(below)
+    let from = from_interface.as_ref().map_or_else(|| name(plan, *from).to_owned(), |at| format!("{}.{at}", name(plan, *from)));
+    let answered = if backends.is_empty() { String::new() } else { format!(", answered by {}", nodes(plan, backends)) };
+    let goal = goal(plan, to);
+    let at = if target.ip().is_unspecified() && target.port() == 0 { String::new() } else { format!(" at {target}") };
+    Line::new(called.clone(), format!("from {from} to {goal}{answered}"), format!("{called} from {from} to {goal}{at}{answered}")).with(below)
 }
 
-fn transactions_words(count: u64) -> String {
-    format!("{count} {}", if count == 1 { "transaction" } else { "transactions" })
-}
-
-/// A line whose words are its meaning.
-fn says(key: &str, words: String) -> Line {
-    Line::new(key, words.clone(), words)
-}
-
-/// How much, and when.
-fn load(flow: &PlannedFlow) -> Vec<Line> {
-    let Load { connections, total, transactions, rate_nano, interval_ns, duration_ns, .. } = flow.load.clone();
-    let held = format!("{connections} {} at once", if connections == 1 { "connection" } else { "connections" });
-    let mut lines = vec![says(
-        "connections",
-        match (total, transactions) {
-            (None, None) => format!("{held}, held, repeating the transaction"),
-            (None, Some(each)) => format!("{held}, each replaced after {}", transactions_words(each)),
-            (Some(total), each) => format!("{held}, {total} in all, each for {}", transactions_words(each.unwrap_or(1))),
-        },
-    )];
-    lines.push(match rate_nano {
-        None => says("rate", "closed loop: a transaction starts when the one before it ends".to_owned()),
-        Some(rate) => {
-            let every = if flow.interval_ns == 0 { String::new() } else { format!(", one every {}", duration(flow.interval_ns)) };
-            let rate = quantity(Dimension::Rate, rate);
-            Line::new("rate", rate.clone(), format!("open loop: transactions start at {rate}{every}"))
+/// Where a flow goes, as the file says it.
+pub(super) fn goal(plan: &Plan, to: &Destination) -> String {
+    let with = |port: &Option<u16>| port.map(|port| format!(":{port}")).unwrap_or_default();
+    match to {
+        Destination::Node(node, port) => format!("{}{}", name(plan, *node), with(port)),
+        Destination::Interface(node, interface, port) => format!("{}.{interface}{}", name(plan, *node), with(port)),
+        Destination::Service(service) => {
+            let found = plan.listeners.iter().find(|listener| listener.service == Some(*service));
+            found.map_or("a service", |listener| listener.name.as_str()).to_owned()
         }
-    });
-    if interval_ns > 0 {
-        let words = format!("at least {} between a connection and its successor", duration(interval_ns));
-        lines.push(Line::new("interval", duration(interval_ns), words));
+        Destination::Process(process, port) => {
+            format!("{}:{port}", plan.processes.get(process.index()).map_or("?", |process| process.name.as_str()))
+        }
+        Destination::Address(address, port) => match port {
+            Some(port) => std::net::SocketAddr::new(*address, *port).to_string(),
+            None => address.to_string(),
+        },
+        Destination::HostName(name, port) => format!("{}{}", quoted(name), with(port)),
     }
-    if let Some(reconnect) = &flow.reconnect {
-        let after = duration(reconnect.after_ns);
-        lines.push(Line::new("reconnect", after.clone(), format!("a broken connection is opened anew after {after}")));
+}
+
+fn made_by(tool: &Tool) -> Line {
+    let Tool { kind, arguments } = tool;
+    let words: Vec<String> = std::iter::once(kind.word().to_owned()).chain(arguments.iter().map(|word| quoted(word))).collect();
+    Line::pair("via", words.join(" "))
+}
+
+/// When a broken connection is opened anew.
+fn reconnects(reconnect: Option<Reconnect>) -> Line {
+    let Some(Reconnect { after_ns, growth_nano, most_ns, jitter_nano, limit }) = reconnect else {
+        return Line::new("reconnect", "off", "a broken connection is not opened anew");
+    };
+    let mut says = duration(after_ns);
+    if growth_nano != 1_000_000_000 {
+        says.push_str(&format!(", each pause {} times the one before, at most {}", quantity(Dimension::Number, growth_nano), duration(most_ns)));
     }
-    if let Some(every) = flow.sample_tcp_info_ns {
-        lines.push(Line::new("sample tcp_info", duration(every), format!("tcp_info is read every {}", duration(every))));
+    if jitter_nano > 0 {
+        says.push_str(&format!(", give or take {}", super::words::ratio(jitter_nano)));
     }
-    lines.push(says("start", if flow.starts_at_zero { "starts at 0s".to_owned() } else { "started by the timeline".to_owned() }));
-    lines.extend(duration_ns.map(|length| Line::new("duration", duration(length), format!("ends {} after its start", duration(length)))));
+    if let Some(limit) = limit {
+        says.push_str(&format!(", {} at most", super::words::count(limit, "attempt", "attempts")));
+    }
+    Line::new("reconnect", says.clone(), format!("a broken connection is opened anew after {says}"))
+}
+
+fn waits(timeouts: Timeouts) -> Vec<Line> {
+    let Timeouts { connect_ns, response_ns, idle_ns } = timeouts;
+    let mut lines = Vec::new();
+    option(&mut lines, "timeout connect", connect_ns, duration);
+    option(&mut lines, "timeout response", response_ns, duration);
+    option(&mut lines, "timeout idle", idle_ns, duration);
     lines
 }

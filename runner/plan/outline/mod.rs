@@ -1,23 +1,32 @@
 //! The plan as an outline: every line that `scn plan` prints, with the part of it that a reviewer cares about. In: a plan. Out: lines
 //! within lines. `print` turns it into text and `diff` compares two of them, so that both speak of the same things.
 
+mod actions;
 mod conditions;
 mod flows;
-mod network;
+mod frames;
+mod http;
+mod links;
+mod listeners;
+mod load;
+mod nodes;
+mod processes;
 mod steps;
 mod times;
+mod transports;
+mod words;
 
-use scn_grammar::quantity::{Dimension, Quantity};
-use scn_grammar::scenario::NodeId;
+use scn_grammar::scenario::{Need, NeedKind, NodeId, Param, Secret};
 
-pub use network::impairment;
+pub use links::impairment;
 
 use super::types::Plan;
+use words::duration;
 
 /// A line of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// As it is printed, without indentation.
+    /// As it is printed, without indentation; empty: it is not, nor what is under it.
     pub words: String,
     /// What it is about, unique among the lines beside it: the same key in two plans is the same thing.
     pub key: String,
@@ -53,6 +62,11 @@ impl Line {
         Line { key: words.clone(), words, meaning: None, below: Vec::new(), ordered: false }
     }
 
+    /// A line that is compared and not printed.
+    pub fn hidden(key: impl Into<String>) -> Line {
+        Line { words: String::new(), ..Line::about(key) }
+    }
+
     /// With lines under it; their keys are made unique.
     #[must_use]
     pub fn with(mut self, below: Vec<Line>) -> Line {
@@ -83,17 +97,50 @@ fn distinct(mut lines: Vec<Line>) -> Vec<Line> {
 /// The outline of a plan: one line a section, all about the scenario that [`Plan::scenario`] names.
 #[must_use]
 pub fn outline(plan: &Plan) -> Vec<Line> {
+    // Every field of a plan stands in one of the sections, or beside its name here.
+    let Plan {
+        version: _,
+        scenario: _,
+        doc: _,
+        tags: _,
+        file: _,
+        span: _,
+        params: _,
+        matrix: _,
+        seed: _,
+        timeout_ns: _,
+        timeout_said: _,
+        tolerance_ns: _,
+        needs: _,
+        secrets: _,
+        descriptors: _,
+        nodes: _,
+        interfaces: _,
+        links: _,
+        listeners: _,
+        flows: _,
+        processes,
+        stresses,
+        events: _,
+        timeline: _,
+        expectations: _,
+    } = plan;
     let mut sections = vec![
         section("run", run(plan)),
-        section("nodes", network::nodes(plan)),
-        section("links", network::links(plan)),
-        section("listeners", network::listeners(plan)),
-        section("flows", flows::flows(plan)),
+        section("nodes", nodes::nodes(plan)),
+        section("links", links::links(plan)),
+        section("listeners", listeners::listeners(plan)),
     ];
-    let schedule = times::schedule(plan);
-    sections.push(Line { ordered: true, ..section("schedule", schedule) });
+    if !processes.is_empty() {
+        sections.push(section("processes", processes::processes(plan)));
+    }
+    sections.push(section("flows", flows::flows(plan)));
+    if !stresses.is_empty() {
+        sections.push(section("stress", processes::stresses(plan)));
+    }
+    sections.push(Line { ordered: true, ..section("schedule", times::schedule(plan)) });
     sections.push(section("expectations", times::expectations(plan)));
-    sections.extend(network::settings(plan));
+    sections.extend(nodes::settings(plan));
     sections
 }
 
@@ -115,24 +162,24 @@ fn run(plan: &Plan) -> Vec<Line> {
     if !plan.tags.is_empty() {
         lines.push(Line::pair("tags", plan.tags.join(", ")));
     }
-    for param in &plan.params {
-        let words = format!("param {} = {}{}", param.name, param.value, if param.set { " (set)" } else { "" });
-        lines.push(Line::new(format!("param {}", param.name), param.value.clone(), words));
+    for Param { name, value, set } in &plan.params {
+        let words = format!("param {name} = {value}{}", if *set { " (set)" } else { "" });
+        lines.push(Line::new(format!("param {name}"), value.clone(), words));
+    }
+    for Param { name, value, set: _ } in &plan.matrix {
+        lines.push(Line::new(format!("matrix {name}"), value.clone(), format!("matrix {name} = {value}")));
+    }
+    for Need { kind, what, span: _ } in &plan.needs {
+        let kind = match kind {
+            NeedKind::Tool => "tool",
+            NeedKind::Kernel => "kernel",
+        };
+        lines.push(Line::about(format!("needs {kind} {what}")));
+    }
+    for Secret { name, variable } in &plan.secrets {
+        lines.push(Line::new(format!("secret {name}"), variable.clone(), format!("secret {name} = *** (of the environment's {variable})")));
     }
     lines
-}
-
-/// A time in ns for people.
-fn duration(ns: u64) -> String {
-    if ns == 0 {
-        return "0s".to_owned();
-    }
-    quantity(Dimension::Duration, ns)
-}
-
-/// A number in its base unit for people.
-fn quantity(dimension: Dimension, value: u64) -> String {
-    Quantity::new(dimension, i64::try_from(value).unwrap_or(i64::MAX)).to_string()
 }
 
 /// A node's name.

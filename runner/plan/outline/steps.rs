@@ -1,12 +1,10 @@
 //! The steps of a transaction in words, with parameters filled in. In: steps. Out: one line a step. Runs nothing.
 
 use scn_grammar::quantity::Dimension;
-use scn_grammar::scenario::pattern::{Branch, Close, Expected, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
+use scn_grammar::scenario::pattern::{Branch, Close, Expected, Payload, Rest, Side, Step, StepKind, Template, TemplatePart};
 
-use super::{Line, duration, quantity};
-
-/// Characters of a text that are shown.
-const SHOWN: usize = 60;
+use super::Line;
+use super::words::{duration, hex, quantity, quoted, varying};
 
 /// One line a step, those of a repeat under it.
 pub(super) fn lines(steps: &[Step]) -> Vec<Line> {
@@ -66,7 +64,7 @@ fn payload_words(payload: &Payload) -> String {
         Payload::Random(size) => format!("random {}", varying(size, Dimension::Size)),
         Payload::Text(text) => template(text),
         Payload::Bytes(bytes) => hex(bytes),
-        Payload::File(file) => format!("file \"{}\"", shortened(&file.path.escape_debug().to_string())),
+        Payload::File(file) => format!("file {}", quoted(&file.path)),
     }
 }
 
@@ -75,8 +73,8 @@ fn expected_words(what: &Expected) -> String {
         Expected::Size(size) => quantity(Dimension::Size, *size),
         Expected::Text(text) => template(text),
         Expected::Bytes(bytes) => hex(bytes),
-        Expected::Regex(regex) => format!("/{}/", shortened(regex)),
-        Expected::Line(regex) => format!("line /{}/", shortened(regex)),
+        Expected::Regex(regex) => format!("/{}/", regex),
+        Expected::Line(regex) => format!("line /{}/", regex),
         Expected::Any => "any".to_owned(),
     }
 }
@@ -90,31 +88,5 @@ fn template(template: &Template) -> String {
         TemplatePart::Secret(_) => "***".to_owned(),
         TemplatePart::Capture(name) => format!("${{{name}}}"),
     };
-    format!("\"{}\"", shortened(&template.0.iter().map(part).collect::<String>()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let shown: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("hex\"{}\"", shortened(&shown.join(" ")))
-}
-
-/// The beginning of a long text.
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-/// A value that may vary.
-fn varying(value: &Varying, dimension: Dimension) -> String {
-    let one = |value: u64| if dimension == Dimension::Duration { duration(value) } else { quantity(dimension, value) };
-    match value {
-        Varying::Fixed(value) => one(*value),
-        Varying::Uniform(low, high) => format!("uniform({}, {})", one(*low), one(*high)),
-        Varying::Exponential(mean) => format!("exponential({})", one(*mean)),
-        Varying::Normal(mean, deviation) => format!("normal({}, {})", one(*mean), one(*deviation)),
-        Varying::Pareto(scale, shape) => format!("pareto({}, {})", one(*scale), quantity(Dimension::Number, *shape)),
-        Varying::Choice(values) => format!("choice({})", values.iter().map(|value| one(*value)).collect::<Vec<_>>().join(", ")),
-    }
+    format!("\"{}\"", template.0.iter().map(part).collect::<String>())
 }

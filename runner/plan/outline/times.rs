@@ -7,28 +7,29 @@ use scn_grammar::scenario::timeline::{Action, Entry, TimeRef, When};
 use super::super::schedule::{Acts, Moment, moments};
 use super::super::types::Plan;
 use super::conditions::condition_words;
-use super::{Line, duration};
+use super::words::duration;
+use super::{Line, actions};
 
-/// The timeline, in the order of the file.
+/// The timeline, in the order of the file. What an entry does stands under it in full where its own words don't say it.
 pub(super) fn schedule(plan: &Plan) -> Vec<Line> {
-    let line = |(entry, moment): (&Entry, Moment)| {
-        let lasts = entry.lasts_ns.map(|ns| format!(" for {}", duration(ns))).unwrap_or_default();
-        let event = entry.event.map(|event| format!("   as {}", event_name(plan, event))).unwrap_or_default();
-        let when = when(plan, entry, moment.acts);
-        let words = format!("{when}{lasts}: {}{}{event}", entry.text, place(plan, &entry.action));
-        Line::new(entry.text.clone(), format!("{when}{lasts}{event}"), words)
-    };
-    plan.timeline.iter().zip(moments(&plan.timeline)).map(line).collect()
+    plan.timeline.iter().zip(moments(&plan.timeline)).map(|(entry, moment)| line(plan, entry, moment)).collect()
 }
 
-/// The interface on which an address comes to a node, which the planner found.
-fn place(plan: &Plan, action: &Action) -> String {
-    let (node, interface) = match action {
-        Action::AddAddress { node, interface: Some(interface), .. } => (*node, interface),
-        Action::MoveAddress { to, interface: Some(interface), .. } => (*to, interface),
-        _ => return String::new(),
-    };
-    format!(" (on {}.{interface})", super::name(plan, node))
+fn line(plan: &Plan, entry: &Entry, moment: Moment) -> Line {
+    let Entry { when: _, action, lasts_ns, event, text, called, span: _ } = entry;
+    let lasts = lasts_ns.map(|ns| format!(" for {}", duration(ns))).unwrap_or_default();
+    let event = event.filter(|id| plan.events.get(id.index()).is_some_and(|event| event.named));
+    let event = event.map(|event| format!("   as {}", event_name(plan, event))).unwrap_or_default();
+    let called = called.as_ref().map(|call| format!("   of {call}")).unwrap_or_default();
+    let when = when(plan, entry, moment.acts);
+    let mut below = Vec::new();
+    let full = actions::words(plan, action);
+    if full != *text && *action != Action::Mark {
+        below.push(Line::about(full));
+    }
+    below.extend(actions::lines(action));
+    let words = format!("{when}{lasts}: {text}{event}{called}");
+    Line::new(text.clone(), format!("{when}{lasts}{event}"), words).with(below)
 }
 
 /// When an entry acts, as far as it is known.
@@ -62,22 +63,25 @@ fn time_words(plan: &Plan, time: TimeRef) -> String {
 
 /// What must hold, with windows.
 pub(super) fn expectations(plan: &Plan) -> Vec<Line> {
-    let line = |expectation: &Expectation| {
-        let kind = match expectation.kind {
-            Kind::Collect => "",
-            Kind::Require => "require ",
-            Kind::Note => "note ",
-        };
-        let form = match expectation.form {
-            Form::Always => "always ",
-            Form::Never => "never ",
-            Form::Whole | Form::Within { .. } => "",
-        };
-        let condition = condition_words(plan, &expectation.condition, false);
-        let says = format!("{kind}{form}{condition}{}", window(plan, expectation));
-        Line::new(expectation.name.clone(), says.clone(), expectation.name.clone()).with(vec![Line::computed(says)])
+    plan.expectations.iter().map(|one| expectation(plan, one)).collect()
+}
+
+fn expectation(plan: &Plan, expectation: &Expectation) -> Line {
+    // Where it is counted from and sampled is part of its window.
+    let Expectation { name, words: _, kind, form, called, from: _, to: _, sampled_every_ns: _, condition, span: _ } = expectation;
+    let kind = match kind {
+        Kind::Collect => "",
+        Kind::Require => "require ",
+        Kind::Note => "note ",
     };
-    plan.expectations.iter().map(line).collect()
+    let form = match form {
+        Form::Always => "always ",
+        Form::Never => "never ",
+        Form::Whole | Form::Within { .. } => "",
+    };
+    let says = format!("{kind}{form}{}{}", condition_words(plan, condition, false), window(plan, expectation));
+    let called = called.as_ref().map(|call| format!("   of {call}")).unwrap_or_default();
+    Line::new(name.clone(), says.clone(), format!("{name}{called}")).with(vec![Line::computed(says)])
 }
 
 /// The window of an expectation in words.

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use scn_grammar::diagnostics::Diagnostic;
+use scn_grammar::scenario::flow::{Reconnect, Timeouts};
 use scn_grammar::scenario::pattern::{Pattern, Payload, Side, Step, StepKind, Varying};
 use scn_grammar::scenario::timeline::{Action, Entry, Event, TimeRef, When};
-use scn_grammar::scenario::topology::{End, Impairment, Link, Node, NodeKind, Prefix, Route, Topology};
+use scn_grammar::scenario::topology::{self, End, Impairment, Link, LinkKind, Node, NodeKind, Prefix, Route, Topology};
+use scn_grammar::scenario::transport::{Listener, Transport};
 use scn_grammar::scenario::{Destination, EventId, Flow, FlowId, Load, NodeId, Scenario, Service};
 use scn_grammar::source::{FileId, Span};
 
@@ -44,12 +46,17 @@ pub fn build(nodes: &str, links: &str) -> Build {
         file: "test.scn".into(),
         span: Span::default(),
         params: Vec::new(),
+        matrix: Vec::new(),
+        needs: Vec::new(),
+        secrets: Vec::new(),
         timeout_ns: 60_000_000_000,
         timeout_said: false,
         tolerance_ns: 5_000_000,
         topology: Topology::default(),
         services: Vec::new(),
         flows: Vec::new(),
+        processes: Vec::new(),
+        stresses: Vec::new(),
         events: Vec::new(),
         timeline: Vec::new(),
         expectations: Vec::new(),
@@ -81,7 +88,16 @@ impl Build {
 
     pub fn node(&mut self, name: &str, kind: NodeKind) -> NodeId {
         let span = self.span();
-        self.scenario.topology.nodes.push(Node { name: name.into(), kind, span });
+        self.scenario.topology.nodes.push(Node {
+            name: name.into(),
+            doc: String::new(),
+            kind,
+            forwarding: kind == NodeKind::Router,
+            settings: topology::Settings::default(),
+            device: None,
+            placement: None,
+            span,
+        });
         let id = NodeId(u32::try_from(self.scenario.topology.nodes.len() - 1).unwrap());
         self.ids.insert(name.into(), id);
         id
@@ -93,14 +109,15 @@ impl Build {
 
     pub fn end(&mut self, node: NodeId, interface: Option<&str>, addresses: &[&str]) -> End {
         let addresses = addresses.iter().map(|text| (prefix(text), self.span())).collect();
-        End { node, interface: interface.map(str::to_owned), addresses, span: self.span() }
+        End { node, interface: interface.map(str::to_owned), addresses, settings: topology::Settings::default(), span: self.span() }
     }
 
     pub fn join(&mut self, ends: [End; 2]) -> &mut Link {
         let name = format!("link{}", self.scenario.topology.links.len());
         let span = self.span();
         let (forward, back) = (Impairment::default(), Impairment::default());
-        self.scenario.topology.links.push(Link { name, named: false, ends, forward, back, span });
+        let (doc, kind) = (String::new(), LinkKind::Wire);
+        self.scenario.topology.links.push(Link { name, named: false, doc, kind, ends, forward, back, span });
         self.scenario.topology.links.last_mut().unwrap()
     }
 
@@ -128,7 +145,8 @@ impl Build {
         let nodes = nodes.iter().map(|node| self.id(node)).collect();
         let address = address.map(|address| address.parse::<IpAddr>().unwrap());
         let span = self.span();
-        self.scenario.services.push(Service { name: name.into(), nodes, address, port, pattern: sym(64), span });
+        let (doc, listener) = (String::new(), Listener::default());
+        self.scenario.services.push(Service { name: name.into(), doc, nodes, address, port, listener, pattern: Some(sym(64)), span });
         self
     }
 
@@ -138,17 +156,24 @@ impl Build {
     }
 
     pub fn flow_with(mut self, name: &str, from: &str, to: Destination, change: impl FnOnce(&mut Load)) -> Self {
-        let mut load = Load { connections: 1, total: None, transactions: None, rate_nano: None, interval_ns: 0, duration_ns: None };
+        let mut load = Load::default();
         change(&mut load);
         let (from, span) = (self.id(from), self.span());
         self.scenario.flows.push(Flow {
             name: name.into(),
             doc: String::new(),
             from,
+            from_interface: None,
             to,
-            pattern: sym(64),
+            peer_none: false,
+            transport: Transport::default(),
+            tool: None,
+            pattern: Some(sym(64)),
             load,
-            reconnect_after_ns: 100_000_000,
+            reconnect: Some(Reconnect::default()),
+            timeouts: Timeouts::default(),
+            source: Vec::new(),
+            ports: None,
             sample_tcp_info_ns: None,
             span,
         });
@@ -164,7 +189,7 @@ impl Build {
 
     fn event(&mut self, name: &str) -> EventId {
         let span = self.span();
-        self.scenario.events.push(Event { name: name.into(), span });
+        self.scenario.events.push(Event { name: name.into(), named: true, span });
         EventId(u32::try_from(self.scenario.events.len() - 1).unwrap())
     }
 
@@ -174,7 +199,7 @@ impl Build {
             None => self.event(name),
         });
         let span = self.span();
-        self.scenario.timeline.push(Entry { when, action, lasts_ns: None, event, text: "an entry".into(), span });
+        self.scenario.timeline.push(Entry { when, action, lasts_ns: None, event, text: "an entry".into(), called: None, span });
         self
     }
 

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use scn_grammar::check;
-use scn_grammar::diagnostics::Diagnostic;
+use scn_grammar::diagnostics::{Diagnostic, Severity};
 use scn_grammar::source::Sources;
 
 use crate::plan::types::Plan;
-use crate::plan::{PlanError, Settings, plan, print};
+use crate::plan::{PlanError, Settings, plan, print, support};
 
 /// The top of the repository.
 fn house() -> PathBuf {
@@ -37,18 +37,55 @@ fn plans(name: &str, text: &str) -> (Vec<Plan>, Vec<Diagnostic>) {
 
 #[test]
 fn scenarios_plan_as_their_golden_texts_say() {
-    for name in ["two_nodes", "failover", "mail_session"] {
-        let file = format!("scenarios/{name}.scn");
+    let mut wrong = String::new();
+    for file in scenario_files() {
         let (made, found) = plans(&file, &std::fs::read_to_string(house().join(&file)).unwrap());
-        assert!(found.is_empty(), "{file}: {found:#?}");
+        let errors: Vec<&Diagnostic> = found.iter().filter(|problem| problem.severity == Severity::Error).collect();
+        if !errors.is_empty() || made.is_empty() {
+            wrong.push_str(&format!("{file}: {errors:#?}\n"));
+            continue;
+        }
         let text: String = made.iter().map(print::text).collect::<Vec<_>>().join("\n");
-        let golden = house().join(format!("tests/plan/{name}.plan"));
+        let golden = house().join(format!("tests/plan/{}.plan", Path::new(&file).file_stem().unwrap().to_str().unwrap()));
         if std::env::var("SCN_GOLDEN").is_ok_and(|value| value == "write") {
             std::fs::write(&golden, &text).unwrap();
         }
-        let expected = std::fs::read_to_string(&golden).unwrap();
-        assert!(text == expected, "the plan of {file} is not {}; SCN_GOLDEN=write writes it anew. It is now:\n{text}", golden.display());
+        if text != std::fs::read_to_string(&golden).unwrap_or_default() {
+            wrong.push_str(&format!("{file} is not {}; SCN_GOLDEN=write writes it anew. It is now:\n{text}", golden.display()));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// The scenarios that come with the program and those that try the whole language, each name once.
+fn scenario_files() -> Vec<String> {
+    let mut files = BTreeMap::new();
+    for folder in ["tests/language/acceptance", "scenarios"] {
+        for entry in std::fs::read_dir(house().join(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if name.ends_with(".scn") {
+                files.insert(name.clone(), format!("{folder}/{name}"));
+            }
+        }
+    }
+    assert!(files.len() >= 9, "{files:?}");
+    files.into_values().collect()
+}
+
+#[test]
+fn what_this_version_cannot_run_has_a_page_that_proves_it() {
+    let page = std::fs::read_to_string(house().join("grammar/diagnostics/pages/run_not_in_this_version.md")).unwrap();
+    assert!(page.starts_with(&format!("# {}\n", support::CODE)));
+    let [triggers, does_not] = examples(&page).try_into().unwrap();
+    let missing = |text: &str| {
+        let mut sources = Sources::default();
+        let file = sources.add("example.scn", text);
+        let checked = check(&mut sources, file, &BTreeMap::new(), &mut scn_grammar::LoadNothing);
+        assert!(plans("example.scn", text).1.is_empty(), "{text}");
+        checked.scenarios.iter().flat_map(support::missing).map(|problem| problem.code).collect::<Vec<_>>()
+    };
+    assert_eq!(missing(&triggers), [support::CODE]);
+    assert_eq!(missing(&does_not), Vec::<&str>::new());
 }
 
 /// The scn blocks of a page.

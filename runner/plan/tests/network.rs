@@ -3,7 +3,7 @@
 use super::build::{addresses, build, routes};
 use crate::plan::types::Engine;
 use scn_grammar::scenario::timeline::{Action, Target};
-use scn_grammar::scenario::topology::NodeKind;
+use scn_grammar::scenario::topology::{Impairment, NodeKind};
 
 #[test]
 fn two_nodes_get_both_families() {
@@ -148,7 +148,7 @@ fn long_lists_of_routes_are_aggregated_exactly() {
 #[test]
 fn engines_follow_impairments_and_faults() {
     let mut lab = build("host a, b, c; bridge lan", "a - b; b - c; c - lan; a - lan");
-    lab.scenario.topology.links[0].forward.delay_ns = 1;
+    lab.scenario.topology.links[0].forward = Impairment::delaying(1);
     let c = lab.id("c");
     let lab = lab.at(0, Action::Down(vec![Target::Node(c)]));
     let engines: Vec<Engine> = lab.good().links.iter().map(|link| link.engine).collect();

@@ -64,7 +64,7 @@ fn an_address_may_come_later() {
         let links = "c 10.0.0.10/24 - lan; p 10.0.0.1/24, 10.0.0.100/24 - lan; b 10.0.0.2/24 - lan";
         build("host c, p, b; bridge lan", links).service("store", &["p", "b"], None, 5003)
     };
-    let to = |text: &str, port| Destination::Address(text.parse().unwrap(), port);
+    let to = |text: &str, port| Destination::Address(text.parse().unwrap(), Some(port));
     let base = lab();
     let (p, b) = (base.id("p"), base.id("b"));
     let moved = Action::MoveAddress { prefix: prefix("10.0.0.100/24"), from: p, to: b, interface: None };

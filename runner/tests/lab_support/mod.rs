@@ -9,9 +9,8 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
 
-use scn_grammar::scenario::topology::{Impairment, NodeKind, Prefix};
+use scn_grammar::scenario::topology::{Impairment, LinkKind, NodeKind, Prefix, Settings};
 use scn_grammar::scenario::{LinkId, NodeId};
-use scn_grammar::source::Span;
 use scn_runner::lab::{Door, KernelLab};
 use scn_runner::plan::types::{Engine, Plan, PlannedInterface, PlannedLink, PlannedNode, PlannedRoute, VERSION};
 use scn_runner::traffic::sockets::Sockets;
@@ -53,23 +52,12 @@ impl Net {
         Net(Plan {
             version: VERSION,
             scenario: "test".into(),
-            doc: String::new(),
-            tags: vec![],
             file: "test.scn".into(),
-            span: Span::default(),
-            params: vec![],
             seed: 1,
             timeout_ns: 1,
-            timeout_said: false,
             tolerance_ns: 1,
-            nodes: vec![],
-            links: vec![],
-            listeners: vec![],
-            flows: vec![],
-            events: vec![],
-            timeline: vec![],
-            expectations: vec![],
             descriptors: 100,
+            ..Plan::default()
         })
     }
 
@@ -78,7 +66,18 @@ impl Net {
             NodeKind::Router => vec![("net.ipv4.ip_forward".into(), "1".into()), ("net.ipv6.conf.all.forwarding".into(), "1".into())],
             _ => vec![],
         };
-        self.0.nodes.push(PlannedNode { name: name.into(), kind, interfaces: vec![], routes: vec![], sysctls });
+        self.0.nodes.push(PlannedNode {
+            name: name.into(),
+            doc: String::new(),
+            kind,
+            forwarding: kind == NodeKind::Router,
+            settings: Settings::default(),
+            device: None,
+            placement: None,
+            interfaces: vec![],
+            routes: vec![],
+            sysctls,
+        });
         NodeId(u32::try_from(self.0.nodes.len() - 1).unwrap())
     }
 
@@ -96,23 +95,26 @@ impl Net {
             let [high, low] = u16::try_from(node.0).unwrap().to_be_bytes();
             planned.interfaces.push(PlannedInterface {
                 name: format!("{word}{position}"),
+                named: false,
                 link,
                 end: end as u8,
                 mac: [2, 0, high, low, (position >> 8) as u8, position as u8],
                 addresses: addresses.iter().map(|text| prefix(text)).collect(),
+                written: addresses.len() as u32,
+                settings: Settings::default(),
             });
             made[end] = (node, position);
         }
         let name = format!("{}--{}", self.0.nodes[ends[0].0.index()].name, self.0.nodes[ends[1].0.index()].name);
         let (forward, back) = (Impairment::default(), Impairment::default());
-        self.0.links.push(PlannedLink { name, ends: made, engine, forward, back });
+        self.0.links.push(PlannedLink { name, doc: String::new(), kind: LinkKind::Wire, ends: made, engine, forward, back });
         link
     }
 
     pub fn delay(&mut self, link: LinkId, each_way: Duration) {
         let delay_ns = u64::try_from(each_way.as_nanos()).unwrap();
-        self.0.links[link.index()].forward = Impairment { delay_ns };
-        self.0.links[link.index()].back = Impairment { delay_ns };
+        self.0.links[link.index()].forward = Impairment::delaying(delay_ns);
+        self.0.links[link.index()].back = Impairment::delaying(delay_ns);
     }
 
     pub fn route(&mut self, node: NodeId, to: &str, via: &str) {

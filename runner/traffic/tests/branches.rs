@@ -35,7 +35,7 @@ async fn forward_bytes(plan: Plan, files: &Files) -> Vec<u32> {
 #[tokio::test]
 async fn both_ends_take_the_same_branch_as_often_as_it_says() {
     let load = Load { total: Some(300), connections: 4, ..load() };
-    let first = forward_bytes(plan(divided(), Some(divided()), load), &Files::new()).await;
+    let mut first = forward_bytes(plan(divided(), Some(divided()), load.clone()), &Files::new()).await;
     assert_eq!(first.len(), 300);
     let second = first.iter().filter(|bytes| **bytes == 50 + 33).count();
     assert!((60..=120).contains(&second), "{second} of 300 took the branch of 30 %");
@@ -43,7 +43,10 @@ async fn both_ends_take_the_same_branch_as_often_as_it_says() {
         let count = first.iter().filter(|bytes| **bytes == 1000 + 33 + 40 * rounds).count();
         assert!((25..=85).contains(&count), "{count} of about 210 went round {rounds} times");
     }
-    let again = forward_bytes(plan(divided(), Some(divided()), load), &Files::new()).await;
+    let mut again = forward_bytes(plan(divided(), Some(divided()), load), &Files::new()).await;
+    // Which of the connections at once is done first is the machine's choice.
+    first.sort_unstable();
+    again.sort_unstable();
     assert_eq!(first, again, "the same seed takes the same branches");
 }
 
@@ -120,7 +123,7 @@ async fn files_are_sent_verified_and_echoed() {
         ("server echoes", StepKind::Echoes { by: Server }),
     ]);
     let load = Load { total: Some(5), ..load() };
-    assert_eq!(forward_bytes(plan(talk.clone(), Some(talk.clone()), load), &files).await, [10; 5]);
+    assert_eq!(forward_bytes(plan(talk.clone(), Some(talk.clone()), load.clone()), &files).await, [10; 5]);
 
     let (sender, _notices) = unbounded_channel();
     let missing = Traffic::prepare(Arc::new(plan(talk.clone(), Some(talk), load)), &Files::new(), Arc::new(Loopback), sender).await;

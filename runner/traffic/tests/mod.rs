@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use scn_grammar::scenario::pattern::{Close, Expected, Pattern, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
-use scn_grammar::scenario::topology::NodeKind;
+use scn_grammar::scenario::flow::Reconnect;
 use scn_grammar::scenario::{FlowId, Load, NodeId, ServiceId};
 use scn_grammar::source::{FileId, Span};
 use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
@@ -22,7 +22,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::sockets::{Answer, Sockets};
 use super::{Files, FlowSeries, Notice, Traffic, TrafficResult};
 use crate::engine::clock::Clock;
-use crate::plan::types::{Plan, PlannedFlow, PlannedListener, PlannedNode};
+use crate::plan::sample;
+use crate::plan::types::{Plan, PlannedFlow};
 
 /// No test waits longer than this for one thing.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -112,56 +113,26 @@ pub fn sym(size: u64) -> Pattern {
 }
 
 pub fn load() -> Load {
-    Load { connections: 1, total: None, transactions: None, rate_nano: None, interval_ns: 0, duration_ns: None }
+    Load::default()
 }
 
 /// A plan of one flow from `client` to `server` on loopback, where a listener plays the server's side of `served`.
 pub fn plan(played: Pattern, served: Option<Pattern>, load: Load) -> Plan {
     let port = free_port();
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let node = |name: &str| PlannedNode {
-        name: name.to_owned(),
-        kind: NodeKind::Host,
-        interfaces: Vec::new(),
-        routes: Vec::new(),
-        sysctls: Vec::new(),
-    };
-    let listener =
-        |pattern| PlannedListener { name: "store".to_owned(), service: Some(ServiceId(0)), node: NodeId(1), address, port, pattern };
+    let target = SocketAddr::new(address, port);
+    let reconnect = Some(Reconnect { after_ns: 1_000_000, ..Reconnect::default() });
     Plan {
         version: 1,
         scenario: "test".to_owned(),
-        doc: String::new(),
-        tags: Vec::new(),
         file: "test.scn".to_owned(),
-        span: span(0),
-        params: Vec::new(),
         seed: 42,
         timeout_ns: 60_000_000_000,
-        timeout_said: false,
         tolerance_ns: 5_000_000,
-        nodes: vec![node("client"), node("server"), node("other")],
-        links: Vec::new(),
-        listeners: served.into_iter().map(listener).collect(),
-        flows: vec![PlannedFlow {
-            id: FLOW,
-            name: "steady".to_owned(),
-            doc: String::new(),
-            from: NodeId(0),
-            target: SocketAddr::new(address, port),
-            backends: vec![NodeId(1)],
-            pattern: played,
-            load,
-            interval_ns: 0,
-            reconnect_after_ns: 1_000_000,
-            sample_tcp_info_ns: None,
-            starts_at_zero: true,
-            span: span(0),
-        }],
-        events: Vec::new(),
-        timeline: Vec::new(),
-        expectations: Vec::new(),
-        descriptors: 0,
+        nodes: ["client", "server", "other"].map(sample::host).to_vec(),
+        listeners: served.into_iter().map(|pattern| sample::listener(target, pattern)).collect(),
+        flows: vec![PlannedFlow { reconnect, ..sample::flow(FLOW, "steady", &target.to_string(), played, load) }],
+        ..Plan::default()
     }
 }
 

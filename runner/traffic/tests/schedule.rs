@@ -55,12 +55,12 @@ async fn totals_are_exact_in_closed_and_open_loops() {
         assert_eq!((series.connections.len() as u64, done(&series) as u64), (total, total));
     }
     let load = Load { total: Some(6), transactions: Some(3), connections: 2, ..load() };
-    let mut running = start(plan(sym(64), Some(sym(64)), load)).await;
+    let mut running = start(plan(sym(64), Some(sym(64)), load.clone())).await;
     running.ended().await;
     let series = running.finish().await;
     assert_eq!((series.connections.len(), done(&series)), (6, 18));
     let load = Load { total: Some(9), connections: 2, rate_nano: Some(500 * BILLION), ..load };
-    let mut running = start(plan(sym(64), Some(sym(64)), Load { transactions: None, ..load })).await;
+    let mut running = start(plan(sym(64), Some(sym(64)), Load { transactions: None, ..load.clone() })).await;
     running.ended().await;
     let series = running.finish().await;
     assert_eq!((series.connections.len(), done(&series), series.items.len()), (9, 9, 9));

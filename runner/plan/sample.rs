@@ -1,0 +1,67 @@
+//! Parts of plans for the tests of this crate: the plainest of each kind, to be changed where a test needs more. In: names and what
+//! plays. Out: parts of a plan. Plans nothing.
+
+use scn_grammar::scenario::flow::{Destination, Load, Reconnect, Timeouts};
+use scn_grammar::scenario::pattern::Pattern;
+use scn_grammar::scenario::topology::{NodeKind, Settings};
+use scn_grammar::scenario::transport::{Listener, Transport};
+use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
+use scn_grammar::source::Span;
+
+use super::types::{PlannedFlow, PlannedListener, PlannedNode};
+
+/// A host without interfaces.
+pub(crate) fn host(name: &str) -> PlannedNode {
+    PlannedNode {
+        name: name.to_owned(),
+        doc: String::new(),
+        kind: NodeKind::Host,
+        forwarding: false,
+        settings: Settings::default(),
+        device: None,
+        placement: None,
+        interfaces: Vec::new(),
+        routes: Vec::new(),
+        sysctls: Vec::new(),
+    }
+}
+
+/// A flow over TCP from the first node to the second that starts at 0.
+pub(crate) fn flow(id: FlowId, name: &str, target: &str, pattern: Pattern, load: Load) -> PlannedFlow {
+    PlannedFlow {
+        id,
+        name: name.to_owned(),
+        doc: String::new(),
+        from: NodeId(0),
+        target: target.parse().expect("an address and a port"),
+        backends: vec![NodeId(1)],
+        pattern: Some(pattern),
+        load,
+        interval_ns: 0,
+        reconnect: Some(Reconnect::default()),
+        timeouts: Timeouts::default(),
+        from_interface: None,
+        to: Destination::Node(NodeId(1), None),
+        peer_none: false,
+        transport: Transport::default(),
+        tool: None,
+        source: Vec::new(),
+        ports: None,
+        sample_tcp_info_ns: None,
+        starts_at_zero: true,
+        span: Span::default(),
+    }
+}
+
+/// What plays the server's side on the second node, over TCP.
+pub(crate) fn listener(target: std::net::SocketAddr, pattern: Pattern) -> PlannedListener {
+    PlannedListener {
+        name: "store".to_owned(),
+        service: Some(ServiceId(0)),
+        node: NodeId(1),
+        address: target.ip(),
+        port: target.port(),
+        listener: Listener::default(),
+        pattern: Some(pattern),
+    }
+}
