@@ -14,5 +14,6 @@ mod input;
 mod libraries;
 mod observer;
 mod outside;
+mod planning;
 mod runs;
 mod tidy;
