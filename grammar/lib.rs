@@ -9,6 +9,7 @@
 /// The parser that pest derives names it.
 extern crate alloc;
 
+pub mod declarations;
 pub mod diagnostics;
 pub mod expand;
 pub mod format;

@@ -15,5 +15,6 @@ mod libraries;
 mod library;
 mod observer;
 mod outside;
+mod planning;
 mod runs;
 mod tidy;

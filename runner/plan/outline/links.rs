@@ -6,7 +6,7 @@ use scn_grammar::scenario::topology::{
     Codel, Delay, DropKind, DropRule, Impairment, LinkKind, Loss, LossSpan, Queue, QueueLimit, Reorder, ReorderBy,
 };
 
-use super::super::types::{Engine, Plan, PlannedLink};
+use super::super::types::{Plan, PlannedLink};
 use super::words::{doc, duration, ports, quantity, quoted, ratio, size, varying};
 use super::{Line, name};
 
@@ -26,10 +26,7 @@ fn link(plan: &Plan, link: &PlannedLink) -> Line {
         LinkKind::Wire => String::new(),
         LinkKind::Vxlan { id, port } => format!("  vxlan {id}, port {port}"),
     };
-    let engine = match engine {
-        Engine::Direct => "direct",
-        Engine::Wire => "wire",
-    };
+    let engine = super::super::picture::engine(*engine);
     let mut below: Vec<Line> = doc(says).collect();
     below.extend(ways(Some(forward), Some(back)));
     let meaning = format!("{} <-> {}{kind}", name(plan, ends[0].0), name(plan, ends[1].0));
