@@ -4,6 +4,7 @@ pub mod check;
 pub mod doctor;
 pub mod explain;
 pub mod fmt;
+pub mod help;
 pub mod judge;
 pub mod libraries;
 pub mod list;
@@ -38,6 +39,7 @@ pub fn execute(arguments: Arguments, words: &str) -> Exit {
         Command::Fetch(arguments) => libraries::fetch(&arguments),
         Command::Verify => libraries::verify(),
         Command::Vendor => libraries::vendor(),
+        Command::Help(arguments) => help::help(&arguments),
     }
 }
 
