@@ -10,7 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     name = "scn",
     version,
     about = "Network test scenarios: topology, traffic, faults and expectations in one file",
-    max_term_width = 100
+    max_term_width = 100,
+    disable_help_subcommand = true
 )]
 #[command(after_help = "Exit codes: 0 pass, 1 fail, 2 invalid scenario or usage, 3 inconclusive, 4 nothing selected or all skipped, \
 5 the lab or the machine failed, 70 internal error, 130/143 interrupted.")]
@@ -55,6 +56,8 @@ pub enum Command {
     Verify,
     /// Copy every library to vendor/ beside scn.toml
     Vendor,
+    /// Print this, the help of a command, or the reference of the language (`scn help language`)
+    Help(HelpArguments),
 }
 
 /// Which scenarios.
@@ -275,6 +278,14 @@ pub struct RecordArguments {
 pub struct ExplainArguments {
     /// A code such as scn::resolve::unknown_node; without one, all are listed
     pub code: Option<String>,
+}
+
+/// `scn help`.
+#[derive(Debug, Args)]
+pub struct HelpArguments {
+    /// A command, `language`, or `language` and the heading of one of its sections
+    #[arg(value_name = "TOPIC")]
+    pub topic: Vec<String>,
 }
 
 /// `scn list`.

@@ -1,11 +1,12 @@
 //! The corpus `tests/diagnostics/CODE/CASE.scn`, `CODE` without `scn::` and with `_` for `::`: what is expected stands as `#~ code: beginning of the message` over the line; `#~^ ...`
 //! adds to the line of the `#~` before. Where nothing stands nothing may be found.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::checked_with;
 use crate::diagnostics::lines::Lines;
-use crate::diagnostics::{draw, json, short};
+use crate::diagnostics::{codes, draw, json, short};
 
 /// Expected: line from 1, code, beginning of the message.
 fn expected(text: &str) -> Vec<(usize, String, String)> {
@@ -103,4 +104,18 @@ fn every_case_is_reported_as_it_says() {
     }
     assert!(wrong.is_empty(), "\n{wrong}");
     assert!(cases >= 150, "only {cases} cases");
+}
+
+#[test]
+fn every_code_has_a_case() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/diagnostics");
+    let texts: Vec<String> = cases(&folder).iter().map(|(_, path)| std::fs::read_to_string(path).unwrap()).collect();
+    let cased: BTreeSet<String> = texts.iter().flat_map(|text| expected(text)).map(|(_, code, _)| code).collect();
+    // The planner's, the runner's and the libraries' are raised by other rooms, whose tests hold their pages against them.
+    let elsewhere = ["scn::plan::", "scn::run::", "scn::libraries::"];
+    // Files that no case can hold: bytes that are no text, a text of more than 16 MiB.
+    let outside = ["scn::syntax::not_text", "scn::syntax::too_many", "scn::resolve::unreadable_file"];
+    let known = codes().filter(|code| !elsewhere.iter().any(|stage| code.starts_with(stage)) && !outside.contains(code));
+    let missing: Vec<&str> = known.filter(|code| !cased.contains(*code)).collect();
+    assert!(missing.is_empty(), "tests/diagnostics has no case for:\n{}", missing.join("\n"));
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{checked, checked_with};
-use crate::diagnostics::{draw, json};
+use crate::diagnostics::{draw, json, short};
 
 const HEAD: &str = "scn 1\nscenario s {\n topology { node a, b\n link a <-> b }\n";
 
@@ -116,6 +116,107 @@ fn parameters_can_say_anything() {
         let _ = draw(&found.diagnostics, &sources, true, 20);
         let _ = json(&found.diagnostics, &sources);
     }
+}
+
+/// A scenario with such a head, such things and such an `expect`.
+fn whole(parts: &str, network: &str, rest: &str) -> String {
+    format!("scn 1\nscenario s {{\n {parts}\n topology {{ node a, b\n link a <-> b\n {network}\n }}\n {rest}\n}}\n")
+}
+
+#[test]
+fn loops_and_templates_are_bounded() {
+    let flow = "flow f from a to b { total 1 }\n expect { f.loss == 0% }";
+    let loops = |depth: usize, inside: &str| {
+        let heads: String = (0..depth).map(|n| format!("for i{n} in 1..1000 {{\n")).collect();
+        format!("{heads}{inside}{}", "\n}".repeat(depth))
+    };
+    ends_with(&whole("", &loops(3, "node n[i0 * 1000000 + i1 * 1000 + i2]"), flow), "scn::expand::too_large");
+    // A loop that does nothing ends as well.
+    ends_with(&whole("", &loops(4, ""), flow), "scn::expand::too_large");
+    ends_with(&whole("", &loops(100, ""), flow), "scn::syntax::too_deep");
+    ends_with(&whole("", "for i in 1..4000000000 { node n[i] }", flow), "scn::expand::too_large");
+    let steps = loops(3, "client sends 1B");
+    let talk = format!("pattern p {{ {steps} }}\n flow f from a to b {{ pattern p  total 1 }}\n expect {{ f.loss == 0% }}");
+    ends_with(&whole("", "", &talk), "scn::expand::too_large");
+    let expect = format!("flow f from a to b {{ total 1 }}\n expect {{ {} }}", loops(3, "f.sent > i0 + i1 + i2"));
+    ends_with(&whole("", "", &expect), "scn::expand::too_large");
+}
+
+#[test]
+fn templates_that_call_each_other_end() {
+    ends_with("scn 1\ntopology t() { t() as next }\n", "scn::resolve::call_cycle");
+    ends_with("scn 1\nfn f(x: count) = g(x)\nfn g(x: count) = f(x)\nlet y = f(1)\n", "scn::resolve::call_cycle");
+    // Each calls the one before ten times: ten to the power of twelve.
+    let wide = |kind: &str, first: &str, call: &dyn Fn(usize) -> String| {
+        let chain = (1..13).map(|n| format!("{kind} t{n}() {{ {} }}\n", (0..10).map(|_| call(n - 1) + "\n").collect::<String>()));
+        format!("scn 1\n{kind} t0() {{ {first} }}\n{}", chain.collect::<String>())
+    };
+    ends_with(&wide("action", "at 0s mark e", &|n| format!("at 1ms call t{n}")), "scn::expand::too_large");
+    let functions: String = (1..40).map(|n| format!("fn f{n}(x: count) = f{0}(x) + f{0}(x)\n", n - 1)).collect();
+    ends_with(&format!("scn 1\nfn f0(x: count) = x\n{functions}let y = f39(1)\n"), "scn::expand::too_large");
+    let deep: String = (1..60).map(|n| format!("action t{n}() {{ at 0s call t{} }}\n", n - 1)).collect();
+    ends_with(&format!("scn 1\naction t0() {{ at 0s mark e }}\n{deep}"), "scn::expand::too_deep");
+}
+
+#[test]
+fn variants_and_moments_are_bounded() {
+    let flow = "flow f from a to b { total 1 }\n expect { f.loss == 0% }";
+    ends_with(&whole("matrix x = 1..4000000000", "", flow), "scn::expand::too_large");
+    ends_with(&whole("matrix x = 1..200\n matrix y = 1..200\n matrix z = 1..200", "", flow), "scn::expand::too_large");
+    // Each variant makes many things: what all of them make together is bounded too.
+    let many = "for i in 1..2000 { for j in 1..90 { if i < 0 { node n[i] } } }";
+    ends_with(&whole("matrix x = 1..200", many, flow), "scn::expand::too_large");
+    let ticks = |every: &str| format!("flow f from a to b {{ total 1 }}\n timeline {{ {every} }}\n expect {{ f.loss == 0% }}");
+    ends_with(&whole("", "", &ticks("every 1ns from 0s to 24h mark t")), "scn::expand::too_large");
+    ends_with(&whole("", "", &ticks("for i in 1..2000 { every 1ms from 0s to 1s mark t }")), "scn::expand::too_large");
+}
+
+#[test]
+fn talks_with_many_ways_are_bounded() {
+    let talk = |steps: &str| {
+        whole("", "", &format!("pattern p {{ {steps} }}\n flow f from a to b {{ pattern p  total 1 }}\n expect {{ f.loss == 0% }}"))
+    };
+    let choose = |inside: &str| format!("choose {{ 50% {{ {inside} }}\n 50% {{ client sends 1B }} }}\n");
+    ends_with(&talk(&choose("client sends 2B").repeat(40)), "scn::expand::too_large");
+    let nested = (0..60).fold("client sends 2B".to_owned(), |inside, _| choose(&inside));
+    ends_with(&talk(&nested), "scn::syntax::too_deep");
+    ends_with(&talk("repeat 4000000000 { client sends 1B }"), "scn::expand::too_large");
+    ends_with(&talk("repeat 1..4000000000 { client sends 1B }"), "scn::expand::too_large");
+}
+
+#[test]
+fn texts_and_names_of_any_length_end() {
+    let flow = "flow f from a to b { total 1 }\n expect { f.loss == 0% }";
+    for text in [
+        "(".repeat(1 << 20),
+        format!("scn 1\nlet x = {}\n", "(".repeat(1 << 20)),
+        "{".repeat(1 << 20),
+        format!("scn 1\nlet {} = y\n", "n".repeat(1 << 20)),
+        format!("scn 1\nlet x = [{}]\n", "1, ".repeat(300_000)),
+        format!("scn 1\nlet x = \"{}\"\n", "${".repeat(10_000)),
+        format!("scn 1\n{}", "nonsense here\n".repeat(10_000)),
+        whole("", &format!("link a <-> b {{ {} loss 1% {} }}", "forward { ".repeat(200), "}".repeat(200)), flow),
+        whole("", &format!("link a <-> b {{ {} delay 1ms {} }}", "if 1 == 1 {\n".repeat(200), "}\n".repeat(200)), flow),
+    ] {
+        let (sources, found) = checked(&text);
+        assert!(!found.diagnostics.is_empty() && found.scenarios.is_empty(), "{}", &text[..40]);
+        assert!(found.diagnostics.len() <= 2 * crate::MOST_PROBLEMS + 1);
+        assert!(short(&found.diagnostics, &sources).len() < 4 << 20, "the messages about a long text are long: {}", &text[..40]);
+    }
+    for regex in ["(a{1000}){1000}", "((a{100}){100}){100}", "(((((((a{9}){9}){9}){9}){9}){9}){9})"] {
+        ends_with(&format!("scn 1\nlet r = /{regex}/\n"), "scn::expand::bad_regex");
+    }
+}
+
+#[test]
+fn secrets_decide_nothing() {
+    let head = "scn 1\nsecret token from env TOKEN\n";
+    for value in ["if token == \"a\" then 1 else 2", "[token] == [token]"] {
+        let (_, found) = checked(&format!("{head}let x = {value}\n"));
+        assert!(!found.diagnostics.is_empty(), "{value}");
+    }
+    let doubled: String = (1..60).map(|n| format!("let t{n} = \"${{t{0}}}${{t{0}}}\"\n", n - 1)).collect();
+    ends_with(&format!("{head}let t0 = \"${{token}}\"\n{doubled}"), "scn::expand::too_large");
 }
 
 proptest! {

@@ -5,6 +5,7 @@ pub mod diff;
 pub mod doctor;
 pub mod explain;
 pub mod fmt;
+pub mod help;
 pub mod judge;
 pub mod libraries;
 pub mod list;
@@ -40,6 +41,7 @@ pub fn execute(arguments: Arguments, words: &str) -> Exit {
         Command::Fetch(arguments) => libraries::fetch(&arguments),
         Command::Verify => libraries::verify(),
         Command::Vendor => libraries::vendor(),
+        Command::Help(arguments) => help::help(&arguments),
     }
 }
 
