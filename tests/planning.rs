@@ -73,7 +73,7 @@ fn a_scenario_whose_needs_are_not_met_is_skipped() {
     assert!(results.to_string().contains("skipped"), "{results}");
     assert!(place.read("scn-results/report.html").contains("no-such-tool-here"));
     // What it asks for beyond this version is of no interest then.
-    place.write("a.scn", lacking.replace("total 10", "total 10  timeout response 1s"));
+    place.write("a.scn", lacking.replace("total 10", "total 10  timeout { response 1s }"));
     assert_eq!(place.scn(&["run", "a.scn"]).code, Some(4));
 }
 
@@ -141,7 +141,9 @@ fn commits_are_sides() {
         assert_eq!(ended.code, Some(0), "{ended:?}");
     };
     std::fs::create_dir(place.path().join("lab")).unwrap();
-    place.write("lab/lib.scn", LIBRARY).write("lab/a.scn", SMALL.replace("use std.patterns (sym)", "use \"./lib.scn\" (ask)").replace("sym(", "ask("));
+    place
+        .write("lab/lib.scn", LIBRARY)
+        .write("lab/a.scn", SMALL.replace("use std.patterns (sym)", "use \"./lib.scn\" (ask)").replace("sym(", "ask("));
     git(&["init", "--quiet"]);
     git(&["add", "--all"]);
     git(&["commit", "--quiet", "--message", "one"]);
