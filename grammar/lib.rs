@@ -10,6 +10,7 @@
 extern crate alloc;
 
 pub mod diagnostics;
+pub mod doc;
 pub mod expand;
 
 pub mod format;

@@ -39,6 +39,8 @@ pub enum Command {
     Explain(ExplainArguments),
     /// List scenarios with their tags
     List(ListArguments),
+    /// Make the page of a library: what it declares, with its documentation
+    Doc(DocArguments),
     /// Tell what this machine can do
     Doctor(DoctorArguments),
     /// Add a library to scn.toml and lock it
@@ -230,6 +232,14 @@ pub struct ListArguments {
     /// Text for people or JSON for programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+/// `scn doc`.
+#[derive(Debug, Args)]
+pub struct DocArguments {
+    /// A file, or a module of the standard library such as std.patterns
+    #[arg(value_name = "PATH|std.MODULE")]
+    pub what: String,
 }
 
 /// `scn doctor`.

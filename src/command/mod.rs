@@ -1,6 +1,7 @@
 //! One file a subcommand: each takes its arguments and gives an exit. What they print goes through here.
 
 pub mod check;
+pub mod doc;
 pub mod doctor;
 pub mod explain;
 pub mod fmt;
@@ -30,6 +31,7 @@ pub fn execute(arguments: Arguments, words: &str) -> Exit {
         Command::Report(arguments) => judge::judge(&arguments, false),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::List(arguments) => list::list(&arguments),
+        Command::Doc(arguments) => doc::doc(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Add(arguments) => libraries::add(&arguments),
         Command::Update(arguments) => libraries::update(&arguments),
