@@ -14,5 +14,6 @@ mod input;
 mod libraries;
 mod observer;
 mod outside;
+mod review;
 mod runs;
 mod tidy;
