@@ -11,6 +11,7 @@ extern crate alloc;
 
 pub mod declarations;
 pub mod diagnostics;
+pub mod doc;
 pub mod expand;
 
 pub mod format;

@@ -44,6 +44,8 @@ pub enum Command {
     List(ListArguments),
     /// Show what the standard library declares
     Std(StdArguments),
+    /// Make the page of a library: what it declares, with its documentation
+    Doc(DocArguments),
     /// Tell what this machine can do
     Doctor(DoctorArguments),
     /// Add a library to scn.toml and lock it
@@ -297,6 +299,14 @@ pub struct ListArguments {
     /// Text for people or JSON for programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+/// `scn doc`.
+#[derive(Debug, Args)]
+pub struct DocArguments {
+    /// A file, or a module of the standard library such as std.patterns
+    #[arg(value_name = "PATH|std.MODULE")]
+    pub what: String,
 }
 
 /// `scn doctor`.

@@ -16,5 +16,6 @@ mod library;
 mod observer;
 mod outside;
 mod planning;
+mod review;
 mod runs;
 mod tidy;

@@ -53,7 +53,8 @@ fn mend(loaded: &Loaded) -> Result<usize, String> {
     let mut mended = 0;
     for file in &loaded.files {
         let source = loaded.sources.get(*file);
-        let (text, made) = fix::fix(&source.text, *file, &loaded.diagnostics);
+        let (text, made) = fix::mend(&source.text, *file, &loaded.diagnostics)
+            .map_err(|why| format!("{} is as it was: its fixes would break it ({why}); this is a mistake of scn", source.name))?;
         if made > 0 {
             results::replace(std::path::Path::new(&source.name), &text)?;
             mended += made;

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod diff;
+pub mod doc;
 pub mod doctor;
 pub mod explain;
 pub mod fmt;
@@ -35,6 +36,7 @@ pub fn execute(arguments: Arguments, words: &str) -> Exit {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::List(arguments) => list::list(&arguments),
         Command::Std(arguments) => std::std(&arguments),
+        Command::Doc(arguments) => doc::doc(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Add(arguments) => libraries::add(&arguments),
         Command::Update(arguments) => libraries::update(&arguments),
