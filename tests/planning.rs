@@ -62,16 +62,16 @@ fn what_this_version_cannot_run_is_named_before_anything_is_made() {
 #[test]
 fn a_scenario_whose_needs_are_not_met_is_skipped() {
     let place = Place::new();
-    let lacking = SMALL.replace("small", "lacking").replace("    topology", "    needs tool no-such-tool-here\n    topology");
+    let lacking = SMALL.replace("small", "lacking").replace("    topology", "    needs tool no_such_tool_here\n    topology");
     place.write("a.scn", &lacking);
     let ended = place.scn(&["run", "a.scn"]);
     assert_eq!(ended.code, Some(4), "everything was skipped: {ended:?}");
-    assert!(ended.stdout.contains("skipped") && ended.stdout.contains("`no-such-tool-here`"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("skipped") && ended.stdout.contains("`no_such_tool_here`"), "{}", ended.stdout);
     let junit = place.read("scn-results/junit.xml");
-    assert!(junit.contains("<skipped") && junit.contains("no-such-tool-here"), "{junit}");
+    assert!(junit.contains("<skipped") && junit.contains("no_such_tool_here"), "{junit}");
     let results: serde_json::Value = serde_json::from_str(&place.read("scn-results/results.json")).unwrap();
     assert!(results.to_string().contains("skipped"), "{results}");
-    assert!(place.read("scn-results/report.html").contains("no-such-tool-here"));
+    assert!(place.read("scn-results/report.html").contains("no_such_tool_here"));
     // What it asks for beyond this version is of no interest then.
     place.write("a.scn", lacking.replace("total 10", "total 10  timeout { response 1s }"));
     assert_eq!(place.scn(&["run", "a.scn"]).code, Some(4));
