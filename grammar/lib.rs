@@ -9,9 +9,12 @@
 /// The parser that pest derives names it.
 extern crate alloc;
 
+pub mod declarations;
 pub mod diagnostics;
 pub mod expand;
+
 pub mod format;
+pub mod lint;
 #[cfg(test)]
 mod proofs;
 pub mod quantity;
@@ -108,12 +111,20 @@ fn check_all(sources: &mut Sources, file: FileId, params: &BTreeMap<String, Stri
     }
     let mut context = expand::Context::new(sources, &modules, &given);
     if follow {
-        let imports = imported.into_iter();
+        let imports = imported.iter();
         context.references =
             Some(imports.map(|i| Reference { span: i.span, declared: i.declared, what: "an import", value: None }).collect());
     }
     let scenarios = expand::expand(&mut context);
     problems.append(&mut context.problems);
+    // A name whose use could not be read would only seem unused.
+    if let Some(last) = loaded.last()
+        && problems.iter().all(|problem| problem.severity == Severity::Warning)
+    {
+        let text = &sources.get(file).text;
+        let (scenarios, looked_up) = (&scenarios, &context.looked_up);
+        problems.extend(lint::lint(&lint::Linted { text, document: &last.document, scenarios, looked_up, imported: &imported }));
+    }
     let mut references = context.references.take().unwrap_or_default();
     references.retain(|reference| sources.get(reference.span.file).name != resolve::load::SAMPLE);
     references.sort_by_key(|reference| (reference.span, reference.declared));

@@ -79,6 +79,11 @@ impl Sources {
         id
     }
 
+    /// Shows every file by another name.
+    pub fn rename(&mut self, name: impl Fn(&str) -> String) {
+        self.files.iter_mut().for_each(|file| file.name = name(&file.name));
+    }
+
     /// The file that is this text, shared, under this name.
     #[must_use]
     pub fn find(&self, name: &str, text: &Arc<str>) -> Option<FileId> {

@@ -54,9 +54,11 @@ impl Default for Git {
 }
 
 /// A file of a commit.
-struct Blob {
-    path: String,
-    object: String,
+pub(crate) struct Blob {
+    /// Its path.
+    pub(crate) path: String,
+    /// The name of what it holds.
+    pub(crate) object: String,
 }
 
 impl Git {
@@ -116,7 +118,7 @@ impl Git {
     }
 
     /// The bytes of files.
-    fn read_blobs(&self, folder: &Path, blobs: &[Blob], doing: &str) -> Result<Contents, Error> {
+    pub(crate) fn read_blobs(&self, folder: &Path, blobs: &[Blob], doing: &str) -> Result<Contents, Error> {
         let wanted: String = blobs.iter().map(|blob| format!("{}\n", blob.object)).collect();
         let mut input = tempfile::tempfile().map_err(|error| unwritable(&std::env::temp_dir(), error))?;
         let written = input.write_all(wanted.as_bytes()).and_then(|()| input.seek(SeekFrom::Start(0)));
@@ -145,7 +147,7 @@ impl Git {
     }
 
     /// Calls git in a folder and gives what it printed.
-    fn call(&self, folder: &Path, arguments: &[&str], input: Option<File>, doing: &str) -> Result<Vec<u8>, Error> {
+    pub(crate) fn call(&self, folder: &Path, arguments: &[&str], input: Option<File>, doing: &str) -> Result<Vec<u8>, Error> {
         let failed = |reason: String| Error::from(Problem::GitFailed { doing: doing.to_owned(), reason });
         let scratch = || tempfile::tempfile().map_err(|error| unwritable(&std::env::temp_dir(), error));
         // Into files, not pipes: whatever git leaves behind when it is ended cannot keep us waiting.

@@ -19,6 +19,7 @@ pub mod home;
 pub mod lock;
 pub mod manifest;
 pub mod name;
+pub mod past;
 pub mod problem;
 pub mod project;
 #[cfg(test)]

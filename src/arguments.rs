@@ -32,6 +32,8 @@ pub enum Command {
     Fmt(FmtArguments),
     /// Print what would be built, sent, done and judged
     Plan(PlanArguments),
+    /// Tell what changed in meaning between two versions of scenarios
+    Diff(DiffArguments),
     /// Judge stored run records anew
     Judge(RecordArguments),
     /// Make reports from stored run records
@@ -185,12 +187,64 @@ pub struct PlanArguments {
     /// All randomness comes from it
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
-    /// Text for people or JSON for programs
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    /// What is printed of each plan
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    pub format: PlanFormat,
     /// How late the program itself may be before it spoils a verdict
     #[arg(long, value_enum, default_value_t = Timing::Normal)]
     pub timing: Timing,
+    /// Print the JSON Schema of `--format json` and nothing else
+    #[arg(long)]
+    pub schema: bool,
+}
+
+/// How a plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// All of it, for people
+    Text,
+    /// All of it, for programs
+    Json,
+    /// The network as a graph for GraphViz
+    Dot,
+    /// The network of one scenario as a picture
+    Svg,
+}
+
+/// `scn diff`.
+#[derive(Debug, Args)]
+#[command(after_help = "A side is a file, a folder, or REVISION:PATH of the git repository here. \
+Exit codes: 0 nothing changed, 1 something did, 2 a side can't be read or has errors.")]
+pub struct DiffArguments {
+    /// The old side and the new side; with --git the path that is compared [default: .]
+    #[arg(num_args = 0..=2, value_name = "SIDE")]
+    pub sides: Vec<String>,
+    /// Compare this commit with the files as they are now
+    #[arg(long, value_name = "REVISION")]
+    pub git: Option<String>,
+    /// How the changes are written
+    #[arg(long, value_enum, default_value_t = DiffFormat::Text)]
+    pub format: DiffFormat,
+    /// Set a parameter, on both sides
+    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+    /// How problems of a side are written
+    #[arg(long, value_enum, default_value_t = MessageFormat::Human)]
+    pub message_format: MessageFormat,
+    /// Refuse a missing or stale scn.lock, as where CI is set
+    #[arg(long)]
+    pub locked: bool,
+}
+
+/// How changes are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For a terminal
+    Text,
+    /// For a comment at a merge request
+    Markdown,
+    /// For programs
+    Json,
 }
 
 /// Text or JSON.

@@ -1,7 +1,24 @@
-//! Makes the safe changes that diagnostics carry. In: a text and the diagnostics of its file. Out: the mended text. Writes no file.
+//! Makes the safe changes that diagnostics carry. In: a text and the diagnostics of its file. Out: the mended text, which is sure to be
+//! readable. Writes no file.
 
-use super::{Diagnostic, Fix};
+use super::{Diagnostic, Fix, Severity};
 use crate::source::FileId;
+use crate::syntax::parse;
+
+/// The same as [`fix`], but for a text that would have more syntax errors than before.
+///
+/// # Errors
+/// The fixes would do harm, which is a mistake of the program; the first problem of the mended text.
+pub fn mend(text: &str, file: FileId, diagnostics: &[Diagnostic]) -> Result<(String, usize), String> {
+    let (mended, made) = fix(text, file, diagnostics);
+    let errors =
+        |text: &str| -> Vec<Diagnostic> { parse(file, text).1.into_iter().filter(|problem| problem.severity == Severity::Error).collect() };
+    let left = errors(&mended);
+    match left.first() {
+        Some(first) if made > 0 && left.len() > errors(text).len() => Err(first.message.clone()),
+        _ => Ok((mended, made)),
+    }
+}
 
 /// The text with every fix of the file made, and how many were made. Of fixes that overlap the first is made; a second run makes
 /// the next.
@@ -40,6 +57,14 @@ mod tests {
         let text = "one two three";
         let problems = [problem(8, 13, "3"), problem(0, 3, "1"), problem(2, 5, "x"), problem(3, 4, "")];
         assert_eq!(fix(text, FileId(0), &problems), ("1two 3".to_owned(), 3));
+    }
+
+    #[test]
+    fn a_fix_that_would_break_a_text_is_refused() {
+        let text = "scn 1\nlet a = 1\n";
+        assert_eq!(mend(text, FileId(0), &[problem(14, 15, "2")]), Ok(("scn 1\nlet a = 2\n".to_owned(), 1)));
+        let broken = mend(text, FileId(0), &[problem(14, 15, "(")]);
+        assert!(broken.is_err_and(|why| !why.is_empty()));
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub struct Context<'a> {
     pub secrets: Vec<Secret>,
     /// Names followed to their declarations; `None`: nobody asked for them.
     pub references: Option<Vec<Reference>>,
+    /// Places of names with the places of what they were found to be declared as: values, parameters, patterns, functions, templates.
+    pub looked_up: BTreeSet<(Span, Span)>,
     /// The secrets that values looked up so far hold.
     pub(super) used_secrets: BTreeSet<String>,
     /// Statements of loops and templates so far, in this variant of a scenario.
@@ -97,6 +99,7 @@ impl<'a> Context<'a> {
             open: Vec::new(),
             secrets: Vec::new(),
             references: None,
+            looked_up: BTreeSet::new(),
             used_secrets: BTreeSet::new(),
             unrolled: 0,
             unrolled_ever: 0,
@@ -161,10 +164,11 @@ impl<'a> Context<'a> {
         self.errors > MOST_PROBLEMS
     }
 
-    /// Notes that a place names what is declared elsewhere, if somebody asked for it.
+    /// Notes that a place names what is declared elsewhere; with its value if somebody asked for it.
     pub fn refer(&mut self, span: Span, declared: Span, what: &'static str, value: Option<&Value>) {
         /// A longer value is not shown.
         const SHOWN: usize = 200;
+        self.looked_up.insert((span, declared));
         if let Some(references) = &mut self.references
             && references.len() < REFERENCE_LIMIT
         {

@@ -54,12 +54,13 @@ pub(crate) const FLOW_OPTIONS: Known = Known {
     many: &[],
 };
 
-impl Draft<'_, '_> {
+impl<'a> Draft<'_, 'a> {
     /// Takes a flow in, one from each node it starts at.
-    pub(super) fn flow(&mut self, flow: &FlowDecl) {
+    pub(super) fn flow(&mut self, flow: &'a FlowDecl) {
         if self.context.is_full() {
             return;
         }
+        let flow = &*self.decided_flow(flow);
         let slot = self.declare(ThingKind::Flow, &flow.name, 1);
         let before = self.context.errors;
         let from = self.flow_start(flow);

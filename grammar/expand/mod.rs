@@ -8,6 +8,7 @@ pub mod calls;
 mod capability;
 pub mod conditions;
 pub mod context;
+mod decided;
 pub mod destinations;
 pub mod draft;
 mod effects;

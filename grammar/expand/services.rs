@@ -55,7 +55,7 @@ struct Opened {
     port: u16,
 }
 
-impl Draft<'_, '_> {
+impl<'a> Draft<'_, 'a> {
     /// A port between 1 and 65535.
     pub(super) fn port(&mut self, expr: &Expr) -> Option<u16> {
         let port = self.context.bounded("a port", expr, Dimension::Count, (1, 65_535), &self.scope)?;
@@ -63,7 +63,8 @@ impl Draft<'_, '_> {
     }
 
     /// Takes a service in.
-    pub(super) fn service(&mut self, service: &ServiceDecl) {
+    pub(super) fn service(&mut self, service: &'a ServiceDecl) {
+        let service = &*self.decided_service(service);
         let slot = self.declare(ThingKind::Service, &service.name, 1);
         let before = self.context.errors;
         let nodes = self.placed_on(&service.nodes, "run a service");

@@ -41,6 +41,12 @@ pub fn format(file: FileId, text: &str) -> Result<String, Vec<Diagnostic>> {
     layout(file, text)
 }
 
+/// The usual spelling of a bandwidth such as `10Mbps`; `None`: a token has that already, or is none.
+#[must_use]
+pub(crate) fn bit_rate(token: &str) -> Option<String> {
+    tokens::spelling(token, tokens::Kind::Number)
+}
+
 /// The canonical form of a text whose braces, parentheses and quotes are right, whatever its words say.
 fn layout(file: FileId, text: &str) -> Result<String, Vec<Diagnostic>> {
     let from = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };

@@ -6,6 +6,7 @@ use crate::diagnostics::{Severity, codes, page, short};
 use crate::expand::error::ExpandError;
 use crate::expand::moment_error::MomentError;
 use crate::expand::pattern_error::PatternError;
+use crate::lint::LintError;
 use crate::resolve::ResolveError;
 
 /// The blocks of a page marked as scenarios.
@@ -34,6 +35,7 @@ fn every_code_has_a_page() {
         .chain(MomentError::CODES)
         .chain(PatternError::CODES)
         .chain(crate::syntax::CODES)
+        .chain(LintError::CODES)
     {
         assert!(page(code).is_some(), "no page for {code}");
     }

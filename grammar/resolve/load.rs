@@ -81,7 +81,7 @@ pub fn standard_with(keyword: &str, name: &str) -> Option<&'static str> {
 }
 
 /// `topologies` of `./topologies.scn`: the word a file is qualified with.
-pub(super) fn stem(path: &str) -> Option<&str> {
+pub(crate) fn stem(path: &str) -> Option<&str> {
     let last = path.rsplit('/').next()?;
     let stem = last.strip_suffix(".scn").unwrap_or(last);
     let plain =

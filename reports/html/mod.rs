@@ -12,6 +12,7 @@ mod view;
 use handlebars::Handlebars;
 
 use crate::suite::Suite;
+pub use topology::{MAX_NODES, Network};
 
 /// The style sheet: in the page, and to be written beside it under [`STYLE_FILE`] for servers that forbid inline style. It is the
 /// same for every page of a version, so that a policy can allow it by its hash.
@@ -51,6 +52,12 @@ pub fn render(suites: &[Suite<'_>]) -> Result<String, TemplateError> {
         registry.register_template_string(name, text).map_err(|e| TemplateError(e.to_string()))?;
     }
     registry.render("page", &view::page(suites)).map_err(|e| TemplateError(e.to_string()))
+}
+
+/// A network alone as SVG; `None` when it has no node, or more than [`MAX_NODES`].
+#[must_use]
+pub fn network(network: Network<'_>) -> Option<String> {
+    topology::draw(network).map(|markup| format!("{}\n", markup.into_text()))
 }
 
 #[cfg(test)]

@@ -181,6 +181,13 @@ impl Svg {
 #[serde(transparent)]
 pub(super) struct Markup(String);
 
+impl Markup {
+    /// The text.
+    pub fn into_text(self) -> String {
+        self.0
+    }
+}
+
 /// About how wide a text is, px: digits and letters of a proportional face.
 pub(super) fn text_width(text: &str, size: f64) -> f64 {
     crate::words::columns(&visible(text)) as f64 * size * 0.56

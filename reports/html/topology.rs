@@ -1,14 +1,14 @@
-//! The picture of a network: nodes as boxes in layers, links as lines with what they do to packets. In: a record. Out: SVG, or
-//! nothing when there are too many nodes to be read; the tables of the page then say it.
+//! The picture of a network: nodes as boxes in layers, links as lines with what they do to packets. In: nodes and links, as a record has
+//! them. Out: SVG, or nothing when there are too many nodes to be read; the tables of the page then say it.
 
 use std::collections::BTreeMap;
 
 use super::svg::{Anchor, Look, Markup, Svg, at, text_width};
-use crate::record::{LinkRecord, NodeRecord, RunRecord};
+use crate::record::{LinkRecord, NodeRecord};
 use crate::words;
 
 /// More nodes than this are not drawn.
-pub(super) const MAX_NODES: usize = 40;
+pub const MAX_NODES: usize = 40;
 /// Addresses shown in a box.
 const MAX_ADDRESSES: usize = 4;
 /// Between two layers, px: room for the labels of links.
@@ -32,41 +32,54 @@ struct Place {
     layer: usize,
 }
 
-pub(super) fn draw(record: &RunRecord) -> Option<Markup> {
-    if record.nodes.is_empty() || record.nodes.len() > MAX_NODES {
+/// What is drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct Network<'a> {
+    /// Whose network: the scenario's name.
+    pub name: &'a str,
+    /// Its nodes.
+    pub nodes: &'a [NodeRecord],
+    /// Its links.
+    pub links: &'a [LinkRecord],
+    /// The node on the left, where the first flow begins.
+    pub first: usize,
+}
+
+pub(super) fn draw(network: Network<'_>) -> Option<Markup> {
+    if network.nodes.is_empty() || network.nodes.len() > MAX_NODES {
         return None;
     }
-    let layers = layers(record);
-    let (places, width, height) = places(record, &layers);
+    let layers = layers(network);
+    let (places, width, height) = places(network.nodes, &layers);
     let mut svg = Svg::default();
     let mut labels = Svg::default();
     let mut parallel: BTreeMap<(u32, u32), usize> = BTreeMap::new();
-    for link in &record.links {
+    for link in network.links {
         let [a, b] = link.ends;
         let (Some(from), Some(to)) = (places.get(a as usize), places.get(b as usize)) else { continue };
         let nth = parallel.entry((a.min(b), a.max(b))).or_insert(0);
         draw_link(&mut svg, &mut labels, link, (from, to), *nth);
         *nth += 1;
     }
-    for (node, place) in record.nodes.iter().zip(&places) {
+    for (node, place) in network.nodes.iter().zip(&places) {
         draw_node(&mut svg, node, *place);
     }
-    let name = format!("the network of {}: {}", record.scenario.name, words::plural(record.nodes.len(), "node"));
+    let name = format!("the network of {}: {}", network.name, words::plural(network.nodes.len(), "node"));
     Some(svg.followed_by(labels).finish(width, height, &name))
 }
 
 /// Nodes by their distance from where the first flow begins; what is not connected to it follows with its own distances.
-fn layers(record: &RunRecord) -> Vec<Vec<usize>> {
-    let count = record.nodes.len();
+fn layers(network: Network<'_>) -> Vec<Vec<usize>> {
+    let count = network.nodes.len();
     let mut neighbours: Vec<Vec<usize>> = vec![Vec::new(); count];
-    for link in &record.links {
+    for link in network.links {
         let [a, b] = link.ends.map(|end| end as usize);
         if a < count && b < count && a != b {
             neighbours[a].push(b);
             neighbours[b].push(a);
         }
     }
-    let first = record.flows.first().map_or(0, |flow| flow.from as usize).min(count - 1);
+    let first = network.first.min(count - 1);
     let mut layer_of: Vec<Option<usize>> = vec![None; count];
     let mut layers: Vec<Vec<usize>> = Vec::new();
     for root in std::iter::once(first).chain(0..count) {
@@ -98,16 +111,16 @@ fn layers(record: &RunRecord) -> Vec<Vec<usize>> {
 }
 
 /// Each node's box, and the size of the picture.
-fn places(record: &RunRecord, layers: &[Vec<usize>]) -> (Vec<Place>, f64, f64) {
-    let mut places = vec![Place::default(); record.nodes.len()];
-    let height_of = |layer: &Vec<usize>| layer.iter().map(|node| box_height(&record.nodes[*node]) + GAP_Y).sum::<f64>() - GAP_Y;
+fn places(nodes: &[NodeRecord], layers: &[Vec<usize>]) -> (Vec<Place>, f64, f64) {
+    let mut places = vec![Place::default(); nodes.len()];
+    let height_of = |layer: &Vec<usize>| layer.iter().map(|node| box_height(&nodes[*node]) + GAP_Y).sum::<f64>() - GAP_Y;
     let tallest = layers.iter().map(height_of).fold(0.0, f64::max);
     let mut x = MARGIN;
     for (index, layer) in layers.iter().enumerate() {
-        let width = layer.iter().map(|node| box_width(&record.nodes[*node])).fold(0.0, f64::max);
+        let width = layer.iter().map(|node| box_width(&nodes[*node])).fold(0.0, f64::max);
         let mut y = MARGIN + (tallest - height_of(layer)) / 2.0;
         for node in layer {
-            let height = box_height(&record.nodes[*node]);
+            let height = box_height(&nodes[*node]);
             places[*node] = Place { x, y, width, height, layer: index };
             y += height + GAP_Y;
         }

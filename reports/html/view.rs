@@ -318,7 +318,12 @@ fn run(record: &RunRecord) -> Run {
         expectations: record.expectations.iter().map(row).collect(),
         flows: record.flows.iter().take(MAX_FLOWS).map(flows::view).collect(),
         more_flows: record.flows.len().saturating_sub(MAX_FLOWS),
-        topology: topology::draw(record),
+        topology: topology::draw(topology::Network {
+            name: &record.scenario.name,
+            nodes: &record.nodes,
+            links: &record.links,
+            first: record.flows.first().map_or(0, |flow| flow.from as usize),
+        }),
         nodes: record
             .nodes
             .iter()

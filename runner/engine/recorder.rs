@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use scn_grammar::scenario::expect::Kind;
 use scn_grammar::scenario::pattern::{Payload, Side, StepKind, Varying};
-use scn_grammar::scenario::topology::{Impairment, NodeKind};
 use scn_grammar::source::{Sources, Span};
 use scn_reports::record::flow::{Failure, FlowRecord};
 use scn_reports::record::{
-    Ended, EventRecord, ExpectationKind, ExpectationRecord, FORMAT, LinkAccount, LinkRecord, NodeRecord, RunRecord, ScenarioRecord, VERSION,
+    Ended, EventRecord, ExpectationKind, ExpectationRecord, FORMAT, LinkAccount, RunRecord, ScenarioRecord, VERSION,
 };
 
-use crate::plan::types::{Engine, Plan, PlannedFlow, PlannedLink, PlannedNode};
+use crate::plan::picture;
+use crate::plan::types::{Plan, PlannedFlow};
 use crate::traffic::FlowSeries;
 
 /// What a run left behind, but for its series.
@@ -57,8 +57,8 @@ pub fn record(run: Run<'_>, series: Vec<FlowSeries>) -> RunRecord {
         ended: run.ended,
         environment: run.environment,
         tolerance_ns: plan.tolerance_ns,
-        nodes: plan.nodes.iter().map(node).collect(),
-        links: plan.links.iter().enumerate().map(|(i, l)| link(l, run.accounts.get(i).cloned().flatten())).collect(),
+        nodes: picture::nodes(plan),
+        links: picture::links(plan, run.accounts),
         flows: plan.flows.iter().zip(series).map(|(flow, series)| flow_record(plan, flow, series, run.sources)).collect(),
         events: run.events,
         expectations: plan.expectations.iter().map(|e| expectation(e, &run.sources.get(plan.span.file).text)).collect(),
@@ -81,32 +81,6 @@ fn scenario(run: &Run<'_>) -> ScenarioRecord {
         lines: (line_of(plan.span.start), line_of(end)),
         params: plan.params.iter().map(|p| (p.name.clone(), p.value.clone(), p.set)).collect(),
     }
-}
-
-fn node(node: &PlannedNode) -> NodeRecord {
-    let kind = match node.kind {
-        NodeKind::Host | NodeKind::ThisHost | NodeKind::Remote => "host",
-        NodeKind::Router => "router",
-        NodeKind::Bridge | NodeKind::ExternalBridge => "bridge",
-    };
-    let addresses = node.interfaces.iter().flat_map(|i| i.addresses.iter().map(|a| format!("{} {a}", i.name))).collect();
-    NodeRecord { name: node.name.clone(), kind: kind.to_owned(), addresses }
-}
-
-fn link(link: &PlannedLink, account: Option<LinkAccount>) -> LinkRecord {
-    let engine = match link.engine {
-        Engine::Direct => "direct",
-        Engine::Wire => "wire",
-    };
-    let impairment = match (words(&link.forward), words(&link.back)) {
-        (forward, back) if forward == back => forward,
-        (forward, back) => format!("forward {{ {forward} }} back {{ {back} }}"),
-    };
-    LinkRecord { name: link.name.clone(), ends: [link.ends[0].0.0, link.ends[1].0.0], engine: engine.to_owned(), impairment, account }
-}
-
-fn words(impairment: &Impairment) -> String {
-    if impairment.is_nothing() { String::new() } else { crate::plan::outline::impairment(impairment) }
 }
 
 /// A duration as the language writes it.

@@ -63,7 +63,8 @@ mod tests {
     fn says_each_thing_that_is_missing() {
         assert_eq!(unmet(&[]), None);
         assert_eq!(unmet(&[need(NeedKind::Tool, "sh")]), None);
-        let reasons = unmet(&[need(NeedKind::Tool, "sh"), need(NeedKind::Tool, "no-such-tool"), need(NeedKind::Kernel, "no_such")]).unwrap();
+        let reasons =
+            unmet(&[need(NeedKind::Tool, "sh"), need(NeedKind::Tool, "no-such-tool"), need(NeedKind::Kernel, "no_such")]).unwrap();
         assert_eq!(
             reasons,
             "needs the tool `no-such-tool`, which is not on the search path; needs `no_such` of the kernel, which has no such feature or module"

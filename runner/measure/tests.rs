@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use scn_grammar::scenario::EventId;
-use scn_grammar::scenario::metrics::{self, OwnerKind};
 use scn_grammar::scenario::expect::{Metric, STATISTICS};
+use scn_grammar::scenario::metrics::{self, OwnerKind};
 use scn_reports::record::flow::{Connection, ConnectionEnd, Corruption, CorruptionKind, FlowRecord, Item, TcpSample};
 
 use super::build::{MS, S, done, dropped, ended, failover, flow, lost, open, refused, regular, sample, unfinished};

@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use serde::Serialize;
+
 use super::outline::Line;
+use super::print::shortened;
 
 /// One change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// The way to it: `flows`, `steady`, `rate`.
     pub path: Vec<String>,
@@ -16,7 +19,8 @@ pub struct Change {
 }
 
 /// What can change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     /// New; what is said.
     Added(String),
@@ -83,12 +87,12 @@ fn told(line: &Line) -> String {
 pub fn text(changes: &[Change]) -> String {
     let mut out = String::new();
     for change in changes {
-        let path = change.path.join(" / ");
+        let path = change.path.iter().map(|part| part.trim()).collect::<Vec<_>>().join(" / ");
         // Writing into a string does not fail.
         _ = match &change.kind {
             ChangeKind::Added(what) => writeln!(out, "  + {path}{}", after(what)),
             ChangeKind::Removed(what) => writeln!(out, "  - {path}{}", after(what)),
-            ChangeKind::Changed(old, new) => writeln!(out, "  ~ {path}: {old} -> {new}"),
+            ChangeKind::Changed(old, new) => writeln!(out, "  ~ {path}: {} -> {}", shortened(old), shortened(new)),
             ChangeKind::Reordered => writeln!(out, "  ~ {path}: in another order"),
         };
     }
@@ -96,7 +100,7 @@ pub fn text(changes: &[Change]) -> String {
 }
 
 fn after(what: &str) -> String {
-    if what.is_empty() { String::new() } else { format!(": {what}") }
+    if what.is_empty() { String::new() } else { format!(": {}", shortened(what)) }
 }
 
 /// The changes for a comment at a merge request, as Markdown.
@@ -104,13 +108,13 @@ fn after(what: &str) -> String {
 pub fn markdown(changes: &[Change]) -> String {
     let mut out = String::new();
     for change in changes {
-        let path: Vec<String> = change.path.iter().map(|part| code(part)).collect();
+        let path: Vec<String> = change.path.iter().map(|part| code(part.trim())).collect();
         let path = path.join(" / ");
         // Writing into a string does not fail.
         _ = match &change.kind {
             ChangeKind::Added(what) => writeln!(out, "- **new** {path}{}", after(&escaped(what))),
             ChangeKind::Removed(what) => writeln!(out, "- **gone** {path}{}", after(&escaped(what))),
-            ChangeKind::Changed(old, new) => writeln!(out, "- {path}: {} → {}", code(old), code(new)),
+            ChangeKind::Changed(old, new) => writeln!(out, "- {path}: {} → {}", code(&shortened(old)), code(&shortened(new))),
             ChangeKind::Reordered => writeln!(out, "- {path}: in another order"),
         };
     }
@@ -118,7 +122,7 @@ pub fn markdown(changes: &[Change]) -> String {
 }
 
 /// Words as code, whatever is in them.
-fn code(words: &str) -> String {
+pub(super) fn code(words: &str) -> String {
     let ticks = words.split(|c| c != '`').map(str::len).max().unwrap_or(0) + 1;
     let fence = "`".repeat(ticks);
     let blank = if words.starts_with('`') || words.ends_with('`') || words.is_empty() { " " } else { "" };
@@ -134,4 +138,43 @@ fn escaped(words: &str) -> String {
         out.push(if c == '\n' { ' ' } else { c });
         out
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flow(rate: &str, steps: &[&str]) -> Vec<Line> {
+        let steps = steps.iter().map(|step| Line::about(*step)).collect();
+        let below = vec![Line::pair("rate", rate), Line::computed("at 10.0.0.1"), Line::pair("transaction", "talk").in_order(steps)];
+        vec![Line::about("flows").with(vec![Line::new("f", "from a to b", "f from a to b").with(below)])]
+    }
+
+    #[test]
+    fn the_way_to_each_change_is_told() {
+        assert_eq!(diff(&flow("1/s", &["x", "y"]), &flow("1/s", &["x", "y"])), []);
+        let changes = diff(&flow("1/s", &["x", "y"]), &flow("2/s", &["y", "x", "z"]));
+        assert_eq!(text(&changes), "  ~ flows / f / rate: 1/s -> 2/s\n  + flows / f / transaction / z\n  ~ flows / f / transaction: in another order\n");
+        let gone = diff(&flow("1/s", &["x"]), &[Line::about("flows")]);
+        assert_eq!(text(&gone), "  - flows / f: from a to b; rate 1/s; transaction talk\n");
+    }
+
+    #[test]
+    fn equal_lines_count_by_their_number() {
+        assert_eq!(text(&diff(&flow("1/s", &["x", "x"]), &flow("1/s", &["x"]))), "  - flows / f / transaction / x (2)\n");
+    }
+
+    #[test]
+    fn what_the_planner_computed_is_no_change() {
+        let line = |words: &str| vec![Line::about("nodes").with(vec![Line::computed(words)])];
+        assert_eq!(diff(&line("eth0"), &line("eth1")), []);
+    }
+
+    #[test]
+    fn markdown_takes_any_name() {
+        let change = Change { path: vec!["`a`".into(), "b\nc".into()], kind: ChangeKind::Added("<b>*x*</b>".into()) };
+        assert_eq!(markdown(&[change]), "- **new** `` `a` `` / `b c`: \\<b\\>\\*x\\*\\</b\\>\n");
+        let change = Change { path: vec!["a".into()], kind: ChangeKind::Changed(String::new(), "``".into()) };
+        assert_eq!(markdown(&[change]), "- `a`: `  ` → ``` `` ```\n");
+    }
 }

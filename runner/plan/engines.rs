@@ -1,7 +1,8 @@
 //! How each link is made. In: links and the faults of the timeline. Out: an engine for each link. Also refuses faults that strike
 //! nothing. Makes nothing.
 
-use scn_grammar::scenario::timeline::{Action, Entry, Target};
+use scn_grammar::scenario::NodeId;
+use scn_grammar::scenario::timeline::{Action, Cut, Entry, Target};
 use scn_grammar::scenario::topology::Link;
 
 use super::errors::{Findings, PlanError};
@@ -21,12 +22,25 @@ pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &m
                 changed[link] |= matches!(entry.action, Action::Impair { .. });
             }
         }
+        // What is cut off from each other is kept apart where its packets enter and leave.
+        for node in cut_off(&entry.action) {
+            graph.interfaces[node.index()].iter().for_each(|interface| changed[interface.link.index()] = true);
+        }
     }
     let bridged = |link: &Link| link.ends.iter().any(|end| graph.kind(end.node.index()).is_bridge());
     let impaired = |link: &Link| !link.forward.is_nothing() || !link.back.is_nothing();
     let engine =
         |((link, struck), changed)| if impaired(link) || changed || (struck && !bridged(link)) { Engine::Wire } else { Engine::Direct };
     links.iter().zip(struck).zip(changed).map(engine).collect()
+}
+
+/// The nodes that an action cuts off.
+fn cut_off(action: &Action) -> Vec<NodeId> {
+    match action {
+        Action::Partition(Cut { from, to, one_way: _ }) => from.iter().chain(to).copied().collect(),
+        Action::Isolate(nodes) => nodes.clone(),
+        _ => Vec::new(),
+    }
 }
 
 /// What an action strikes, or heals.

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use schemars::JsonSchema;
 use scn_grammar::scenario::expect::Expectation;
 use scn_grammar::scenario::flow::{Destination, Load, Reconnect, Timeouts, Tool};
 use scn_grammar::scenario::pattern::Pattern;
@@ -13,7 +14,6 @@ use scn_grammar::scenario::topology::{Impairment, InterfaceKind, LinkKind, NodeK
 use scn_grammar::scenario::transport::{Listener, Transport};
 use scn_grammar::scenario::{FlowId, LinkId, Need, NodeId, Param, Secret, ServiceId};
 use scn_grammar::source::Span;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's JSON form.

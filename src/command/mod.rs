@@ -1,6 +1,7 @@
 //! One file a subcommand: each takes its arguments and gives an exit. What they print goes through here.
 
 pub mod check;
+pub mod diff;
 pub mod doctor;
 pub mod explain;
 pub mod fmt;
@@ -28,6 +29,7 @@ pub fn execute(arguments: Arguments, words: &str) -> Exit {
         Command::Check(arguments) => check::check(&arguments),
         Command::Fmt(arguments) => fmt::fmt(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
         Command::Judge(arguments) => judge::judge(&arguments, true),
         Command::Report(arguments) => judge::judge(&arguments, false),
         Command::Explain(arguments) => explain::explain(&arguments),

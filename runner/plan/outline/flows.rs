@@ -1,7 +1,7 @@
 //! Flows in words. In: a plan. Out: their lines: where to, over what, how much and when, how they wait and reconnect, and the transaction.
 
-use scn_grammar::scenario::flow::{Destination, Reconnect, Timeouts, Tool};
 use scn_grammar::quantity::Dimension;
+use scn_grammar::scenario::flow::{Destination, Reconnect, Timeouts, Tool};
 
 use super::super::types::{Plan, PlannedFlow};
 use super::words::{doc, duration, nodes, option, ports, quantity, quoted};
@@ -62,7 +62,8 @@ fn flow(plan: &Plan, flow: &PlannedFlow) -> Line {
     let answered = if backends.is_empty() { String::new() } else { format!(", answered by {}", nodes(plan, backends)) };
     let goal = goal(plan, to);
     let at = if target.ip().is_unspecified() && target.port() == 0 { String::new() } else { format!(" at {target}") };
-    Line::new(called.clone(), format!("from {from} to {goal}{answered}"), format!("{called} from {from} to {goal}{at}{answered}")).with(below)
+    Line::new(called.clone(), format!("from {from} to {goal}{answered}"), format!("{called} from {from} to {goal}{at}{answered}"))
+        .with(below)
 }
 
 /// Where a flow goes, as the file says it.
@@ -99,7 +100,11 @@ fn reconnects(reconnect: Option<Reconnect>) -> Line {
     };
     let mut says = duration(after_ns);
     if growth_nano != 1_000_000_000 {
-        says.push_str(&format!(", each pause {} times the one before, at most {}", quantity(Dimension::Number, growth_nano), duration(most_ns)));
+        says.push_str(&format!(
+            ", each pause {} times the one before, at most {}",
+            quantity(Dimension::Number, growth_nano),
+            duration(most_ns)
+        ));
     }
     if jitter_nano > 0 {
         says.push_str(&format!(", give or take {}", super::words::ratio(jitter_nano)));

@@ -57,10 +57,7 @@ fn field<T: std::fmt::Display>(of: &Field<T>) -> String {
 
 fn ethernet_fields(of: &Ethernet) -> Fields {
     let Ethernet { source, destination, ethertype } = of;
-    Fields::default()
-        .field("source", source.as_ref())
-        .field("destination", destination.as_ref())
-        .field("ethertype", ethertype.as_ref())
+    Fields::default().field("source", source.as_ref()).field("destination", destination.as_ref()).field("ethertype", ethertype.as_ref())
 }
 
 fn vlan(of: &VlanTag) -> Fields {

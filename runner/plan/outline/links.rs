@@ -6,7 +6,7 @@ use scn_grammar::scenario::topology::{
     Codel, Delay, DropKind, DropRule, Impairment, LinkKind, Loss, LossSpan, Queue, QueueLimit, Reorder, ReorderBy,
 };
 
-use super::super::types::{Engine, Plan, PlannedLink};
+use super::super::types::{Plan, PlannedLink};
 use super::words::{doc, duration, ports, quantity, quoted, ratio, size, varying};
 use super::{Line, name};
 
@@ -26,10 +26,7 @@ fn link(plan: &Plan, link: &PlannedLink) -> Line {
         LinkKind::Wire => String::new(),
         LinkKind::Vxlan { id, port } => format!("  vxlan {id}, port {port}"),
     };
-    let engine = match engine {
-        Engine::Direct => "direct",
-        Engine::Wire => "wire",
-    };
+    let engine = super::super::picture::engine(*engine);
     let mut below: Vec<Line> = doc(says).collect();
     below.extend(ways(Some(forward), Some(back)));
     let meaning = format!("{} <-> {}{kind}", name(plan, ends[0].0), name(plan, ends[1].0));
@@ -44,7 +41,9 @@ pub(super) fn ways(forward: Option<&Impairment>, back: Option<&Impairment>) -> V
         return impairment_lines(one).into_iter().map(|line| prefixed("each way", line)).collect();
     }
     let both = [("forward", forward), ("back", back)];
-    both.into_iter().flat_map(|(way, of)| of.into_iter().flat_map(move |of| impairment_lines(of).into_iter().map(move |line| prefixed(way, line)))).collect()
+    both.into_iter()
+        .flat_map(|(way, of)| of.into_iter().flat_map(move |of| impairment_lines(of).into_iter().map(move |line| prefixed(way, line))))
+        .collect()
 }
 
 /// The line with a word before it.
@@ -61,8 +60,19 @@ pub fn impairment(of: &Impairment) -> String {
 
 /// What a link does one way, one line a stage, in the order in which packets pass them; nothing for nothing.
 fn impairment_lines(of: &Impairment) -> Vec<Line> {
-    let Impairment { drops, mtu_black_hole, loss, corrupt_nano, duplicate_nano, rate_bps, overhead_bytes, queue, delay, keep_order, reorder } =
-        of;
+    let Impairment {
+        drops,
+        mtu_black_hole,
+        loss,
+        corrupt_nano,
+        duplicate_nano,
+        rate_bps,
+        overhead_bytes,
+        queue,
+        delay,
+        keep_order,
+        reorder,
+    } = of;
     let mut lines: Vec<Line> = drops.iter().map(|rule| Line::about(format!("drop {}", drop_words(*rule)))).collect();
     lines.extend(mtu_black_hole.map(|mtu| Line::pair("mtu_black_hole", mtu.to_string())));
     lines.extend(loss_words(loss).map(|words| Line::pair("loss", words)));

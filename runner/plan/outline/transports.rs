@@ -27,9 +27,7 @@ pub(super) fn options(transport: &Transport) -> Vec<Line> {
         Transport::Http { socket: of, http: asks, tls } => {
             socket(of).into_iter().chain(tls.iter().flat_map(tls_client)).chain(http(asks)).collect()
         }
-        Transport::Quic { socket: of, tls, streams } => {
-            socket(of).into_iter().chain(tls_client(tls)).chain(streams_of(*streams)).collect()
-        }
+        Transport::Quic { socket: of, tls, streams } => socket(of).into_iter().chain(tls_client(tls)).chain(streams_of(*streams)).collect(),
         Transport::Sctp { socket: of, streams } => socket(of).into_iter().chain(streams_of(*streams)).collect(),
         Transport::Mptcp { socket: of } => socket(of),
         Transport::Frames(frame) => frames::frame(frame),
@@ -38,19 +36,7 @@ pub(super) fn options(transport: &Transport) -> Vec<Line> {
 
 /// Options of a socket.
 pub(super) fn socket(socket: &Socket) -> Vec<Line> {
-    let Socket {
-        congestion,
-        nodelay,
-        ecn,
-        keepalive_ns,
-        mss,
-        dscp,
-        ttl,
-        mark,
-        send_buffer,
-        receive_buffer,
-        user_timeout_ns,
-    } = socket;
+    let Socket { congestion, nodelay, ecn, keepalive_ns, mss, dscp, ttl, mark, send_buffer, receive_buffer, user_timeout_ns } = socket;
     let mut lines = Vec::new();
     option(&mut lines, "congestion", congestion.as_deref(), str::to_owned);
     option(&mut lines, "nodelay", *nodelay, |on| on_off(on).to_owned());

@@ -109,3 +109,15 @@ fn every_code_has_a_page_that_proves_it() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+#[test]
+fn the_schema_is_that_of_the_types() {
+    let mut schema = schemars::schema_for!(Vec<Plan>);
+    schema.insert("title".into(), "Plans as `scn plan --format json` prints them".into());
+    let made = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
+    let file = house().join("runner/plan/plan.schema.json");
+    if std::env::var("SCN_GOLDEN").is_ok_and(|value| value == "write") {
+        std::fs::write(&file, &made).unwrap();
+    }
+    assert!(std::fs::read_to_string(&file).unwrap() == made, "{} is old; SCN_GOLDEN=write writes it anew", file.display());
+}

@@ -1,6 +1,6 @@
 //! Tests of the planner as a whole: what it gives, what it refuses, and laws that hold for every plan.
 
-mod build;
+pub(super) mod build;
 mod files;
 mod laws;
 mod network;

@@ -2,6 +2,7 @@
 
 use super::build::{addresses, build, routes};
 use crate::plan::types::Engine;
+use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::timeline::{Action, Target};
 use scn_grammar::scenario::topology::{Impairment, NodeKind};
 
@@ -151,6 +152,10 @@ fn engines_follow_impairments_and_faults() {
     lab.scenario.topology.links[0].forward = Impairment::delaying(1);
     let c = lab.id("c");
     let lab = lab.at(0, Action::Down(vec![Target::Node(c)]));
-    let engines: Vec<Engine> = lab.good().links.iter().map(|link| link.engine).collect();
-    assert_eq!(engines, [Engine::Wire, Engine::Wire, Engine::Direct, Engine::Direct]);
+    let engines = |lab: &super::build::Build| lab.good().links.iter().map(|link| link.engine).collect::<Vec<_>>();
+    assert_eq!(engines(&lab), [Engine::Wire, Engine::Wire, Engine::Direct, Engine::Direct]);
+    // A cut between nodes is made at their links, a bridge between them or not.
+    let apart = build("host a, b, c; bridge lan", "a - lan; b - lan; c - lan");
+    let apart = apart.at(0, Action::Isolate(vec![NodeId(1)]));
+    assert_eq!(engines(&apart), [Engine::Direct, Engine::Wire, Engine::Direct]);
 }

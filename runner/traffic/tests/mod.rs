@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use scn_grammar::scenario::pattern::{Close, Expected, Pattern, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
 use scn_grammar::scenario::flow::Reconnect;
+use scn_grammar::scenario::pattern::{Close, Expected, Pattern, Payload, Rest, Side, Step, StepKind, Template, TemplatePart, Varying};
 use scn_grammar::scenario::{FlowId, Load, NodeId, ServiceId};
 use scn_grammar::source::{FileId, Span};
 use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
