@@ -57,7 +57,8 @@ fn help_prints_the_reference_and_its_sections() {
     assert!(section.code == Some(0) && section.stdout.starts_with("## Timeline\n") && !section.stdout.contains("\n## "), "{section:?}");
     let of_run = place.scn(&["help", "run"]);
     assert!(of_run.code == Some(0) && of_run.stdout.contains("scn run") && of_run.stdout.contains("--seed"), "{of_run:?}");
-    for (words, near) in [(&["help", "languge"][..], "language"), (&["help", "language", "timelin"], "timeline"), (&["help", "rnu"], "run")] {
+    for (words, near) in [(&["help", "languge"][..], "language"), (&["help", "language", "timelin"], "timeline"), (&["help", "rnu"], "run")]
+    {
         let refused = place.scn(words);
         assert!(refused.code == Some(2) && refused.stderr.contains(&format!("did you mean `{near}`?")), "{words:?}: {refused:?}");
     }

@@ -141,7 +141,9 @@ fn commits_are_sides() {
         assert_eq!(ended.code, Some(0), "{ended:?}");
     };
     std::fs::create_dir(place.path().join("lab")).unwrap();
-    place.write("lab/lib.scn", LIBRARY).write("lab/a.scn", SMALL.replace("use std.patterns (sym)", "use \"./lib.scn\" (ask)").replace("sym(", "ask("));
+    place
+        .write("lab/lib.scn", LIBRARY)
+        .write("lab/a.scn", SMALL.replace("use std.patterns (sym)", "use \"./lib.scn\" (ask)").replace("sym(", "ask("));
     git(&["init", "--quiet"]);
     git(&["add", "--all"]);
     git(&["commit", "--quiet", "--message", "one"]);

@@ -78,11 +78,9 @@ fn without(block: &mut Block<TreeOption>) {
 /// `over tcp { ... }` that was read as an option.
 fn over_of(option: &TreeOption) -> Option<Over> {
     match option.values.first().map(|value| &value.kind) {
-        Some(ExprKind::Path(parts)) => parts.first().map(|first| Over {
-            transport: first.name.clone(),
-            options: option.block.clone(),
-            span: option.span,
-        }),
+        Some(ExprKind::Path(parts)) => {
+            parts.first().map(|first| Over { transport: first.name.clone(), options: option.block.clone(), span: option.span })
+        }
         _ => None,
     }
 }

@@ -199,7 +199,8 @@ fn the_tables_of_metrics_are_those_of_the_code() {
 fn the_standard_library_is_listed() {
     let words = words();
     let entries = standard::entries();
-    let missing: Vec<String> = entries.iter().filter(|e| !words.contains(e.name.as_str())).map(|e| format!("{}.{}", e.module, e.name)).collect();
+    let missing: Vec<String> =
+        entries.iter().filter(|e| !words.contains(e.name.as_str())).map(|e| format!("{}.{}", e.module, e.name)).collect();
     assert!(missing.is_empty(), "grammar/REFERENCE.md does not name {missing:?}");
     assert!(standard::modules().all(|(module, _)| words.contains(module)));
 }

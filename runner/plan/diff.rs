@@ -154,7 +154,10 @@ mod tests {
     fn the_way_to_each_change_is_told() {
         assert_eq!(diff(&flow("1/s", &["x", "y"]), &flow("1/s", &["x", "y"])), []);
         let changes = diff(&flow("1/s", &["x", "y"]), &flow("2/s", &["y", "x", "z"]));
-        assert_eq!(text(&changes), "  ~ flows / f / rate: 1/s -> 2/s\n  + flows / f / transaction / z\n  ~ flows / f / transaction: in another order\n");
+        assert_eq!(
+            text(&changes),
+            "  ~ flows / f / rate: 1/s -> 2/s\n  + flows / f / transaction / z\n  ~ flows / f / transaction: in another order\n"
+        );
         let gone = diff(&flow("1/s", &["x"]), &[Line::about("flows")]);
         assert_eq!(text(&gone), "  - flows / f: from a to b; rate 1/s; transaction talk\n");
     }

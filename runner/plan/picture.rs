@@ -38,7 +38,13 @@ pub fn links(plan: &Plan, accounts: Vec<Option<LinkAccount>>) -> Vec<LinkRecord>
 
 fn link(link: &PlannedLink, account: Option<LinkAccount>) -> LinkRecord {
     let impairment = does(link);
-    LinkRecord { name: link.name.clone(), ends: link.ends.map(|(node, _)| node.0), engine: engine(link.engine).to_owned(), impairment, account }
+    LinkRecord {
+        name: link.name.clone(),
+        ends: link.ends.map(|(node, _)| node.0),
+        engine: engine(link.engine).to_owned(),
+        impairment,
+        account,
+    }
 }
 
 /// An engine by its word.

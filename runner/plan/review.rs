@@ -65,10 +65,7 @@ impl PartKind {
 /// Compares two versions.
 #[must_use]
 pub fn review(old: &Side, new: &Side) -> Review {
-    Review {
-        scenarios: parts(&scenarios(old), &scenarios(new)),
-        libraries: parts(&libraries(old), &libraries(new)),
-    }
+    Review { scenarios: parts(&scenarios(old), &scenarios(new)), libraries: parts(&libraries(old), &libraries(new)) }
 }
 
 /// The outline of each scenario, by its name; a name that several files use is told with its file.
