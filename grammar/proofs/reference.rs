@@ -48,6 +48,43 @@ fn every_block_checks() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
+/// The options of every sort of block.
+const OPTIONS: &[&Known] = &[
+    &flows::FLOW_OPTIONS,
+    &transports::OVER_OPTIONS,
+    &services::LISTEN_OPTIONS,
+    &sockets::TLS_OPTIONS,
+    &http::PATH_OPTIONS,
+    &load::RECONNECT_OPTIONS,
+    &load::TIMEOUT_OPTIONS,
+    &stress::STRESS_OPTIONS,
+    &nodes::NODE_OPTIONS,
+    &nodes::BRIDGE_OPTIONS,
+    &nodes::EXTERNAL_OPTIONS,
+    &nodes::REMOTE_OPTIONS,
+    &topology::LINK_OPTIONS,
+    &topology::VXLAN_OPTIONS,
+    &impairments::WAY_OPTIONS,
+    &impairments::IMPAIR_OPTIONS,
+    &impairments::CODEL_OPTIONS,
+    &interfaces::INTERFACE_OPTIONS,
+    &interfaces::VLAN_OPTIONS,
+    &interfaces::MACVLAN_OPTIONS,
+    &interfaces::BOND_OPTIONS,
+    &frames::FRAME_OPTIONS,
+    &frames::ETHERNET_OPTIONS,
+    &frames::VLAN_OPTIONS,
+    &headers::ARP_OPTIONS,
+    &headers::LLDP_OPTIONS,
+    &headers::LACP_OPTIONS,
+    &headers::LACP_END_OPTIONS,
+    &headers::IPV4_OPTIONS,
+    &headers::IPV6_OPTIONS,
+    &headers::ICMP_OPTIONS,
+    &headers::UDP_OPTIONS,
+    &headers::TCP_HEADER_OPTIONS,
+];
+
 #[test]
 fn every_word_is_described() {
     let words = words();
@@ -62,48 +99,13 @@ fn every_word_is_described() {
     need("transport", &TRANSPORTS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     need("tool", &transport_options::TOOLS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     need("signal", &SIGNALS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
-    let options: &[&Known] = &[
-        &flows::FLOW_OPTIONS,
-        &transports::OVER_OPTIONS,
-        &services::LISTEN_OPTIONS,
-        &sockets::TLS_OPTIONS,
-        &http::PATH_OPTIONS,
-        &load::RECONNECT_OPTIONS,
-        &load::TIMEOUT_OPTIONS,
-        &stress::STRESS_OPTIONS,
-        &nodes::NODE_OPTIONS,
-        &nodes::BRIDGE_OPTIONS,
-        &nodes::EXTERNAL_OPTIONS,
-        &nodes::REMOTE_OPTIONS,
-        &topology::LINK_OPTIONS,
-        &topology::VXLAN_OPTIONS,
-        &impairments::WAY_OPTIONS,
-        &impairments::IMPAIR_OPTIONS,
-        &impairments::CODEL_OPTIONS,
-        &interfaces::INTERFACE_OPTIONS,
-        &interfaces::VLAN_OPTIONS,
-        &interfaces::MACVLAN_OPTIONS,
-        &interfaces::BOND_OPTIONS,
-        &frames::FRAME_OPTIONS,
-        &frames::ETHERNET_OPTIONS,
-        &frames::VLAN_OPTIONS,
-        &headers::ARP_OPTIONS,
-        &headers::LLDP_OPTIONS,
-        &headers::LACP_OPTIONS,
-        &headers::LACP_END_OPTIONS,
-        &headers::IPV4_OPTIONS,
-        &headers::IPV6_OPTIONS,
-        &headers::ICMP_OPTIONS,
-        &headers::UDP_OPTIONS,
-        &headers::TCP_HEADER_OPTIONS,
-    ];
     need("part of a process", process::PROCESS_PARTS);
     need("distribution", &impairments::DISTRIBUTIONS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     need("drop", &impairments::DROPS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     need("mode of a macvlan", &interfaces::MACVLAN_MODES.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     need("mode of a bond", &interfaces::BOND_MODES.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     need("flag of TCP", &headers::TCP_FLAGS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
-    for known in options {
+    for known in OPTIONS {
         need(&format!("option of {}", known.what), known.once);
         need(&format!("option of {}", known.what), known.many);
     }
