@@ -1,5 +1,5 @@
-//! The corpus `tests/diagnostics/CODE/CASE.scn`, `CODE` without `scn::` and with `_` for `::`: what is expected stands as `#~ code: beginning of the message` over the line; `#~^ ...`
-//! adds to the line of the `#~` before. Where nothing stands nothing may be found.
+//! The corpus `tests/diagnostics/CODE/CASE.scn`, `CODE` without `scn::` and with `_` for `::`: what is expected stands as `#~ code: beginning of the message` over the line,
+//! several one under the other. Where nothing stands nothing may be found.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
