@@ -73,7 +73,7 @@ fn a_scenario_whose_needs_are_not_met_is_skipped() {
     assert!(results.to_string().contains("skipped"), "{results}");
     assert!(place.read("scn-results/report.html").contains("no-such-tool-here"));
     // What it asks for beyond this version is of no interest then.
-    place.write("a.scn", lacking.replace("total 10", "total 10  timeout response 1s"));
+    place.write("a.scn", lacking.replace("total 10", "total 10  timeout { response 1s }"));
     assert_eq!(place.scn(&["run", "a.scn"]).code, Some(4));
 }
 

@@ -30,7 +30,7 @@ fn is_program(path: &Path) -> bool {
 /// settings of this name.
 fn has_feature(root: &Path, name: &str) -> bool {
     let plain = name.replace('-', "_");
-    if name.contains('/') || name.starts_with('.') {
+    if name.is_empty() || name.contains('/') || name.starts_with('.') {
         return false;
     }
     if root.join("sys/module").join(&plain).is_dir() || root.join("proc/sys/net").join(&plain).is_dir() {

@@ -4,7 +4,7 @@
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
 use scn_grammar::scenario::expect::{Condition, Expectation, Metric, Value};
-use scn_grammar::scenario::flow::{Arrivals, Flow, Phase, Reconnect};
+use scn_grammar::scenario::flow::{Arrivals, Destination, Flow, Phase, Reconnect};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
 use scn_grammar::scenario::topology::{Impairment, Link, LinkKind, Node, NodeKind, Settings};
@@ -115,6 +115,12 @@ impl Missing {
         }
         if flow.peer_none || flow.from_interface.is_some() {
             self.add(flow.span, "a flow from an interface or with `peer none`");
+        }
+        match flow.to {
+            Destination::Node(..) | Destination::Service(_) | Destination::Address(..) => {}
+            Destination::Interface(..) => self.add(flow.span, "a flow to an interface"),
+            Destination::Process(..) => self.add(flow.span, "a flow to a process"),
+            Destination::HostName(..) => self.add(flow.span, "a flow to a name that is looked up"),
         }
     }
 

@@ -134,9 +134,9 @@ fn read(place: &Place, arguments: &DiffArguments) -> Result<Option<review::Side>
             Err(problems) => loaded.diagnostics.extend(problems),
         }
     }
-    for file in loaded.files.clone() {
-        if !loaded.scenarios.iter().any(|(of, _)| *of == file) {
-            add_library(file, place, &mut loaded, &mut side);
+    for file in &loaded.files {
+        if !loaded.scenarios.iter().any(|(of, _)| of == file) {
+            add_library(*file, place, &loaded, &mut side);
         }
     }
     side.plans.iter_mut().for_each(|plan| plan.file = within(place, &plan.file));
@@ -147,7 +147,7 @@ fn read(place: &Place, arguments: &DiffArguments) -> Result<Option<review::Side>
 }
 
 /// What a file without scenarios declares. Problems of its text were found by the check.
-fn add_library(file: FileId, place: &Place, loaded: &mut Loaded, side: &mut review::Side) {
+fn add_library(file: FileId, place: &Place, loaded: &Loaded, side: &mut review::Side) {
     let source = loaded.sources.get(file);
     if let Ok(declared) = declarations(file, &source.text) {
         side.libraries.push((within(place, &source.name), declared));

@@ -61,7 +61,11 @@ fn flow(plan: &Plan, flow: &PlannedFlow) -> Line {
     let from = from_interface.as_ref().map_or_else(|| name(plan, *from).to_owned(), |at| format!("{}.{at}", name(plan, *from)));
     let answered = if backends.is_empty() { String::new() } else { format!(", answered by {}", nodes(plan, backends)) };
     let goal = goal(plan, to);
-    let at = if target.ip().is_unspecified() && target.port() == 0 { String::new() } else { format!(" at {target}") };
+    let at = match (target.ip(), target.port()) {
+        (ip, _) if ip.is_unspecified() => String::new(),
+        (ip, 0) => format!(" at {ip}"),
+        _ => format!(" at {target}"),
+    };
     Line::new(called.clone(), format!("from {from} to {goal}{answered}"), format!("{called} from {from} to {goal}{at}{answered}"))
         .with(below)
 }

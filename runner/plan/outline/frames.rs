@@ -27,7 +27,7 @@ struct Fields(Vec<String>);
 
 impl Fields {
     fn field<T: std::fmt::Display>(mut self, name: &str, of: Option<&Field<T>>) -> Self {
-        self.0.extend(of.map(|of| format!("{name} {}", field(of))));
+        self.0.extend(of.map(|of| format!("{name} {}", field(of)).trim_start().to_owned()));
         self
     }
 
@@ -63,7 +63,7 @@ fn ethernet_fields(of: &Ethernet) -> Fields {
 fn vlan(of: &VlanTag) -> Fields {
     let VlanTag { id, priority, drop_eligible, ethertype } = of;
     Fields::default()
-        .field("id", Some(id))
+        .field("", Some(id))
         .field("priority", priority.as_ref())
         .mark("drop_eligible", *drop_eligible)
         .word("ethertype", ethertype.map(|of| format!("{of:#06x}")))
@@ -122,7 +122,7 @@ fn ipv4(of: &Ipv4) -> Fields {
         .field("dscp", dscp.as_ref())
         .field("ecn", ecn.as_ref())
         .field("identification", identification.as_ref())
-        .mark("dont_fragment", *dont_fragment)
+        .mark("df", *dont_fragment)
         .field("protocol", protocol.as_ref())
 }
 

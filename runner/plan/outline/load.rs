@@ -32,7 +32,11 @@ pub(super) fn load(load: &Load, interval_ns: u64, over: &Transport, by_tool: boo
         size,
     } = load;
     let connected = over.kind().has_connections();
-    let mut lines = vec![says("connections", held(*connections, *total, *transactions, connected))];
+    let mut lines = match (by_tool, connected) {
+        (false, true) => vec![says("connections", held(*connections, *total, *transactions))],
+        (false, false) => items(*connections, *total, duration_ns.is_some()),
+        (true, _) => of_tool(*connections, *total, *transactions),
+    };
     let (what, item) = if connected { ("transactions", "a transaction") } else { ("items", "an item") };
     match rate_nano {
         Some(rate) => {
@@ -70,11 +74,7 @@ pub(super) fn load(load: &Load, interval_ns: u64, over: &Transport, by_tool: boo
 }
 
 /// What is alive at once, and how long.
-fn held(connections: u64, total: Option<u64>, transactions: Option<u64>, connected: bool) -> String {
-    if !connected {
-        let all = total.map_or_else(|| "no end of its own".to_owned(), |total| format!("{total} in all"));
-        return if connections == 1 { format!("items, {all}") } else { format!("items, {all}, from {connections} sockets") };
-    }
+fn held(connections: u64, total: Option<u64>, transactions: Option<u64>) -> String {
     let held = format!("{} at once", count(connections, "connection", "connections"));
     let each = |each: u64| count(each, "transaction", "transactions");
     match (total, transactions) {
@@ -82,6 +82,24 @@ fn held(connections: u64, total: Option<u64>, transactions: Option<u64>, connect
         (None, Some(number)) => format!("{held}, each replaced after {}", each(number)),
         (Some(total), number) => format!("{held}, {total} in all, each for {}", each(number.unwrap_or(1))),
     }
+}
+
+/// How many items there are, and from how many sockets.
+fn items(sockets: u64, total: Option<u64>, ends: bool) -> Vec<Line> {
+    let mut lines = Vec::new();
+    match total {
+        Some(total) => lines.push(Line::new("total", total.to_string(), format!("{} in all", count(total, "item", "items")))),
+        None if ends => {}
+        None => lines.push(Line::new("total", "", "items until it is stopped")),
+    }
+    lines.extend((sockets > 1).then(|| Line::new("connections", sockets.to_string(), format!("from {sockets} sockets"))));
+    lines
+}
+
+/// What a tool is told.
+fn of_tool(connections: u64, total: Option<u64>, transactions: Option<u64>) -> Vec<Line> {
+    let said = [("connections", Some(connections).filter(|number| *number != 1)), ("total", total), ("transactions", transactions)];
+    said.into_iter().filter_map(|(key, value)| Some(Line::pair(key, value?.to_string()))).collect()
 }
 
 /// A rate and how it changes while the flow runs.

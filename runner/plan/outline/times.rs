@@ -22,12 +22,12 @@ fn line(plan: &Plan, entry: &Entry, moment: Moment) -> Line {
     let event = event.map(|event| format!("   as {}", event_name(plan, event))).unwrap_or_default();
     let called = called.as_ref().map(|call| format!("   of {call}")).unwrap_or_default();
     let when = when(plan, entry, moment.acts);
-    let mut below = Vec::new();
+    let mut below = actions::lines(action);
     let full = actions::words(plan, action);
-    if full != *text && *action != Action::Mark {
-        below.push(Line::about(full));
+    let said = full == *text || (!below.is_empty() && text.starts_with(&full)) || *action == Action::Mark;
+    if !said {
+        below.insert(0, Line::about(full));
     }
-    below.extend(actions::lines(action));
     let words = format!("{when}{lasts}: {text}{event}{called}");
     Line::new(text.clone(), format!("{when}{lasts}{event}"), words).with(below)
 }
@@ -92,7 +92,7 @@ fn window(plan: &Plan, expectation: &Expectation) -> String {
         words.push_str(&format!(" within {} after {after}{}", duration(limit_ns), if stays { ", and stays" } else { "" }));
     }
     let edge = |time: Option<TimeRef>, else_words: &str| time.map_or(else_words.to_owned(), |time| time_words(plan, time));
-    words.push_str(&format!(", from {} to {}", edge(expectation.from, "the flow's start"), edge(expectation.to, "the flow's end")));
+    words.push_str(&format!(", from {} to {}", edge(expectation.from, "its start"), edge(expectation.to, "its end")));
     if matches!(expectation.form, Form::Always | Form::Never) {
         words.push_str(&format!(", sampled every {}", duration(expectation.sampled_every_ns)));
     }

@@ -64,7 +64,7 @@ fn icmp(icmp: Icmp) -> Vec<Line> {
     let Icmp { ttl, dont_fragment, dscp, mark } = icmp;
     let mut lines = Vec::new();
     option(&mut lines, "ttl", ttl, |ttl| ttl.to_string());
-    option(&mut lines, "dont_fragment", Some(dont_fragment).filter(|on| *on), |on| on_off(on).to_owned());
+    option(&mut lines, "df", Some(dont_fragment).filter(|on| *on), |on| on_off(on).to_owned());
     option(&mut lines, "dscp", dscp, |dscp| dscp.to_string());
     option(&mut lines, "mark", mark, |mark| mark.to_string());
     lines
@@ -73,7 +73,7 @@ fn icmp(icmp: Icmp) -> Vec<Line> {
 fn tls_client(tls: &TlsClient) -> Vec<Line> {
     let TlsClient { name, verify, versions, alpn, ciphers, resumption, certificate } = tls;
     let mut lines = Vec::new();
-    option(&mut lines, "sni", name.as_deref(), quoted);
+    option(&mut lines, "name", name.as_deref(), quoted);
     lines.push(Line::pair("verify", verify_words(verify)));
     lines.extend(agreed(versions, alpn, ciphers));
     lines.push(Line::pair("resumption", on_off(*resumption)));
@@ -86,7 +86,7 @@ pub(super) fn tls_server(tls: &TlsServer) -> Vec<Line> {
     let TlsServer { names, certificate, versions, alpn, ciphers, resumption, verify } = tls;
     let mut lines = Vec::new();
     if !names.is_empty() {
-        lines.push(Line::pair("names", names.join(", ")));
+        lines.push(Line::pair("name", names.join(", ")));
     }
     lines.push(Line::pair("certificate", certificate_words(certificate)));
     lines.extend(agreed(versions, alpn, ciphers));
@@ -101,7 +101,7 @@ fn agreed(versions: &[TlsVersion], alpn: &[String], ciphers: &[String]) -> Vec<L
         TlsVersion::V12 => "1.2",
         TlsVersion::V13 => "1.3",
     };
-    let mut lines = vec![Line::pair("tls", versions.iter().map(version).collect::<Vec<_>>().join(", "))];
+    let mut lines = vec![Line::pair("versions", versions.iter().map(version).collect::<Vec<_>>().join(", "))];
     if !alpn.is_empty() {
         lines.push(Line::pair("alpn", alpn.join(", ")));
     }
