@@ -11,6 +11,7 @@ mod cleanup;
 mod editors;
 mod formatting;
 mod input;
+mod language;
 mod libraries;
 mod library;
 mod observer;

@@ -19,7 +19,7 @@ use crate::syntax::tree::{Argument, BinaryOperator, Expr, FunctionDecl, Indexed}
 /// Functions of constants.
 pub(crate) const FUNCTIONS: &[&str] = &["min", "max", "uniform", "exponential", "normal", "pareto", "choice"];
 /// Functions that conditions and options have besides.
-pub(crate) const ELSEWHERE: &[&str] = &["sum", "mean", "gilbert_elliott"];
+pub(crate) const ELSEWHERE: &[&str] = &["sum", "mean", "median", "gilbert_elliott"];
 /// Calls of functions that files declare, of one check: at most so many.
 const CALL_LIMIT: u64 = 200_000;
 /// At most so many alternatives of a `choice`.

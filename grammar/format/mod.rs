@@ -9,7 +9,7 @@
 //! them; new lines where a statement begins or ends, beside a brace, or where one stood inside parentheses; and the comments,
 //! each between the same two tokens. Tokens that touch keep touching and others stay apart, but for the pairs that `gaps` lists, of
 //! which the language takes both. Three spellings are rewritten: `Mbps` and its like to `Mbit/s`, the comma before a closing bracket on one
-//! line, and `;` to a new line. `LAYOUT.md` says the rules as people see them.
+//! line, and `;` to a new line. The reference says the rules as people see them, under Layout.
 
 mod blocks;
 mod gaps;

@@ -12,10 +12,11 @@ use crate::expand::{
     transport_options, transports, verbs,
 };
 use crate::scenario::expect::{METRICS, STATISTICS};
+use crate::scenario::metrics::{Measures, Needs, Owner};
 use crate::scenario::process::SIGNALS;
-use crate::scenario::transport::TRANSPORTS;
+use crate::scenario::transport::{TRANSPORTS, TransportKind};
 use crate::syntax::words::Place;
-use crate::{REFERENCE, expand};
+use crate::{REFERENCE, expand, standard};
 
 const README: &str = include_str!("../../README.md");
 
@@ -47,6 +48,43 @@ fn every_block_checks() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
+/// The options of every sort of block.
+const OPTIONS: &[&Known] = &[
+    &flows::FLOW_OPTIONS,
+    &transports::OVER_OPTIONS,
+    &services::LISTEN_OPTIONS,
+    &sockets::TLS_OPTIONS,
+    &http::PATH_OPTIONS,
+    &load::RECONNECT_OPTIONS,
+    &load::TIMEOUT_OPTIONS,
+    &stress::STRESS_OPTIONS,
+    &nodes::NODE_OPTIONS,
+    &nodes::BRIDGE_OPTIONS,
+    &nodes::EXTERNAL_OPTIONS,
+    &nodes::REMOTE_OPTIONS,
+    &topology::LINK_OPTIONS,
+    &topology::VXLAN_OPTIONS,
+    &impairments::WAY_OPTIONS,
+    &impairments::IMPAIR_OPTIONS,
+    &impairments::CODEL_OPTIONS,
+    &interfaces::INTERFACE_OPTIONS,
+    &interfaces::VLAN_OPTIONS,
+    &interfaces::MACVLAN_OPTIONS,
+    &interfaces::BOND_OPTIONS,
+    &frames::FRAME_OPTIONS,
+    &frames::ETHERNET_OPTIONS,
+    &frames::VLAN_OPTIONS,
+    &headers::ARP_OPTIONS,
+    &headers::LLDP_OPTIONS,
+    &headers::LACP_OPTIONS,
+    &headers::LACP_END_OPTIONS,
+    &headers::IPV4_OPTIONS,
+    &headers::IPV6_OPTIONS,
+    &headers::ICMP_OPTIONS,
+    &headers::UDP_OPTIONS,
+    &headers::TCP_HEADER_OPTIONS,
+];
+
 #[test]
 fn every_word_is_described() {
     let words = words();
@@ -56,52 +94,18 @@ fn every_word_is_described() {
     need("statistic", STATISTICS);
     need("type", TYPE_WORDS);
     need("function", functions::FUNCTIONS);
+    need("function", functions::ELSEWHERE);
     need("verb", &verbs::VERBS.iter().map(|row| row.name).collect::<Vec<_>>());
     need("transport", &TRANSPORTS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     need("tool", &transport_options::TOOLS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     need("signal", &SIGNALS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
-    let options: &[&Known] = &[
-        &flows::FLOW_OPTIONS,
-        &transports::OVER_OPTIONS,
-        &services::LISTEN_OPTIONS,
-        &sockets::TLS_OPTIONS,
-        &http::PATH_OPTIONS,
-        &load::RECONNECT_OPTIONS,
-        &load::TIMEOUT_OPTIONS,
-        &stress::STRESS_OPTIONS,
-        &nodes::NODE_OPTIONS,
-        &nodes::BRIDGE_OPTIONS,
-        &nodes::EXTERNAL_OPTIONS,
-        &nodes::REMOTE_OPTIONS,
-        &topology::LINK_OPTIONS,
-        &topology::VXLAN_OPTIONS,
-        &impairments::WAY_OPTIONS,
-        &impairments::IMPAIR_OPTIONS,
-        &impairments::CODEL_OPTIONS,
-        &interfaces::INTERFACE_OPTIONS,
-        &interfaces::VLAN_OPTIONS,
-        &interfaces::MACVLAN_OPTIONS,
-        &interfaces::BOND_OPTIONS,
-        &frames::FRAME_OPTIONS,
-        &frames::ETHERNET_OPTIONS,
-        &frames::VLAN_OPTIONS,
-        &headers::ARP_OPTIONS,
-        &headers::LLDP_OPTIONS,
-        &headers::LACP_OPTIONS,
-        &headers::LACP_END_OPTIONS,
-        &headers::IPV4_OPTIONS,
-        &headers::IPV6_OPTIONS,
-        &headers::ICMP_OPTIONS,
-        &headers::UDP_OPTIONS,
-        &headers::TCP_HEADER_OPTIONS,
-    ];
     need("part of a process", process::PROCESS_PARTS);
     need("distribution", &impairments::DISTRIBUTIONS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     need("drop", &impairments::DROPS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     need("mode of a macvlan", &interfaces::MACVLAN_MODES.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     need("mode of a bond", &interfaces::BOND_MODES.iter().map(|(word, _)| *word).collect::<Vec<_>>());
     need("flag of TCP", &headers::TCP_FLAGS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
-    for known in options {
+    for known in OPTIONS {
         need(&format!("option of {}", known.what), known.once);
         need(&format!("option of {}", known.what), known.many);
     }
@@ -111,6 +115,7 @@ fn every_word_is_described() {
         Place::Topology,
         Place::Pattern,
         Place::Timeline,
+        Place::Process,
         Place::Expect,
         Place::Service,
         Place::Flow,
@@ -134,6 +139,7 @@ fn limits_and_defaults_are_those_of_the_code() {
         (expand::ROUTE_LIMIT, "written routes"),
         (expand::FLOW_LIMIT, "flows"),
         (expand::ENTRY_LIMIT, "entries"),
+        (expand::unroll::UNROLL_LIMIT, "statements made by loops and templates"),
     ];
     for (limit, what) in limits {
         assert!(REFERENCE.contains(&format!("{} {what}", grouped(limit))), "the limit of {what} is {limit}");
@@ -143,8 +149,70 @@ fn limits_and_defaults_are_those_of_the_code() {
         grouped(expand::EXPECTATION_LIMIT),
         grouped(expand::MEASURED_LIMIT)
     )));
+    assert!(REFERENCE.contains(&format!("at most {}, those left out", expand::matrix::MATRIX_LIMIT)));
     assert!(REFERENCE.contains(&format!("{0} errors and {0} warnings", crate::MOST_PROBLEMS)));
     assert_eq!(expand::DEFAULT_TIMEOUT_NS, 300_000_000_000, "say so in the reference");
     assert_eq!(expand::DEFAULT_TOLERANCE_NS, 5_000_000, "say so in the reference");
     assert_eq!(expand::DEFAULT_RECONNECT_NS, 100_000_000, "say so in the reference");
+}
+
+/// What flows have a metric, as the table says it.
+fn had_by(needs: Needs) -> String {
+    let listed = |words: Vec<&str>| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    let has = |kind: TransportKind| needs.transports.contains(&kind);
+    let mut said = match needs.transports.len() {
+        9 => "any transport".to_owned(),
+        8 if !has(TransportKind::Frames) => "any but `frames`".to_owned(),
+        7 if has(TransportKind::Udp) && has(TransportKind::Sctp) && !has(TransportKind::Icmp) => "connections, `udp`".to_owned(),
+        6 if !has(TransportKind::Udp) && !has(TransportKind::Icmp) => "connections".to_owned(),
+        4 if has(TransportKind::Mptcp) && has(TransportKind::Tcp) => "TCP below".to_owned(),
+        _ => listed(needs.transports.iter().map(|kind| kind.word()).collect()),
+    };
+    for tool in needs.tools {
+        said += &format!(", `via {}`", tool.word());
+    }
+    for (is_needed, words) in [(needs.replies, "the other end answers"), (needs.own_server, "scn serves"), (needs.handshake, "with TLS")] {
+        said += &if is_needed { format!("; {words}") } else { String::new() };
+    }
+    said
+}
+
+#[test]
+fn the_tables_of_metrics_are_those_of_the_code() {
+    let mut missing = Vec::new();
+    for row in METRICS {
+        let unit = match row.measures {
+            Measures::Number(dimension) => format!("{dimension:?}").to_lowercase(),
+            Measures::Truth => "truth".into(),
+            Measures::Text => "text".into(),
+        };
+        let shape = format!("{:?}", row.shape).to_lowercase();
+        let name = if row.takes_event { format!("{}(E)", row.name) } else { row.name.to_owned() };
+        let has = if let Owner::Flow(needs) = row.owner { format!(" {} |", had_by(needs)) } else { String::new() };
+        let line = format!("| `{name}` | {unit} | {shape} |{has} {} |", row.doc);
+        if !REFERENCE.lines().any(|known| known == line) {
+            missing.push(line);
+        }
+    }
+    assert!(missing.is_empty(), "grammar/REFERENCE.md lacks:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn the_standard_library_is_listed() {
+    let words = words();
+    let entries = standard::entries();
+    let missing: Vec<String> =
+        entries.iter().filter(|e| !words.contains(e.name.as_str())).map(|e| format!("{}.{}", e.module, e.name)).collect();
+    assert!(missing.is_empty(), "grammar/REFERENCE.md does not name {missing:?}");
+    assert!(standard::modules().all(|(module, _)| words.contains(module)));
+}
+
+#[test]
+fn verbs_are_said_as_the_code_knows_them() {
+    let missing: Vec<String> = verbs::VERBS
+        .iter()
+        .map(|row| format!("| `{}` | {} |", row.form, row.doc))
+        .filter(|row| !REFERENCE.lines().any(|line| line.starts_with(row)))
+        .collect();
+    assert!(missing.is_empty(), "grammar/REFERENCE.md lacks:\n{}", missing.join("\n"));
 }

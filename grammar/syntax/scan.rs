@@ -308,9 +308,8 @@ impl<'a> Scanner<'a> {
 
     /// `use ./x.scn`: a path that stands in no quotes.
     fn in_use(&self) -> bool {
-        self.pending
-            .as_ref()
-            .is_some_and(|pending| matches!(self.text.get(pending.head.start..pending.head.start + 4), Some("use " | "use\t")))
+        let word = |head: &[u8]| head.starts_with(b"use") && !head.get(3).is_some_and(|byte| is_word(*byte));
+        self.pending.as_ref().is_some_and(|pending| self.bytes.get(pending.head.start..).is_some_and(word))
     }
 
     /// Where a literal that is not closed on its line ends, if it may have swallowed the braces that close the line's blocks.
