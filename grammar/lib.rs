@@ -19,6 +19,7 @@ pub mod resolve;
 pub mod scenario;
 pub mod source;
 pub mod syntax;
+pub mod words;
 
 use std::collections::BTreeMap;
 

@@ -39,6 +39,8 @@ pub enum Command {
     Explain(ExplainArguments),
     /// List scenarios with their tags
     List(ListArguments),
+    /// Serve an editor: the Language Server Protocol over standard input and output
+    Lsp,
     /// Tell what this machine can do
     Doctor(DoctorArguments),
     /// Add a library to scn.toml and lock it

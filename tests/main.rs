@@ -11,6 +11,7 @@ mod cleanup;
 mod editors;
 mod formatting;
 mod input;
+mod language_server;
 mod libraries;
 mod observer;
 mod outside;

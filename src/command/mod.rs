@@ -7,6 +7,7 @@ pub mod fmt;
 pub mod judge;
 pub mod libraries;
 pub mod list;
+pub mod lsp;
 pub mod plan;
 pub mod run;
 
@@ -30,6 +31,7 @@ pub fn execute(arguments: Arguments, words: &str) -> Exit {
         Command::Report(arguments) => judge::judge(&arguments, false),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::List(arguments) => list::list(&arguments),
+        Command::Lsp => lsp::lsp(),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Add(arguments) => libraries::add(&arguments),
         Command::Update(arguments) => libraries::update(&arguments),
