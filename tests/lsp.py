@@ -187,7 +187,7 @@ async def test_rename(ready):
 
 @pytest.mark.asyncio
 async def test_shape(ready):
-    text = SCENARIO.replace("        rate 100/s", "  rate   100/s")
+    text = SCENARIO.replace("        rate 100/s", "  rate 100/s")
     changed(ready, "a.scn", 2, whole(text))
     options = types.FormattingOptions(tab_size=4, insert_spaces=True)
     edits = await ready.text_document_formatting_async(types.DocumentFormattingParams(text_document=document("a.scn"), options=options))

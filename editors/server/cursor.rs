@@ -84,14 +84,24 @@ pub fn cursor<'a>(text: &'a str, scan: &Scan, byte: usize) -> Cursor<'a> {
             }
         }
     }
-    let commented = scan.comments.iter().any(|comment| comment.start < byte && byte <= comment.end);
+    // Blanks at a comment's end are a part of it.
+    let blank = |from: usize| text.get(from..byte).is_some_and(|between| between.chars().all(|c| c == ' ' || c == '\t'));
+    let commented = scan.comments.iter().any(|comment| comment.start < byte && (byte <= comment.end || blank(comment.end)));
     let token = scan.tokens.iter().find(|token| token.start < byte && byte < token.end);
     let in_text = token.is_some_and(|token| {
         let written = &text[token.clone()];
         let hole = text[token.start..byte].rfind("${").is_some_and(|at| !text[token.start + at..byte].contains('}'));
         (written.starts_with(['"', '/']) || written.ends_with('"')) && !hole
     });
-    Cursor { heads, start, word: word_at(text, byte), quoted: commented || in_text }
+    Cursor { heads, start, word: word_at(text, byte), quoted: commented || in_text || is_unclosed(text, byte) }
+}
+
+/// Whether a byte stands in a text that its line does not close.
+fn is_unclosed(text: &str, byte: usize) -> bool {
+    let start = text[..byte].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[byte..].find('\n').map_or(text.len(), |at| byte + at);
+    let quotes = |part: &str| part.matches('"').count() - part.matches("\\\"").count();
+    !text[start..end].contains("\"\"\"") && quotes(&text[start..end]) % 2 == 1 && quotes(&text[start..byte]) % 2 == 1
 }
 
 #[cfg(test)]

@@ -202,7 +202,7 @@ const USER: &str = "scn 1\nuse \"./a.scn\" (ping)\nscenario t {\n    topology { 
 #[test]
 fn references_and_new_names_cross_files() {
     let others = [("/w/user.scn", USER)];
-    let declares = "scn 1\n## Once.\npattern pi|ng(n: size = 1B) {\n    client sends n\n    server echoes\n}\n";
+    let declares = "scn 1\n## Once.\npattern pi|ng(n: size = 1B) {\n    client sends n\n    server echoes\n}\npattern taken { client sends 1B }\n";
     let (mut client, at) = Client::with(declares, &others);
     let mut asked = at.clone();
     asked["context"] = json!({ "includeDeclaration": true });
@@ -223,7 +223,7 @@ fn references_and_new_names_cross_files() {
     assert_eq!(changes["changes"][URI].as_array().unwrap().len(), 1, "{changes}");
     assert_eq!(changes["changes"]["file:///w/user.scn"].as_array().unwrap().len(), 2, "{changes}");
     assert!(client.ask("textDocument/rename", to("2x")).unwrap_err().1.contains("is no name"));
-    let taken = client.ask("textDocument/rename", to("uniform"));
+    let taken = client.ask("textDocument/rename", to("taken"));
     assert!(taken.as_ref().is_err_and(|(_, why)| why.contains("would be an error")), "{taken:?}");
 }
 
@@ -279,7 +279,7 @@ fn the_text_alone_tells_shape_and_colours() {
     assert!(colours["data"].as_array().unwrap().len() > 100, "{colours}");
     let options = json!({ "textDocument": at["textDocument"], "options": { "tabSize": 4, "insertSpaces": true } });
     let edits = client.ask("textDocument/formatting", options).unwrap();
-    assert!(edits[0]["newText"].as_str().unwrap().contains("    flow steady from"), "{edits}");
+    assert!(edits[0]["newText"].as_str().unwrap().contains("        rate 100/s\n    }\n"), "{edits}");
 }
 
 #[test]
