@@ -24,6 +24,7 @@ pub mod scenario;
 pub mod source;
 pub mod standard;
 pub mod syntax;
+pub mod words;
 
 use std::collections::BTreeMap;
 

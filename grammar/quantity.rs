@@ -265,6 +265,26 @@ fn unit_size(unit: &str, decimal: bool) -> Option<(Dimension, i128, i128)> {
     Some((Dimension::Rate, many * billion, seconds))
 }
 
+/// The units of a dimension as they are written, the canonical ones first.
+#[must_use]
+pub fn units_of(dimension: Dimension) -> Vec<&'static str> {
+    let canonical = units(dimension).iter().map(|(unit, _)| *unit).filter(|unit| !unit.is_empty());
+    let others: &[&str] = match dimension {
+        Dimension::Count => &["k", "M"],
+        Dimension::Bandwidth => &["kB/s", "KiB/s", "MB/s", "MiB/s", "GB/s", "GiB/s"],
+        Dimension::Rate => &["/m", "/h"],
+        _ => &[],
+    };
+    canonical.chain(others.iter().copied()).collect()
+}
+
+/// A quantity in every unit of its dimension that says it without a rest, the largest first: `1500ms`, `1500000us`.
+#[must_use]
+pub fn spellings(quantity: Quantity) -> Vec<String> {
+    let exact = units(quantity.dimension).iter().filter(|(_, size)| quantity.value % size == 0);
+    exact.map(|(unit, size)| format!("{}{unit}", quantity.value / size)).collect()
+}
+
 /// What cannot be divided further.
 fn least_unit(dimension: Dimension) -> &'static str {
     match dimension {

@@ -97,6 +97,18 @@ impl Sources {
         &self.files[id.0 as usize]
     }
 
+    /// How many texts there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// No text was taken in.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// The words at a place.
     #[must_use]
     pub fn text(&self, span: Span) -> &str {

@@ -46,6 +46,8 @@ pub enum Command {
     Std(StdArguments),
     /// Make the page of a library: what it declares, with its documentation
     Doc(DocArguments),
+    /// Serve an editor: the Language Server Protocol over standard input and output
+    Lsp,
     /// Tell what this machine can do
     Doctor(DoctorArguments),
     /// Add a library to scn.toml and lock it

@@ -162,6 +162,13 @@ pub fn read_input(loaded: &mut Loaded) -> Option<FileId> {
     take_in("<stdin>".to_owned(), read_bounded(io::stdin().lock()), loaded)
 }
 
+/// The text of a file that may be a scenario, without a word about why it is none.
+#[must_use]
+pub fn read_text(path: &Path) -> Option<String> {
+    let bytes = fs::File::open(path).and_then(read_bounded).ok().filter(|bytes| bytes.len() as u64 <= MAX_FILE)?;
+    String::from_utf8(bytes).ok()
+}
+
 /// At most one byte more than may be.
 fn read_bounded(from: impl io::Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();

@@ -12,6 +12,7 @@ mod editors;
 mod formatting;
 mod input;
 mod language;
+mod language_server;
 mod libraries;
 mod library;
 mod observer;

@@ -95,7 +95,7 @@ fn one_file_names_pest() {
 fn pure_rooms_are_pure() {
     let shelf =
         ["version", "name", "address", "content", "table", "manifest", "lock", "select", "edit"].map(|file| format!("libraries/{file}.rs"));
-    let rooms = ["grammar/", "runner/plan/", "runner/measure/", "runner/judge/", "reports/"];
+    let rooms = ["grammar/", "runner/plan/", "runner/measure/", "runner/judge/", "reports/", "editors/server/"];
     let pure: Vec<&str> = rooms.into_iter().chain(shelf.iter().map(String::as_str)).collect();
     let impure = [
         "async fn",
@@ -114,7 +114,7 @@ fn pure_rooms_are_pure() {
     let broken: Vec<String> = rooms.iter().flat_map(|s| impure.iter().flat_map(|word| s.lines_with(word))).collect();
     assert_none(
         &broken,
-        "grammar, plan, measure, judge, reports and the pure files of libraries have no clock, no files, no threads, no async, no unordered maps",
+        "grammar, plan, measure, judge, reports, the language server and the pure files of libraries have no clock, no files, no threads, no async, no unordered maps",
     );
 }
 
@@ -176,4 +176,7 @@ fn rooms_depend_downwards_only() {
             "{room} depends on nothing in the house"
         );
     }
+    let manifest = fs::read_to_string(root.join("editors/server/Cargo.toml")).expect("the manifest is there");
+    let own: Vec<&str> = manifest.lines().filter(|line| line.starts_with("scn-")).collect();
+    assert_eq!(own, ["scn-grammar.workspace = true"], "the language server knows the language and nothing else of the house");
 }

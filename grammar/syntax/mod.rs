@@ -25,7 +25,7 @@ pub(crate) mod literal;
 pub mod nearest;
 mod parser;
 mod problem;
-pub(crate) mod scan;
+pub mod scan;
 #[cfg(test)]
 mod tests;
 pub mod tree;

@@ -18,7 +18,7 @@ pub(super) const STATEMENT_LENGTH: usize = 1 << 20;
 
 /// A statement: its words, and its block if it has one.
 #[derive(Debug, Default)]
-pub(crate) struct Statement {
+pub struct Statement {
     /// The `##` lines over it.
     pub doc: Vec<String>,
     /// Its words without the block, without blanks around them.
@@ -33,6 +33,7 @@ pub(crate) struct Statement {
 
 impl Statement {
     /// All of it, the block too.
+    #[must_use]
     pub fn whole(&self) -> Range<usize> {
         self.head.start..self.block.as_ref().map_or(self.head.end, |b| b.close)
     }
@@ -40,7 +41,7 @@ impl Statement {
 
 /// Statements in braces.
 #[derive(Debug, Default)]
-pub(crate) struct Block {
+pub struct Block {
     /// The byte of `{`.
     pub open: usize,
     /// One past the byte of `}`.
@@ -51,11 +52,14 @@ pub(crate) struct Block {
 
 /// What a text consists of.
 #[derive(Debug, Default)]
-pub(crate) struct Scan {
+pub struct Scan {
+    /// Those that stand in no block.
     pub statements: Vec<Statement>,
+    /// Where comments stand, each to the end of its line.
     pub comments: Vec<Range<usize>>,
     /// The tokens of all heads, in order: words, texts, regexes and single signs. The parser cuts numbers and addresses further.
     pub tokens: Vec<Range<usize>>,
+    /// What is wrong with braces and quotes.
     pub problems: Vec<Diagnostic>,
     /// A `}` closed nothing: a brace before it closed too much.
     pub stray: bool,
@@ -63,7 +67,8 @@ pub(crate) struct Scan {
 }
 
 /// Cuts a text. When a block is not closed, it is cut again with the indentation as a guide to where the brace is missing.
-pub(crate) fn scan(file: FileId, text: &str, from: usize) -> Scan {
+#[must_use]
+pub fn scan(file: FileId, text: &str, from: usize) -> Scan {
     let first = Scanner::new(file, text, from, false).run();
     if !first.unclosed {
         return first;

@@ -10,6 +10,7 @@ pub mod help;
 pub mod judge;
 pub mod libraries;
 pub mod list;
+pub mod lsp;
 pub mod plan;
 pub mod run;
 pub mod std;
@@ -37,6 +38,7 @@ pub fn execute(arguments: Arguments, words: &str) -> Exit {
         Command::List(arguments) => list::list(&arguments),
         Command::Std(arguments) => std::std(&arguments),
         Command::Doc(arguments) => doc::doc(&arguments),
+        Command::Lsp => lsp::lsp(),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Add(arguments) => libraries::add(&arguments),
         Command::Update(arguments) => libraries::update(&arguments),
