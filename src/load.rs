@@ -154,7 +154,7 @@ fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
 pub fn read(path: &Path, loaded: &mut Loaded) -> Option<FileId> {
     let name = path.to_string_lossy().trim_start_matches("./").to_owned();
     let file = fs::File::open(path);
-    take_in(name, file.and_then(|file| read_bounded(file)), loaded)
+    take_in(name, file.and_then(read_bounded), loaded)
 }
 
 /// Reads standard input into the sources; what cannot be read becomes a diagnostic.

@@ -178,7 +178,7 @@ impl Place<'_> {
             let from = from.split('(').next().unwrap_or(from).trim();
             let last = from.trim_matches('"').rsplit(['.', '/']).find(|word| *word != "scn");
             let called =
-                alias.map_or(false, |alias| alias == qualifier) || alias.is_none() && last == Some(&qualifier) || from == qualifier;
+                alias.is_some_and(|alias| alias == qualifier) || alias.is_none() && last == Some(&qualifier) || from == qualifier;
             if called {
                 return Some(from.to_owned());
             }

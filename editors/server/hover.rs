@@ -131,11 +131,11 @@ fn metric(text: &str, outline: &[Declared], at: &Cursor<'_>) -> Option<Word> {
 pub fn measured(_text: &str, outline: &[Declared], path: &[&str], byte: usize) -> Option<(&'static str, String)> {
     let owners = |what: &str| !words::metrics_of(what).is_empty();
     // `site.wan.dropped`: the last word that names something measured.
-    let at = path.iter().enumerate().take(3).filter_map(|(at, word)| {
+    let mut at = path.iter().enumerate().take(3).filter_map(|(at, word)| {
         let one = named(outline, word, byte).or_else(|| outline.iter().find(|declared| at > 0 && declared.name == *word))?;
         owners(one.what).then_some((at, one.what))
     });
-    let (at, what) = at.last()?;
+    let (at, what) = at.next_back()?;
     let mut rest = &path[at + 1..];
     if what == "a link" && rest.first().is_some_and(|way| ["forward", "back"].contains(way)) {
         rest = &rest[1..];

@@ -202,7 +202,8 @@ const USER: &str = "scn 1\nuse \"./a.scn\" (ping)\nscenario t {\n    topology { 
 #[test]
 fn references_and_new_names_cross_files() {
     let others = [("/w/user.scn", USER)];
-    let declares = "scn 1\n## Once.\npattern pi|ng(n: size = 1B) {\n    client sends n\n    server echoes\n}\npattern taken { client sends 1B }\n";
+    let declares =
+        "scn 1\n## Once.\npattern pi|ng(n: size = 1B) {\n    client sends n\n    server echoes\n}\npattern taken { client sends 1B }\n";
     let (mut client, at) = Client::with(declares, &others);
     let mut asked = at.clone();
     asked["context"] = json!({ "includeDeclaration": true });

@@ -25,6 +25,7 @@ const FLOW_SETTINGS: &[(&str, Dimension, i64)] = &[
 const STRESS_SETTINGS: &[(&str, Dimension, i64)] = &[("streams", Dimension::Count, 1), ("rate", Dimension::Rate, 1)];
 
 /// Things of one sort that a sentence names, one after the other.
+#[expect(clippy::large_enum_variant, reason = "one exists at a time")]
 enum Named {
     Flows(Vec<FlowId>),
     Stresses(Vec<StressId>),

@@ -328,7 +328,7 @@ impl Draft<'_, '_> {
     }
 
     /// The things that an expression names, for operands of verbs and arguments. `Err`: not a name at all, nothing reported.
-    pub fn things_in(&mut self, expr: &Expr, wanted: &[ThingKind], what: &str) -> Result<Option<Things>, ()> {
+    pub(super) fn things_in(&mut self, expr: &Expr, wanted: &[ThingKind], what: &str) -> Result<Option<Things>, ()> {
         match &super::evaluate::bare(expr).kind {
             ExprKind::Path(parts) => Ok(self.things_of(parts, wanted, what)),
             ExprKind::Broken => Ok(None),

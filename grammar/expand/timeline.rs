@@ -46,11 +46,11 @@ impl<'a> Draft<'_, 'a> {
             (Some(name), [Action::Mark]) if !calls => format!("mark {}", self.context.words(name.span)),
             _ => self.verb_words(&statement.verb),
         };
-        if let (Some(expr), false) = (&statement.lasts, calls) {
-            if !actions.iter().all(Action::has_undo) {
-                self.context.raise(MomentError::NothingToUndo { verb: statement.verb.name.text.clone(), span: expr.span });
-                return;
-            }
+        if let (Some(expr), false) = (&statement.lasts, calls)
+            && !actions.iter().all(Action::has_undo)
+        {
+            self.context.raise(MomentError::NothingToUndo { verb: statement.verb.name.text.clone(), span: expr.span });
+            return;
         }
         for (number, when) in whens.into_iter().enumerate() {
             let event = one.events.as_ref().and_then(|events| events.get(number).copied());

@@ -71,6 +71,7 @@ pub enum When {
 /// What an entry does. Lists are never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "entries are few, and plain variants read better than boxes")]
 pub enum Action {
     /// Starts flows.
     Start(Vec<FlowId>),

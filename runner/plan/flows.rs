@@ -274,7 +274,7 @@ fn planned(id: FlowId, flow: &Flow, target: SocketAddr, backends: Vec<NodeId>, s
         pattern: flow.pattern.clone(),
         load: flow.load.clone(),
         interval_ns: flow.load.rate_nano.and_then(|rate| RATE_SCALE.checked_div(rate)).unwrap_or(0),
-        reconnect: flow.reconnect.clone(),
+        reconnect: flow.reconnect,
         timeouts: flow.timeouts,
         from_interface: flow.from_interface.clone(),
         to: flow.to.clone(),

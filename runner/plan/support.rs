@@ -39,7 +39,7 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
             missing.add(entry.span, what);
         }
         if let When::Condition { condition, .. } = &entry.when {
-            missing.condition(condition, entry.span);
+            missing.condition(condition);
         }
     }
     scenario.expectations.iter().for_each(|expectation| missing.expectation(expectation));
@@ -132,18 +132,18 @@ impl Missing {
     }
 
     fn expectation(&mut self, expectation: &Expectation) {
-        self.condition(&expectation.condition, expectation.span);
+        self.condition(&expectation.condition);
     }
 
-    fn condition(&mut self, condition: &Condition, span: Span) {
+    fn condition(&mut self, condition: &Condition) {
         match condition {
             Condition::Compare { left, right, .. } => {
                 self.value(left);
                 self.value(right);
             }
             Condition::Holds(metric) | Condition::Matches { metric, .. } => self.metric(metric),
-            Condition::All(all) | Condition::Any(all) => all.iter().for_each(|one| self.condition(one, span)),
-            Condition::Not(one) => self.condition(one, span),
+            Condition::All(all) | Condition::Any(all) => all.iter().for_each(|one| self.condition(one)),
+            Condition::Not(one) => self.condition(one),
         }
     }
 

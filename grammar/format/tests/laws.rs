@@ -143,7 +143,7 @@ fn shaken(text: &str, choices: &[u8]) -> String {
     let mut choices = choices.iter().cycle().map(|choice| usize::from(*choice));
     let mut out = String::new();
     let mut at = 0;
-    for range in fixed.into_iter().chain([text.len()..text.len()]) {
+    for range in fixed.into_iter().chain(std::iter::once(text.len()..text.len())) {
         let mut rest = &text[at..range.start];
         while let Some(c) = rest.chars().next() {
             let blank = rest.len() - rest.trim_start_matches([' ', '\t', '\r', '\n']).len();

@@ -17,7 +17,6 @@ pub struct ScenarioDecl {
 
 /// What can stand in a scenario.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a tree is made once and short-lived; plain variants read better than boxes")]
 pub enum ScenarioPart {
     /// `tags ha, smoke`.
     Tags(Vec<Name>),

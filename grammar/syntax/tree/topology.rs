@@ -16,7 +16,6 @@ pub struct TopologyStatement {
 
 /// What can be said in a topology.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a tree is made once and short-lived; plain variants read better than boxes")]
 pub enum TopologyKind {
     /// `node a, b { options }`, `router r`, `bridge lan`.
     Nodes {

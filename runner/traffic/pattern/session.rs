@@ -150,9 +150,8 @@ impl<S: Transport> Session<S> {
         &self.program
     }
 
-    /// Plays one transaction; `number` counts those of the connection from 0.
-    pub async fn play(&mut self, number: u64) -> Result<Played, Cut> {
-        let program = Rc::clone(&self.program);
+    /// Forgets the transaction before.
+    fn begin(&mut self, program: &Program) {
         self.progress = Progress { sent_ns: NEVER, sent_bytes: 0, received_bytes: 0 };
         if !program.speaks_first && program.side == Side::Client {
             // The server speaks first: the transaction is under way as soon as this side waits for it.
@@ -162,6 +161,12 @@ impl<S: Transport> Session<S> {
         self.captures.iter_mut().for_each(Vec::clear);
         self.loops.clear();
         self.shared_draws = 0;
+    }
+
+    /// Plays one transaction; `number` counts those of the connection from 0.
+    pub async fn play(&mut self, number: u64) -> Result<Played, Cut> {
+        let program = Rc::clone(&self.program);
+        self.begin(&program);
         let key = self.identity.key.part(number);
         let (mut at, mut turn) = (0, 0u64);
         while let Some(operation) = program.operations.get(at) {
