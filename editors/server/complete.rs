@@ -177,8 +177,7 @@ impl Place<'_> {
             let (from, alias) = used.split_once(" as ").map_or((used, None), |(from, alias)| (from, Some(alias.trim())));
             let from = from.split('(').next().unwrap_or(from).trim();
             let last = from.trim_matches('"').rsplit(['.', '/']).find(|word| *word != "scn");
-            let called =
-                alias.is_some_and(|alias| alias == qualifier) || alias.is_none() && last == Some(&qualifier) || from == qualifier;
+            let called = alias.is_some_and(|alias| alias == qualifier) || alias.is_none() && last == Some(&qualifier) || from == qualifier;
             if called {
                 return Some(from.to_owned());
             }

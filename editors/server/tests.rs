@@ -146,7 +146,7 @@ fn problems_come_and_go() {
     assert!(!client.codes(URI).is_empty(), "{:?}", client.problems);
     let message = client.problems[URI][0]["message"].as_str().unwrap().to_owned();
     assert!(message.contains("rate"), "{message}");
-    client.change(&scenario("", ""));
+    client.change(&scenario("", "steady.outage.max < budget"));
     assert_eq!(client.codes(URI), [""; 0], "{:?}", client.problems);
 }
 

@@ -70,7 +70,7 @@ fn scenario_page(text: &str, item: &Item, scenario: &ScenarioDecl) -> String {
     let (mut tags, mut rows) = (Vec::new(), Vec::new());
     each(&scenario.body, &mut |part| match part {
         ScenarioPart::Tags(names) => tags.extend(names.iter().map(|name| code(&name.text))),
-        ScenarioPart::Param(param) => rows.push((format!("param {}", one_line(text, param.span)), escaped(&param.doc.join(" ")))),
+        ScenarioPart::Param(param) => rows.push((one_line(text, param.span), escaped(&param.doc.join(" ")))),
         ScenarioPart::Matrix { span, .. } => rows.push((one_line(text, *span), String::new())),
         _ => {}
     });
