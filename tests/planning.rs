@@ -66,7 +66,7 @@ fn a_scenario_whose_needs_are_not_met_is_skipped() {
     place.write("a.scn", &lacking);
     let ended = place.scn(&["run", "a.scn"]);
     assert_eq!(ended.code, Some(4), "everything was skipped: {ended:?}");
-    assert!(ended.stdout.contains("skipped") && ended.stdout.contains("`no_such_tool_here`"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("SKIPPED") && ended.stdout.contains("`no_such_tool_here`"), "{}", ended.stdout);
     let junit = place.read("scn-results/junit.xml");
     assert!(junit.contains("<skipped") && junit.contains("no_such_tool_here"), "{junit}");
     let results: serde_json::Value = serde_json::from_str(&place.read("scn-results/results.json")).unwrap();
