@@ -16,8 +16,6 @@ use crate::built::{Place, finish, repository, skip};
 const TEXTMATE: &str = "editors/vscode/syntaxes/scn.tmLanguage.json";
 const VIM: &str = "editors/vim/syntax/scn.vim";
 const TREE_SITTER: &str = "editors/tree-sitter/queries/highlights.scm";
-/// A table of metrics that is not called so.
-const LATER_METRICS: (&str, &str) = ("grammar/expand/conditions.rs", "LATER");
 /// Tables whose words stand in no scenario, or only as names of arguments.
 const NO_WORDS: &[&str] = &["GILBERT_ELLIOTT", "UNKNOWN"];
 
@@ -68,8 +66,8 @@ fn tables(source: &str) -> Vec<(&str, &str)> {
 }
 
 /// Whether a table is of metrics.
-fn is_of_metrics(path: &str, table: &str) -> bool {
-    table.contains("METRICS") || ["STATISTICS", "TAKE_EVENT"].contains(&table) || (path, table) == LATER_METRICS
+fn is_of_metrics(table: &str) -> bool {
+    table.contains("METRICS") || ["STATISTICS", "TAKE_EVENT"].contains(&table)
 }
 
 /// The sources that list options, verbs and metrics, by their path in the repository.
@@ -97,7 +95,7 @@ fn known() -> Words {
     let keywords = rules.lines().filter(|line| line.starts_with("kw_"));
     add("grammar/syntax/scn.pest", keywords.flat_map(quoted).collect());
     for (path, text) in sources() {
-        for (name, table) in tables(&text).into_iter().filter(|(name, _)| !is_of_metrics(&path, name) && !NO_WORDS.contains(name)) {
+        for (name, table) in tables(&text).into_iter().filter(|(name, _)| !is_of_metrics(name) && !NO_WORDS.contains(name)) {
             // `what: "a node"` says whose options they are.
             let table = table.split_once("what: ").map_or(table, |(_, rest)| rest.split_once(',').map_or("", |(_, rest)| rest));
             add(&format!("{path}, {name}"), quoted(table).collect());
@@ -109,7 +107,7 @@ fn known() -> Words {
 /// The parts of the metrics' names.
 fn metrics() -> BTreeSet<String> {
     let all = sources();
-    let tables = all.iter().flat_map(|(path, text)| tables(text).into_iter().filter(move |(name, _)| is_of_metrics(path, name)));
+    let tables = all.iter().flat_map(|(_, text)| tables(text).into_iter().filter(|(name, _)| is_of_metrics(name)));
     // Sentences stand beside the names.
     let names = tables.flat_map(|(_, table)| quoted(table)).filter(|name| !name.contains(' '));
     names.flat_map(|name| name.split('.')).filter(|part| is_word(part)).map(str::to_owned).collect()

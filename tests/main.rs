@@ -10,6 +10,7 @@ mod built;
 mod cleanup;
 mod editors;
 mod formatting;
+mod fuzzing;
 mod input;
 mod language;
 mod language_server;

@@ -208,6 +208,12 @@ fn the_standard_library_is_listed() {
 }
 
 #[test]
+fn the_reader_and_the_checker_know_the_same_verbs() {
+    let sorted = |words: &mut dyn Iterator<Item = &'static str>| words.collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(sorted(&mut crate::syntax::words::VERBS.iter().copied()), sorted(&mut verbs::VERBS.iter().map(|row| row.name)));
+}
+
+#[test]
 fn verbs_are_said_as_the_code_knows_them() {
     let missing: Vec<String> = verbs::VERBS
         .iter()

@@ -95,7 +95,7 @@ impl<'a> Ready<'a> {
     /// `< 1500ms` for a plain comparison of a metric with a given value, else the whole condition. `name` says a flow's name.
     pub fn words(&self, name: &dyn Fn(FlowId) -> String) -> String {
         if let Test::Compare(operator, Term { kind: TermKind::Metric(_), .. }, right @ Term { kind: TermKind::Given(_), .. }) = &self.test {
-            return format!("{} {}", sign(*operator), self.term_words(right, name));
+            return format!("{} {}", operator.sign(), self.term_words(right, name));
         }
         self.test_words(&self.test, name)
     }
@@ -107,7 +107,7 @@ impl<'a> Ready<'a> {
         };
         match test {
             Test::Compare(operator, left, right) => {
-                format!("{} {} {}", self.term_words(left, name), sign(*operator), self.term_words(right, name))
+                format!("{} {} {}", self.term_words(left, name), operator.sign(), self.term_words(right, name))
             }
             Test::All(tests) => join(tests, " and "),
             Test::Any(tests) => join(tests, " or "),
@@ -121,7 +121,7 @@ impl<'a> Ready<'a> {
             TermKind::Given(quantity) => quantity.to_string(),
             TermKind::Metric(at) => metric_name(self.metrics[*at], name),
             TermKind::Arithmetic(operator, left, right) => {
-                format!("{} {} {}", self.term_words(left, name), sign(*operator), self.term_words(right, name))
+                format!("{} {} {}", self.term_words(left, name), operator.sign(), self.term_words(right, name))
             }
             TermKind::Fold(how, terms) => {
                 let word = match how {
@@ -146,25 +146,6 @@ pub(super) fn flow_of(metric: &Metric) -> FlowId {
 /// `steady.outage.max`.
 pub(super) fn metric_name(metric: &Metric, name: &dyn Fn(FlowId) -> String) -> String {
     format!("{}.{}", metric.flow().map_or_else(|| "?".to_owned(), name), metric.name)
-}
-
-/// An operator as it is written.
-fn sign(operator: BinaryOperator) -> &'static str {
-    match operator {
-        BinaryOperator::Add => "+",
-        BinaryOperator::Subtract => "-",
-        BinaryOperator::Multiply => "*",
-        BinaryOperator::Divide => "/",
-        BinaryOperator::Equal => "==",
-        BinaryOperator::NotEqual => "!=",
-        BinaryOperator::Less => "<",
-        BinaryOperator::LessEqual => "<=",
-        BinaryOperator::Greater => ">",
-        BinaryOperator::GreaterEqual => ">=",
-        BinaryOperator::And => "and",
-        BinaryOperator::Or => "or",
-        BinaryOperator::Matches => "matches",
-    }
 }
 
 fn test<'a>(condition: &'a Condition, metrics: &mut Vec<&'a Metric>) -> Test {

@@ -1,7 +1,7 @@
 //! Conditions in words, as they would be written. In: a plan and a condition. Out: words. Judges nothing.
 
 use scn_grammar::quantity::Dimension;
-use scn_grammar::scenario::expect::{BinaryOperator, Condition, Fold, Metric, Subject, Value};
+use scn_grammar::scenario::expect::{Condition, Fold, Metric, Subject, Value};
 
 use super::super::types::Plan;
 use super::times::event_name;
@@ -14,7 +14,7 @@ pub(super) fn condition_words(plan: &Plan, condition: &Condition, part: bool) ->
     };
     match condition {
         Condition::Compare { operator, left, right } => {
-            format!("{} {} {}", value_words(plan, left, false), operator_words(*operator), value_words(plan, right, false))
+            format!("{} {} {}", value_words(plan, left, false), operator.sign(), value_words(plan, right, false))
         }
         Condition::Holds(metric) => metric_words(plan, metric),
         Condition::Matches { metric, regex } => format!("{} matches /{regex}/", metric_words(plan, metric)),
@@ -31,7 +31,7 @@ fn value_words(plan: &Plan, value: &Value, part: bool) -> String {
         Value::Given(given) => given.to_string(),
         Value::Metric(metric) => metric_words(plan, metric),
         Value::Arithmetic { operator, left, right, .. } => {
-            let words = format!("{} {} {}", value_words(plan, left, true), operator_words(*operator), value_words(plan, right, true));
+            let words = format!("{} {} {}", value_words(plan, left, true), operator.sign(), value_words(plan, right, true));
             if part { format!("({words})") } else { words }
         }
         Value::Fold { fold, values } => {
@@ -65,22 +65,4 @@ fn metric_words(plan: &Plan, metric: &Metric) -> String {
     let subject = subject_words(plan, &metric.subject);
     let event = metric.event.map(|event| format!("({})", event_name(plan, event))).unwrap_or_default();
     format!("{subject}.{}{event}", metric.name)
-}
-
-fn operator_words(operator: BinaryOperator) -> &'static str {
-    match operator {
-        BinaryOperator::Add => "+",
-        BinaryOperator::Subtract => "-",
-        BinaryOperator::Multiply => "*",
-        BinaryOperator::Divide => "/",
-        BinaryOperator::Equal => "==",
-        BinaryOperator::NotEqual => "!=",
-        BinaryOperator::Less => "<",
-        BinaryOperator::LessEqual => "<=",
-        BinaryOperator::Greater => ">",
-        BinaryOperator::GreaterEqual => ">=",
-        BinaryOperator::And => "and",
-        BinaryOperator::Or => "or",
-        BinaryOperator::Matches => "matches",
-    }
 }
