@@ -13,6 +13,7 @@ use scn_grammar::source::{FileId, Sources, Span};
 
 use crate::arguments::Selection;
 use crate::filter::Filter;
+use crate::params;
 use crate::uses::Projects;
 
 /// A larger file is refused: scenarios are written by people.
@@ -29,6 +30,8 @@ pub struct Loaded {
     pub files: Vec<FileId>,
     /// The selected scenarios, each with the file it stands in.
     pub scenarios: Vec<(FileId, Scenario)>,
+    /// The libraries that each of them uses: name, and exactly which.
+    pub libraries: BTreeMap<FileId, Vec<(String, String)>>,
     /// Problems of all the files.
     pub diagnostics: Vec<Diagnostic>,
     /// Scenarios before the filter.
@@ -49,7 +52,7 @@ impl Loaded {
 /// A mistake on the command line, as one sentence.
 pub fn load(selection: &Selection) -> Result<Loaded, String> {
     let filter = selection.filter.as_deref().map(Filter::parse).transpose()?;
-    let params = params(&selection.params)?;
+    let params = params::params(&selection.params)?;
     let mut loaded = Loaded::default();
     let mut projects = Projects::new(selection.locked);
     let files = find(&selection.paths)?;
@@ -69,6 +72,7 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
                 params.iter().filter(|(name, _)| !names(&about_params, name)).map(|(n, v)| (n.clone(), v.clone())).collect();
             scenarios = scn_grammar::check(&mut loaded.sources, file, &known, &mut uses).scenarios;
         }
+        loaded.libraries.insert(file, uses.libraries());
         for name in params.keys().filter(|name| names(&about_params, name)) {
             let first = about_params.iter().find(|d| names(std::slice::from_ref(d), name));
             let entry = first.map(|d| unknown.entry(name.clone()).or_insert_with(|| (0, d.clone())));
@@ -87,19 +91,6 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
 /// Whether diagnostics speak of a parameter.
 fn names(diagnostics: &[Diagnostic], param: &str) -> bool {
     diagnostics.iter().any(|d| d.message.contains(&format!("`{param}`")))
-}
-
-fn params(given: &[String]) -> Result<BTreeMap<String, String>, String> {
-    let mut params = BTreeMap::new();
-    for text in given {
-        let Some((name, value)) = text.split_once('=') else {
-            return Err(format!("`-p {text}` lacks a value: write `-p {text}=VALUE`"));
-        };
-        if params.insert(name.trim().to_owned(), value.trim().to_owned()).is_some() {
-            return Err(format!("the parameter `{name}` is set twice"));
-        }
-    }
-    Ok(params)
 }
 
 /// The files that paths name, each once, folders searched in the order of their names.

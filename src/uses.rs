@@ -1,7 +1,7 @@
 //! What files use: other files, and libraries of the project that a file belongs to. In: the words of a `use` and the name of the file
 //! that says it. Out: a name to show and a text, or why not. Decides nothing: `scn_libraries` knows projects, this finds the right one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
@@ -127,6 +127,14 @@ impl Load for Uses<'_> {
 }
 
 impl Uses<'_> {
+    /// The libraries whose files were given: name, and exactly which.
+    #[must_use]
+    pub fn libraries(&self) -> Vec<(String, String)> {
+        let Belongs::To(project) = &self.project else { return Vec::new() };
+        let names: BTreeSet<&String> = self.shown.values().map(|(library, _)| library).collect();
+        names.into_iter().filter_map(|name| Some((name.clone(), project.identity(name)?))).collect()
+    }
+
     /// Remembers what is given, to know it again as the one that uses something.
     fn give(&mut self, found: ModuleFile) -> LoadedText {
         self.shown.insert(found.shown.clone(), (found.library, found.path));

@@ -160,6 +160,26 @@ fn usage_mistakes_exit_2() {
 }
 
 #[test]
+fn parameters_come_from_a_file_and_the_command_line_goes_before_it() {
+    let place = Place::new();
+    let params = "scenario s {\n    param budget: duration = 1s\n    param sizes: list = [1B]\n    param slow: condition = 1 == 2\n";
+    place.write("a.scn", around(TWO_NODES).replacen("scenario s {\n", params, 1));
+    place
+        .write("p.toml", "budget = \"250ms\"\nsizes = [\"64B\", \"1KiB\"]\n")
+        .write("q.toml", "budget = [")
+        .write("r.toml", "budget = {a = 1}");
+    let listed = |arguments: &[&str]| place.scn(&[&["list", "a.scn", "--format", "json"], arguments].concat());
+    let ended = listed(&["--params", "p.toml"]);
+    assert!(ended.code == Some(0) && ended.stdout.contains("250ms") && ended.stdout.contains("1KiB"), "{ended:?}");
+    let ended = listed(&["--params", "p.toml", "-p", "budget=2s"]);
+    assert!(ended.stdout.contains("2s") && !ended.stdout.contains("250ms"), "{ended:?}");
+    for (file, words) in [("q.toml", "line 1"), ("r.toml", "`budget`"), ("none.toml", "none.toml")] {
+        let ended = listed(&["--params", file]);
+        assert!(ended.code == Some(2) && ended.stderr.contains(words), "{ended:?}");
+    }
+}
+
+#[test]
 fn a_filter_that_matches_nothing_exits_4() {
     let place = Place::new();
     place.write("a.scn", around(TWO_NODES));

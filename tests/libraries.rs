@@ -248,6 +248,10 @@ fn a_run_needs_neither_git_nor_the_repository() {
     }
     let ended = crate::built::until_told(|| finish(world.command("site", &["run"]).env("PATH", "/nonexistent")));
     assert_eq!(ended.code, Some(0), "{ended:?}");
+    let records = fs::read_dir(world.path("site/scn-results")).unwrap().map(|entry| entry.unwrap().path());
+    let record = records.filter(|path| path.to_string_lossy().ends_with(".run.json")).max().unwrap();
+    let record = fs::read_to_string(record).unwrap();
+    assert!(record.contains("\"library acme\"") && record.contains("\"1.0.0, commit "), "a record says which library it was");
     world.fine("site", &["vendor"]);
     fs::remove_dir_all(world.path("store")).unwrap();
     nowhere(&world, &["check"]);
