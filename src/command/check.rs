@@ -7,6 +7,7 @@ use super::{count_problems, refuse, show_problems, tell};
 use crate::arguments::{CheckArguments, MessageFormat};
 use crate::exit::Exit;
 use crate::load::{self, Loaded};
+use crate::payload;
 use crate::results;
 
 /// Checks and plans every selected scenario and prints what is wrong.
@@ -71,7 +72,10 @@ fn mend(loaded: &Loaded) -> Result<usize, String> {
 fn add_plan_problems(loaded: &mut Loaded) {
     for at in 0..loaded.scenarios.len() {
         let problems = match plan::plan(&loaded.scenarios[at].1, &plan::Settings { seed: 0, timing: 1 }) {
-            Ok(planned) => planned.warnings,
+            Ok(planned) => {
+                payload::read(&planned.plan, &loaded.sources, &mut loaded.diagnostics);
+                planned.warnings
+            }
             Err(problems) => problems,
         };
         loaded.add_once(problems);
