@@ -215,6 +215,16 @@ fn the_reader_and_the_checker_know_the_same_verbs() {
 }
 
 #[test]
+fn options_of_transports_are_those_of_their_table() {
+    use crate::expand::{services::LISTEN_OPTIONS, transport_options as table, transports::OVER_OPTIONS};
+    for (known, rows) in [(OVER_OPTIONS, table::OVER_ROWS), (LISTEN_OPTIONS, table::LISTEN_ROWS)] {
+        let known: BTreeSet<&str> = known.once.iter().chain(known.many).copied().collect();
+        let rows: BTreeSet<&str> = rows.iter().map(|row| row.name).collect();
+        assert_eq!(known, rows);
+    }
+}
+
+#[test]
 fn verbs_are_said_as_the_code_knows_them() {
     let missing: Vec<String> = verbs::VERBS
         .iter()
