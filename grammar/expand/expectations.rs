@@ -17,13 +17,16 @@ use crate::syntax::tree::{Block, ExpectKind, ExpectStatement, Expr, Quantifier};
 impl<'a> Draft<'_, 'a> {
     /// Takes expectations in.
     pub(super) fn expect(&mut self, statements: &'a Block<ExpectStatement>) {
+        let before = self.context.errors;
         self.each(statements, |draft, statement| {
             if draft.is_check(&statement.condition) {
                 draft.call_of_check(statement);
             } else {
+                draft.moments.expects = true;
                 draft.expectation(statement);
             }
         });
+        self.moments.expects |= self.context.errors > before;
     }
 
     /// The expectations of a check: its word, its clauses and its text hold for all of them that say nothing else.

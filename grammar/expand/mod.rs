@@ -32,6 +32,7 @@ mod lives;
 pub mod load;
 mod load_verbs;
 pub mod losses;
+mod matching;
 pub mod matrix;
 mod measured;
 mod message;
