@@ -99,6 +99,7 @@ impl Draft<'_, '_> {
         let mut metrics = Vec::new();
         metrics_of(&expectation.condition, &mut metrics);
         self.check_window(expectation, window, &metrics);
+        self.check_extent(expectation, window, &metrics);
         self.check_samples(window, &metrics);
         if let Some(reason) = always_true(expectation) {
             self.context.raise(MomentError::CannotFail { span, reason });

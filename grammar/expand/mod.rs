@@ -16,6 +16,7 @@ pub mod error;
 pub mod evaluate;
 mod events;
 pub mod expectations;
+mod extents;
 mod fault_verbs;
 mod fields;
 pub mod flows;
