@@ -46,6 +46,8 @@ pub struct Context<'a> {
     pub problems: Vec<Diagnostic>,
     /// How many errors were found.
     pub errors: usize,
+    /// Why transactions of patterns are certain to fail; the scenario being expanded may be about that.
+    pub(super) failures: Vec<Diagnostic>,
     /// Names of patterns (by their place) that were instantiated.
     pub used_patterns: BTreeSet<Span>,
     /// Names of things of the scenario being expanded.
@@ -91,6 +93,7 @@ impl<'a> Context<'a> {
             given,
             problems: Vec::new(),
             errors: 0,
+            failures: Vec::new(),
             used_patterns: BTreeSet::new(),
             things: Table::default(),
             local: Declarations::default(),

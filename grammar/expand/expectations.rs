@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::EXPECTATION_LIMIT;
+use super::conditions::metrics_of;
 use super::draft::Draft;
 use super::error::ExpandError;
 use super::moments::Around;
@@ -17,13 +18,16 @@ use crate::syntax::tree::{Block, ExpectKind, ExpectStatement, Expr, Quantifier};
 impl<'a> Draft<'_, 'a> {
     /// Takes expectations in.
     pub(super) fn expect(&mut self, statements: &'a Block<ExpectStatement>) {
+        let before = self.context.errors;
         self.each(statements, |draft, statement| {
             if draft.is_check(&statement.condition) {
                 draft.call_of_check(statement);
             } else {
+                draft.moments.expects = true;
                 draft.expectation(statement);
             }
         });
+        self.moments.expects |= self.context.errors > before;
     }
 
     /// The expectations of a check: its word, its clauses and its text hold for all of them that say nothing else.
@@ -101,6 +105,9 @@ impl<'a> Draft<'_, 'a> {
                 condition,
                 span: statement.span,
             };
+            let mut metrics = Vec::new();
+            metrics_of(&made.condition, &mut metrics);
+            self.check_sampling(statement, made.form, &metrics);
             self.lint(&made, window);
             self.scenario.expectations.push(made);
         }

@@ -7,6 +7,7 @@ use super::names::Point;
 use super::net_error::NetError;
 use super::options::{Found, Known, Said};
 use super::steps::weight;
+use super::talk::User;
 use super::things::ThingKind;
 use super::topology::position;
 use super::transport_options::FLOW_ROWS;
@@ -123,14 +124,15 @@ impl<'a> Draft<'_, 'a> {
         self.size_of_pattern(&found, carrier, wire_of(&transport) == Wire::Own);
         let tool = carrier.tool.map(|kind| Tool { kind, arguments: self.arguments(&found) });
         self.check_tool(flow, carrier, &found, from);
-        let pattern = self.flow_pattern(flow, to.as_ref(), carrier, &transport);
+        let peer_none = found.get("peer").and_then(|said| self.choice(said, &[("none", true)])).unwrap_or(false);
+        let user = if peer_none || to.as_ref().is_some_and(|to| self.is_strange(to)) { User::Alone } else { User::Flow };
+        let pattern = self.flow_pattern(flow, to.as_ref(), carrier, &transport, user);
         let (reconnect, timeouts) = (self.reconnect(&found), self.timeouts(&found, carrier));
         let source = found.get("source").map(|said| self.sources(said)).unwrap_or_default();
         let ports = found.get("ports").and_then(|said| {
             let value = self.one(said, "ports 20000..30000")?;
             self.port_range(value, &said.scope)
         });
-        let peer_none = found.get("peer").and_then(|said| self.choice(said, &[("none", true)])).unwrap_or(false);
         self.check_family(to.as_ref(), &source, &found);
         Some(Flow {
             name: String::new(),
@@ -150,6 +152,18 @@ impl<'a> Draft<'_, 'a> {
             sample_tcp_info_ns: self.sample_tcp_info(&found),
             span: flow.span,
         })
+    }
+
+    /// What answers there is certainly nothing that this program adds: it gives peers to nodes alone, and answers at an address or an
+    /// interface only where a service does.
+    fn is_strange(&self, to: &Destination) -> bool {
+        match to {
+            Destination::Process(..) | Destination::HostName(..) => true,
+            Destination::Address(_, port) | Destination::Interface(_, _, port) => {
+                port.is_some_and(|port| self.scenario.services.iter().all(|service| service.port != port))
+            }
+            Destination::Node(..) | Destination::Service(_) => false,
+        }
     }
 
     /// The frame of a flow of frames.
@@ -195,6 +209,7 @@ impl<'a> Draft<'_, 'a> {
         to: Option<&Destination>,
         carrier: Carrier,
         transport: &Transport,
+        user: User,
     ) -> Option<Option<Pattern>> {
         let asks = matches!(transport, Transport::Http { http: Http { request: Some(_), .. }, .. });
         let what = match (carrier.tool, carrier.kind) {
@@ -214,7 +229,7 @@ impl<'a> Draft<'_, 'a> {
             {
                 return Some(Some(served.clone()));
             }
-            return self.instance(flow.pattern.as_ref(), flow.name.span).map(Some);
+            return self.instance(flow.pattern.as_ref(), flow.name.span, user).map(Some);
         };
         if let Some(pattern) = &flow.pattern {
             self.context.raise(NetError::NoPattern { what, span: pattern.span, said: carrier.said });

@@ -10,7 +10,6 @@ use crate::quantity::{BILLION, Dimension, Quantity};
 use crate::resolve::ScenarioRef;
 use crate::scenario::expect::{BinaryOperator, Condition, Expectation, Form, Kind, Metric, Value};
 use crate::source::Span;
-use crate::syntax::tree::{ScenarioPart, plain};
 
 /// An expectation as the checks for repetition and contradiction see it.
 #[derive(Debug, Clone)]
@@ -100,6 +99,7 @@ impl Draft<'_, '_> {
         let mut metrics = Vec::new();
         metrics_of(&expectation.condition, &mut metrics);
         self.check_window(expectation, window, &metrics);
+        self.check_extent(expectation, window, &metrics);
         self.check_samples(window, &metrics);
         if let Some(reason) = always_true(expectation) {
             self.context.raise(MomentError::CannotFail { span, reason });
@@ -129,8 +129,7 @@ impl Draft<'_, '_> {
 
     /// Looks at a scenario as a whole.
     pub(super) fn lint_whole(&mut self, declared: &ScenarioRef<'_>) {
-        let said = plain(&declared.declaration.body).any(|part| matches!(part, ScenarioPart::Expect(all) if !all.is_empty()));
-        if !said {
+        if !self.moments.expects {
             let name = &declared.declaration.name;
             self.context.raise(MomentError::NoExpectations { name: name.text.clone(), span: name.span });
         }
@@ -152,6 +151,25 @@ impl Draft<'_, '_> {
             }
         }
         problems.into_iter().for_each(|problem| self.context.raise(problem));
+        if self.scenario.expectations.iter().any(wants_failures) {
+            self.context.failures.clear();
+        }
+        self.context.raise_failures();
+    }
+}
+
+/// Only a run with failed transactions meets it.
+fn wants_failures(expectation: &Expectation) -> bool {
+    let Some((metric, operator, given)) = simple(&expectation.condition) else { return false };
+    let some = match operator {
+        BinaryOperator::Greater => given.value >= 0,
+        BinaryOperator::GreaterEqual | BinaryOperator::Equal => given.value > 0,
+        _ => false,
+    };
+    match metric.name.as_str() {
+        "failed_transactions" | "failed_connections" | "errors" | "timeouts" | "lost" | "loss" => some && expectation.form != Form::Never,
+        "transactions" | "received" => operator == BinaryOperator::Equal && given.value == 0,
+        _ => false,
     }
 }
 

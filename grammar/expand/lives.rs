@@ -13,9 +13,9 @@ use crate::source::Span;
 
 /// The first and last instant of a flow, ns; `None`: not known, or no end.
 #[derive(Debug, Clone, Copy)]
-struct Life {
-    from: Option<i64>,
-    to: Option<i64>,
+pub(super) struct Life {
+    pub(super) from: Option<i64>,
+    pub(super) to: Option<i64>,
     span: Span,
 }
 
@@ -36,7 +36,7 @@ impl Draft<'_, '_> {
     }
 
     /// When a flow runs. Without a start in the timeline: from the beginning.
-    fn life_of(&self, flow: FlowId) -> Option<Life> {
+    pub(super) fn life_of(&self, flow: FlowId) -> Option<Life> {
         let declared = self.scenario.flows.get(flow.index())?;
         let instant = |place: usize| self.moments.instants.get(place).copied().flatten();
         let mut starts = (self.scenario.timeline.iter().enumerate())

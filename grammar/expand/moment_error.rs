@@ -56,6 +56,24 @@ problems! {
             at(span, format!("{thing} measures nothing in this window: {reason}"), "no data").also(other, "because of this")
                 .help("move the window, or start and stop the flow at other times")
         }
+        /// A window without a duration.
+        BackwardWindow { empty: bool, known: Option<(String, String)>, span: Span, other: Span } Error "scn::expand::backward_range" {
+            let message = match known {
+                _ if empty => "this window ends where it begins".to_owned(),
+                Some((begin, end)) => format!("this window ends at {end}, before it begins at {begin}"),
+                None => "this window ends before it begins".to_owned(),
+            };
+            at(span, message, "ends here").also(other, "begins here").help("let it end later than it begins")
+        }
+        /// A window shorter than what is looked at in it.
+        ShortWindow { every: String, length: String, span: Span, help: String } Error "scn::expand::short_window" {
+            at(span, format!("no whole interval of {every} fits into {length}: nothing can be judged"), format!("{length} at most")).help(help)
+        }
+        /// The kernel's counts before a connection ends.
+        Unsampled { metric: String, flow: String, to: String, span: Span } Warning "scn::expand::few_samples" {
+            at(span, format!("nothing is known of `{metric}` before {to}: `{flow}` holds its connections, and this is read when they end"), "not read in the window")
+                .help("write `sample tcp_info every 100ms` in the flow")
+        }
         /// A percentile of too few.
         FewSamples { metric: String, most: u64, least: u64, span: Span } Warning "scn::expand::few_samples" {
             at(span, format!("`{metric}` of at most {most} samples says no more than the largest of them"), "too few samples")

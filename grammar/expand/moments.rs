@@ -33,6 +33,8 @@ pub struct Moments {
     pub(super) kind: ExpectKind,
     /// The text after it.
     pub(super) text: Option<String>,
+    /// Something is expected, or what was to be expected is wrong, which was reported.
+    pub(super) expects: bool,
     /// When each entry acts, in ns after the start, if that is known.
     pub(super) instants: Vec<Option<i64>>,
 }
@@ -48,6 +50,7 @@ impl Default for Moments {
             window: None,
             kind: ExpectKind::Plain,
             text: None,
+            expects: false,
             instants: Vec::new(),
         }
     }

@@ -25,6 +25,15 @@ problems! {
             at(span, format!("the {side} can't expect a part of a file"), "reads the file").also(sent, "the file is sent here")
                 .help(format!("leave this out: the {side} takes and verifies the whole file where it is sent"))
         }
+        /// An `expects` that nothing of what is sent ever matches.
+        NeverMatches { side: &'static str, other: &'static str, line: bool, span: Span, sent: Span } Warning "scn::expand::never_matches" {
+            let (label, help) = if line {
+                ("no such line comes", format!("end what the {other} sends with a line feed (`\\n`), and expect a line that it sends"))
+            } else {
+                ("never matches", format!("expect what the {other} sends"))
+            };
+            at(span, format!("what the {other} sends never matches what the {side} expects"), label).also(sent, "sent here").help(help)
+        }
         /// A path that no file can have.
         BadPath { reason: &'static str, span: Span } Error "scn::expand::bad_path" {
             at(span, format!("no file has this path: it holds {reason}"), "not a path")

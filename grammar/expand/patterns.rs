@@ -11,6 +11,7 @@ use super::evaluate::{Names, Scope};
 use super::layout::{COURSE_LIMIT, Layout};
 use super::params::written;
 use super::steps::Steps;
+use super::talk::User;
 use super::value::Type;
 use super::{Context, sized, talk};
 use crate::diagnostics::Severity;
@@ -26,36 +27,36 @@ use crate::syntax::tree::{
 /// The pattern of a flow that says none.
 const DEFAULT_PATTERN: &str = "sym";
 
-/// Patterns already made, by the place of their declaration, the file of the call and the values of their parameters. `None`: wrong,
-/// which was reported.
-pub type Instances = BTreeMap<(Span, FileId, Vec<String>), Option<Pattern>>;
+/// Patterns already made, by the place of their declaration, the file of the call, who needs them and the values of their parameters.
+/// `None`: wrong, which was reported.
+pub type Instances = BTreeMap<(Span, FileId, User, Vec<String>), Option<Pattern>>;
 
 impl<'a> Draft<'_, 'a> {
-    /// The pattern of a call, or the default one, filled in. `user` is who needs it.
-    pub(super) fn instance(&mut self, call: Option<&Call>, user: Span) -> Option<Pattern> {
+    /// The pattern of a call, or the default one, filled in, for a flow or service that stands at `place`.
+    pub(super) fn instance(&mut self, call: Option<&Call>, place: Span, user: User) -> Option<Pattern> {
         let Some(call) = call else {
             let module = self.context.modules.iter().position(|m| m.name == DEFAULT_PATTERNS)?;
             let found = self.context.modules.get(module)?.declarations.patterns.get(DEFAULT_PATTERN).copied()?;
-            return self.filled(found, &[], user, Scope { module, ..Scope::default() });
+            return self.filled(found, &[], (place, user), Scope { module, ..Scope::default() });
         };
         let scope = self.scope.clone();
         let (found, inner) = self.context.find_declared(&call.path.iter().collect::<Vec<_>>(), &PATTERN, &scope)?;
-        self.filled(found, &call.arguments, call.span, inner)
+        self.filled(found, &call.arguments, (call.span, user), inner)
     }
 
     /// A pattern with its arguments.
-    fn filled(&mut self, found: PatternRef<'a>, arguments: &[Argument], user: Span, inner: Scope) -> Option<Pattern> {
+    fn filled(&mut self, found: PatternRef<'a>, arguments: &[Argument], (place, user): (Span, User), inner: Scope) -> Option<Pattern> {
         let declaration = found.declaration;
         let chosen = self.context.match_arguments(&declaration.name, &declaration.params, arguments)?;
         let outer = self.scope.clone();
-        let (names, name) = self.context.filled_in(declaration, &chosen, user, &outer, &inner)?;
+        let (names, name) = self.context.filled_in(declaration, &chosen, place, &outer, &inner)?;
         // Secrets are shown alike: the key holds the values, not their words.
         let values = names.values().map(|binding| format!("{:?}", binding.value)).collect();
-        let key = (declaration.name.span, user.file, values);
+        let key = (declaration.name.span, place.file, user, values);
         if let Some(made) = self.instances.get(&key) {
             return made.clone();
         }
-        let made = self.context.make_pattern(declaration, name, names, inner, user.file);
+        let made = self.context.make_pattern(declaration, (name, names), inner, place.file, user);
         self.instances.insert(key, made.clone());
         made
     }
@@ -85,7 +86,14 @@ impl Context<'_> {
     }
 
     /// Makes a pattern's steps and checks the talk of both sides.
-    fn make_pattern(&mut self, declaration: &PatternDecl, name: String, names: Names, inner: Scope, caller: FileId) -> Option<Pattern> {
+    fn make_pattern(
+        &mut self,
+        declaration: &PatternDecl,
+        (name, names): (String, Names),
+        inner: Scope,
+        caller: FileId,
+        user: User,
+    ) -> Option<Pattern> {
         self.used_patterns.insert(declaration.name.span);
         let scope = Scope { layers: inner.layers.into_iter().chain([Rc::new(names)]).collect(), ..inner };
         let mut steps = Steps::new(self, scope, caller).make(declaration)?;
@@ -98,9 +106,10 @@ impl Context<'_> {
             }
         };
         sized::implicit(&mut steps, &courses);
-        let found = talk::talk(&mut steps, &courses, &name, declaration.name.span);
-        let broken = found.iter().any(|problem| problem.severity == Severity::Error);
-        found.into_iter().for_each(|problem| self.raise(problem));
+        let found = talk::talk(&mut steps, &courses, &name, declaration.name.span, user);
+        let broken = found.problems.iter().any(|problem| problem.severity == Severity::Error);
+        found.problems.into_iter().for_each(|problem| self.raise(problem));
+        self.failures.extend(found.failures);
         (!broken).then_some(Pattern { name, steps })
     }
 
@@ -125,6 +134,12 @@ impl Context<'_> {
                 self.sample(declaration, position);
             }
         }
+        self.raise_failures();
+    }
+
+    /// Reports why transactions are certain to fail.
+    pub(super) fn raise_failures(&mut self) {
+        std::mem::take(&mut self.failures).into_iter().for_each(|failure| self.raise(failure));
     }
 
     /// Makes a pattern once with sample values for what has no default.
@@ -138,8 +153,9 @@ impl Context<'_> {
         }
         let chosen: Vec<Option<&Argument>> = samples.iter().map(Option::as_ref).collect();
         let Some((names, name)) = self.filled_in(declaration, &chosen, declaration.name.span, &scope, &scope) else { return };
+        let user = if samples.iter().any(Option::is_some) { User::Sample } else { User::Service };
         let (before, file) = (self.errors, declaration.name.span.file);
-        self.make_pattern(declaration, name, names.clone(), scope.clone(), file);
+        self.make_pattern(declaration, (name, names.clone()), scope.clone(), file, user);
         if self.errors == before && decides(&declaration.steps) {
             // What an `if` leaves out with these values is looked at too, but not as one talk.
             let layers = scope.layers.iter().cloned().chain([Rc::new(names)]).collect();

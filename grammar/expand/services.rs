@@ -7,6 +7,7 @@ use super::draft::Draft;
 use super::error::ExpandError;
 use super::net_error::NetError;
 use super::options::{Found, Known};
+use super::talk::User;
 use super::things::ThingKind;
 use super::topology::position;
 use super::transport_options::LISTEN_ROWS;
@@ -87,7 +88,7 @@ impl<'a> Draft<'_, 'a> {
                 self.context.raise(NetError::NoPattern { what, span: call.span, said });
                 None
             }
-            (Some(call), _) => self.instance(Some(call), service.name.span),
+            (Some(call), _) => self.instance(Some(call), service.name.span, User::Service),
             (None, Some(false)) => {
                 let http = opened.as_ref().is_some_and(|opened| opened.listener.kind() == TransportKind::Http);
                 self.incomplete(service, "answers", if http { "path \"/\" { body 1KiB }" } else { "serve sym(64B)" });

@@ -1,13 +1,15 @@
 //! What both sides of a pattern make of each other: who takes which message, what is left over, who waits in vain. In: steps.
 //! Out: `implicit` of texts and `rest` filled in, and problems. Sends nothing: texts are compared as far as they are known beforehand.
 
+mod reading;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use regex::bytes::Regex;
 
 use super::error::ExpandError;
 use super::layout::{COURSE_LIMIT, Course, Layout, Op, each_step};
-use super::message::{Message, Reading, guess, message, rest_of};
+use super::message::{Message, Reading, message};
 use super::pattern_error::PatternError;
 use super::steps::{other, side_word};
 use crate::diagnostics::{Diagnostic, Severity};
@@ -32,7 +34,31 @@ struct End {
     visits: BTreeMap<usize, u64>,
     queue: VecDeque<Message>,
     reading: Option<Reading>,
+    /// This side ended the connection here; the flag: only its own way.
     closed: Option<(Span, bool)>,
+    /// This side saw the other end the connection, likewise.
+    ended: Option<(Span, bool)>,
+}
+
+/// What was found out about the talk.
+pub(super) struct Found {
+    /// Problems of the pattern.
+    pub(super) problems: Vec<Diagnostic>,
+    /// Why every transaction fails, which a scenario may be about.
+    pub(super) failures: Vec<Diagnostic>,
+}
+
+/// For whom a pattern is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum User {
+    /// A flow that scn itself answers.
+    Flow,
+    /// A flow that something else answers: a real program, or nobody.
+    Alone,
+    /// A service, or whoever will: either end may be something else.
+    Service,
+    /// Nobody yet, with values that were made up.
+    Sample,
 }
 
 /// Both sides on one course, and what was seen.
@@ -40,6 +66,7 @@ struct Talk<'s> {
     layout: &'s Layout<'s>,
     course: &'s Course,
     regexes: &'s BTreeMap<usize, Regex>,
+    told: [bool; 2],
     echoed: Vec<Option<usize>>,
     ends: [End; 2],
     rests: BTreeMap<usize, Rest>,
@@ -47,6 +74,10 @@ struct Talk<'s> {
     sent: Vec<bool>,
     read: Vec<bool>,
     problems: Vec<Diagnostic>,
+    /// What is certain to fail, though the talk can be followed on.
+    failures: Vec<Diagnostic>,
+    /// A side waits in vain: nothing behind that was followed.
+    cut_short: bool,
     followed: usize,
     /// How far each side came.
     reached: [usize; 2],
@@ -60,31 +91,37 @@ struct Seen {
 }
 
 /// Follows both sides at once, on every course. Fills in [`Rest`]s and the `implicit` of texts that nobody reads.
-pub(super) fn talk(steps: &mut [Step], courses: &[Course], name: &str, span: Span) -> Vec<Diagnostic> {
+pub(super) fn talk(steps: &mut [Step], courses: &[Course], name: &str, span: Span, user: User) -> Found {
     let layout = Layout::new(steps);
+    let told = told(&layout, user);
     let regexes = compile(&layout.ops);
     let mut seen = Seen { rests: BTreeMap::new(), read: vec![false; layout.ops.len()], unread: vec![false; layout.ops.len()] };
-    let mut problems: Vec<Diagnostic> = Vec::new();
-    let mut followed = 0;
+    let (mut problems, mut failures): (Vec<Diagnostic>, Vec<Diagnostic>) = (Vec::new(), Vec::new());
+    let (mut followed, mut cut_short) = (0, false);
     for course in courses {
-        let mut talk = Talk::new(&layout, course, &regexes, followed);
+        let mut talk = Talk::new(&layout, course, &regexes, told, followed);
         if talk.problems.is_empty() {
             talk.follow();
         }
         followed = talk.followed;
-        let mut found = talk.found();
-        found.retain(|found| problems.iter().all(|known| known.primary != found.primary));
-        problems.extend(found);
+        cut_short |= talk.cut_short;
+        let (found, failing) = (std::mem::take(&mut talk.problems), std::mem::take(&mut talk.failures));
+        talk.hand_over(found, &mut problems);
+        talk.hand_over(failing, &mut failures);
         if problems.iter().any(|problem| problem.severity == Severity::Error) {
             break;
         }
         seen.take(talk);
     }
-    if problems.is_empty() {
+    if problems.is_empty() && !cut_short {
         problems.extend(seen.uncertain(&layout));
     }
-    if problems.is_empty() && !layout.ops.iter().any(|op| matches!(op, Op::Step(Step { kind: StepKind::Sends { .. }, .. }))) {
+    let sends = |op: &Op<'_>| matches!(op, Op::Step(Step { kind: StepKind::Sends { .. }, .. }));
+    if problems.is_empty() && told[0] == told[1] && !layout.ops.iter().any(sends) {
         problems.push(ExpandError::NothingSent { pattern: name.to_owned(), span }.into());
+    }
+    if !problems.is_empty() || user == User::Sample {
+        failures.clear();
     }
     drop(layout);
     each_step(steps, &mut 0, &mut |at, kind| match kind {
@@ -92,7 +129,7 @@ pub(super) fn talk(steps: &mut [Step], courses: &[Course], name: &str, span: Spa
         StepKind::Sends { payload: Payload::Text(_) | Payload::Bytes(_), implicit, .. } => *implicit = !seen.read[at],
         _ => {}
     });
-    problems
+    Found { problems, failures }
 }
 
 impl Seen {
@@ -136,6 +173,26 @@ fn compile(ops: &[Op<'_>]) -> BTreeMap<usize, Regex> {
     regexes
 }
 
+/// Of which sides the pattern says what they do. Where either end may be something else, one that has no step is.
+fn told(layout: &Layout<'_>, user: User) -> [bool; 2] {
+    let acts = |side: Side| {
+        layout.ops.iter().any(|op| match op {
+            Op::Step(Step { kind, .. }) => match kind {
+                StepKind::Sends { by, .. } | StepKind::Expects { by, .. } | StepKind::Echoes { by } | StepKind::Closes { by, .. } => {
+                    *by == side
+                }
+                _ => false,
+            },
+            _ => false,
+        })
+    };
+    match user {
+        User::Flow => [true; 2],
+        User::Alone => [true, false],
+        User::Service | User::Sample => [acts(Side::Client), acts(Side::Server)],
+    }
+}
+
 /// For each echo of a course the send that it sends back: the other side's last one before it.
 fn sources_of_echoes(layout: &Layout<'_>, course: &Course) -> (Vec<Option<usize>>, Vec<Diagnostic>) {
     let (mut last, mut sources, mut problems) = ([None; 2], vec![None; layout.ops.len()], Vec::new());
@@ -158,33 +215,36 @@ fn sources_of_echoes(layout: &Layout<'_>, course: &Course) -> (Vec<Option<usize>
 
 impl<'s> Talk<'s> {
     /// Both sides at the beginning of a course, after so many steps on others.
-    fn new(layout: &'s Layout<'s>, course: &'s Course, regexes: &'s BTreeMap<usize, Regex>, followed: usize) -> Talk<'s> {
+    fn new(layout: &'s Layout<'s>, course: &'s Course, regexes: &'s BTreeMap<usize, Regex>, told: [bool; 2], followed: usize) -> Talk<'s> {
         let (echoed, problems) = sources_of_echoes(layout, course);
         Talk {
             layout,
             course,
             regexes,
+            told,
             echoed,
             ends: [End::default(), End::default()],
             rests: BTreeMap::new(),
             sent: vec![false; layout.ops.len()],
             read: vec![false; layout.ops.len()],
             problems,
+            failures: Vec::new(),
+            cut_short: false,
             followed,
             reached: [0; 2],
         }
     }
 
-    /// The problems, with the branches on which they were met.
-    fn found(&mut self) -> Vec<Diagnostic> {
-        let mut found = std::mem::take(&mut self.problems);
+    /// Adds what is not known yet of some problems, with the branches on which they were met.
+    fn hand_over(&self, mut found: Vec<Diagnostic>, known: &mut Vec<Diagnostic>) {
         let branches = self.course.branches(self.layout);
         for (choice, span) in branches.into_iter().enumerate() {
             if self.ends.iter().any(|end| end.visits.contains_key(&choice)) {
                 found = found.into_iter().map(|problem| problem.also(span, "when this way is taken")).collect();
             }
         }
-        found
+        found.retain(|found| known.iter().all(|known| known.primary != found.primary));
+        known.extend(found);
     }
 }
 
@@ -271,12 +331,19 @@ impl Talk<'_> {
     fn waiting(&mut self) {
         let step = |end: &End| if let Some(Op::Step(step)) = self.layout.ops.get(end.at) { Some(step.span) } else { None };
         let (first_side, second_side) = ("client", "server");
+        let [told_client, told_server] = self.told;
         match (step(&self.ends[0]), step(&self.ends[1])) {
             (Some(first), Some(second)) => self.problems.push(ExpandError::Deadlock { first, second, first_side, second_side }.into()),
-            (Some(span), None) => self.problems.push(ExpandError::NeverSent { waits: first_side, sends: second_side, span }.into()),
-            (None, Some(span)) => self.problems.push(ExpandError::NeverSent { waits: second_side, sends: first_side, span }.into()),
-            (None, None) => {}
+            (Some(span), None) if told_server => self.waits_in_vain((first_side, second_side), span),
+            (None, Some(span)) if told_client => self.waits_in_vain((second_side, first_side), span),
+            _ => {}
         }
+    }
+
+    /// Reports a side that waits for what the other never sends.
+    fn waits_in_vain(&mut self, (waits, sends): (&'static str, &'static str), span: Span) {
+        self.cut_short = true;
+        self.failures.push(ExpandError::NeverSent { waits, sends, span }.into());
     }
 
     /// One step of one side; `false`: it waits or is done. With `all`, nothing more will come before it goes on.
@@ -324,6 +391,12 @@ impl Talk<'_> {
                 }
                 true
             }
+            StepKind::Closes { how, .. } => {
+                if self.ends[me].ended.is_none_or(|(_, half)| half) {
+                    self.ends[me].ended = Some((step.span, *how == Close::Half));
+                }
+                true
+            }
             _ => true,
         };
         if done {
@@ -346,16 +419,15 @@ impl Talk<'_> {
         }
     }
 
-    /// Reports a side that acts after it closed.
+    /// Reports a side that acts after it closed, or after it waited for the other's end: it reads before that, and sends only where
+    /// the other closed its own way alone.
     fn may_act(&mut self, me: usize, span: Span, sends: bool) -> bool {
-        match self.ends[me].closed {
-            Some((closed, half)) if sends || !half => {
-                let side = if me == 0 { "client" } else { "server" };
-                self.problems.push(ExpandError::AfterClose { side, span, closed }.into());
-                false
-            }
-            _ => true,
-        }
+        let own = self.ends[me].closed.filter(|(_, half)| sends || !half);
+        let others = self.ends[me].ended.filter(|(_, half)| !sends || !half);
+        let Some((closed, _)) = own.or(others) else { return true };
+        let side = if me == 0 { "client" } else { "server" };
+        self.problems.push(ExpandError::AfterClose { side, span, closed }.into());
+        false
     }
 
     fn send(&mut self, me: usize, message: Message, span: Span) -> bool {
@@ -383,157 +455,5 @@ impl Talk<'_> {
         self.finish_reading(side);
         self.ends[side as usize].queue.drain(..=found);
         true
-    }
-
-    fn expect(&mut self, side: Side, at: usize, what: &Expected, all: bool) -> bool {
-        match what {
-            _ if self.reads_a_file(side, at) => false,
-            Expected::Size(size) => self.expect_size(side, *size),
-            _ => self.continue_reading(side, at, what) || self.read_next(side, at, what, all) || (all && self.read_on(side, at)),
-        }
-    }
-
-    /// Reports an `expects` whose next message is a file.
-    fn reads_a_file(&mut self, side: Side, at: usize) -> bool {
-        let front = self.ends[side as usize].queue.front().filter(|message| message.file).map(|message| message.at);
-        let (Some(from), Some(Op::Step(step))) = (front, self.layout.ops.get(at)) else { return false };
-        if let Some(Op::Step(sent)) = self.layout.ops.get(from) {
-            self.problems.push(PatternError::ExpectsFile { side: side_word(side), span: step.span, sent: sent.span }.into());
-        }
-        true
-    }
-
-    /// Takes so many bytes, if they are there.
-    fn expect_size(&mut self, side: Side, size: u64) -> bool {
-        let end = &self.ends[side as usize];
-        let waiting = end.queue.iter().fold(0u64, |sum, m| sum.saturating_add(m.left()));
-        let begun = end.reading.as_ref().map_or(0, |r| r.message.left());
-        if waiting.saturating_add(begun) < size {
-            return false;
-        }
-        let mut need = size;
-        if waiting < size {
-            need -= begun;
-        }
-        self.finish_reading(side);
-        let end = &mut self.ends[side as usize];
-        while let Some(front) = end.queue.front_mut().filter(|_| need > 0) {
-            let taken = front.left().min(need);
-            front.taken += taken;
-            need -= taken;
-            self.read[front.at] = true;
-            if front.left() == 0 {
-                end.queue.pop_front();
-            }
-        }
-        true
-    }
-
-    /// How much of some bytes an `expects` takes, if they match.
-    fn matched(&self, at: usize, what: &Expected, bytes: &[u8]) -> Option<usize> {
-        match what {
-            Expected::Text(template) => {
-                let (wanted, _) = guess(template);
-                bytes.starts_with(&wanted).then_some(wanted.len())
-            }
-            Expected::Bytes(wanted) => bytes.starts_with(wanted).then_some(wanted.len()),
-            Expected::Regex(_) => self.regexes.get(&at)?.find(bytes).map(|found| found.end()),
-            Expected::Line(_) => {
-                let end = bytes.iter().position(|b| *b == b'\n')?;
-                let line = bytes[..end].strip_suffix(b"\r").unwrap_or(&bytes[..end]);
-                self.regexes.get(&at)?.is_match(line).then_some(end + 1)
-            }
-            Expected::Any | Expected::Size(_) => (!bytes.is_empty()).then_some(bytes.len()),
-        }
-    }
-
-    /// Reads on in the message of which a part is read, if what is left of it matches.
-    fn continue_reading(&mut self, side: Side, at: usize, what: &Expected) -> bool {
-        let Some(reading) = &self.ends[side as usize].reading else { return false };
-        if matches!(what, Expected::Any) {
-            return false;
-        }
-        let looked = reading.message.rest().len();
-        let matched = self.matched(at, what, reading.message.rest()).filter(|length| *length > 0);
-        self.looks_at(looked);
-        let Some(length) = matched else { return false };
-        if let Some(reading) = &mut self.ends[side as usize].reading {
-            reading.began = Some(reading.message.taken);
-            reading.message.taken += length as u64;
-            reading.reader = at;
-        }
-        true
-    }
-
-    /// Begins the next message. If it does not match alone, it may together with those behind it, once all have come.
-    fn read_next(&mut self, side: Side, at: usize, what: &Expected, all: bool) -> bool {
-        let queue = &self.ends[side as usize].queue;
-        let most = if all { queue.len() } else { queue.len().min(1) };
-        let mut bytes: Vec<u8> = Vec::new();
-        let mut looked = 0;
-        let mut chosen = None;
-        for (position, message) in queue.iter().take(most).enumerate() {
-            let before = bytes.len();
-            bytes.extend_from_slice(message.rest());
-            looked += bytes.len() + BYTES_A_STEP;
-            if self.followed + looked / BYTES_A_STEP > FOLLOWED {
-                break;
-            }
-            if message.content.is_none() && !matches!(what, Expected::Any) {
-                break;
-            }
-            let matched = if message.content.is_none() { usize::try_from(message.left()).ok() } else { self.matched(at, what, &bytes) };
-            if let Some(length) = matched {
-                chosen = Some((position, length.saturating_sub(before), position == 0));
-                break;
-            }
-        }
-        if chosen.is_none() && all && !queue.is_empty() {
-            chosen = Some((0, usize::MAX, false));
-        }
-        self.looks_at(looked);
-        let Some((position, length, known)) = chosen else { return false };
-        self.finish_reading(side);
-        let end = &mut self.ends[side as usize];
-        for _ in 0..position {
-            if let Some(message) = end.queue.pop_front() {
-                self.read[message.at] = true;
-            }
-        }
-        if let Some(mut message) = end.queue.pop_front() {
-            self.read[message.at] = true;
-            let began = known.then_some(message.taken);
-            if length != usize::MAX {
-                message.taken += length as u64;
-            }
-            end.reading = Some(Reading { message, reader: at, began: if length == usize::MAX { Some(0) } else { began } });
-        }
-        true
-    }
-
-    /// Reads on in the message of which a part is read though it seems not to match: it is all there is.
-    fn read_on(&mut self, side: Side, at: usize) -> bool {
-        match &mut self.ends[side as usize].reading {
-            Some(reading) if reading.message.left() > 0 => {
-                reading.message.taken = reading.message.length;
-                reading.began = None;
-                reading.reader = at;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The message is read: what its last reader did not take is passed over by it.
-    fn finish_reading(&mut self, side: Side) {
-        let Some(reading) = self.ends[side as usize].reading.take() else { return };
-        let rest = match self.layout.ops.get(reading.reader) {
-            Some(Op::Step(Step { kind: StepKind::Expects { what, .. }, .. })) => rest_of(&reading, what),
-            _ => Rest::Nothing,
-        };
-        let seen = self.rests.entry(reading.reader).or_insert(rest);
-        if *seen != rest {
-            *seen = Rest::Nothing;
-        }
     }
 }

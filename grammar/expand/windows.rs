@@ -87,6 +87,7 @@ impl Draft<'_, '_> {
             }
             self.clause(clause, &mut window);
         }
+        self.check_order(statement, &window);
         let within = statement.clauses.iter().find(|clause| matches!(clause.kind, WindowKind::Within { .. }));
         if let (Some(clause), Quantifier::Always | Quantifier::Never) = (within, statement.quantifier) {
             let word = if statement.quantifier == Quantifier::Always { "always" } else { "never" };
@@ -105,13 +106,6 @@ impl Draft<'_, '_> {
             WindowKind::During(from, to) => {
                 window.from = self.instant(from);
                 window.to = self.instant(to);
-                if let (Some(a), Some(b)) = (window.from, window.to)
-                    && a.event == b.event
-                    && a.offset_ns >= b.offset_ns
-                {
-                    let (first, last) = (self.context.words(from.span), self.context.words(to.span));
-                    self.context.raise(ExpandError::BackwardRange { first, last, span: clause.span });
-                }
             }
             WindowKind::Before(event) => window.to = self.instant(event),
             WindowKind::After(event) => window.from = self.instant(event),

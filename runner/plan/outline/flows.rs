@@ -3,7 +3,7 @@
 use scn_grammar::quantity::Dimension;
 use scn_grammar::scenario::flow::{Destination, Reconnect, Timeouts, Tool};
 
-use super::super::types::{Plan, PlannedFlow};
+use super::super::types::{Plan, PlannedFlow, PlannedListener};
 use super::words::{doc, duration, nodes, option, ports, quantity, quoted};
 use super::{Line, load, name, steps, transports};
 
@@ -56,7 +56,8 @@ fn flow(plan: &Plan, flow: &PlannedFlow) -> Line {
     let start = if *starts_at_zero { "starts at 0s" } else { "started by the timeline" };
     below.push(Line::new("start", start, start));
     if let Some(pattern) = pattern {
-        below.push(Line::pair("transaction", &pattern.name).in_order(steps::lines(&pattern.steps)));
+        let server = if answers(plan, flow) { steps::Server::Ours } else { steps::Server::Other };
+        below.push(Line::pair("transaction", &pattern.name).in_order(steps::lines(&pattern.steps, server)));
     }
     let from = from_interface.as_ref().map_or_else(|| name(plan, *from).to_owned(), |at| format!("{}.{at}", name(plan, *from)));
     let answered = if backends.is_empty() { String::new() } else { format!(", answered by {}", nodes(plan, backends)) };
@@ -68,6 +69,12 @@ fn flow(plan: &Plan, flow: &PlannedFlow) -> Line {
     };
     Line::new(called.clone(), format!("from {from} to {goal}{answered}"), format!("{called} from {from} to {goal}{at}{answered}"))
         .with(below)
+}
+
+/// A listener of the plan is at the flow's other end.
+fn answers(plan: &Plan, flow: &PlannedFlow) -> bool {
+    let there = |listener: &PlannedListener| listener.port == flow.target.port() && flow.backends.contains(&listener.node);
+    !flow.peer_none && plan.listeners.iter().any(there)
 }
 
 /// Where a flow goes, as the file says it.

@@ -23,7 +23,7 @@ fn listener(plan: &Plan, listener: &PlannedListener) -> Line {
     let mut below = options(listener);
     if service.is_some() {
         // The server's own steps are told only to a review: the flow that talks to it shows the same talk.
-        below.extend(pattern.iter().map(|pattern| Line::hidden("serves").in_order(steps::lines(&pattern.steps))));
+        below.extend(pattern.iter().map(|pattern| Line::hidden("serves").in_order(steps::lines(&pattern.steps, steps::Server::Ours))));
     }
     match service {
         Some(_) => Line::new(key, says, words).with(below),

@@ -6,15 +6,25 @@ use scn_grammar::scenario::pattern::{Branch, Close, Expected, Payload, Rest, Sid
 use super::Line;
 use super::words::{duration, hex, quantity, quoted, varying};
 
-/// One line a step, those of a repeat under it.
-pub(super) fn lines(steps: &[Step]) -> Vec<Line> {
-    steps.iter().map(line).collect()
+/// What answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Server {
+    /// The plan's own: it carries its side of the pattern out.
+    Ours,
+    /// Something else, that does what it does.
+    Other,
 }
 
-fn line(step: &Step) -> Line {
+/// One line a step, those of a repeat under it.
+pub(super) fn lines(steps: &[Step], server: Server) -> Vec<Line> {
+    steps.iter().map(|step| line(step, server)).collect()
+}
+
+fn line(step: &Step, server: Server) -> Line {
+    let verifies = |by: Side| other(by) == Side::Client || server == Server::Ours;
     match &step.kind {
         StepKind::Sends { by, payload, implicit } => {
-            let taken = if *implicit { format!(", {} verifies", side(other(*by))) } else { String::new() };
+            let taken = if *implicit && verifies(*by) { format!(", {} verifies", side(other(*by))) } else { String::new() };
             Line::about(format!("{} sends {}{taken}", side(*by), payload_words(payload)))
         }
         StepKind::Expects { by, what, within_ns, rest } => {
@@ -26,11 +36,14 @@ fn line(step: &Step) -> Line {
             };
             Line::about(format!("{} expects {}{within}{rest}", side(*by), expected_words(what)))
         }
-        StepKind::Echoes { by } => Line::about(format!("{} echoes, {} verifies", side(*by), side(other(*by)))),
+        StepKind::Echoes { by } => {
+            let taken = if verifies(*by) { format!(", {} verifies", side(other(*by))) } else { String::new() };
+            Line::about(format!("{} echoes{taken}", side(*by)))
+        }
         StepKind::Pause { by, duration } => Line::about(format!("{} pauses {}", side(*by), varying(duration, Dimension::Duration))),
-        StepKind::Repeat { count, steps } => Line::about(format!("repeat {}", varying(count, Dimension::Count))).in_order(lines(steps)),
+        StepKind::Repeat { count, steps } => Line::about(format!("repeat {}", varying(count, Dimension::Count))).in_order(lines(steps, server)),
         StepKind::Choose { branches } => {
-            let branch = |b: &Branch| Line::about(quantity(Dimension::Ratio, b.share_nano)).in_order(lines(&b.steps));
+            let branch = |b: &Branch| Line::about(quantity(Dimension::Ratio, b.share_nano)).in_order(lines(&b.steps, server));
             Line::about("choose, both sides alike").with(branches.iter().map(branch).collect())
         }
         StepKind::Closes { by, how } => {

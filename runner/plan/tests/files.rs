@@ -73,6 +73,17 @@ fn scenario_files() -> Vec<String> {
 }
 
 #[test]
+fn only_a_server_of_the_plan_verifies() {
+    let text = "scn 1\npattern ask {\n client sends \"Q\"\n client expects any\n}\nscenario s {\n topology { node a, b\n link a <-> b }\n \
+                process dns on b { run \"dnsmasq\" }\n flow real from a to dns:53 over udp { pattern ask  duration 1s }\n \
+                flow own from a to b over udp { pattern sym(7B)  duration 1s }\n expect { real.loss == 0% }\n}\n";
+    let (made, found) = plans("example.scn", &text.replace("scn 1\n", "scn 1\nuse std.patterns (sym)\n"));
+    assert!(found.is_empty(), "{found:#?}");
+    let shown = print::text(&made[0]);
+    assert!(shown.contains("client sends \"Q\"\n") && shown.contains("client sends 7B, server verifies\n"), "{shown}");
+}
+
+#[test]
 fn what_this_version_cannot_run_has_a_page_that_proves_it() {
     let page = std::fs::read_to_string(house().join("grammar/diagnostics/pages/run_not_in_this_version.md")).unwrap();
     assert!(page.starts_with(&format!("# {}\n", support::CODE)));
