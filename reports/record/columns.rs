@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::flow::{Connection, ConnectionEnd, Item, ItemOutcome, TcpSample};
+use super::packet::{Packet, PacketFate, PacketWay};
 
 /// Differences of neighbours as zigzag varints, in base64.
 fn encode(values: impl Iterator<Item = i64>) -> String {
@@ -313,6 +314,50 @@ pub mod tcp {
             *field(row) = unsigned(value);
         }
         Ok(())
+    }
+}
+
+/// `serde(with)` for [`Packet`]s.
+pub mod packets {
+    use super::*;
+
+    const WAYS: [PacketWay; 3] = [PacketWay::Forward, PacketWay::Back, PacketWay::Round];
+    const FATES: [PacketFate; 5] = [PacketFate::Arrived, PacketFate::Copy, PacketFate::Late, PacketFate::Lost, PacketFate::Unseen];
+
+    /// Writes columns.
+    pub fn serialize<S: Serializer>(rows: &[Packet], serializer: S) -> Result<S::Ok, S::Error> {
+        let mut table = Table::new(rows.len());
+        table.put("sent", rows.iter().map(|r| r.sent_ns));
+        table.put("received", rows.iter().map(|r| r.received_ns));
+        table.put("asked", rows.iter().map(|r| r.asked_ns));
+        table.put("way", rows.iter().map(|r| r.way as i64));
+        table.put("fate", rows.iter().map(|r| r.fate as i64));
+        table.put("connection", rows.iter().map(|r| i64::from(r.connection)));
+        table.serialize(serializer)
+    }
+
+    /// Reads columns.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Packet>, D::Error> {
+        rows(&Table::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+
+    fn rows(table: &Table) -> Result<Vec<Packet>, String> {
+        table.rows_of("sent")?;
+        let (sent, received, asked) = (table.take("sent")?, table.take("received")?, table.take("asked")?);
+        let (way, fate, connection) = (table.take("way")?, table.take("fate")?, table.take("connection")?);
+        let unknown = |name: &str, value: i64| format!("column `{name}` holds {value}, which this version does not know");
+        (0..table.rows)
+            .map(|i| {
+                Ok(Packet {
+                    way: usize::try_from(way[i]).ok().and_then(|at| WAYS.get(at)).copied().ok_or_else(|| unknown("way", way[i]))?,
+                    fate: usize::try_from(fate[i]).ok().and_then(|at| FATES.get(at)).copied().ok_or_else(|| unknown("fate", fate[i]))?,
+                    connection: narrow(connection[i], "connection")?,
+                    sent_ns: sent[i],
+                    received_ns: received[i],
+                    asked_ns: asked[i],
+                })
+            })
+            .collect()
     }
 }
 

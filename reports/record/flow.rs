@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::columns;
+use super::packet::Datagrams;
 
 /// One flow's measurements.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,9 @@ pub struct FlowRecord {
     pub failures: Vec<Failure>,
     /// Payload with wrong content: how often and where first.
     pub corrupt: Vec<Corruption>,
+    /// What became of each datagram; `None`: the flow has connections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datagrams: Option<Datagrams>,
     /// Its numbers in words, in the order in which a report shows them. Filled in once the run was judged.
     #[serde(default)]
     pub summary: Vec<Measurement>,

@@ -6,6 +6,7 @@ pub mod columns;
 pub(crate) mod example;
 mod file;
 pub mod flow;
+pub mod packet;
 
 use serde::{Deserialize, Serialize};
 

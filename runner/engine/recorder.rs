@@ -115,6 +115,7 @@ fn flow_record(plan: &Plan, flow: &PlannedFlow, series: FlowSeries, sources: &So
         tcp: series.tcp,
         failures: failures.collect(),
         corrupt: series.corrupt,
+        datagrams: series.datagrams,
         summary: Vec::new(),
     }
 }

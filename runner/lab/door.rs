@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::error::LabError;
 use super::namespace::Namespace;
-use crate::traffic::sockets::{Answer, Sockets};
+use crate::traffic::sockets::{Answer, Packets, Sockets};
 
 /// Connections that may wait to be accepted; the kernel lowers it to the node's `somaxconn`.
 const BACKLOG: i32 = 65_535;
@@ -26,6 +26,10 @@ enum Wanted {
     Tcp { ipv6: bool, count: usize, answer: oneshot::Sender<io::Result<Vec<OwnedFd>>> },
     /// A listener.
     Listener { address: SocketAddr, answer: oneshot::Sender<io::Result<OwnedFd>> },
+    /// So many sockets of packets.
+    Packets { kind: Packets, count: usize, answer: oneshot::Sender<io::Result<Vec<OwnedFd>>> },
+    /// A bound socket of UDP.
+    UdpListener { address: SocketAddr, answer: oneshot::Sender<io::Result<OwnedFd>> },
 }
 
 /// A message to the thread; `None`: the lab closes.
@@ -88,6 +92,8 @@ fn serve(namespaces: &[Namespace], congestion: &[Option<String>], todo: &Receive
         match wanted {
             Wanted::Tcp { ipv6, count, answer } => drop(answer.send(entered.and_then(|()| clients(ipv6, count, control)))),
             Wanted::Listener { address, answer } => drop(answer.send(entered.and_then(|()| listener(address, control)))),
+            Wanted::Packets { kind, count, answer } => drop(answer.send(entered.and_then(|()| packets(kind, count)))),
+            Wanted::UdpListener { address, answer } => drop(answer.send(entered.and_then(|()| udp_listener(address)))),
         }
     }
 }
@@ -104,6 +110,25 @@ fn socket(domain: Domain, congestion: Option<&str>) -> io::Result<Socket> {
         socket.set_tcp_congestion(algorithm.as_bytes())?;
     }
     Ok(socket)
+}
+
+fn packets(kind: Packets, count: usize) -> io::Result<Vec<OwnedFd>> {
+    let (kind, ipv6) = match kind {
+        Packets::Udp { ipv6 } => ((Type::DGRAM, Protocol::UDP), ipv6),
+        Packets::Echo { ipv6: false } => ((Type::RAW, Protocol::ICMPV4), false),
+        Packets::Echo { ipv6: true } => ((Type::RAW, Protocol::ICMPV6), true),
+    };
+    let domain = if ipv6 { Domain::IPV6 } else { Domain::IPV4 };
+    (0..count).map(|_| Ok(Socket::new(domain, kind.0.nonblocking(), Some(kind.1))?.into())).collect()
+}
+
+fn udp_listener(address: SocketAddr) -> io::Result<OwnedFd> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    if let IpAddr::V6(ip) = address.ip() {
+        socket.set_only_v6(!ip.is_unspecified())?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket.into())
 }
 
 fn listener(address: SocketAddr, congestion: Option<&str>) -> io::Result<OwnedFd> {
@@ -136,5 +161,13 @@ impl Sockets for Door {
 
     fn tcp_listener(&self, node: NodeId, address: SocketAddr) -> Answer<OwnedFd> {
         self.ask(node, |answer| Wanted::Listener { address, answer })
+    }
+
+    fn packets(&self, node: NodeId, kind: Packets, count: usize) -> Answer<Vec<OwnedFd>> {
+        self.ask(node, |answer| Wanted::Packets { kind, count, answer })
+    }
+
+    fn udp_listener(&self, node: NodeId, address: SocketAddr) -> Answer<OwnedFd> {
+        self.ask(node, |answer| Wanted::UdpListener { address, answer })
     }
 }

@@ -26,6 +26,7 @@ pub fn flow(name: &str, length_ns: i64, interval_ns: i64) -> FlowRecord {
         tcp: Vec::new(),
         failures: Vec::new(),
         corrupt: Vec::new(),
+        datagrams: None,
         summary: Vec::new(),
     }
 }

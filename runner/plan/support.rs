@@ -4,13 +4,14 @@
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
 use scn_grammar::scenario::expect::{Condition, Expectation, Metric, Value};
-use scn_grammar::scenario::flow::{Arrivals, Destination, Flow, Phase, Reconnect};
+use scn_grammar::scenario::flow::{Arrivals, Destination, Flow, Phase, Reconnect, Timeouts};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
 use scn_grammar::scenario::topology::{Impairment, Link, LinkKind, Node, NodeKind, Settings};
 use scn_grammar::scenario::transport::{Listener, Socket, Transport, Wire};
 use scn_grammar::source::Span;
 
+use super::datagrams;
 use crate::measure::definitions;
 
 /// The code of every problem here.
@@ -32,6 +33,9 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
             missing.add(service.span, format!("a service over {} with these options", service.listener.kind().word()));
         }
         missing.pattern(service.pattern.as_ref(), service.span);
+        if let Listener::Udp { .. } = service.listener {
+            datagrams::beyond(service.pattern.as_ref()).into_iter().for_each(|what| missing.add(service.span, what));
+        }
     }
     scenario.flows.iter().for_each(|flow| missing.flow(flow));
     for entry in &scenario.timeline {
@@ -40,6 +44,9 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
         }
         if let When::Condition { condition, .. } = &entry.when {
             missing.condition(condition);
+            for metric in datagrams::untold(condition) {
+                missing.add(entry.span, format!("the metric `{metric}` in a condition of the timeline"));
+            }
         }
     }
     scenario.expectations.iter().for_each(|expectation| missing.expectation(expectation));
@@ -92,6 +99,10 @@ impl Missing {
         match &flow.transport {
             Transport::Tcp { socket, wire: Wire::Own } if *socket == Socket::default() => {}
             Transport::Tcp { .. } => self.add(flow.span, "socket options of a flow"),
+            Transport::Udp { wire: Wire::Own, .. } => {
+                datagrams::beyond(flow.pattern.as_ref()).into_iter().for_each(|what| self.add(flow.span, what));
+            }
+            Transport::Icmp(_) => {}
             other => self.add(flow.span, format!("a flow over {}", other.kind().word())),
         }
         self.pattern(flow.pattern.as_ref(), flow.span);
@@ -102,7 +113,7 @@ impl Missing {
             || load.arrivals != Arrivals::Constant
             || load.burst > 1
             || load.phase != Phase::Even
-            || load.size.is_some();
+            || (load.size.is_some() && !matches!(flow.transport, Transport::Icmp(_)));
         if shaped {
             self.add(flow.span, "a load of this shape");
         }
@@ -110,7 +121,9 @@ impl Missing {
         if !flow.reconnect.as_ref().is_some_and(plain) {
             self.add(flow.span, "this way to reconnect");
         }
-        if flow.timeouts != Default::default() || !flow.source.is_empty() || flow.ports.is_some() {
+        let waits = Timeouts { response_ns: None, ..flow.timeouts } != Timeouts::default();
+        let answered = matches!(flow.transport, Transport::Udp { .. } | Transport::Icmp(_));
+        if waits || (flow.timeouts.response_ns.is_some() && !answered) || !flow.source.is_empty() || flow.ports.is_some() {
             self.add(flow.span, "`timeout`, `source` or `ports` of a flow");
         }
         if flow.peer_none || flow.from_interface.is_some() {
@@ -182,9 +195,13 @@ fn is_delay(way: &Impairment) -> bool {
     way.fixed_delay_ns().is_some_and(|ns| *way == Impairment::delaying(ns))
 }
 
-/// A listener of plain TCP.
+/// A listener of plain TCP, or of UDP.
 fn listens(listener: &Listener) -> bool {
-    matches!(listener, Listener::Tcp { socket, backlog: None, wire: Wire::Own } if *socket == Socket::default())
+    match listener {
+        Listener::Tcp { socket, backlog: None, wire: Wire::Own } => *socket == Socket::default(),
+        Listener::Udp { wire, .. } => *wire == Wire::Own,
+        _ => false,
+    }
 }
 
 /// What an action needs that is not there; `None`: it can be carried out.

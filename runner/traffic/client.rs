@@ -21,7 +21,7 @@ use super::draw::Key;
 use super::flow::Run;
 use super::pacer::NEVER_DUE;
 use super::pattern::session::{Cut, Identity, Played, Session, end_of, in_words};
-use super::registry::{Entry, NOBODY};
+use super::registry::{Entry, Inbox, NOBODY};
 use super::wire::{Buffers, Wire};
 use super::worker::Worker;
 
@@ -104,6 +104,7 @@ impl Place<'_> {
             backend: AtomicU16::new(NOBODY),
             begun: AtomicU64::new(0),
             waiting: AtomicWaker::new(),
+            inbox: Inbox::default(),
         });
         let row = Connection {
             opened_ns: worker.pacer.now_ns(),

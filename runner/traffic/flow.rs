@@ -16,6 +16,7 @@ use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
 use super::Notice;
 use super::client;
 use super::control::{Control, Order, Role, Start};
+use super::datagram;
 use super::pacer::NEVER_DUE;
 use super::shared::FlowStart;
 use super::worker::Worker;
@@ -60,14 +61,14 @@ pub fn spread(workers: usize, connections: u64) -> usize {
 }
 
 /// How many of `count` numbers from 0 on fall to one of so many workers.
-fn share(count: u64, index: usize, workers: usize) -> u64 {
+pub fn share(count: u64, index: usize, workers: usize) -> u64 {
     let (index, workers) = (index as u64, workers as u64);
     count / workers + u64::from(index < count % workers)
 }
 
 /// The first start from `k` on that falls to one of so many workers. With a total of connections, each worker gets as many starts
 /// as the connections that it may open can take, however many transactions each of them runs. `u64::MAX`: none.
-fn own_start(k: u64, total: Option<u64>, index: usize, workers: usize) -> u64 {
+pub fn own_start(k: u64, total: Option<u64>, index: usize, workers: usize) -> u64 {
     let (index, workers) = (index as u64, workers as u64);
     let Some(total) = total else {
         return k + (workers + index - k % workers) % workers;
@@ -111,7 +112,13 @@ pub fn start(worker: &Rc<Worker>, flow: FlowId, start: FlowStart) {
     });
     worker.add_run(&run);
     let task = Rc::clone(worker);
-    worker.spawn(async move { supervise(&task, &run, workers).await });
+    let datagrams = datagram::carries(planned);
+    worker.spawn(async move {
+        match datagrams {
+            true => datagram::run::supervise(&task, &run, workers).await,
+            false => supervise(&task, &run, workers).await,
+        }
+    });
 }
 
 impl Run {
@@ -121,6 +128,11 @@ impl Run {
             self.until_ns.set(at_ns);
         }
         self.wake();
+    }
+
+    /// When it stops, ns.
+    pub fn until_ns(&self) -> i64 {
+        self.until_ns.get()
     }
 
     /// The role of its places.
@@ -161,7 +173,8 @@ impl Run {
         Ok(socket)
     }
 
-    fn wake(&self) {
+    /// Has the run looked at anew.
+    pub fn wake(&self) {
         self.woken.set(true);
         if let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();
@@ -169,7 +182,7 @@ impl Run {
     }
 
     /// Waits until an instant, or until something happened to the run.
-    async fn event(&self, worker: &Worker, until_ns: i64) {
+    pub async fn event(&self, worker: &Worker, until_ns: i64) {
         let mut sleep = std::pin::pin!(worker.pacer.sleep_until(until_ns));
         poll_fn(|context| {
             if self.woken.take() {
@@ -194,7 +207,7 @@ impl Run {
     }
 
     /// Drops the starts that have waited too long.
-    fn drop_late(&self, worker: &Rc<Worker>, now_ns: i64) {
+    pub fn drop_late(&self, worker: &Rc<Worker>, now_ns: i64) {
         loop {
             let oldest = self.waiting.borrow().front().copied();
             let Some(start) = oldest.filter(|start| start.intended_ns.saturating_add(START_PATIENCE_NS) <= now_ns) else { return };
@@ -205,7 +218,7 @@ impl Run {
 }
 
 /// An item that no connection took.
-fn unsent(worker: &Rc<Worker>, flow: usize, start: Start, outcome: ItemOutcome) {
+pub fn unsent(worker: &Rc<Worker>, flow: usize, start: Start, outcome: ItemOutcome) {
     let item = Item {
         intended_ns: start.intended_ns,
         sent_ns: NEVER,
@@ -342,7 +355,7 @@ async fn drain(worker: &Rc<Worker>, run: &Rc<Run>) {
 }
 
 /// Tells that the flow is over on this worker; the last one tells the engine.
-fn end(worker: &Rc<Worker>, run: &Rc<Run>) {
+pub fn end(worker: &Rc<Worker>, run: &Rc<Run>) {
     run.over.set(true);
     let shared = &worker.shared.flows[run.flow];
     let now = worker.pacer.now_ns();

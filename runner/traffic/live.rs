@@ -13,6 +13,12 @@ macro_rules! live {
         }
 
         impl Live {
+            /// Whether a metric can be told at one moment.
+            #[must_use]
+            pub fn knows(metric: &str) -> bool {
+                matches!(metric, $(stringify!($name))|*)
+            }
+
             /// The value of a counter or gauge by its metric's name; `None`: it cannot be told at one moment.
             #[must_use]
             pub fn get(&self, metric: &str) -> Option<u64> {
@@ -32,6 +38,10 @@ live! {
     received,
     /// Transactions sent that will not come back.
     lost,
+    /// Answers to what had been counted as lost.
+    late,
+    /// Copies of a datagram beyond its first.
+    duplicates,
     /// Intended transactions that found no free connection in time.
     dropped,
     /// Payloads with a wrong byte.

@@ -11,6 +11,7 @@
 
 mod client;
 mod control;
+mod datagram;
 mod draw;
 mod flow;
 mod frame;
@@ -36,11 +37,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use scn_grammar::scenario::pattern::{Pattern, Side};
+use scn_grammar::scenario::transport::Listener;
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 pub use client::CONNECT_LIMIT_NS;
+pub use datagram::RESPONSE_LIMIT_NS as DATAGRAM_LIMIT_NS;
 pub use flow::{DRAIN_LIMIT_NS, START_PATIENCE_NS};
 pub use pattern::program::Files;
 pub use pattern::session::RESPONSE_LIMIT_NS;
@@ -89,6 +92,14 @@ pub enum TrafficError {
         /// Where.
         address: SocketAddr,
         /// The kernel's reason.
+        error: std::io::Error,
+    },
+    /// The kernel refused a socket option.
+    #[error("an option of {owner} cannot be had: {error}")]
+    Option {
+        /// The flow or listener.
+        owner: String,
+        /// Which, and the kernel's reason.
         error: std::io::Error,
     },
     /// A pattern cannot be carried out.
@@ -143,6 +154,7 @@ impl Traffic {
             let thread = thread.spawn(move || worker::run(index, shared, programs, clock, commands)).map_err(TrafficError::Thread)?;
             traffic.threads.push(thread);
         }
+        datagram::try_options(&traffic.shared).await?;
         for listener in 0..traffic.shared.plan.listeners.len() {
             traffic.open(listener).await?;
         }
@@ -260,14 +272,17 @@ impl Traffic {
                 let _ = thread.join();
             }
         }
-        let flows = parts.into_iter().zip(&self.shared.flows).map(|(parts, shared)| {
+        let until_ns = self.shared.ended_ns.load(Ordering::SeqCst);
+        let planned = &self.shared.plan.flows;
+        let flows = parts.into_iter().zip(&self.shared.flows).zip(planned).map(|((parts, shared), flow)| {
             let mut starts = shared.starts();
             let mut ran_ns = std::mem::take(&mut starts.ran_ns);
             // Only of workers that did not hand over.
             ran_ns.extend(starts.ongoing.iter().map(|start| (start.from_ns, start.ended_ns.max(start.from_ns))));
             ran_ns.sort_unstable();
             drop(starts);
-            FlowSeries { ran_ns, finished: shared.finished.load(Ordering::SeqCst) && !late, ..series::merge(parts) }
+            let datagrams = datagram::carries(flow).then(|| (datagram::response_limit(flow), until_ns));
+            FlowSeries { ran_ns, finished: shared.finished.load(Ordering::SeqCst) && !late, ..series::merge(parts, datagrams) }
         });
         TrafficResult { flows: flows.collect(), warnings: self.shared.warnings() }
     }
@@ -291,12 +306,15 @@ impl Traffic {
     async fn open(&self, listener: usize) -> Result<(), TrafficError> {
         let planned = &self.shared.plan.listeners[listener];
         let address = SocketAddr::new(planned.address, planned.port);
-        let socket = self.shared.sockets.tcp_listener(planned.node, address).await.map_err(|error| TrafficError::Listen {
-            listener: planned.name.clone(),
-            node: self.shared.node_name(planned.node).to_owned(),
-            address,
-            error,
-        })?;
+        let socket = match planned.listener {
+            Listener::Udp { .. } => self.open_datagrams(listener).await?,
+            _ => self.shared.sockets.tcp_listener(planned.node, address).await.map_err(|error| TrafficError::Listen {
+                listener: planned.name.clone(),
+                node: self.shared.node_name(planned.node).to_owned(),
+                address,
+                error,
+            })?,
+        };
         self.shared.open[listener].store(true, Ordering::SeqCst);
         let workers = self.workers();
         // A worker that broke has told so.
@@ -322,7 +340,8 @@ fn compile(plan: &Plan, files: &Files) -> Result<Programs, TrafficError> {
     let program = |pattern: &Pattern, side, owner: &str| Program::new(pattern, side, files).map_err(wrong(owner));
     let missing = |owner: &str| wrong(owner)("it has none".to_owned());
     let program = |pattern: Option<&Pattern>, side, owner: &str| program(pattern.ok_or_else(|| missing(owner))?, side, owner);
-    let clients = plan.flows.iter().map(|f| program(f.pattern.as_ref(), Side::Client, &f.name)).collect::<Result<_, _>>()?;
+    let clients =
+        plan.flows.iter().map(|f| program(datagram::pattern(f).as_deref(), Side::Client, &f.name)).collect::<Result<_, _>>()?;
     let servers = plan.listeners.iter().map(|l| program(l.pattern.as_ref(), Side::Server, &l.name)).collect::<Result<_, _>>()?;
     Ok(Programs { clients, servers })
 }

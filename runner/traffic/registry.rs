@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::task::AtomicWaker;
@@ -26,8 +26,49 @@ pub struct Entry {
     pub backend: AtomicU16,
     /// Transactions that the client has begun: a server that speaks first waits for it from the second one on.
     pub begun: AtomicU64,
-    /// The server that waits for that.
+    /// The server that waits for that; of datagrams, the client that waits for word of what arrived.
     pub waiting: AtomicWaker,
+    /// Of datagrams: what the server has to tell the client.
+    pub inbox: Inbox,
+}
+
+/// A transaction whose last datagram the server has received.
+#[derive(Debug, Clone, Copy)]
+pub struct Told {
+    /// Its number.
+    pub number: u64,
+    /// When, ns.
+    pub at_ns: i64,
+    /// The server's node.
+    pub node: u16,
+}
+
+/// Word from a server to a client in the same process, of what nothing answers.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    some: AtomicBool,
+    told: Mutex<Vec<Told>>,
+}
+
+impl Inbox {
+    /// Tells that a transaction is complete.
+    pub fn tell(&self, number: u64, at_ns: i64, node: u16) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).push(Told { number, at_ns, node });
+        self.some.store(true, Ordering::Release);
+    }
+
+    /// There is something in it.
+    pub fn has_some(&self) -> bool {
+        self.some.load(Ordering::Acquire)
+    }
+
+    /// Takes everything out.
+    pub fn take(&self) -> Vec<Told> {
+        if !self.some.swap(false, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Entry {
@@ -52,6 +93,8 @@ pub struct Registry {
 struct Known {
     entries: HashMap<Addresses, Arc<Entry>>,
     retired: VecDeque<(Addresses, Arc<Entry>)>,
+    /// Sockets of datagram flows, by flow and number: a header tells these behind a proxy too.
+    numbers: HashMap<(u16, u32), Arc<Entry>>,
 }
 
 /// IPv4 in IPv6 clothes is IPv4, and scopes do not count.
@@ -97,6 +140,21 @@ impl Registry {
         {
             known.entries.remove(&addresses);
         }
+    }
+
+    /// Tells of a socket of a datagram flow.
+    pub fn insert_number(&self, entry: &Arc<Entry>) {
+        self.lock().numbers.insert((entry.flow, entry.connection), Arc::clone(entry));
+    }
+
+    /// Looks a socket of a datagram flow up.
+    pub fn find_number(&self, flow: u16, connection: u32) -> Option<Arc<Entry>> {
+        self.lock().numbers.get(&(flow, connection)).cloned()
+    }
+
+    /// A socket of a datagram flow is closed.
+    pub fn remove_number(&self, entry: &Entry) {
+        self.lock().numbers.remove(&(entry.flow, entry.connection));
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 
 use scn_grammar::source::Span;
 use scn_reports::record::flow::{Connection, Corruption, Item, MAX_ITEMS, NEVER, TcpSample};
+use scn_reports::record::packet::{Datagrams, Packet};
+
+use super::datagram::log::{Log, Note};
 
 /// Kinds of failures that are kept; what comes after is counted under [`OTHER`].
 const MAX_FAILURES: usize = 50;
@@ -13,6 +16,7 @@ const MAX_FAILURES: usize = 50;
 const MAX_CORRUPTIONS: usize = 100_000;
 const MAX_SAMPLES: usize = 10_000_000;
 const MAX_CONNECTIONS: usize = 5_000_000;
+const MAX_PACKETS: usize = 2 * MAX_ITEMS;
 /// The kind of failures beyond the first kinds.
 const OTHER: &str = "other failures";
 
@@ -35,6 +39,8 @@ pub struct FlowSeries {
     pub failures: Vec<FailureKind>,
     /// Wrong content.
     pub corrupt: Vec<Corruption>,
+    /// What became of each datagram; `None`: the flow has connections.
+    pub datagrams: Option<Datagrams>,
 }
 
 /// A kind of failure; the record's form has the line in place of the span.
@@ -64,6 +70,7 @@ pub struct Part {
     tcp: Vec<TcpSample>,
     failures: BTreeMap<(String, String), FailureKind>,
     corrupt: Vec<Corruption>,
+    log: Log,
 }
 
 impl Part {
@@ -90,6 +97,34 @@ impl Part {
     pub fn tcp(&mut self, sample: TcpSample) {
         if self.has_room(self.tcp.len(), MAX_SAMPLES, sample.at_ns) {
             self.tcp.push(sample);
+        }
+    }
+
+    /// A datagram was sent.
+    pub fn sent(&mut self, note: Note) {
+        if self.has_room(self.log.sent.len(), MAX_PACKETS, note.at_ns) {
+            self.log.sent.push(note);
+        }
+    }
+
+    /// A datagram was received.
+    pub fn received(&mut self, note: Note) {
+        if self.has_room(self.log.received.len(), MAX_PACKETS, note.at_ns) {
+            self.log.received.push(note);
+        }
+    }
+
+    /// A packet came back from an end that takes no notes.
+    pub fn round(&mut self, packet: Packet) {
+        if self.has_room(self.log.rounds.len(), MAX_PACKETS, packet.received_ns) {
+            self.log.rounds.push(packet);
+        }
+    }
+
+    /// An answer came to what had been counted as lost.
+    pub fn late(&mut self, at_ns: i64) {
+        if self.has_room(self.log.late_ns.len(), MAX_PACKETS, at_ns) {
+            self.log.late_ns.push(at_ns);
         }
     }
 
@@ -121,10 +156,12 @@ impl Part {
     }
 }
 
-/// Puts the workers' parts of a flow together.
-pub fn merge(parts: Vec<Part>) -> FlowSeries {
+/// Puts the workers' parts of a flow together. `datagrams`: of a flow without connections, how long an answer may take and when the
+/// ends stopped to listen, both ns.
+pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>) -> FlowSeries {
     let mut series = FlowSeries::default();
     let mut connections = Vec::new();
+    let mut log = Log::default();
     let mut failures: BTreeMap<(String, String), FailureKind> = BTreeMap::new();
     for part in parts {
         series.truncated_at_ns = match (series.truncated_at_ns, part.truncated_at_ns) {
@@ -139,6 +176,7 @@ pub fn merge(parts: Vec<Part>) -> FlowSeries {
         connections.extend(part.connections);
         series.tcp.extend(part.tcp);
         series.corrupt.extend(part.corrupt);
+        log.join(part.log);
         for (key, kind) in part.failures {
             failures
                 .entry(key)
@@ -166,6 +204,16 @@ pub fn merge(parts: Vec<Part>) -> FlowSeries {
     series.tcp.sort_by_key(|sample| sample.at_ns);
     series.corrupt.iter_mut().for_each(|corruption| corruption.connection = position(corruption.connection));
     series.corrupt.sort_by_key(|corruption| corruption.at_ns);
+    series.datagrams = datagrams.map(|(limit_ns, until_ns)| {
+        log.late_ns.sort_unstable();
+        let late_ns = std::mem::take(&mut log.late_ns);
+        let mut packets = log.into_packets(limit_ns, until_ns);
+        if let Some(cut) = series.truncated_at_ns {
+            packets.retain(|packet| packet.sent_ns <= cut);
+        }
+        packets.iter_mut().for_each(|packet| packet.connection = position(packet.connection));
+        Datagrams { limit_ns: u64::try_from(limit_ns).unwrap_or(0), packets, late_ns }
+    });
     series.failures = failures.into_values().collect();
     series.failures.sort_by(|a, b| b.count.cmp(&a.count).then(a.first_ns.cmp(&b.first_ns)));
     series.failures.truncate(MAX_FAILURES);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use scn_grammar::scenario::{FlowId, NodeId};
@@ -112,6 +112,10 @@ pub struct Shared {
     pub flows: Vec<FlowShared>,
     /// By listener: it is open. A connection that was on its way to another worker when it closed is not served.
     pub open: Vec<AtomicBool>,
+    /// The identifier of the next echo socket.
+    pub next_echo: AtomicU16,
+    /// When the first worker ended everything, ns; `i64::MAX`: none has.
+    pub ended_ns: AtomicI64,
     /// Every worker.
     pub workers: OnceLock<Vec<mpsc::UnboundedSender<Command>>>,
     notices: mpsc::UnboundedSender<Notice>,
@@ -134,6 +138,8 @@ impl Shared {
             registry: Registry::default(),
             flows,
             open,
+            next_echo: AtomicU16::new(run as u16),
+            ended_ns: AtomicI64::new(i64::MAX),
             workers: OnceLock::new(),
             notices,
             watched: AtomicBool::new(false),
@@ -190,7 +196,7 @@ impl Shared {
         let foreign = self.foreign.load(Ordering::Relaxed);
         if foreign > 0 {
             warnings.push(format!(
-                "{foreign} connections came from peers that are no flow of this scenario; they were served and not measured"
+                "{foreign} connections or datagrams came from peers that are no flow of this scenario; they were served and not measured"
             ));
         }
         warnings

@@ -11,6 +11,21 @@ use scn_grammar::scenario::NodeId;
 /// A future that the lab answers.
 pub type Answer<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 
+/// Sockets that send packets of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packets {
+    /// UDP.
+    Udp {
+        /// IPv6, else IPv4.
+        ipv6: bool,
+    },
+    /// ICMP or ICMPv6, raw.
+    Echo {
+        /// IPv6, else IPv4.
+        ipv6: bool,
+    },
+}
+
 /// The door through which sockets come. The lab implements it; tests implement it on loopback.
 pub trait Sockets: Send + Sync {
     /// `count` unbound, unconnected, non-blocking, close-on-exec TCP sockets in a node's namespace.
@@ -24,4 +39,16 @@ pub trait Sockets: Send + Sync {
     /// # Errors
     /// The kernel's: EADDRINUSE when the port is in use, EADDRNOTAVAIL when the node has no such address.
     fn tcp_listener(&self, node: NodeId, address: SocketAddr) -> Answer<OwnedFd>;
+
+    /// `count` unbound, unconnected, non-blocking, close-on-exec sockets in a node's namespace.
+    ///
+    /// # Errors
+    /// The kernel's.
+    fn packets(&self, node: NodeId, kind: Packets, count: usize) -> Answer<Vec<OwnedFd>>;
+
+    /// A bound, non-blocking, close-on-exec UDP socket; for `[::]` it takes IPv4 too.
+    ///
+    /// # Errors
+    /// The kernel's: EADDRINUSE when the port is in use, EADDRNOTAVAIL when the node has no such address.
+    fn udp_listener(&self, node: NodeId, address: SocketAddr) -> Answer<OwnedFd>;
 }

@@ -11,12 +11,14 @@ use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
 
 use scn_grammar::scenario::pattern::Side;
+use scn_grammar::scenario::transport::Listener;
 use scn_reports::record::flow::{Corruption, CorruptionKind, Item, ItemOutcome};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use super::Notice;
 use super::control::{Control, Order, Role};
+use super::datagram;
 use super::flow::{self, Run};
 use super::frame::UNKNOWN_FLOW;
 use super::live::Live;
@@ -104,7 +106,10 @@ async fn serve(
             Command::Stop(flow, at_ns) => {
                 worker.runs.borrow().iter().filter(|run| run.flow == flow.index()).for_each(|run| run.stop(at_ns))
             }
-            Command::Listen(listener, socket) => server::listen(&worker, listener, socket),
+            Command::Listen(listener, socket) => match worker.shared.plan.listeners[listener].listener {
+                Listener::Udp { .. } => datagram::server::listen(&worker, listener, socket),
+                _ => server::listen(&worker, listener, socket),
+            },
             Command::Unlisten(listener) => server::unlisten(&worker, listener),
             Command::Serve(listener, stream, client, address) => server::take_over(&worker, listener, stream, client, address),
             Command::Finish(answer) => {
@@ -353,6 +358,7 @@ impl Worker {
     /// Ends every task.
     async fn finish(&self) {
         self.finishing.set(true);
+        self.shared.ended_ns.fetch_min(self.pacer.now_ns(), Ordering::SeqCst);
         self.runs.borrow().iter().for_each(|run| run.stop(i64::MIN));
         self.members.borrow().values().for_each(|control| control.give(Order::Abort));
         let limit = self.pacer.now_ns().saturating_add(FINISH_LIMIT_NS);

@@ -148,7 +148,7 @@ impl Program {
         program.captures = compiler.names.len();
         program.keeps = program.operations.iter().any(|o| matches!(o.act, Act::SendBack));
         program.compares = program.operations.iter().any(|o| matches!(o.act, Act::TakeEcho));
-        program.receives = program.operations.iter().any(|o| o.act.receives());
+        program.receives = program.operations.iter().any(|o| o.act.is_receiving());
         let (sends, receives) = first_acts(&program.operations);
         // Where either end may begin, both must be told: the server that it may speak, the client's start to the server.
         program.speaks_first = if side == Side::Server { sends || !receives } else { !receives };
@@ -159,7 +159,7 @@ impl Program {
 
 impl Act {
     /// It waits for bytes, or for their end.
-    fn receives(&self) -> bool {
+    pub fn is_receiving(&self) -> bool {
         matches!(
             self,
             Act::TakeFrame(_)
@@ -189,7 +189,7 @@ fn first_acts(operations: &[Operation]) -> (bool, bool) {
         seen[at] = true;
         match &operation.act {
             act if act.sends() => sends = true,
-            act if act.receives() => receives = true,
+            act if act.is_receiving() => receives = true,
             Act::Choose(ways) => next.extend(ways.iter().map(|(_, start)| *start)),
             Act::Jump(to) => next.push(*to),
             Act::Loop(count, end) => {

@@ -453,7 +453,12 @@ struct Identified {
 }
 
 fn corrupt(operation: &Operation, kind: CorruptionKind, offset: usize, detail: String) -> Cut {
-    Cut::Fault(Box::new(Fault {
+    Cut::Fault(corruption(operation, kind, offset, detail))
+}
+
+/// Wrong content, as a fault of a step.
+pub(in crate::traffic) fn corruption(operation: &Operation, kind: CorruptionKind, offset: usize, detail: String) -> Box<Fault> {
+    Box::new(Fault {
         step: operation.step,
         what: match kind {
             CorruptionKind::Content => "wrong content".to_owned(),
@@ -462,11 +467,11 @@ fn corrupt(operation: &Operation, kind: CorruptionKind, offset: usize, detail: S
         },
         end: ConnectionEnd::Mismatch,
         corruption: Some((kind, u32::try_from(offset).unwrap_or(u32::MAX), detail)),
-    }))
+    })
 }
 
 /// The end of a regex's first match, its named groups kept.
-fn capture(regex: &Regex, text: &[u8], groups: &[(usize, usize)], captures: &mut [Vec<u8>]) -> Option<usize> {
+pub(in crate::traffic) fn capture(regex: &Regex, text: &[u8], groups: &[(usize, usize)], captures: &mut [Vec<u8>]) -> Option<usize> {
     if groups.is_empty() {
         return regex.find(text).map(|found| found.end());
     }

@@ -23,7 +23,7 @@ pub const MOST_FILLING: u64 = 1 << 30;
 /// Filling up to this length is sent by one write.
 const IN_ONE: usize = 64 * 1024;
 /// The part of the seed that draws of both sides come from.
-const SHARED: u64 = 0x7368_6172_6564;
+pub(in crate::traffic) const SHARED: u64 = 0x7368_6172_6564;
 /// So many bytes of what came are shown in a failure.
 const SHOWN: usize = 64;
 
@@ -79,7 +79,7 @@ pub struct Fault {
 
 /// What this side sent last.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Sent {
+pub(in crate::traffic) enum Sent {
     Nothing,
     Frame(Frame),
     Text,
@@ -371,7 +371,7 @@ impl<S: Transport> Session<S> {
 }
 
 /// Fills a text's holes.
-pub(super) fn compose(pieces: &[Piece], captures: &[Vec<u8>], identity: &Identity, to: &mut Vec<u8>) {
+pub(in crate::traffic) fn compose(pieces: &[Piece], captures: &[Vec<u8>], identity: &Identity, to: &mut Vec<u8>) {
     to.clear();
     for piece in pieces {
         match piece {
@@ -384,7 +384,7 @@ pub(super) fn compose(pieces: &[Piece], captures: &[Vec<u8>], identity: &Identit
 }
 
 /// The first bytes of something, in quotes and escaped.
-pub(super) fn shown(bytes: &[u8]) -> String {
+pub(in crate::traffic) fn shown(bytes: &[u8]) -> String {
     let mut text = format!("\"{}\"", bytes[..bytes.len().min(SHOWN)].escape_ascii());
     if bytes.len() > SHOWN {
         let _ = write!(text, " and {} bytes more", bytes.len() - SHOWN);

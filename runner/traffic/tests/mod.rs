@@ -19,7 +19,7 @@ use scn_grammar::source::{FileId, Span};
 use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::sockets::{Answer, Sockets};
+use super::sockets::{Answer, Packets, Sockets};
 use super::{Files, FlowSeries, Notice, Traffic, TrafficResult};
 use crate::engine::clock::Clock;
 use crate::plan::sample;
@@ -56,6 +56,34 @@ impl Sockets for Loopback {
             Ok(OwnedFd::from(socket))
         })
     }
+
+    fn packets(&self, _node: NodeId, kind: Packets, count: usize) -> Answer<Vec<OwnedFd>> {
+        Box::pin(async move {
+            let (domain, sort, protocol) = match kind {
+                Packets::Udp { ipv6: false } => (socket2::Domain::IPV4, socket2::Type::DGRAM, socket2::Protocol::UDP),
+                Packets::Udp { ipv6: true } => (socket2::Domain::IPV6, socket2::Type::DGRAM, socket2::Protocol::UDP),
+                Packets::Echo { ipv6: false } => (socket2::Domain::IPV4, socket2::Type::RAW, socket2::Protocol::ICMPV4),
+                Packets::Echo { ipv6: true } => (socket2::Domain::IPV6, socket2::Type::RAW, socket2::Protocol::ICMPV6),
+            };
+            let one = || -> io::Result<OwnedFd> {
+                let socket = socket2::Socket::new(domain, sort, Some(protocol))?;
+                socket.set_nonblocking(true)?;
+                Ok(OwnedFd::from(socket))
+            };
+            (0..count).map(|_| one()).collect()
+        })
+    }
+
+    fn udp_listener(&self, _node: NodeId, address: SocketAddr) -> Answer<OwnedFd> {
+        Box::pin(async move { bound(address) })
+    }
+}
+
+fn bound(address: SocketAddr) -> io::Result<OwnedFd> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::DGRAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(OwnedFd::from(socket))
 }
 
 /// A port that nobody listens on now: each test gets others, below those that the kernel gives to clients.

@@ -1,0 +1,62 @@
+//! What became of each datagram of a flow that has no connections: sent at one end, received at the other, both noted by scn.
+
+use serde::{Deserialize, Serialize};
+
+use super::columns;
+
+/// The datagrams of one flow.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Datagrams {
+    /// What came later than this after it was sent is late, what did not come is lost, ns.
+    pub limit_ns: u64,
+    /// Every datagram and every copy, in the order of their sending.
+    #[serde(with = "columns::packets")]
+    pub packets: Vec<Packet>,
+    /// When an answer came to an item that had been counted as lost, in order, ns.
+    pub late_ns: Vec<i64>,
+}
+
+/// One datagram, or a copy of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packet {
+    /// Which way it went.
+    pub way: PacketWay,
+    /// What became of it.
+    pub fate: PacketFate,
+    /// The client's socket: a position in the flow's connections.
+    pub connection: u32,
+    /// When it was handed to the kernel, ns.
+    pub sent_ns: i64,
+    /// When the other end had it, ns; [`super::flow::NEVER`]: it did not come.
+    pub received_ns: i64,
+    /// Of an answer: when the client sent what it answers, ns; [`super::flow::NEVER`]: it answers nothing.
+    pub asked_ns: i64,
+}
+
+/// Which way a datagram goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum PacketWay {
+    /// From client to server.
+    Forward = 0,
+    /// From server to client.
+    Back = 1,
+    /// There and back again: the other end takes no notes.
+    Round = 2,
+}
+
+/// What became of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum PacketFate {
+    /// It came in time.
+    Arrived = 0,
+    /// A copy of one that came before.
+    Copy = 1,
+    /// It came after it had been counted as lost.
+    Late = 2,
+    /// It did not come.
+    Lost = 3,
+    /// The ends stopped to listen before it could be called lost.
+    Unseen = 4,
+}

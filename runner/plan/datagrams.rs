@@ -1,0 +1,100 @@
+//! What a scenario says over `udp` that has no meaning without a connection, or that no datagram holds. In: patterns and conditions.
+//! Out: what can't be carried out, in words. Sends nothing.
+
+use scn_grammar::scenario::expect::{Condition, Metric, Shape, Value};
+use scn_grammar::scenario::pattern::{Pattern, Payload, Side, Step, StepKind, Varying};
+
+use crate::traffic::live::Live;
+
+/// The largest payload of a datagram over IPv4, bytes.
+const LARGEST_DATAGRAM: u64 = 65_507;
+
+/// A step, or one inside it, ends the connection.
+fn closes(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match &step.kind {
+        StepKind::Closes { .. } => true,
+        StepKind::Repeat { steps, .. } => closes(steps),
+        StepKind::Choose { branches } => branches.iter().any(|branch| closes(&branch.steps)),
+        _ => false,
+    })
+}
+
+/// The sides that may be the first to send.
+fn speaks_first(steps: &[Step]) -> Vec<Side> {
+    for step in steps {
+        let first = match &step.kind {
+            StepKind::Sends { by, .. } | StepKind::Echoes { by } => vec![*by],
+            StepKind::Repeat { steps, .. } => speaks_first(steps),
+            StepKind::Choose { branches } => branches.iter().flat_map(|branch| speaks_first(&branch.steps)).collect(),
+            _ => Vec::new(),
+        };
+        if !first.is_empty() {
+            return first;
+        }
+    }
+    Vec::new()
+}
+
+/// The longest message of filling, text or bytes, as far as it is known beforehand.
+fn longest(steps: &[Step]) -> u64 {
+    let of = |step: &Step| match &step.kind {
+        StepKind::Sends { payload: Payload::Filled(size) | Payload::Random(size), .. } => match size {
+            Varying::Fixed(_) | Varying::Uniform(..) | Varying::Choice(_) => size.most(),
+            // A draw without an end is told by the kernel if it ever is too long.
+            _ => 0,
+        },
+        StepKind::Sends { payload: Payload::Bytes(bytes), .. } => bytes.len() as u64,
+        StepKind::Repeat { steps, .. } => longest(steps),
+        StepKind::Choose { branches } => branches.iter().map(|branch| longest(&branch.steps)).max().unwrap_or(0),
+        _ => 0,
+    };
+    steps.iter().map(of).max().unwrap_or(0)
+}
+
+/// What of a pattern can't be played over datagrams.
+pub(crate) fn beyond(pattern: Option<&Pattern>) -> Vec<String> {
+    let Some(pattern) = pattern else { return Vec::new() };
+    let mut found = Vec::new();
+    if closes(&pattern.steps) {
+        found.push("a pattern that closes, over `udp`".to_owned());
+    }
+    if speaks_first(&pattern.steps).contains(&Side::Server) {
+        found.push("a pattern that the server begins, over `udp`".to_owned());
+    }
+    if longest(&pattern.steps) > LARGEST_DATAGRAM {
+        found.push(format!("a message of more than {LARGEST_DATAGRAM}B over `udp`"));
+    }
+    found
+}
+
+/// Counters in a condition of the timeline that only the whole run tells.
+pub(crate) fn untold(condition: &Condition) -> Vec<&str> {
+    let mut metrics = Vec::new();
+    collect(condition, &mut metrics);
+    let untold = |metric: &&Metric| metric.flow().is_some() && metric.shape != Shape::Interval && !Live::knows(&metric.name);
+    metrics.into_iter().filter(untold).map(|metric| metric.name.as_str()).collect()
+}
+
+fn collect<'c>(condition: &'c Condition, metrics: &mut Vec<&'c Metric>) {
+    match condition {
+        Condition::Compare { left, right, .. } => {
+            values(left, metrics);
+            values(right, metrics);
+        }
+        Condition::Holds(metric) | Condition::Matches { metric, .. } => metrics.push(metric),
+        Condition::All(all) | Condition::Any(all) => all.iter().for_each(|one| collect(one, metrics)),
+        Condition::Not(one) => collect(one, metrics),
+    }
+}
+
+fn values<'c>(value: &'c Value, metrics: &mut Vec<&'c Metric>) {
+    match value {
+        Value::Given(_) => {}
+        Value::Metric(metric) => metrics.push(metric),
+        Value::Arithmetic { left, right, .. } => {
+            values(left, metrics);
+            values(right, metrics);
+        }
+        Value::Fold { values: all, .. } => all.iter().for_each(|value| values(value, metrics)),
+    }
+}

@@ -1,0 +1,631 @@
+//! A client's socket: sends the datagrams of its transactions, finds out whose answer each datagram is, tells late ones and copies
+//! from it. In: starts, datagrams, the network's errors. Out: items and notes. Knows no rates.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::task::Poll;
+
+use futures_util::task::AtomicWaker;
+use scn_reports::record::flow::{Connection, ConnectionEnd, Corruption, CorruptionKind, ItemOutcome, NEVER};
+use scn_reports::record::packet::{Packet, PacketFate, PacketWay};
+use socket2::SockRef;
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+use super::errors::{self, Said};
+use super::exchange::{Exchange, MESSAGES, Next, Stage};
+use super::log::Note;
+use super::post::Post;
+use super::run::Lanes;
+use super::socket::{set_number, thrown_away};
+use super::{Packets, icmp};
+use crate::traffic::control::{Control, Start};
+use crate::traffic::draw::Key;
+use crate::traffic::flow::unsent;
+use crate::traffic::frame::{Header, Way};
+use crate::traffic::pattern::session::{Fault, Identity, shown};
+use crate::traffic::registry::{Entry, Inbox, NOBODY};
+
+/// Batches that are received before others get their turn.
+const BATCHES_IN_A_ROW: u32 = 4;
+/// Datagrams that wait for the kernel to take them; what comes on top is not sent.
+const MOST_WAITING: usize = 1024;
+/// Lost transactions that are remembered, for their answers to be called late.
+const MOST_LOST: usize = 65_536;
+/// An error of the network that was noted before the datagram in hand was sent is read, and the datagram sent again, so often.
+const MOST_ERRORS: usize = 64;
+
+/// One socket of a flow.
+pub struct Lane {
+    /// Its number among the flow's.
+    pub number: u32,
+    socket: UdpSocket,
+    ipv6: bool,
+    /// Of echoes: their identifier.
+    identifier: Option<u16>,
+    identity: Identity,
+    entry: Arc<Entry>,
+    control: Rc<Control>,
+    member: u64,
+    row: RefCell<Option<Connection>>,
+    backend: Cell<u16>,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    under_way: HashMap<u64, Box<Exchange>>,
+    /// When lost ones were sent.
+    lost: HashMap<u64, i64>,
+    lost_order: VecDeque<u64>,
+    next: u64,
+    post: Post,
+    blocked: bool,
+    left_behind: bool,
+    transactions: u32,
+}
+
+impl Lane {
+    /// Makes a lane of a socket and begins to listen on it.
+    pub fn open(lanes: &Rc<Lanes>, socket: OwnedFd) -> io::Result<Rc<Lane>> {
+        let (worker, flow) = (&lanes.worker, lanes.run.flow);
+        let (plan, shared) = (&worker.shared.plan, &worker.shared.flows[flow]);
+        let planned = &plan.flows[flow];
+        let number = shared.next_connection.fetch_add(1, Ordering::Relaxed);
+        let ipv6 = planned.target.is_ipv6();
+        lanes.options.set(&socket, ipv6)?;
+        let (level, option) = if ipv6 { (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) } else { (libc::IPPROTO_IP, libc::IP_RECVERR) };
+        set_number(socket.as_fd(), level, option, 1)?;
+        let echo = matches!(lanes.kind, Packets::Echo { .. });
+        // Each echo socket of a run has an identifier of its own, or the replies of one would be those of another.
+        let identifier = echo.then(|| worker.shared.next_echo.fetch_add(1, Ordering::Relaxed));
+        if let Some(identifier) = identifier {
+            icmp::filter(&SockRef::from(&socket), socket.as_fd(), ipv6, identifier)?;
+        }
+        let key = Key::of_seed(plan.seed).part(flow as u64).part(lanes.run.number).part(u64::from(number));
+        let entry = Arc::new(Entry {
+            flow: flow as u16,
+            connection: number,
+            key: key.bits(),
+            worker: worker.index,
+            backend: AtomicU16::new(NOBODY),
+            begun: AtomicU64::new(0),
+            waiting: AtomicWaker::new(),
+            inbox: Inbox::default(),
+        });
+        let identity = Identity {
+            run: worker.shared.run,
+            flow: flow as u16,
+            connection: number,
+            node: planned.from.0 as u16,
+            key,
+            client_name: worker.shared.node_name(planned.from).into(),
+            server_name: "".into(),
+        };
+        let control = Rc::new(Control::new(lanes.run.role(), Some(flow)));
+        let now = worker.pacer.now_ns();
+        let row = Connection {
+            opened_ns: now,
+            established_ns: now,
+            closed_ns: NEVER,
+            end: ConnectionEnd::Open,
+            successor_of: u32::MAX,
+            backend: NOBODY,
+            transactions: 0,
+            local: String::new(),
+            remote: if echo { planned.target.ip().to_string() } else { planned.target.to_string() },
+        };
+        let mut post = Post::new(if echo { icmp::HEADER } else { 0 });
+        post.lane = (flow as u16, number);
+        let lane = Rc::new(Lane {
+            number,
+            socket: UdpSocket::from_std(socket.into())?,
+            ipv6,
+            identifier,
+            identity,
+            entry,
+            member: worker.enlist(&control),
+            control,
+            row: RefCell::new(Some(row)),
+            backend: Cell::new(NOBODY),
+            state: RefCell::new(State { post, ..State::default() }),
+        });
+        shared.live.connections.fetch_add(1, Ordering::Relaxed);
+        // Without a way there yet it is tried again before each sending.
+        let _ = lane.connect(lanes);
+        let (task, lanes) = (Rc::clone(&lane), Rc::clone(lanes));
+        worker.spawn(async move { task.listen(&lanes).await });
+        Ok(lane)
+    }
+
+    /// Fixes the target, if that is not done; only then is the own address known.
+    fn connect(&self, lanes: &Lanes) -> io::Result<()> {
+        let mut row = self.row.borrow_mut();
+        let Some(row) = row.as_mut().filter(|row| row.local.is_empty()) else { return Ok(()) };
+        let target = lanes.worker.shared.plan.flows[lanes.run.flow].target;
+        let socket = SockRef::from(&self.socket);
+        socket.connect(&target.into())?;
+        let Some(local) = socket.local_addr()?.as_socket() else { return Ok(()) };
+        if self.identifier.is_some() {
+            row.local = local.ip().to_string();
+        } else {
+            row.local = local.to_string();
+            lanes.worker.shared.registry.insert(local, target, Arc::clone(&self.entry));
+            lanes.worker.shared.registry.insert_number(&self.entry);
+        }
+        Ok(())
+    }
+
+    fn stage<'a>(&'a self, lanes: &'a Lanes, now_ns: i64) -> Stage<'a> {
+        let seed = lanes.worker.shared.plan.seed;
+        Stage { program: &lanes.program, identity: &self.identity, seed, now_ns, limit_ns: lanes.limit_ns }
+    }
+
+    /// Begins a transaction; what it sends is written, and goes with the next [`Lane::flush`].
+    pub fn begin(self: &Rc<Self>, lanes: &Rc<Lanes>, start: Start) {
+        if let Err(error) = self.connect(lanes) {
+            return self.not_sent(lanes, start, &error);
+        }
+        if self.state.borrow().post.waiting() >= MOST_WAITING {
+            return self.not_sent(lanes, start, &io::Error::from_raw_os_error(libc::ENOBUFS));
+        }
+        self.entry.begun.fetch_add(1, Ordering::Release);
+        let mut exchange = lanes.exchange();
+        let mut state = self.state.borrow_mut();
+        let number = state.next;
+        state.next += 1;
+        exchange.begin(number, start.intended_ns, start.lag_ns);
+        let stage = self.stage(lanes, lanes.worker.pacer.now_ns());
+        let result = exchange.go_on(&stage, &mut state.post);
+        self.complete(&mut state);
+        drop(state);
+        self.settle(lanes, exchange, result);
+    }
+
+    /// Writes the header of an echo that was just written.
+    fn complete(&self, state: &mut State) {
+        if let (Some(identifier), Some((number, packet))) = (self.identifier, state.post.last()) {
+            icmp::write_header(packet, self.ipv6, identifier, number as u16);
+        }
+    }
+
+    /// A start that nothing could be sent for.
+    fn not_sent(self: &Rc<Self>, lanes: &Lanes, start: Start, error: &io::Error) {
+        self.dropped(lanes, start, errors::of_kernel(error, None).0);
+        lanes.is_free_later(self);
+    }
+
+    fn dropped(&self, lanes: &Lanes, start: Start, what: String) {
+        let step = format!("send to {}", self.remote(lanes));
+        lanes.worker.parts.borrow_mut()[lanes.run.flow].failure(&step, None, what, lanes.worker.pacer.now_ns());
+        unsent(&lanes.worker, lanes.run.flow, start, ItemOutcome::Dropped);
+        lanes.happened(start.intended_ns);
+    }
+
+    fn remote(&self, lanes: &Lanes) -> String {
+        let target = lanes.worker.shared.plan.flows[lanes.run.flow].target;
+        if self.identifier.is_some() { target.ip().to_string() } else { target.to_string() }
+    }
+
+    /// What follows after a transaction was played on.
+    fn settle(self: &Rc<Self>, lanes: &Rc<Lanes>, mut exchange: Box<Exchange>, result: Result<Next, Box<Fault>>) {
+        match result {
+            Err(fault) => self.failed(lanes, exchange, fault),
+            Ok(Next::Nothing) if !exchange.sent_last => {
+                let now = lanes.worker.pacer.now_ns();
+                self.done(lanes, exchange, now);
+                lanes.is_free(self);
+            }
+            Ok(Next::Nothing) => {
+                // Without notes of the other end it stays unknown whether it arrived.
+                let last = exchange.asked_ns.max(exchange.sent_ns);
+                exchange.wake_ns = last.saturating_add(lanes.limit_ns);
+                self.wait(lanes, exchange);
+                if lanes.identified {
+                    lanes.is_free(self);
+                }
+            }
+            Ok(Next::Message | Next::Time) => self.wait(lanes, exchange),
+        }
+    }
+
+    fn wait(self: &Rc<Self>, lanes: &Lanes, exchange: Box<Exchange>) {
+        lanes.remind(exchange.wake_ns, self, exchange.number);
+        self.state.borrow_mut().under_way.insert(exchange.number, exchange);
+    }
+
+    fn done(&self, lanes: &Lanes, exchange: Box<Exchange>, at_ns: i64) {
+        let mut state = self.state.borrow_mut();
+        state.transactions = state.transactions.saturating_add(1);
+        drop(state);
+        lanes.item(self, &exchange, ItemOutcome::Done, at_ns);
+        lanes.over(exchange);
+    }
+
+    fn failed(self: &Rc<Self>, lanes: &Rc<Lanes>, mut exchange: Box<Exchange>, fault: Box<Fault>) {
+        let now = lanes.worker.pacer.now_ns();
+        if exchange.sent_ns == NEVER {
+            lanes.worker.transaction_sent(self.identity.flow);
+            exchange.sent_ns = now;
+        }
+        self.remember_lost(&exchange);
+        lanes.item(self, &exchange, ItemOutcome::Failed, now);
+        lanes.worker.fault(self.identity.flow, self.number, &lanes.program, *fault);
+        // A lane that is free already has waited for the server's word alone.
+        let free = lanes.identified && exchange.next == Next::Nothing && exchange.sent_last;
+        lanes.over(exchange);
+        if !lanes.identified {
+            self.state.borrow_mut().left_behind = true;
+            lanes.leave_behind(self);
+        } else if !free {
+            lanes.is_free_later(self);
+        }
+    }
+
+    fn remember_lost(&self, exchange: &Exchange) {
+        let mut state = self.state.borrow_mut();
+        state.lost.insert(exchange.number, exchange.sent_ns);
+        state.lost_order.push_back(exchange.number);
+        if state.lost_order.len() > MOST_LOST
+            && let Some(oldest) = state.lost_order.pop_front()
+        {
+            state.lost.remove(&oldest);
+        }
+    }
+
+    /// A transaction's wait or pause is over, if it still is the same one.
+    pub fn time_is_over(self: &Rc<Self>, lanes: &Rc<Lanes>, number: u64, now_ns: i64) {
+        let mut state = self.state.borrow_mut();
+        if state.under_way.get(&number).is_none_or(|exchange| exchange.wake_ns > now_ns) {
+            return;
+        }
+        let Some(mut exchange) = state.under_way.remove(&number) else { return };
+        let stage = self.stage(lanes, now_ns);
+        match exchange.next {
+            Next::Time => {
+                let result = exchange.go_on(&stage, &mut state.post);
+                drop(state);
+                self.settle(lanes, exchange, result);
+            }
+            Next::Nothing if !lanes.own_server => {
+                drop(state);
+                lanes.item(self, &exchange, ItemOutcome::Unfinished, NEVER);
+                lanes.over(exchange);
+                if !lanes.identified {
+                    lanes.is_free(self);
+                }
+            }
+            Next::Message | Next::Nothing => {
+                let fault = exchange.late(&stage);
+                drop(state);
+                self.failed(lanes, exchange, fault);
+            }
+        }
+    }
+
+    /// The node that answered; told once.
+    pub fn answered(&self, lanes: &Lanes, header: u16) -> u16 {
+        let backend = lanes.worker.backend(lanes.run.flow, self.backend.get(), header, self.entry.backend());
+        self.backend.set(backend);
+        backend
+    }
+
+    /// Receives until it is told to end.
+    async fn listen(self: &Rc<Self>, lanes: &Rc<Lanes>) {
+        loop {
+            let blocked = self.state.borrow().blocked;
+            let interest = Interest::READABLE | Interest::ERROR;
+            let mut ready = std::pin::pin!(self.socket.ready(if blocked { interest | Interest::WRITABLE } else { interest }));
+            let met = poll_fn(|context| {
+                if self.control.interrupted(context).is_some() {
+                    return Poll::Ready(None);
+                }
+                self.entry.waiting.register(context.waker());
+                if self.entry.inbox.has_some() || self.state.borrow().blocked != blocked {
+                    return Poll::Ready(Some(None));
+                }
+                ready.as_mut().poll(context).map(|ready| Some(ready.ok()))
+            })
+            .await;
+            let Some(ready) = met else { return };
+            self.arrived(lanes);
+            if let Some(ready) = ready {
+                if ready.is_error() {
+                    while let Ok(said) = self.socket.try_io(Interest::ERROR, || errors::next(self.socket.as_fd())) {
+                        self.refused(lanes, said);
+                    }
+                }
+                if ready.is_readable() {
+                    self.receive(lanes);
+                }
+                if blocked && ready.is_writable() {
+                    self.flush_when(lanes, true);
+                }
+            }
+            self.flush(lanes);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn receive(self: &Rc<Self>, lanes: &Rc<Lanes>) {
+        let mut arrivals = lanes.arrivals.borrow_mut();
+        for _ in 0..BATCHES_IN_A_ROW {
+            let Ok(count) = self.socket.try_io(Interest::READABLE, || arrivals.receive(self.socket.as_fd())) else { return };
+            for at in 0..count {
+                self.take_in(lanes, arrivals.bytes(at), lanes.worker.pacer.now_ns());
+            }
+        }
+    }
+
+    /// What the server says that it has received.
+    fn arrived(self: &Rc<Self>, lanes: &Rc<Lanes>) {
+        for told in self.entry.inbox.take() {
+            let mut state = self.state.borrow_mut();
+            let waits = state.under_way.get(&told.number).is_some_and(|exchange| exchange.next == Next::Nothing);
+            let exchange = if waits { state.under_way.remove(&told.number) } else { None };
+            let late = exchange.is_none() && state.lost.remove(&told.number).is_some();
+            drop(state);
+            match exchange {
+                Some(mut exchange) if told.at_ns <= exchange.wake_ns => {
+                    exchange.peer_node = told.node;
+                    self.done(lanes, exchange, told.at_ns);
+                    if !lanes.identified {
+                        lanes.is_free(self);
+                    }
+                }
+                Some(exchange) => {
+                    let fault = exchange.late(&self.stage(lanes, told.at_ns));
+                    self.failed(lanes, exchange, fault);
+                    self.state.borrow_mut().lost.remove(&told.number);
+                    self.came_late(lanes, told.at_ns);
+                }
+                None if late => self.came_late(lanes, told.at_ns),
+                None => {}
+            }
+        }
+    }
+
+    fn came_late(&self, lanes: &Lanes, at_ns: i64) {
+        lanes.worker.shared.flows[lanes.run.flow].live.late.fetch_add(1, Ordering::Relaxed);
+        lanes.worker.parts.borrow_mut()[lanes.run.flow].late(at_ns);
+        lanes.worker.changed();
+    }
+
+    /// Whose answer a datagram is: the transaction, the place of the message in it if its header tells, and the payload.
+    fn whose<'a>(&self, lanes: &Lanes, bytes: &'a [u8]) -> Option<(u64, Option<u32>, &'a [u8])> {
+        let next = self.state.borrow().next;
+        if let Some(identifier) = self.identifier {
+            let (low, payload) = icmp::reply(bytes, self.ipv6, identifier)?;
+            return Some((self.nearest(low)?, None, payload));
+        }
+        if !lanes.identified {
+            return next.checked_sub(1).map(|number| (number, None, bytes));
+        }
+        let Some(header) = Header::decode(bytes) else {
+            self.wrong(lanes, CorruptionKind::Content, format!("a datagram without a whole header came: {}", shown(bytes)));
+            return None;
+        };
+        let number = header.sequence / MESSAGES;
+        if header.run != self.identity.run || header.flow != self.identity.flow || header.connection != self.number || number >= next {
+            let detail = format!(
+                "expected run {:08x} flow {} socket {}, came run {:08x} flow {} socket {} transaction {number}",
+                self.identity.run, self.identity.flow, self.number, header.run, header.flow, header.connection
+            );
+            self.wrong(lanes, CorruptionKind::Misdelivered, detail);
+            return None;
+        }
+        let place = (header.way == Way::Back).then_some((header.sequence % MESSAGES) as u32);
+        Some((number, place, bytes))
+    }
+
+    /// The last transaction whose number ends in these 16 bits.
+    fn nearest(&self, low: u16) -> Option<u64> {
+        let last = self.state.borrow().next.checked_sub(1)?;
+        last.checked_sub(u64::from((last as u16).wrapping_sub(low)))
+    }
+
+    /// Something came that belongs to no transaction.
+    fn wrong(&self, lanes: &Lanes, kind: CorruptionKind, detail: String) {
+        let (flow, now) = (lanes.run.flow, lanes.worker.pacer.now_ns());
+        let live = &lanes.worker.shared.flows[flow].live;
+        let counter = if kind == CorruptionKind::Content { &live.corrupt } else { &live.misdelivered };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let part = &mut lanes.worker.parts.borrow_mut()[flow];
+        part.corruption(Corruption { at_ns: now, connection: self.number, server: false, kind, offset: 0, detail });
+        part.failure(&format!("receive from {}", self.remote(lanes)), None, "the payload of no transaction of this flow".to_owned(), now);
+    }
+
+    fn take_in(self: &Rc<Self>, lanes: &Rc<Lanes>, bytes: &[u8], at_ns: i64) {
+        let Some((number, place, payload)) = self.whose(lanes, bytes) else { return };
+        let mut state = self.state.borrow_mut();
+        let exchange = state.under_way.remove(&number);
+        let was_lost = if exchange.is_none() { state.lost.remove(&number) } else { None };
+        let Some(mut exchange) = exchange else {
+            drop(state);
+            let (sent, fate) = was_lost.map_or((at_ns, PacketFate::Copy), |sent| (sent, PacketFate::Late));
+            self.note(lanes, number, place.unwrap_or(0), at_ns, NEVER, (sent, fate));
+            match fate {
+                PacketFate::Late => self.came_late(lanes, at_ns),
+                _ => self.copied(lanes),
+            }
+            return;
+        };
+        let due = exchange.incoming;
+        let place = place.unwrap_or(due);
+        let new = place >= due && exchange.next != Next::Nothing;
+        let asked = if new { std::mem::replace(&mut exchange.asked_ns, NEVER) } else { NEVER };
+        if new && exchange.next == Next::Message && place == due {
+            let sent = exchange.sent_ns;
+            let stage = self.stage(lanes, at_ns);
+            let result = exchange.receive(&stage, payload, &mut state.post);
+            drop(state);
+            self.note(lanes, number, place, at_ns, asked, (sent, PacketFate::Arrived));
+            return self.settle(lanes, exchange, result);
+        }
+        let kept = new && exchange.keep(place, payload);
+        state.under_way.insert(number, exchange);
+        drop(state);
+        self.note(lanes, number, place, at_ns, asked, (at_ns, if kept { PacketFate::Arrived } else { PacketFate::Copy }));
+        if !kept {
+            self.copied(lanes);
+        }
+    }
+
+    fn copied(&self, lanes: &Lanes) {
+        lanes.worker.shared.flows[lanes.run.flow].live.duplicates.fetch_add(1, Ordering::Relaxed);
+        lanes.worker.changed();
+    }
+
+    /// Notes what came, for the other end's notes to be held against it; without these, as a round trip.
+    fn note(&self, lanes: &Lanes, number: u64, place: u32, at_ns: i64, asked_ns: i64, round: (i64, PacketFate)) {
+        let part = &mut lanes.worker.parts.borrow_mut()[lanes.run.flow];
+        if lanes.own_server {
+            let sequence = number.wrapping_mul(MESSAGES) + u64::from(place);
+            part.received(Note { connection: self.number, back: true, sequence, at_ns, asked_ns });
+        } else {
+            let (sent_ns, fate) = round;
+            part.round(Packet { way: PacketWay::Round, fate, connection: self.number, sent_ns, received_ns: at_ns, asked_ns });
+        }
+    }
+
+    /// The network says that a datagram did not arrive.
+    fn refused(self: &Rc<Self>, lanes: &Rc<Lanes>, said: Said) {
+        let number = match self.identifier {
+            Some(identifier) => icmp::quoted(&said.quoted, identifier).and_then(|(low, _)| self.nearest(low)),
+            None if lanes.identified => Header::decode(&said.quoted)
+                .filter(|header| header.run == self.identity.run && header.connection == self.number)
+                .map(|header| header.sequence / MESSAGES),
+            None => self.state.borrow().next.checked_sub(1),
+        };
+        let exchange = number.and_then(|number| self.state.borrow_mut().under_way.remove(&number));
+        if let Some(exchange) = exchange {
+            let fault = exchange.failed(&self.stage(lanes, lanes.worker.pacer.now_ns()), said.what, said.end);
+            self.failed(lanes, exchange, fault);
+        }
+    }
+
+    /// Sends what was written, as far as the kernel takes it.
+    pub fn flush(self: &Rc<Self>, lanes: &Rc<Lanes>) {
+        if !self.state.borrow().blocked {
+            self.flush_when(lanes, false);
+        }
+    }
+
+    fn flush_when(self: &Rc<Self>, lanes: &Rc<Lanes>, was_blocked: bool) {
+        let mut errors = 0;
+        while self.state.borrow().post.waiting() > 0 {
+            let mut state = self.state.borrow_mut();
+            let sent = match was_blocked {
+                true => self.socket.try_io(Interest::WRITABLE, || state.post.send(self.socket.as_fd(), self.ipv6)),
+                false => state.post.send(self.socket.as_fd(), self.ipv6),
+            };
+            match sent {
+                Ok(count) => {
+                    state.blocked = false;
+                    let gone = state.post.gone(count);
+                    let part = &mut lanes.worker.parts.borrow_mut()[lanes.run.flow];
+                    for letter in gone {
+                        if letter.place == 0 {
+                            lanes.worker.transaction_sent(self.identity.flow);
+                        }
+                        if lanes.own_server {
+                            let sequence = letter.number.wrapping_mul(MESSAGES) + u64::from(letter.place);
+                            let (connection, at_ns) = (self.number, letter.at_ns);
+                            part.sent(Note { connection, back: false, sequence, at_ns, asked_ns: NEVER });
+                        }
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    state.blocked = true;
+                    drop(state);
+                    self.control.wake();
+                    return;
+                }
+                Err(error) => {
+                    drop(state);
+                    errors += 1;
+                    // The kernel tells of an earlier datagram's fate by the next call, whatever that is for.
+                    let earlier = errors::next(self.socket.as_fd());
+                    match earlier {
+                        Ok(said) if said.local => self.give_up(lanes, &error, said.what),
+                        Ok(said) if errors <= MOST_ERRORS => self.refused(lanes, said),
+                        _ if errors == 1 && is_of_before(&error) => {}
+                        _ => self.give_up(lanes, &error, errors::of_kernel(&error, None).0),
+                    }
+                }
+            }
+        }
+        lanes.worker.changed();
+    }
+
+    /// The kernel does not send a datagram.
+    fn give_up(self: &Rc<Self>, lanes: &Rc<Lanes>, error: &io::Error, what: String) {
+        let mut state = self.state.borrow_mut();
+        let Some(letter) = state.post.give_up() else { return };
+        let Some(mut exchange) = state.under_way.remove(&letter.number) else { return };
+        drop(state);
+        if letter.place > 0 || error.raw_os_error() == Some(libc::EMSGSIZE) {
+            if letter.place == 0 {
+                lanes.worker.transaction_sent(self.identity.flow);
+            }
+            let end = errors::of_kernel(error, None).1;
+            let fault = exchange.failed(&self.stage(lanes, letter.at_ns), what, end);
+            return self.failed(lanes, exchange, fault);
+        }
+        let start = Start { intended_ns: exchange.intended_ns, lag_ns: exchange.lag_ns };
+        let was_free = lanes.identified && exchange.next == Next::Nothing;
+        exchange.sent_ns = NEVER;
+        lanes.over(exchange);
+        self.entry.begun.fetch_sub(1, Ordering::Release);
+        self.dropped(lanes, start, what);
+        if !was_free {
+            lanes.is_free_later(self);
+        }
+    }
+
+    /// Ends it; the fate of what is under way was not seen.
+    pub fn close(&self, lanes: &Lanes) {
+        let Some(mut row) = self.row.borrow_mut().take() else { return };
+        self.control.give(crate::traffic::control::Order::Abort);
+        lanes.worker.dismiss(self.member);
+        let mut state = self.state.borrow_mut();
+        let under_way = std::mem::take(&mut state.under_way);
+        row.transactions = state.transactions;
+        drop(state);
+        for exchange in under_way.into_values() {
+            lanes.item(self, &exchange, ItemOutcome::Unfinished, NEVER);
+            lanes.over(exchange);
+        }
+        let target = lanes.worker.shared.plan.flows[lanes.run.flow].target;
+        if let Ok(local) = row.local.parse() {
+            lanes.worker.shared.registry.retire(local, target, &self.entry);
+        }
+        lanes.worker.shared.registry.remove_number(&self.entry);
+        if !lanes.worker.finishing.get() {
+            (row.closed_ns, row.end) = (lanes.worker.pacer.now_ns(), ConnectionEnd::Closed);
+        }
+        row.backend = self.backend.get();
+        let lost = thrown_away(self.socket.as_fd());
+        if lost > 0 {
+            let name = &lanes.worker.shared.plan.flows[lanes.run.flow].name;
+            lanes.worker.shared.warn(format!(
+                "{lost} answers found no room in a socket of flow {name}: scn did not read them in time, which counts as loss; \
+                 a larger `receive_buffer` holds more"
+            ));
+        }
+        lanes.worker.parts.borrow_mut()[lanes.run.flow].connection(self.number, row);
+    }
+}
+
+/// An error that may be of an earlier datagram.
+fn is_of_before(error: &io::Error) -> bool {
+    use libc::{ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO};
+    let known = [ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO];
+    error.raw_os_error().is_some_and(|number| known.contains(&number))
+}

@@ -1,0 +1,112 @@
+//! What both ends noted of each datagram, and how the notes of the two become one row. In: notes. Out: [`Packet`]s. Measures nothing.
+
+use scn_reports::record::packet::{Packet, PacketFate, PacketWay};
+
+use scn_reports::record::flow::NEVER;
+
+/// One end's note of one datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Note {
+    /// The client's socket, as the client numbers them.
+    pub connection: u32,
+    /// From server to client.
+    pub back: bool,
+    /// The message's number in its direction of the socket.
+    pub sequence: u64,
+    /// When it was sent or received, ns.
+    pub at_ns: i64,
+    /// Of an answer: when the client's last datagram before it was sent, ns; [`NEVER`]: this answers none.
+    pub asked_ns: i64,
+}
+
+/// One worker's notes of a flow.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// Datagrams sent.
+    pub sent: Vec<Note>,
+    /// Datagrams received, copies too.
+    pub received: Vec<Note>,
+    /// Round trips, where the other end takes no notes.
+    pub rounds: Vec<Packet>,
+    /// When answers came to what had been counted as lost, ns.
+    pub late_ns: Vec<i64>,
+}
+
+impl Log {
+    /// Takes another worker's notes in.
+    pub fn join(&mut self, other: Log) {
+        self.sent.extend(other.sent);
+        self.received.extend(other.received);
+        self.rounds.extend(other.rounds);
+        self.late_ns.extend(other.late_ns);
+    }
+
+    /// One row for each datagram and each copy. What took longer than `limit_ns` is late; what did not come by `until_ns`, when the
+    /// ends stopped to listen, was perhaps only not seen.
+    pub fn into_packets(mut self, limit_ns: i64, until_ns: i64) -> Vec<Packet> {
+        let key = |note: &Note| (note.connection, note.back, note.sequence);
+        self.sent.sort_unstable();
+        self.received.sort_unstable();
+        let mut packets = self.rounds;
+        packets.reserve(self.sent.len());
+        let mut received = self.received.into_iter().peekable();
+        for sent in self.sent {
+            // What was received and never sent is no datagram of this flow.
+            while received.next_if(|note| key(note) < key(&sent)).is_some() {}
+            let way = if sent.back { PacketWay::Back } else { PacketWay::Forward };
+            let row = |fate, received_ns, asked_ns| Packet { way, fate, connection: sent.connection, sent_ns: sent.at_ns, received_ns, asked_ns };
+            let mut first = true;
+            while let Some(note) = received.next_if(|note| key(note) == key(&sent)) {
+                let late = note.at_ns.saturating_sub(sent.at_ns) > limit_ns;
+                let fate = if !first {
+                    PacketFate::Copy
+                } else if late {
+                    PacketFate::Late
+                } else {
+                    PacketFate::Arrived
+                };
+                packets.push(row(fate, note.at_ns, note.asked_ns));
+                first = false;
+            }
+            if first {
+                let seen = sent.at_ns.saturating_add(limit_ns) <= until_ns;
+                packets.push(row(if seen { PacketFate::Lost } else { PacketFate::Unseen }, NEVER, NEVER));
+            }
+        }
+        packets.sort_unstable_by_key(|packet| (packet.sent_ns, packet.received_ns));
+        packets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(back: bool, sequence: u64, at_ns: i64) -> Note {
+        Note { connection: 3, back, sequence, at_ns, asked_ns: NEVER }
+    }
+
+    #[test]
+    fn the_two_ends_make_one_row_of_each_datagram_and_each_copy() {
+        let log = Log {
+            sent: vec![note(false, 2, 20), note(false, 1, 10), note(true, 1, 12), note(false, 3, 30), note(false, 4, 900)],
+            received: vec![note(false, 1, 16), note(false, 1, 11), note(true, 1, 14), note(false, 3, 230), note(false, 77, 5)],
+            ..Log::default()
+        };
+        let packets = log.into_packets(100, 950);
+        let rows: Vec<_> = packets.iter().map(|p| (p.way, p.fate, p.sent_ns, p.received_ns)).collect();
+        use PacketFate::{Arrived, Copy, Late, Lost, Unseen};
+        use PacketWay::{Back, Forward};
+        assert_eq!(
+            rows,
+            [
+                (Forward, Arrived, 10, 11),
+                (Forward, Copy, 10, 16),
+                (Back, Arrived, 12, 14),
+                (Forward, Lost, 20, NEVER),
+                (Forward, Late, 30, 230),
+                (Forward, Unseen, 900, NEVER),
+            ]
+        );
+    }
+}

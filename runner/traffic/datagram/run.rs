@@ -1,0 +1,385 @@
+//! One run of a datagram flow on one worker: starts its transactions at their intended instants, sees to their time limits, ends it.
+//! In: start and stop. Out: items, `FlowEnded`. What a socket does stands in `lane`.
+
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::rc::Rc;
+
+use scn_grammar::scenario::pattern::Side;
+use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
+
+use super::exchange::Exchange;
+use super::lane::Lane;
+use super::socket::Arrivals;
+use super::{Options, Packets, is_identified, own_server, packets, pattern, response_limit};
+use crate::traffic::Notice;
+use crate::traffic::control::{Order, Start};
+use crate::traffic::flow::{self, DRAIN_LIMIT_NS, START_PATIENCE_NS, Run};
+use crate::traffic::pacer::NEVER_DUE;
+use crate::traffic::pattern::program::Program;
+use crate::traffic::worker::Worker;
+
+/// Transactions that are started before others get their turn.
+const STARTS_IN_A_ROW: u32 = 16;
+/// Sockets that a flow left behind and still listens on.
+const MOST_LEFT_BEHIND: usize = 64;
+/// In the agenda: not a transaction, but a lane that may begin its next one.
+const NEXT: u64 = u64::MAX;
+
+/// One run of a datagram flow on one worker.
+pub struct Lanes {
+    pub(super) worker: Rc<Worker>,
+    pub(super) run: Rc<Run>,
+    pub(super) program: Rc<Program>,
+    pub(super) options: Options,
+    pub(super) kind: Packets,
+    /// Each message tells its transaction: many are under way on one lane.
+    pub(super) identified: bool,
+    /// The program's own server answers, and takes notes.
+    pub(super) own_server: bool,
+    /// How long an answer may take, ns.
+    pub(super) limit_ns: i64,
+    /// Without a rate: a lane begins the next one when it is done.
+    closed_loop: bool,
+    interval_ns: i64,
+    /// Closed loop: the pause after one that failed, ns.
+    reconnect_ns: i64,
+    pub(super) arrivals: RefCell<Arrivals>,
+    lanes: RefCell<Vec<Rc<Lane>>>,
+    left_behind: RefCell<VecDeque<Rc<Lane>>>,
+    /// Lanes that wait for a start, the longest first.
+    idle: RefCell<VecDeque<Rc<Lane>>>,
+    /// When something is to be done: the instant, the lane's number, the transaction.
+    agenda: RefCell<BinaryHeap<Reverse<(i64, u32, u64)>>>,
+    pool: RefCell<Vec<Box<Exchange>>>,
+    pub(super) under_way: Cell<u64>,
+    /// Lanes to be opened in place of those left behind.
+    wanted: Cell<u32>,
+    turn: Cell<usize>,
+    /// The last sending or arrival, ns.
+    last_ns: Cell<i64>,
+    /// It has begun all that it had to.
+    did_all: Cell<bool>,
+}
+
+/// Carries a run out. `workers` share the flow.
+pub async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
+    let begins = || run.from_ns.min(run.until_ns());
+    while worker.pacer.now_ns() < begins() {
+        run.event(worker, begins()).await;
+    }
+    let lanes = Rc::new(Lanes::new(worker, run));
+    let planned = &worker.shared.plan.flows[run.flow];
+    let mut share = flow::share(planned.load.connections.max(1), worker.index, workers);
+    if let Some(total) = planned.load.total {
+        share = share.min(flow::share(total, worker.index, workers).max(1));
+    }
+    lanes.open(usize::try_from(share).unwrap_or(usize::MAX)).await;
+    lanes.carry_out(workers).await;
+    worker.order(run.role(), Order::Abort);
+    lanes.close();
+    if run.until_ns() > lanes.last_ns.get() && lanes.did_all.get() {
+        // What was lost is known only later, which is no time in which the flow ran.
+        run.stop(lanes.last_ns.get().max(run.from_ns));
+    }
+    flow::end(worker, run);
+}
+
+impl Lanes {
+    fn new(worker: &Rc<Worker>, run: &Rc<Run>) -> Lanes {
+        let plan = &worker.shared.plan;
+        let planned = &plan.flows[run.flow];
+        let program = worker.program(Side::Client, run.flow);
+        let steps = pattern(planned);
+        Lanes {
+            worker: Rc::clone(worker),
+            run: Rc::clone(run),
+            options: Options::of_flow(&planned.transport),
+            kind: packets(planned),
+            identified: matches!(packets(planned), Packets::Echo { .. }) || steps.is_some_and(|pattern| is_identified(&pattern.steps)),
+            own_server: own_server(plan, planned),
+            limit_ns: response_limit(planned).saturating_add(program.allowance_ns),
+            program,
+            closed_loop: planned.load.rate_nano.is_none(),
+            interval_ns: i64::try_from(planned.load.interval_ns).unwrap_or(i64::MAX),
+            reconnect_ns: planned.reconnect.map_or(0, |reconnect| i64::try_from(reconnect.after_ns).unwrap_or(i64::MAX)),
+            arrivals: RefCell::new(Arrivals::new()),
+            lanes: RefCell::default(),
+            left_behind: RefCell::default(),
+            idle: RefCell::default(),
+            agenda: RefCell::default(),
+            pool: RefCell::default(),
+            under_way: Cell::new(0),
+            wanted: Cell::new(0),
+            turn: Cell::new(0),
+            last_ns: Cell::new(run.from_ns),
+            did_all: Cell::new(false),
+        }
+    }
+
+    /// Opens so many lanes.
+    async fn open(self: &Rc<Self>, count: usize) {
+        let planned = &self.worker.shared.plan.flows[self.run.flow];
+        let sockets = match self.worker.shared.sockets.packets(planned.from, self.kind, count).await {
+            Ok(sockets) => sockets,
+            Err(error) => {
+                let what = format!("flow {}: {count} sockets: {error}", planned.name);
+                self.worker.shared.tell(Notice::Broken { what });
+                return;
+            }
+        };
+        for socket in sockets {
+            match Lane::open(self, socket) {
+                Ok(lane) => {
+                    self.lanes.borrow_mut().push(Rc::clone(&lane));
+                    self.idle.borrow_mut().push_back(lane);
+                }
+                Err(error) => {
+                    let what = format!("flow {}: a socket: {error}", planned.name);
+                    self.worker.shared.tell(Notice::Broken { what });
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Starts what is due, ends what is late, until all is done.
+    async fn carry_out(self: &Rc<Self>, workers: usize) {
+        let load = &self.worker.shared.plan.flows[self.run.flow].load;
+        let count = load.total.unwrap_or(u64::MAX);
+        let own = |from| flow::own_start(from, load.total, self.worker.index, workers);
+        let (mut k, mut over, mut limit) = (own(0), false, NEVER_DUE);
+        loop {
+            let now = self.worker.pacer.now_ns();
+            self.due(now);
+            if !over && now >= self.run.until_ns() {
+                over = true;
+                limit = self.run.until_ns().max(self.run.from_ns).saturating_add(DRAIN_LIMIT_NS.max(self.limit_ns));
+                self.forget_waiting();
+            }
+            if self.worker.finishing.get() || now >= limit {
+                return;
+            }
+            let mut next = NEVER_DUE;
+            if !over && self.closed_loop {
+                over = !self.begin_idle();
+                self.did_all.set(over);
+            } else if !over {
+                next = self.begin_due(&mut k, count, load.rate_nano.unwrap_or(1), &own);
+                over = k >= count && self.run.waiting.borrow().is_empty();
+                self.did_all.set(over);
+            }
+            if over && self.under_way.get() == 0 {
+                return;
+            }
+            while self.wanted.get() > 0 {
+                self.wanted.set(self.wanted.get() - 1);
+                self.open(1).await;
+            }
+            let due = self.agenda.borrow().peek().map_or(NEVER_DUE, |Reverse((at, ..))| *at);
+            let until = if over { limit } else { self.run.until_ns() };
+            if next <= self.worker.pacer.now_ns() {
+                // A rate that this worker cannot keep must not keep its sockets waiting.
+                tokio::task::yield_now().await;
+            }
+            self.run.event(&self.worker, next.min(due).min(until).min(self.oldest())).await;
+        }
+    }
+
+    /// When the oldest start that waits for a lane is dropped.
+    fn oldest(&self) -> i64 {
+        self.run.waiting.borrow().front().map_or(NEVER_DUE, |start| start.intended_ns.saturating_add(START_PATIENCE_NS))
+    }
+
+    /// Open loop: begins what is due; when the next one is.
+    fn begin_due(self: &Rc<Self>, k: &mut u64, count: u64, rate_nano: u64, own: &dyn Fn(u64) -> u64) -> i64 {
+        for _ in 0..STARTS_IN_A_ROW {
+            let next = if *k < count { flow::intended(self.run.from_ns, *k, rate_nano) } else { NEVER_DUE };
+            let now = self.worker.pacer.now_ns();
+            if next > now || next >= self.run.until_ns() {
+                self.serve_waiting(now);
+                self.flush();
+                return next;
+            }
+            *k = own(*k + 1);
+            let start = Start { intended_ns: next, lag_ns: u32::try_from(now - next).unwrap_or(u32::MAX) };
+            match self.lane() {
+                Some(lane) => lane.begin(self, start),
+                None => self.run.waiting.borrow_mut().push_back(start),
+            }
+        }
+        self.serve_waiting(self.worker.pacer.now_ns());
+        self.flush();
+        i64::MIN
+    }
+
+    /// The lane for the next start; `None`: each is at work.
+    fn lane(&self) -> Option<Rc<Lane>> {
+        if !self.identified {
+            return self.idle.borrow_mut().pop_front();
+        }
+        let lanes = self.lanes.borrow();
+        let turn = self.turn.get();
+        self.turn.set(turn + 1);
+        lanes.get(turn % lanes.len().max(1)).cloned()
+    }
+
+    fn serve_waiting(self: &Rc<Self>, now_ns: i64) {
+        self.run.drop_late(&self.worker, now_ns);
+        while !self.run.waiting.borrow().is_empty() {
+            let Some(lane) = self.lane() else { return };
+            let start = self.run.waiting.borrow_mut().pop_front();
+            if let Some(start) = start {
+                lane.begin(self, start);
+            }
+        }
+    }
+
+    /// Closed loop: each idle lane begins its next one; `false`: there is no next one.
+    fn begin_idle(self: &Rc<Self>) -> bool {
+        for _ in 0..STARTS_IN_A_ROW {
+            let Some(lane) = self.idle.borrow_mut().pop_front() else { break };
+            if !self.run.ticket(&self.worker) {
+                self.flush();
+                return false;
+            }
+            lane.begin(self, Start { intended_ns: self.worker.pacer.now_ns(), lag_ns: 0 });
+        }
+        self.flush();
+        if !self.idle.borrow().is_empty() {
+            self.run.wake();
+        }
+        true
+    }
+
+    /// Sends what was written.
+    fn flush(self: &Rc<Self>) {
+        let lanes = self.lanes.borrow().clone();
+        lanes.iter().for_each(|lane| lane.flush(self));
+    }
+
+    /// Sees to everything whose time has come.
+    fn due(self: &Rc<Self>, now_ns: i64) {
+        loop {
+            let first = self.agenda.borrow().peek().copied();
+            let Some(Reverse((_, lane, number))) = first.filter(|Reverse((at, ..))| *at <= now_ns) else { return };
+            self.agenda.borrow_mut().pop();
+            let Some(lane) = self.find(lane) else { continue };
+            if number == NEXT {
+                self.idle.borrow_mut().push_back(lane);
+            } else {
+                lane.time_is_over(self, number, now_ns);
+                lane.flush(self);
+            }
+        }
+    }
+
+    fn find(&self, number: u32) -> Option<Rc<Lane>> {
+        let is = |lane: &&Rc<Lane>| lane.number == number;
+        self.lanes.borrow().iter().find(is).or(self.left_behind.borrow().iter().find(is)).cloned()
+    }
+
+    /// Something is to be done at this instant.
+    pub(super) fn remind(&self, at_ns: i64, lane: &Lane, number: u64) {
+        if at_ns == NEVER_DUE {
+            return;
+        }
+        let earlier = self.agenda.borrow().peek().is_none_or(|Reverse((first, ..))| at_ns < *first);
+        self.agenda.borrow_mut().push(Reverse((at_ns, lane.number, number)));
+        if earlier {
+            self.run.wake();
+        }
+    }
+
+    /// A lane may begin its next transaction.
+    pub(super) fn is_free(&self, lane: &Rc<Lane>) {
+        if self.closed_loop && self.interval_ns > 0 {
+            self.remind(self.worker.pacer.now_ns().saturating_add(self.interval_ns), lane, NEXT);
+        } else if self.closed_loop || !self.identified {
+            self.idle.borrow_mut().push_back(Rc::clone(lane));
+            self.run.wake();
+        }
+    }
+
+    /// The same after a transaction that failed or could not be sent: in a closed loop the pause is that before a broken connection
+    /// is opened anew, so that a refusal is not asked for as fast as it can be had.
+    pub(super) fn is_free_later(&self, lane: &Rc<Lane>) {
+        if self.closed_loop {
+            let pause = self.reconnect_ns.max(self.interval_ns);
+            self.remind(self.worker.pacer.now_ns().saturating_add(pause), lane, NEXT);
+        } else {
+            self.is_free(lane);
+        }
+    }
+
+    /// A lane begins no more transactions, and what still comes on it is only counted; another takes its place.
+    pub(super) fn leave_behind(&self, lane: &Rc<Lane>) {
+        self.lanes.borrow_mut().retain(|other| !Rc::ptr_eq(other, lane));
+        let mut left = self.left_behind.borrow_mut();
+        left.push_back(Rc::clone(lane));
+        if left.len() > MOST_LEFT_BEHIND
+            && let Some(oldest) = left.pop_front()
+        {
+            oldest.close(self);
+        }
+        self.wanted.set(self.wanted.get() + 1);
+        self.run.wake();
+    }
+
+    /// A place for a transaction.
+    pub(super) fn exchange(&self) -> Box<Exchange> {
+        self.under_way.set(self.under_way.get() + 1);
+        self.pool.borrow_mut().pop().unwrap_or_else(|| Exchange::new(&self.program))
+    }
+
+    /// A transaction is over; its place is free.
+    pub(super) fn over(&self, exchange: Box<Exchange>) {
+        self.pool.borrow_mut().push(exchange);
+        self.under_way.set(self.under_way.get() - 1);
+        if self.under_way.get() == 0 {
+            self.run.wake();
+        }
+    }
+
+    /// Something was sent, or came.
+    pub(super) fn happened(&self, at_ns: i64) {
+        self.last_ns.set(self.last_ns.get().max(at_ns));
+    }
+
+    /// Notes an item.
+    pub(super) fn item(&self, lane: &Lane, exchange: &Exchange, outcome: ItemOutcome, done_ns: i64) {
+        let whole = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let done = outcome == ItemOutcome::Done;
+        if done {
+            self.happened(done_ns);
+        }
+        self.happened(exchange.sent_ns);
+        let item = Item {
+            intended_ns: exchange.intended_ns,
+            sent_ns: exchange.sent_ns,
+            done_ns: if outcome == ItemOutcome::Unfinished { NEVER } else { done_ns },
+            lag_ns: exchange.lag_ns,
+            connection: lane.number,
+            backend: if done { lane.answered(self, exchange.peer_node) } else { u16::MAX },
+            outcome,
+            forward_bytes: if done { whole(exchange.sent_bytes) } else { 0 },
+            back_bytes: whole(exchange.received_bytes),
+        };
+        self.worker.item(self.run.flow, item);
+    }
+
+    fn forget_waiting(&self) {
+        for start in self.run.waiting.take() {
+            flow::unsent(&self.worker, self.run.flow, start, ItemOutcome::Unfinished);
+        }
+    }
+
+    /// Ends all lanes; the fate of what is under way was not seen.
+    fn close(&self) {
+        self.forget_waiting();
+        let all: Vec<Rc<Lane>> = self.lanes.take().into_iter().chain(self.left_behind.take()).collect();
+        all.iter().for_each(|lane| lane.close(self));
+        self.idle.take();
+    }
+}
