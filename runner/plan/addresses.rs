@@ -245,7 +245,10 @@ fn fill(
             if let Some(pool) = pools.peek().filter(|pool| pool.bits <= next) {
                 next = next.max(pool.last().saturating_add(1));
                 pools.next();
-            } else if taken.next_if(|address| Family::of(*address) == subnet.family && number(*address) <= next).is_some_and(|address| number(address) == next) {
+            } else if taken
+                .next_if(|address| Family::of(*address) == subnet.family && number(*address) <= next)
+                .is_some_and(|address| number(address) == next)
+            {
                 next += 1;
             } else if taken.peek().is_none_or(|address| Family::of(*address) != subnet.family || number(*address) > next) {
                 break;

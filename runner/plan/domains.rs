@@ -163,7 +163,8 @@ struct Flood<'a> {
 
 impl<'a> Flood<'a> {
     fn new(topology: &'a Topology, interfaces: &Interfaces) -> Self {
-        let tags: Vec<[Vec<Tag>; 2]> = topology.links.iter().map(|link| [0, 1].map(|side| stack(&link.ends[side].settings.vlans))).collect();
+        let tags: Vec<[Vec<Tag>; 2]> =
+            topology.links.iter().map(|link| [0, 1].map(|side| stack(&link.ends[side].settings.vlans))).collect();
         let mut takers: Vec<[Vec<(Vec<Tag>, u32)>; 2]> = vec![Default::default(); topology.links.len()];
         let mut ports = vec![Vec::new(); topology.nodes.len()];
         for (link, ends) in interfaces.of_link.iter().enumerate() {

@@ -54,7 +54,14 @@ impl<'a> Graph<'a> {
         let mut edges: Vec<Vec<Edge>> = vec![Vec::new(); domains.nodes];
         for joint in &domains.joints {
             for [here, there] in [[joint.ends[0], joint.ends[1]], [joint.ends[1], joint.ends[0]]] {
-                edges[here.0].push(Edge { from: here.0, to: there.0, here: here.1, there: there.1, domain: joint.domain, tunnel: joint.tunnel });
+                edges[here.0].push(Edge {
+                    from: here.0,
+                    to: there.0,
+                    here: here.1,
+                    there: there.1,
+                    domain: joint.domain,
+                    tunnel: joint.tunnel,
+                });
             }
         }
         edges.iter_mut().for_each(|list| list.sort_unstable_by_key(|edge| (edge.here, edge.to, edge.there)));
@@ -63,7 +70,15 @@ impl<'a> Graph<'a> {
         let core = core
             .map(|(node, list)| if forwards(node) { list.iter().copied().filter(|edge| forwards(edge.to)).collect() } else { Vec::new() });
         let core = core.collect();
-        Graph { topology, domains, interfaces: &interfaces.of_node, linked: &interfaces.linked, edges, core, tunnels: domains.joints.iter().any(|joint| joint.tunnel) }
+        Graph {
+            topology,
+            domains,
+            interfaces: &interfaces.of_node,
+            linked: &interfaces.linked,
+            edges,
+            core,
+            tunnels: domains.joints.iter().any(|joint| joint.tunnel),
+        }
     }
 
     pub(crate) fn kind(&self, node: usize) -> NodeKind {

@@ -29,7 +29,9 @@ fn link(plan: &Plan, link: &PlannedLink) -> Line {
     let engine = super::super::picture::engine(*engine);
     let mut below: Vec<Line> = doc(says).collect();
     below.extend(ways(Some(forward), Some(back)));
-    below.extend(tunnel.map(|Tunnel { between: [one, other], mtu }| Line::computed(format!("between {one} and {other}, packets of {mtu}B"))));
+    below.extend(
+        tunnel.map(|Tunnel { between: [one, other], mtu }| Line::computed(format!("between {one} and {other}, packets of {mtu}B"))),
+    );
     let meaning = format!("{} <-> {}{kind}", name(plan, ends[0].0), name(plan, ends[1].0));
     Line::new(called.clone(), meaning, format!("{called}: {} <-> {}  {engine}{kind}", end(0), end(1))).with(below)
 }

@@ -12,8 +12,9 @@ use crate::plan::{Settings, plan};
 
 /// Plans a topology with flows, or gives the codes of what is wrong.
 fn planned(topology: &str, flows: &str) -> Result<Plan, Vec<&'static str>> {
-    let text =
-        format!("scn 1\nscenario s {{\ntopology {{\n{topology}\n}}\n{flows}\nflow f0 from a to b {{ total 1 }}\nexpect {{ f0.transactions == 1 }}\n}}\n");
+    let text = format!(
+        "scn 1\nscenario s {{\ntopology {{\n{topology}\n}}\n{flows}\nflow f0 from a to b {{ total 1 }}\nexpect {{ f0.transactions == 1 }}\n}}\n"
+    );
     let mut sources = Sources::default();
     let file = sources.add("test.scn", text);
     let checked = check(&mut sources, file, &BTreeMap::new(), &mut scn_grammar::LoadNothing);
@@ -46,7 +47,10 @@ fn vlans_of_one_tag_are_one_subnet_across_a_bridge() {
     assert_eq!(upper(&plan, "v20"), ["10.128.0.9/30", "fd00:5c:0:2::1/64"]);
     assert_eq!(upper(&plan, "x"), ["10.128.0.10/30", "fd00:5c:0:2::2/64"]);
     // The tag is part of the wire: what carries it is a domain of its own.
-    let apart = planned("bridge lan\nnode a, b\nlink a <-> lan\nlink b <-> lan\nvlan a.v 10.1.0.1/24 on a.eth0 { id 10 }\nvlan b.v 10.1.0.2/24 on b.eth0 { id 11 }", "");
+    let apart = planned(
+        "bridge lan\nnode a, b\nlink a <-> lan\nlink b <-> lan\nvlan a.v 10.1.0.1/24 on a.eth0 { id 10 }\nvlan b.v 10.1.0.2/24 on b.eth0 { id 11 }",
+        "",
+    );
     assert_eq!(apart.unwrap_err(), ["scn::plan::overlapping_subnets"]);
 }
 
@@ -65,10 +69,15 @@ fn routes_lead_over_interfaces_upon_others() {
         interface trunk.port1 { vlan 20 }\nvlan r.v10 10.1.0.1/24 on r.eth0 { id 10 }\nvlan r.v20 10.2.0.1/24 on r.eth0 { id 20 }";
     let refused = planned(stick, "");
     assert_eq!(refused.unwrap_err(), ["scn::plan::unreachable"], "a port that tags takes tagged frames only");
-    let ends = stick.replace("interface trunk.port0 { vlan 10 }", "interface a.eth0 { vlan 10 }").replace("interface trunk.port1 { vlan 20 }", "interface b.eth0 { vlan 20 }");
+    let ends = stick
+        .replace("interface trunk.port0 { vlan 10 }", "interface a.eth0 { vlan 10 }")
+        .replace("interface trunk.port1 { vlan 20 }", "interface b.eth0 { vlan 20 }");
     let plan = good(&ends, "");
     assert_eq!(words(&plan.nodes[0].interfaces[0].addresses), ["10.1.0.2/24"]);
-    assert_eq!((routes(&plan, "a"), routes(&plan, "b")), (vec!["0.0.0.0/0 via 10.1.0.1".to_owned()], vec!["0.0.0.0/0 via 10.2.0.1".to_owned()]));
+    assert_eq!(
+        (routes(&plan, "a"), routes(&plan, "b")),
+        (vec!["0.0.0.0/0 via 10.1.0.1".to_owned()], vec!["0.0.0.0/0 via 10.2.0.1".to_owned()])
+    );
 }
 
 #[test]
