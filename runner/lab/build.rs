@@ -1,28 +1,30 @@
 //! Makes the network of a plan. In: a plan and its layout. Out: namespaces with everything in them, up. Work is spread over a few
 //! threads that end with it; what a failed build had made goes with its descriptors.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use scn_grammar::scenario::topology::NodeKind;
+use scn_grammar::scenario::topology::{LinkKind, NodeKind};
 
 use super::bench::{Awaited, Request, await_up, run};
 use super::error::LabError;
+use super::furnish::{self, Stage};
 use super::layout::{BRIDGE_NAME, EndPlace, Layout, LinkPlace};
 use super::messages::{self, VethEnd};
 use super::namespace::Namespace;
 use super::netlink::Netlink;
-use super::sysctl::Settings;
+use super::sysctl::{self, Settings};
 use crate::plan::types::{Plan, PlannedInterface};
 
 /// More threads do not help: the kernel makes interfaces one at a time.
 const THREADS: usize = 4;
 /// A thread is worth its start for so many nodes.
 const NODES_PER_THREAD: usize = 8;
+/// Between two looks at addresses that are to become usable.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_micros(100);
 /// Everything has so long to come up.
 const UP_WITHIN: Duration = Duration::from_secs(10);
-/// The loopback interface of every namespace.
-const LOOPBACK: u32 = 1;
 
 /// What a build leaves behind.
 pub(crate) struct Built {
@@ -57,7 +59,14 @@ pub(crate) fn build(plan: &Plan, layout: &Layout, progress: &dyn Fn(&str)) -> Re
     progress("carriers");
     let until = Instant::now() + UP_WITHIN;
     let nodes = (0..plan.nodes.len()).map(|slot| (slot, ())).collect();
-    spread(nodes, |slot, ()| await_node(plan, layout, &namespaces[slot], slot, until))?;
+    spread(nodes, |slot, ()| await_node(plan, layout, &namespaces[slot], slot, Stage::First, until))?;
+    let tunnels = (0..plan.nodes.len()).filter(|slot| furnish::has_tunnels(plan, *slot)).map(|slot| (slot, ())).collect();
+    spread(tunnels, |slot, ()| {
+        let place = &plan.nodes[slot].name;
+        namespaces[slot].enter().map_err(|cause| LabError::system(place, "enter its network namespace", &cause))?;
+        run(&mut open(place)?, furnish::inside(plan, layout, slot, Stage::Tunnels))?;
+        await_node(plan, layout, &namespaces[slot], slot, Stage::Tunnels, until)
+    })?;
     let settings = settings.into_iter().map(|(slot, settings)| (layout.slots[slot].clone(), settings)).collect();
     Ok(Built { namespaces, settings })
 }
@@ -96,7 +105,8 @@ fn begin(plan: &Plan, layout: &Layout, slot: usize) -> Result<(Namespace, Settin
     };
     settings.write(false);
     if let Some(index) = layout.bridges.get(slot).copied().flatten() {
-        let message = messages::bridge(BRIDGE_NAME, index);
+        let settings = &plan.nodes[slot].settings;
+        let message = messages::bridge(BRIDGE_NAME, index, settings.mac.map(|mac| mac.0), settings.mtu);
         let request = Request { message, place: place.clone(), doing: "make its bridge device".to_owned() };
         run(&mut open(place)?, vec![request])?;
     }
@@ -115,8 +125,11 @@ fn links(plan: &Plan, layout: &Layout, namespaces: &[Namespace]) -> Result<(), L
         let _empty = Namespace::create().map_err(|cause| LabError::system("lab", "make a network namespace", &cause))?;
         let mut requests = Vec::with_capacity(plan.links.len());
         for (number, place) in layout.links.iter().enumerate() {
+            if plan.links[number].kind != LinkKind::Wire {
+                continue;
+            }
             let pairs = match place.outer {
-                None => vec![direct(plan, place, namespaces)],
+                None => vec![direct(plan, layout, place, namespaces)],
                 Some(outer) => wire(plan, layout, place, number, outer, namespaces)?,
             };
             let name = &plan.links[number].name;
@@ -134,16 +147,20 @@ fn planned(plan: &Plan, end: EndPlace) -> &PlannedInterface {
 }
 
 /// An end at a node, as it is made.
-fn at_node<'a>(plan: &'a Plan, end: EndPlace, namespaces: &'a [Namespace]) -> VethEnd<'a> {
+fn at_node<'a>(plan: &'a Plan, layout: &Layout, end: EndPlace, namespaces: &'a [Namespace]) -> VethEnd<'a> {
     let interface = planned(plan, end);
-    VethEnd { name: &interface.name, index: end.index, namespace: namespaces[end.node].fd(), mac: interface.mac }
+    let name = if end.wire == end.index { Cow::Borrowed(interface.name.as_str()) } else { Cow::Owned(furnish::hidden_name(end.wire)) };
+    let mtu = layout.widths[end.node][end.interface].wire;
+    VethEnd { name, index: end.wire, namespace: namespaces[end.node].fd(), mac: interface.mac, mtu }
 }
 
 /// One pair from node to node. A port is the near end, which can be born into its bridge.
-fn direct(plan: &Plan, place: &LinkPlace, namespaces: &[Namespace]) -> netlink_packet_route::RouteNetlinkMessage {
+fn direct(plan: &Plan, layout: &Layout, place: &LinkPlace, namespaces: &[Namespace]) -> netlink_packet_route::RouteNetlinkMessage {
     let [first, second] = place.ends;
     let (near, far) = if second.bridge.is_some() { (second, first) } else { (first, second) };
-    messages::veth(&at_node(plan, near, namespaces), near.bridge, &at_node(plan, far, namespaces))
+    // What carries tags is no port itself.
+    let bridge = near.bridge.filter(|_| near.wire == near.index);
+    messages::veth(&at_node(plan, layout, near, namespaces), bridge, &at_node(plan, layout, far, namespaces))
 }
 
 /// Two pairs, with their near ends in the fabric.
@@ -160,55 +177,58 @@ fn wire(
         let name = format!("w{number}{}", ["a", "b"][end]);
         // Locally administered, unlike any that a plan gives: nobody speaks from here.
         let [_, b, c, d, e, f] = planned(plan, place.ends[end]).mac;
-        let near = VethEnd { name: &name, index: outer[end], namespace: namespaces[fabric].fd(), mac: [0x06, b, c, d, e, f] };
-        messages::veth(&near, None, &at_node(plan, place.ends[end], namespaces))
+        let there = at_node(plan, layout, place.ends[end], namespaces);
+        let (name, namespace, mac) = (Cow::Owned(name), namespaces[fabric].fd(), [0x06, b, c, d, e, f]);
+        let near = VethEnd { name, index: outer[end], namespace, mac, mtu: there.mtu };
+        messages::veth(&near, None, &there)
     };
     Ok(vec![pair(0), pair(1)])
 }
 
-/// Everything inside a node: interfaces up, ports in their bridge, addresses, routes, and settings that had to wait.
+/// Everything inside a node: interfaces upon others, settings that had to wait, interfaces up, addresses, routes.
 fn furnish(plan: &Plan, layout: &Layout, namespace: &Namespace, slot: usize, mut settings: Settings) -> Result<Settings, LabError> {
     let Some(node) = plan.nodes.get(slot) else { return Ok(settings) };
     let place = &node.name;
     namespace.enter().map_err(|cause| LabError::system(place, "enter its network namespace", &cause))?;
+    let stack = furnish::stack(plan, layout, slot);
+    if !stack.is_empty() {
+        run(&mut open(place)?, stack)?;
+    }
     settings.write(true);
-    let mut requests = Vec::new();
-    let mut ask = |message, doing: String| requests.push(Request { message, place: place.clone(), doing });
-    if layout.bridges[slot].is_none() {
-        ask(messages::set_up(LOOPBACK, true), "bring lo up".to_owned());
+    if let Some((key, value, why)) = settings.unmet(sysctl::said(plan, slot)) {
+        return Err(LabError::Setting { place: place.clone(), key, value, why });
     }
-    for (interface, index) in node.interfaces.iter().zip(&layout.interfaces[slot]) {
-        if let Some(bridge) = layout.bridges[slot] {
-            ask(messages::set_bridge(*index, bridge), format!("make {} a port", interface.name));
-        }
-        ask(messages::set_up(*index, true), format!("bring {} up", interface.name));
-        for address in &interface.addresses {
-            ask(messages::add_address(*index, *address), format!("add address {address} to {}", interface.name));
-        }
-    }
-    for route in &node.routes {
-        ask(messages::route(route.to, route.via), format!("add the route to {} via {}", route.to, route.via));
-    }
-    if let Some(bridge) = layout.bridges[slot] {
-        ask(messages::set_up(bridge, true), "bring its bridge device up".to_owned());
-    }
-    run(&mut open(place)?, requests)?;
+    run(&mut open(place)?, furnish::inside(plan, layout, slot, Stage::First))?;
     Ok(settings)
 }
 
 /// Waits until all interfaces of a node carry frames.
-fn await_node(plan: &Plan, layout: &Layout, namespace: &Namespace, slot: usize, until: Instant) -> Result<(), LabError> {
+fn await_node(plan: &Plan, layout: &Layout, namespace: &Namespace, slot: usize, stage: Stage, until: Instant) -> Result<(), LabError> {
     let node = &plan.nodes[slot];
     namespace.enter().map_err(|cause| LabError::system(&node.name, "enter its network namespace", &cause))?;
     let mut socket = open(&node.name)?;
-    for (interface, index) in node.interfaces.iter().zip(&layout.interfaces[slot]) {
-        let place = format!("{}.{}", node.name, interface.name);
-        let awaited = Awaited { slot, index: *index, port: layout.bridges[slot].is_some(), place: place.clone() };
+    for (name, _, index) in furnish::interfaces(plan, layout, slot, stage) {
+        // A tunnel has no carrier to wait for.
+        if stage == Stage::Tunnels && layout.interfaces[slot][..node.interfaces.len()].contains(&index) {
+            continue;
+        }
+        let place = format!("{}.{name}", node.name);
+        let awaited = Awaited { slot, index, port: layout.bridges[slot].is_some(), place: place.clone() };
         if !await_up(&mut socket, &awaited, until)? {
             let doing = format!("bring the interface up within {} s", UP_WITHIN.as_secs());
             let cause = std::io::Error::from_raw_os_error(libc::ETIMEDOUT);
             return Err(LabError::system(place, doing, &cause));
         }
+    }
+    // A router without its link-local addresses could ask no neighbour, and would ask again a second later.
+    while layout.bridges[slot].is_none()
+        && socket.tentative().map_err(|refusal| LabError::netlink(&node.name, "look at its addresses", &refusal))?
+    {
+        if Instant::now() >= until {
+            let cause = std::io::Error::from_raw_os_error(libc::ETIMEDOUT);
+            return Err(LabError::system(&node.name, format!("take up its IPv6 addresses within {} s", UP_WITHIN.as_secs()), &cause));
+        }
+        std::thread::sleep(LOOK_AGAIN_AFTER);
     }
     Ok(())
 }

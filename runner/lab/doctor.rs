@@ -7,6 +7,7 @@ use std::io;
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::enter;
+use super::features::{self, FEATURES, Feature};
 use super::messages::{self, VethEnd};
 use super::namespace::Namespace;
 use super::netlink::Netlink;
@@ -51,6 +52,7 @@ impl Finding {
 pub fn doctor() -> Vec<Finding> {
     let mut findings = vec![kernel(), namespaces()];
     findings.extend(trials());
+    findings.extend(features());
     findings.extend([descriptors(), cores(), clock(), settings()]);
     findings
 }
@@ -83,10 +85,10 @@ fn trials() -> Vec<Finding> {
         let first = Namespace::create()?;
         let second = Namespace::create()?;
         let mut socket = Netlink::open()?;
-        let near = VethEnd { name: "try0", index: 11, namespace: second.fd(), mac: [2, 0, 0, 0, 0, 1] };
-        let far = VethEnd { name: "try1", index: 12, namespace: first.fd(), mac: [2, 0, 0, 0, 0, 2] };
+        let near = VethEnd { name: "try0".into(), index: 11, namespace: second.fd(), mac: [2, 0, 0, 0, 0, 1], mtu: None };
+        let far = VethEnd { name: "try1".into(), index: 12, namespace: first.fd(), mac: [2, 0, 0, 0, 0, 2], mtu: None };
         let pair = socket.run(vec![messages::veth(&near, None, &far)]).map_err(|refusal| refusal.to_string());
-        let bridge = socket.run(vec![messages::bridge("try2", 13)]).map_err(|refusal| refusal.to_string());
+        let bridge = socket.run(vec![messages::bridge("try2", 13, None, None)]).map_err(|refusal| refusal.to_string());
         let tap = packet::tap(11, 1 << 16).map(drop).map_err(|cause| cause.to_string());
         Ok::<_, io::Error>([("veth pairs", pair), ("bridges", bridge), ("packet sockets", tap)])
     });
@@ -107,6 +109,18 @@ fn trials() -> Vec<Finding> {
             vec![Finding::new("network namespaces", State::Missing, "the trial's thread broke", "Report it: a bug in scn")]
         }
     }
+}
+
+/// Sorts of interface that some scenarios need.
+fn features() -> Vec<Finding> {
+    if !enter::privileged() {
+        return Vec::new();
+    }
+    let finding = |(feature, what, option, module): &(Feature, &str, &str, &str)| match features::works(*feature) {
+        Ok(()) => Finding::new(module, State::Ok, format!("tried: {what} can be made"), ""),
+        Err(cause) => Finding::new(module, State::Warn, cause, format!("Scenarios with {what} can't run: the kernel needs {option}")),
+    };
+    FEATURES.iter().map(finding).collect()
 }
 
 fn descriptors() -> Finding {

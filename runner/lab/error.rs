@@ -50,6 +50,33 @@ pub enum LabError {
         /// The kernel's own words.
         cause: String,
     },
+    /// The kernel can't make something that the scenario asks for.
+    #[error(
+        "{what} can't be made here: {cause}. The kernel needs {option}; load the module `{module}` if there is one, \
+         or write `needs kernel {module}` to skip the scenario where it is missing"
+    )]
+    Feature {
+        /// `a bond`.
+        what: &'static str,
+        /// `CONFIG_BONDING`.
+        option: &'static str,
+        /// `bonding`.
+        module: &'static str,
+        /// The kernel's own words.
+        cause: String,
+    },
+    /// A setting that the file says does not hold.
+    #[error("{place}: `sysctl \"{key}\" = {value}` can't be set: {why}. Take it out, or run where the kernel has it")]
+    Setting {
+        /// The node.
+        place: String,
+        /// Which.
+        key: String,
+        /// The value.
+        value: String,
+        /// Why not.
+        why: String,
+    },
     /// The plan does not fit together; a mistake of ours.
     #[error("the plan is inconsistent (a bug in scn): {what}")]
     Plan {

@@ -92,12 +92,13 @@ impl Faults {
             addresses: i.addresses.clone(),
             planned: i.addresses.clone(),
         };
-        let node = |n: &crate::plan::types::PlannedNode| NodeState {
+        let node = |(at, n): (usize, &crate::plan::types::PlannedNode)| NodeState {
             name: n.name.clone(),
-            interfaces: n.interfaces.iter().map(interface).collect(),
+            interfaces: n.interfaces.iter().map(interface).chain(upon(plan, &layout, at)).collect(),
         };
         let links: Vec<String> = plan.links.iter().map(|link| link.name.clone()).collect();
-        Faults { layout, held: vec![Held::default(); links.len()], links, nodes: plan.nodes.iter().map(node).collect() }
+        let nodes = plan.nodes.iter().enumerate().map(node).collect();
+        Faults { layout, held: vec![Held::default(); links.len()], links, nodes }
     }
 
     /// The name of a link.
@@ -264,7 +265,7 @@ impl Faults {
             |index| Request { message: messages::set_up(index, up), place: format!("link {}", self.links[link]), doing: doing.to_owned() };
         match (place.outer, self.layout.fabric) {
             (Some(outer), Some(fabric)) => outer.map(|index| (fabric, request(index))).into(),
-            _ => self.ports(link).into_iter().map(|(slot, index)| (slot, request(index))).collect(),
+            _ => place.ends.iter().filter(|end| end.bridge.is_some()).map(|end| (end.node, request(end.wire))).collect(),
         }
     }
 
@@ -307,8 +308,12 @@ impl Faults {
                 let port = end.bridge.is_some() && (!silent || self.is_wire(link));
                 todo.steps.push(Step::Await(Awaited { slot: end.node, index: end.index, port, place }));
                 if end.bridge.is_none() {
-                    announcements.extend(self.announcement(end.node, end.interface));
-                    answers.push(Step::Answer { slot: end.node, index: end.index, owners: Arc::clone(&owners) });
+                    // With those that stand upon it.
+                    let interfaces = self.nodes[end.node].interfaces.iter().zip(&self.layout.interfaces[end.node]).enumerate();
+                    for (at, (_, index)) in interfaces.filter(|(_, (interface, _))| interface.link == link) {
+                        announcements.extend(self.announcement(end.node, at));
+                        answers.push(Step::Answer { slot: end.node, index: *index, owners: Arc::clone(&owners) });
+                    }
                 }
             }
             if ends.iter().all(|end| end.bridge.is_some()) {
@@ -362,6 +367,20 @@ impl Faults {
     }
 }
 
+/// The interfaces of a node upon others, each with the link that its lowest one ends.
+fn upon(plan: &Plan, layout: &Layout, node: usize) -> Vec<InterfaceState> {
+    let planned = &plan.nodes[node];
+    let mut links: BTreeMap<&str, usize> = planned.interfaces.iter().map(|one| (one.name.as_str(), one.link.index())).collect();
+    let state = |upper: &usize| {
+        let upper = &plan.interfaces[*upper];
+        let link = upper.on.first().and_then(|below| links.get(below.as_str())).copied().unwrap_or(0);
+        links.insert(&upper.name, link);
+        let addresses = upper.addresses.clone();
+        InterfaceState { name: upper.name.clone(), link, mac: upper.mac, planned: addresses.clone(), addresses }
+    };
+    layout.uppers[node].iter().map(state).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use scn_grammar::scenario::NodeId;
@@ -371,13 +390,16 @@ mod tests {
 
     /// Nodes a and b on the bridge lan (links 0 and 1), and a wire from a to b (link 2).
     fn faults() -> Faults {
-        let end = |node, interface, index, bridge| EndPlace { node, interface, index, bridge };
+        let end = |node, interface, index, bridge| EndPlace { node, interface, index, wire: index, bridge };
         let place = |engine, ends, outer| LinkPlace { engine, ends, outer };
         let layout = Layout {
             slots: ["a", "b", "lan", "fabric"].map(str::to_owned).into(),
             fabric: Some(3),
             bridges: vec![None, None, Some(2)],
             interfaces: vec![vec![3, 7], vec![4, 8], vec![5, 6]],
+            uppers: vec![vec![]; 3],
+            tags: BTreeMap::new(),
+            widths: vec![],
             links: vec![
                 place(Engine::Direct, [end(0, 0, 3, None), end(2, 0, 5, Some(2))], None),
                 place(Engine::Direct, [end(1, 0, 4, None), end(2, 1, 6, Some(2))], None),

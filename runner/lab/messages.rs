@@ -1,5 +1,6 @@
 //! The netlink messages that the lab sends. In: names, indexes, addresses. Out: messages. Pure; sends nothing.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -15,7 +16,7 @@ use scn_grammar::scenario::topology::Prefix;
 /// One end of a veth pair, to be born in a namespace.
 pub(crate) struct VethEnd<'a> {
     /// Interface name.
-    pub(crate) name: &'a str,
+    pub(crate) name: Cow<'a, str>,
     /// Its index, unique in the whole lab: the kernel delays the news of a changed carrier by up to a second when both ends of a
     /// pair have the same index.
     pub(crate) index: u32,
@@ -23,6 +24,8 @@ pub(crate) struct VethEnd<'a> {
     pub(crate) namespace: BorrowedFd<'a>,
     /// Hardware address.
     pub(crate) mac: [u8; 6],
+    /// The largest packet, in bytes; `None`: the kernel's default.
+    pub(crate) mtu: Option<u32>,
 }
 
 impl VethEnd<'_> {
@@ -30,13 +33,14 @@ impl VethEnd<'_> {
         let mut message = LinkMessage::default();
         message.header.index = self.index;
         message.attributes = vec![
-            LinkAttribute::IfName(self.name.to_owned()),
+            LinkAttribute::IfName(self.name.clone().into_owned()),
             LinkAttribute::Address(self.mac.to_vec()),
             LinkAttribute::NetNsFd(self.namespace.as_raw_fd()),
             // One queue: the default is one a core, which costs time and memory and brings nothing on links of our own.
             LinkAttribute::NumTxQueues(1),
             LinkAttribute::NumRxQueues(1),
         ];
+        message.attributes.extend(self.mtu.map(LinkAttribute::Mtu));
         message
     }
 }
@@ -57,7 +61,7 @@ pub(crate) fn veth(near: &VethEnd<'_>, near_bridge: Option<u32>, far: &VethEnd<'
 }
 
 /// A bridge that forwards from the first moment: no spanning tree, no snooping of multicast. It is made down.
-pub(crate) fn bridge(name: &str, index: u32) -> RouteNetlinkMessage {
+pub(crate) fn bridge(name: &str, index: u32, mac: Option<[u8; 6]>, mtu: Option<u32>) -> RouteNetlinkMessage {
     let mut message = LinkMessage::default();
     message.header.index = index;
     message.attributes = vec![
@@ -71,6 +75,8 @@ pub(crate) fn bridge(name: &str, index: u32) -> RouteNetlinkMessage {
             ])),
         ]),
     ];
+    message.attributes.extend(mac.map(|mac| LinkAttribute::Address(mac.to_vec())));
+    message.attributes.extend(mtu.map(LinkAttribute::Mtu));
     RouteNetlinkMessage::NewLink(message)
 }
 
@@ -145,6 +151,20 @@ pub(crate) fn route(to: Prefix, via: IpAddr) -> RouteNetlinkMessage {
         message.attributes.push(RouteAttribute::Destination(network(to).into()));
     }
     message.attributes.push(RouteAttribute::Gateway(via.into()));
+    RouteNetlinkMessage::NewRoute(message)
+}
+
+/// Every address of a prefix is the node's own, by way of its loopback interface.
+pub(crate) fn local(prefix: Prefix, loopback: u32) -> RouteNetlinkMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = family(prefix.address);
+    message.header.destination_prefix_length = prefix.length;
+    message.header.table = libc::RT_TABLE_LOCAL;
+    message.header.protocol = RouteProtocol::Static;
+    message.header.scope = RouteScope::Host;
+    message.header.kind = RouteType::Local;
+    message.attributes.push(RouteAttribute::Destination(network(prefix).into()));
+    message.attributes.push(RouteAttribute::Oif(loopback));
     RouteNetlinkMessage::NewRoute(message)
 }
 

@@ -13,6 +13,8 @@ mod door;
 mod enter;
 mod error;
 mod faults;
+mod features;
+mod furnish;
 mod layout;
 mod messages;
 mod namespace;
@@ -20,7 +22,9 @@ mod needs;
 mod netlink;
 mod packet;
 mod preflight;
+mod stacks;
 mod sysctl;
+mod widths;
 mod wire;
 
 use std::collections::BTreeMap;

@@ -21,6 +21,11 @@ impl Namespace {
         Ok(Namespace { descriptor: File::open("/proc/thread-self/ns/net")?.into() })
     }
 
+    /// The one that the calling thread is in.
+    pub(crate) fn current() -> io::Result<Self> {
+        Ok(Namespace { descriptor: File::open("/proc/thread-self/ns/net")?.into() })
+    }
+
     /// Moves the calling thread into it.
     pub(crate) fn enter(&self) -> io::Result<()> {
         setns(self.descriptor.as_fd(), CloneFlags::CLONE_NEWNET)?;

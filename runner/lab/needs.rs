@@ -1,11 +1,13 @@
-//! What a scenario says it needs of the machine. In: needs. Out: why the scenario can't run here, or nothing. Only looks: loads no
-//! module and starts no program.
+//! What a scenario says it needs of the machine. In: needs. Out: why the scenario can't run here, or nothing. Looks, and tries the sorts
+//! of interface that a kernel may have without a word about it; starts no program.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use scn_grammar::scenario::{Need, NeedKind};
+
+use super::features;
 
 /// Why the needs are not met, in words; `None`: they are.
 #[must_use]
@@ -15,7 +17,7 @@ pub fn unmet(needs: &[Need]) -> Option<String> {
     let reason = |need: &Need| match need.kind {
         NeedKind::Tool if folders.iter().any(|folder| is_program(&folder.join(&need.what))) => None,
         NeedKind::Tool => Some(format!("needs the tool `{}`, which is not on the search path", need.what)),
-        NeedKind::Kernel if has_feature(Path::new("/"), &need.what) => None,
+        NeedKind::Kernel if has_feature(Path::new("/"), &need.what) || features::has(&need.what) => None,
         NeedKind::Kernel => Some(format!("needs `{}` of the kernel, which has no such feature or module", need.what)),
     };
     let reasons: Vec<String> = needs.iter().filter_map(reason).collect();

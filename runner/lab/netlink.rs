@@ -8,9 +8,10 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::address::{AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::LinkMessage;
 use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -136,6 +137,35 @@ impl Netlink {
             for answer in self.receive().map_err(|cause| Refusal::of(0, &cause))? {
                 match answer.payload {
                     NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => return Ok(link),
+                    NetlinkPayload::Error(error) => {
+                        return Err(Refusal { message: 0, errno: -error.raw_code(), text: text(&error.header) });
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Some IPv6 address is not usable yet: the kernel takes them up one after the other, after their interfaces.
+    pub(crate) fn tentative(&mut self) -> Result<bool, Refusal> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut wanted = AddressMessage::default();
+        wanted.header.family = AddressFamily::Inet6;
+        let mut message = NetlinkMessage::from(RouteNetlinkMessage::GetAddress(wanted));
+        message.header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+        message.header.sequence_number = self.sequence;
+        message.finalize();
+        let mut bytes = vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        self.socket.send(&bytes, 0).map_err(|cause| Refusal::of(0, &cause))?;
+        let mut found = false;
+        loop {
+            for answer in self.receive().map_err(|cause| Refusal::of(0, &cause))? {
+                match answer.payload {
+                    NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewAddress(address)) => {
+                        found |= address.header.flags.contains(AddressHeaderFlags::Tentative);
+                    }
+                    NetlinkPayload::Done(_) => return Ok(found),
                     NetlinkPayload::Error(error) => {
                         return Err(Refusal { message: 0, errno: -error.raw_code(), text: text(&error.header) });
                     }

@@ -6,6 +6,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::enter;
 use super::error::LabError;
+use super::features;
 use crate::plan::types::{Engine, Plan};
 
 /// Descriptors of the lab besides those of namespaces: its threads' sockets, epoll, timer, pipe.
@@ -22,6 +23,7 @@ pub fn preflight(plan: &Plan) -> Result<Vec<String>, LabError> {
     }
     descriptors(plan)?;
     writable()?;
+    features::check(plan)?;
     let mut warnings = Vec::new();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if cores < 2 {

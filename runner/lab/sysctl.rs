@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
-use scn_grammar::scenario::topology::NodeKind;
+use scn_grammar::scenario::topology::{NodeKind, Sysctl};
+
+use crate::plan::types::Plan;
 
 /// More nodes than this are counted, not listed.
 const NAMES_SHOWN: usize = 8;
@@ -105,7 +107,38 @@ impl Settings {
     }
 }
 
+/// Writes a setting of the calling thread's namespace; else why it can't be written.
+pub(crate) fn attempt(name: &str, value: &str) -> Result<(), String> {
+    match std::fs::write(path(name), value) {
+        Ok(()) => Ok(()),
+        Err(_) if !path(name).exists() => Err("the kernel has no such setting for a network namespace".to_owned()),
+        Err(cause) => Err(format!("the kernel says: {cause}")),
+    }
+}
+
+/// What the file itself says at a node and its interfaces: names of settings.
+pub(crate) fn said(plan: &Plan, node: usize) -> impl Iterator<Item = &Sysctl> {
+    let planned = &plan.nodes[node];
+    let of_links = planned.interfaces.iter().map(|interface| &interface.settings);
+    let upon = plan.interfaces.iter().filter(move |upper| upper.node.index() == node).map(|upper| &upper.settings);
+    std::iter::once(&planned.settings).chain(of_links).chain(upon).flat_map(|settings| &settings.sysctls)
+}
+
 impl Settings {
+    /// The first of these that does not hold: name, value, why.
+    pub(crate) fn unmet<'a>(&self, mut said: impl Iterator<Item = &'a Sysctl>) -> Option<(String, String, String)> {
+        said.find_map(|said| {
+            let (name, value, outcome) = self.done.iter().find(|(name, ..)| *name == said.key)?;
+            let why = match outcome {
+                Outcome::Set => return None,
+                Outcome::Missing => "the kernel has no such setting for a network namespace".to_owned(),
+                Outcome::Refused(cause, stays) => format!("the kernel says: {cause}; it stays {stays}"),
+                Outcome::OnSockets(stays) => format!("the kernel keeps {stays} for programs, only the sockets of scn have it"),
+            };
+            Some((name.clone(), value.clone(), why))
+        })
+    }
+
     /// The congestion control that each socket must be given, because the namespace could not be.
     pub(crate) fn congestion_of_sockets(&self) -> Option<String> {
         let on_sockets = |(_, value, outcome): &(String, String, Outcome)| matches!(outcome, Outcome::OnSockets(_)).then(|| value.clone());

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::timeline::Action;
 use scn_grammar::scenario::topology::{Prefix, Topology};
 use scn_grammar::scenario::{Destination, Scenario};
@@ -14,35 +15,50 @@ use super::errors::{Findings, PlanError};
 use super::names::Interfaces;
 use super::network::{FAMILIES, Family, Network, address, number, unusable};
 use super::pool::Pool;
+use super::sources;
 
-/// Every address that the file names, and where first.
-type Named = BTreeMap<IpAddr, Span>;
+/// The least MTU of an interface with IPv6 (RFC 8200, section 5), in bytes.
+const IPV6_MTU: u32 = 1280;
+
+/// Addresses that nobody gets by chance.
+struct Reserved {
+    /// Every address that the file names, and where first.
+    named: BTreeMap<IpAddr, Span>,
+    /// Ranges that clients start from, in the order of their addresses.
+    pools: Vec<Network>,
+}
 
 /// Gives every interface its addresses.
 pub(crate) fn give_addresses(scenario: &Scenario, domains: &mut Domains, interfaces: &mut Interfaces, findings: &mut Findings) {
     let topology = &scenario.topology;
     refuse_at_bridges(topology, findings);
-    let mut named = Named::new();
+    refuse_covered(topology, interfaces, findings);
+    let pools = sources::find_pools(scenario).iter().map(|pool| pool.network).collect();
+    let mut reserved = Reserved { named: BTreeMap::new(), pools };
     let mut places: Vec<[Option<Span>; 2]> = Vec::with_capacity(domains.list.len());
     for domain in &mut domains.list {
         places.push(said_subnets(topology, domain, findings));
-        take_written(topology, domain, &places[places.len() - 1], &mut named, interfaces, findings);
+        take_written(topology, domain, &places[places.len() - 1], &mut reserved.named, interfaces, findings);
     }
     refuse_overlaps(domains, &places, findings);
     if findings.failed() {
         return;
     }
     let mut avoided: Vec<Network> = domains.list.iter().flat_map(|domain| domain.subnets.into_iter().flatten()).collect();
-    avoid_elsewhere(scenario, &mut avoided, &mut named);
+    avoid_elsewhere(scenario, &mut avoided, &mut reserved.named);
+    avoided.extend(reserved.pools.iter().copied());
     let mut pool = Pool::new(avoided);
     for (index, domain) in domains.list.iter_mut().enumerate() {
-        let needy: Vec<Member> = domain.members.iter().copied().filter(|member| written(topology, member).is_empty()).collect();
+        let needy: Vec<Member> = domain.members.iter().copied().filter(|member| member.written(topology).is_empty()).collect();
         if needy.is_empty() {
             continue;
         }
         if domain.subnets == [None, None] {
             match pool.take(needy.len() as u64) {
-                Ok(subnets) => domain.subnets = subnets.map(Some),
+                Ok([v4, v6]) => {
+                    let narrow = domain.members.iter().any(|member| interfaces.mtu(member.node, member.interface) < IPV6_MTU);
+                    domain.subnets = [Some(v4), Some(v6).filter(|_| !narrow)];
+                }
                 Err(pool) => {
                     findings.add(PlanError::PoolExhausted { pool, needed: needy.len() as u64, span: domain.span });
                     continue;
@@ -52,14 +68,11 @@ pub(crate) fn give_addresses(scenario: &Scenario, domains: &mut Domains, interfa
         for family in FAMILIES {
             let Some(subnet) = domain.subnet(family) else { continue };
             let said = places[index][family.index()].unwrap_or(domain.span);
-            fill(topology, subnet, said, &needy, &named, interfaces, findings);
+            let possible = |member: &&Member| family == Family::V4 || interfaces.mtu(member.node, member.interface) >= IPV6_MTU;
+            let needy: Vec<Member> = needy.iter().filter(possible).copied().collect();
+            fill(topology, subnet, said, &needy, &reserved, interfaces, findings);
         }
     }
-}
-
-/// The addresses that the file gives to a member.
-fn written<'a>(topology: &'a Topology, member: &Member) -> &'a [(Prefix, Span)] {
-    &topology.links[member.end.0].ends[member.end.1].addresses
 }
 
 /// Ports of bridges have no addresses.
@@ -72,11 +85,31 @@ fn refuse_at_bridges(topology: &Topology, findings: &mut Findings) {
     }
 }
 
+/// Interfaces that others have taken over have no addresses.
+fn refuse_covered(topology: &Topology, interfaces: &Interfaces, findings: &mut Findings) {
+    if interfaces.covered.is_empty() {
+        return;
+    }
+    let above = |node: NodeId, position: u32| {
+        let upper = interfaces.uppers.iter().find(|upper| upper.node == node && upper.below.contains(&position));
+        upper.map_or(Span::default(), |upper| topology.interfaces[upper.statement].span)
+    };
+    let of_links = topology.links.iter().zip(&interfaces.of_link).flat_map(|(link, ends)| link.ends.iter().zip(ends));
+    let of_links = of_links.map(|(end, (node, position))| (*node, *position, &end.addresses));
+    let of_uppers = interfaces.uppers.iter().map(|upper| (upper.node, upper.position, &topology.interfaces[upper.statement].addresses));
+    for (node, position, addresses) in of_links.chain(of_uppers) {
+        let Some((_, span)) = addresses.first().filter(|_| interfaces.covered.contains(&(node, position))) else { continue };
+        let name = interfaces.of_node[node.index()][position as usize].name.clone();
+        let above = above(node, position);
+        findings.add(PlanError::CoveredAddress { node: topology.nodes[node.index()].name.clone(), name, span: *span, above });
+    }
+}
+
 /// Finds the subnet of each family that a domain's addresses say; the first one counts.
 fn said_subnets(topology: &Topology, domain: &mut Domain, findings: &mut Findings) -> [Option<Span>; 2] {
     let mut places = [None, None];
     for member in &domain.members {
-        for (prefix, span) in written(topology, member) {
+        for (prefix, span) in member.written(topology) {
             let network = Network::of(*prefix);
             let family = network.family.index();
             if network.is_single() {
@@ -102,18 +135,22 @@ fn take_written(
     topology: &Topology,
     domain: &Domain,
     places: &[Option<Span>; 2],
-    named: &mut Named,
+    named: &mut BTreeMap<IpAddr, Span>,
     interfaces: &mut Interfaces,
     findings: &mut Findings,
 ) {
     for member in &domain.members {
-        for (prefix, span) in written(topology, member) {
+        let mtu = interfaces.mtu(member.node, member.interface);
+        for (prefix, span) in member.written(topology) {
             let network = Network::of(*prefix);
             let subnet = domain.subnet(network.family);
             if let Some(what) =
                 unusable(*prefix).or_else(|| subnet.and_then(|subnet| unusable(Prefix { length: subnet.length, ..*prefix })))
             {
                 findings.add(PlanError::NotAHostAddress { address: prefix.to_string(), what, span: *span });
+            }
+            if network.family == Family::V6 && mtu < IPV6_MTU {
+                findings.add(PlanError::MtuForIpv6 { address: prefix.to_string(), mtu, span: *span });
             }
             match (subnet, places[network.family.index()]) {
                 (Some(subnet), Some(said)) if network.is_single() && !subnet.contains(prefix.address) => {
@@ -155,7 +192,7 @@ fn refuse_overlaps(domains: &Domains, places: &[[Option<Span>; 2]], findings: &m
 }
 
 /// Addresses that the file names outside of links: nobody gets them by chance.
-fn avoid_elsewhere(scenario: &Scenario, avoided: &mut Vec<Network>, named: &mut Named) {
+fn avoid_elsewhere(scenario: &Scenario, avoided: &mut Vec<Network>, named: &mut BTreeMap<IpAddr, Span>) {
     let mut name = |address: IpAddr, length: u8, span: Span| {
         named.entry(address).or_insert(span);
         // A route to a large part of the world does not occupy it.
@@ -193,21 +230,33 @@ fn fill(
     subnet: Network,
     said: Span,
     needy: &[Member],
-    named: &Named,
+    reserved: &Reserved,
     interfaces: &mut Interfaces,
     findings: &mut Findings,
 ) {
     let (mut next, last) = subnet.hosts();
     let lowest = address(subnet.family, next);
-    let mut taken = named.range(lowest..).map(|(address, _)| *address).peekable();
+    let mut taken = reserved.named.range(lowest..).map(|(address, _)| *address).peekable();
+    // One that is no smaller than the subnet is refused later, with a better reason than that nothing is left.
+    let inside = |pool: &&Network| pool.overlaps(subnet) && pool.length > subnet.length;
+    let mut pools = reserved.pools.iter().filter(inside).peekable();
     for member in needy {
-        while next <= last && taken.next_if(|address| Family::of(*address) == subnet.family && number(*address) == next).is_some() {
-            next += 1;
+        loop {
+            if let Some(pool) = pools.peek().filter(|pool| pool.bits <= next) {
+                next = next.max(pool.last().saturating_add(1));
+                pools.next();
+            } else if taken
+                .next_if(|address| Family::of(*address) == subnet.family && number(*address) <= next)
+                .is_some_and(|address| number(address) == next)
+            {
+                next += 1;
+            } else if taken.peek().is_none_or(|address| Family::of(*address) != subnet.family || number(*address) > next) {
+                break;
+            }
         }
         if next > last {
-            let end = &topology.links[member.end.0].ends[member.end.1];
             let node = topology.nodes[member.node.index()].name.clone();
-            findings.add(PlanError::SubnetFull { subnet: subnet.to_string(), node, span: end.span, said });
+            findings.add(PlanError::SubnetFull { subnet: subnet.to_string(), node, span: member.span(topology), said });
             return;
         }
         let given = Prefix { address: address(subnet.family, next), length: subnet.length };

@@ -3,7 +3,7 @@
 
 use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::timeline::{Action, Cut, Entry, Target};
-use scn_grammar::scenario::topology::Link;
+use scn_grammar::scenario::topology::{Link, LinkKind};
 
 use super::errors::{Findings, PlanError};
 use super::graph::Graph;
@@ -18,17 +18,28 @@ pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &m
     for entry in timeline {
         for target in targets(&entry.action) {
             for link in links_of(target, entry, graph, findings) {
+                if links[link].kind != LinkKind::Wire {
+                    // A node's faults strike the wires that its tunnels go over.
+                    if !matches!(target, Target::Node(_)) {
+                        let (link, declared) = (links[link].name.clone(), links[link].span);
+                        findings.add(PlanError::TunnelStruck { link, span: entry.span, declared });
+                    }
+                    continue;
+                }
                 struck[link] = true;
                 changed[link] |= matches!(entry.action, Action::Impair { .. });
             }
         }
         // What is cut off from each other is kept apart where its packets enter and leave.
         for node in cut_off(&entry.action) {
-            graph.interfaces[node.index()].iter().for_each(|interface| changed[interface.link.index()] = true);
+            graph.linked(node).iter().for_each(|interface| changed[interface.link.index()] = true);
         }
     }
     let bridged = |link: &Link| link.ends.iter().any(|end| graph.kind(end.node.index()).is_bridge());
     let impaired = |link: &Link| !link.forward.is_nothing() || !link.back.is_nothing();
+    for link in (0..links.len()).filter(|link| links[*link].kind != LinkKind::Wire) {
+        changed[link] = false;
+    }
     let engine =
         |((link, struck), changed)| if impaired(link) || changed || (struck && !bridged(link)) { Engine::Wire } else { Engine::Direct };
     links.iter().zip(struck).zip(changed).map(engine).collect()
@@ -61,7 +72,7 @@ fn links_of(target: &Target, entry: &Entry, graph: &Graph<'_>, findings: &mut Fi
     match target {
         Target::Link(link) => vec![link.index()],
         Target::Node(node) => {
-            let links: Vec<usize> = graph.interfaces[node.index()].iter().map(|interface| interface.link.index()).collect();
+            let links: Vec<usize> = graph.linked(*node).iter().map(|interface| interface.link.index()).collect();
             if links.is_empty() {
                 let declared = graph.topology.nodes[node.index()].span;
                 findings.add(PlanError::NothingToStrike { node: graph.name(*node).to_owned(), span: entry.span, declared });
@@ -69,7 +80,7 @@ fn links_of(target: &Target, entry: &Entry, graph: &Graph<'_>, findings: &mut Fi
             links
         }
         Target::Interface(node, name) => {
-            let all = &graph.interfaces[node.index()];
+            let all = graph.linked(*node);
             let found = all.iter().find(|interface| interface.name == *name);
             if found.is_none() {
                 findings.add(no_such_interface(graph, *node, name, entry.span));

@@ -107,6 +107,21 @@ problems! {
     RouteTwice { node: String, to: String, span: Span, first: Span } Error "scn::plan::route_twice" {
         at(span, format!("`{node}` has two routes to {to}"), "again").also(first, "first here").help("keep one of them")
     }
+    /// Clients that start from what others have.
+    SourceInUse { network: String, holder: String, span: Span, other: Span } Error "scn::plan::source_in_use" {
+        at(span, format!("no flow can start from {network}: {holder}"), "not free").also(other, "used here")
+            .help("take a range that nothing else uses, or a part of the node's own subnet that no other node has an address of")
+    }
+    /// An address of IPv6 where its smallest packets do not pass.
+    MtuForIpv6 { address: String, mtu: u32, span: Span } Error "scn::plan::mtu_for_ipv6" {
+        at(span, format!("{address} can't be had at an MTU of {mtu}: IPv6 needs 1280"), "an IPv6 address")
+            .help("raise `mtu` to 1280 or more, or write IPv4 addresses only")
+    }
+    /// An address of an interface that stands below another one.
+    CoveredAddress { node: String, name: String, span: Span, above: Span } Error "scn::plan::covered_address" {
+        at(span, format!("`{node}.{name}` can't have an address: it has become part of another interface"), "an address here")
+            .also(above, "this interface takes it over").help("write the address at the bond, or at the `passthru` interface")
+    }
     /// More of something than there can be.
     TooMany { what: String, count: u64, limit: u64, span: Span, instead: &'static str } Error "scn::plan::too_many" {
         at(span, format!("{what}: {count}, but at most {limit} are possible"), "too many").help(instead)
@@ -155,6 +170,11 @@ problems! {
     NothingToStrike { node: String, span: Span, declared: Span } Error "scn::plan::nothing_to_strike" {
         at(span, format!("`{node}` has no link that could fail"), "strikes nothing").also(declared, "declared here, on no link")
             .help("link it to something, or take the entry away")
+    }
+    /// A fault on a tunnel.
+    TunnelStruck { link: String, span: Span, declared: Span } Error "scn::plan::nothing_to_strike" {
+        at(span, format!("the tunnel `{link}` has no wire of its own that could fail"), "strikes nothing").also(declared, "declared here")
+            .help("strike a link that its packets go over")
     }
     /// A flow that never ends.
     EndlessFlow { flow: String, span: Span } Error "scn::plan::endless_flow" {

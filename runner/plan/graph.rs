@@ -16,6 +16,8 @@ use super::types::PlannedInterface;
 /// One way out of a node.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Edge {
+    /// The node at this end.
+    pub(crate) from: usize,
     /// The node at the other end.
     pub(crate) to: usize,
     /// The interface at this end.
@@ -24,6 +26,8 @@ pub(crate) struct Edge {
     pub(crate) there: u32,
     /// The broadcast domain of the link.
     pub(crate) domain: usize,
+    /// It leads through a tunnel, whose packets need a way of their own.
+    pub(crate) tunnel: bool,
 }
 
 /// The topology, ready to be searched.
@@ -33,38 +37,78 @@ pub(crate) struct Graph<'a> {
     pub(crate) topology: &'a Topology,
     /// Broadcast domains.
     pub(crate) domains: &'a Domains,
-    /// Interfaces by node.
+    /// Interfaces by node, those of links first.
     pub(crate) interfaces: &'a [Vec<PlannedInterface>],
-    /// Edges by node, in the order of its interfaces.
+    /// By node: how many of them are of links.
+    linked: &'a [usize],
+    /// Edges by node, in the order of its interfaces. Behind the topology's nodes stand bridges as VLANs see them.
     pub(crate) edges: Vec<Vec<Edge>>,
     /// Edges among routers and bridges only: what a route can lead through.
     pub(crate) core: Vec<Vec<Edge>>,
+    /// There are tunnels.
+    pub(crate) tunnels: bool,
 }
 
 impl<'a> Graph<'a> {
     pub(crate) fn new(topology: &'a Topology, domains: &'a Domains, interfaces: &'a Interfaces) -> Graph<'a> {
-        let mut edges: Vec<Vec<Edge>> = interfaces.of_node.iter().map(|list| Vec::with_capacity(list.len())).collect();
-        for (index, ends) in interfaces.of_link.iter().enumerate() {
-            let domain = domains.of_link[index];
-            for [here, there] in [[ends[0], ends[1]], [ends[1], ends[0]]] {
-                edges[here.0.index()].push(Edge { to: there.0.index(), here: here.1, there: there.1, domain });
+        let mut edges: Vec<Vec<Edge>> = vec![Vec::new(); domains.nodes];
+        for joint in &domains.joints {
+            for [here, there] in [[joint.ends[0], joint.ends[1]], [joint.ends[1], joint.ends[0]]] {
+                edges[here.0].push(Edge {
+                    from: here.0,
+                    to: there.0,
+                    here: here.1,
+                    there: there.1,
+                    domain: joint.domain,
+                    tunnel: joint.tunnel,
+                });
             }
         }
-        let forwards = |node: usize| topology.nodes[node].kind.is_bridge() || topology.nodes[node].forwarding;
+        edges.iter_mut().for_each(|list| list.sort_unstable_by_key(|edge| (edge.here, edge.to, edge.there)));
+        let forwards = |node: usize| topology.nodes.get(node).is_none_or(|node| node.kind.is_bridge() || node.forwarding);
         let core = edges.iter().enumerate();
         let core = core
             .map(|(node, list)| if forwards(node) { list.iter().copied().filter(|edge| forwards(edge.to)).collect() } else { Vec::new() });
         let core = core.collect();
-        Graph { topology, domains, interfaces: &interfaces.of_node, edges, core }
+        Graph {
+            topology,
+            domains,
+            interfaces: &interfaces.of_node,
+            linked: &interfaces.linked,
+            edges,
+            core,
+            tunnels: domains.joints.iter().any(|joint| joint.tunnel),
+        }
     }
 
     pub(crate) fn kind(&self, node: usize) -> NodeKind {
-        self.topology.nodes[node].kind
+        self.topology.nodes.get(node).map_or(NodeKind::Bridge, |node| node.kind)
+    }
+
+    /// The interfaces that links make at a node.
+    pub(crate) fn linked(&self, node: NodeId) -> &[PlannedInterface] {
+        &self.interfaces[node.index()][..self.linked[node.index()]]
+    }
+
+    /// The broadcast domain of an interface; `None`: another interface has taken it over.
+    pub(crate) fn domain(&self, node: usize, interface: u32) -> Option<usize> {
+        self.domains.of_interface[node][interface as usize]
     }
 
     /// A host or router that passes packets on.
     pub(crate) fn routes(&self, node: usize) -> bool {
         !self.kind(node).is_bridge() && self.topology.nodes[node].forwarding
+    }
+
+    /// A route can lead through it.
+    pub(crate) fn forwards(&self, node: usize) -> bool {
+        self.kind(node).is_bridge() || self.routes(node)
+    }
+
+    /// The interface that has an address at the start.
+    pub(crate) fn holding(&self, node: NodeId, address: IpAddr) -> Option<u32> {
+        let has = |interface: &PlannedInterface| interface.addresses.iter().any(|prefix| prefix.address == address);
+        self.interfaces[node.index()].iter().position(has).and_then(|position| u32::try_from(position).ok())
     }
 
     pub(crate) fn name(&self, node: NodeId) -> &str {

@@ -103,24 +103,23 @@ fn place(prefix: Prefix, node: NodeId, said: Option<&str>, span: Span, graph: &G
         return Err(no_such_interface(graph, node, said, span));
     }
     let network = Network::of(prefix);
-    let subnet = |edge: &super::graph::Edge| graph.domains.list[edge.domain].subnet(network.family);
+    let named = |at: &u32| said.is_none_or(|said| interfaces[*at as usize].name == said);
+    let subnets = |at: u32| graph.domain(index, at).map(|domain| graph.domains.list[domain].subnets).unwrap_or_default();
+    let subnet = |at: u32| subnets(at)[network.family.index()];
     let fits = |subnet: Network| subnet == network || (network.is_single() && subnet.contains(prefix.address));
-    let mut possible = graph.edges[index].iter().filter(|edge| said.is_none_or(|said| interfaces[edge.here as usize].name == said));
-    let Some(edge) = possible.find(|edge| subnet(edge).is_some_and(fits)) else {
+    let mut possible = (0u32..).take(interfaces.len()).filter(named);
+    let Some(found) = possible.find(|at| subnet(*at).is_some_and(fits)) else {
         let place = said.map_or_else(|| format!("`{name}`"), |said| format!("`{said}` of `{name}`"));
         let subnets = match said {
             None => subnets_of(graph, index),
-            Some(said) => {
-                let chosen = graph.edges[index].iter().filter(|edge| interfaces[edge.here as usize].name == said);
-                chosen.flat_map(|edge| graph.domains.list[edge.domain].subnets).flatten().collect()
-            }
+            Some(_) => (0u32..).take(interfaces.len()).filter(named).flat_map(subnets).flatten().collect(),
         };
         return Err(PlanError::NotOnSubnet { address: prefix.to_string(), place, subnets: words(&subnets), span });
     };
-    let length = subnet(edge).map_or(prefix.length, |subnet| subnet.length);
+    let length = subnet(found).map_or(prefix.length, |subnet| subnet.length);
     match unusable(Prefix { length, ..prefix }) {
         Some(what) => Err(PlanError::NotAHostAddress { address: prefix.to_string(), what, span }),
-        None => Ok(edge.here),
+        None => Ok(found),
     }
 }
 

@@ -26,9 +26,12 @@ mod routes;
 pub(crate) mod sample;
 pub mod schedule;
 pub mod schema;
+mod sources;
 pub mod support;
 mod sysctls;
+mod tunnels;
 pub mod types;
+mod uppers;
 mod walk;
 
 #[cfg(test)]
@@ -37,6 +40,7 @@ mod tests;
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
 use scn_grammar::scenario::timeline::Entry;
+use scn_grammar::scenario::topology::{Link, Node, Prefix};
 
 use errors::Findings;
 pub use errors::PlanError;
@@ -44,7 +48,8 @@ use graph::Graph;
 use holders::Holders;
 use listeners::Listeners;
 use names::Interfaces;
-use types::{Engine, Plan, PlannedFlow, PlannedLink, PlannedNode, PlannedRoute, PlannedUpper, VERSION};
+use sources::Pool;
+use types::{Engine, Plan, PlannedFlow, PlannedInterface, PlannedLink, PlannedNode, PlannedRoute, PlannedUpper, Tunnel, VERSION};
 
 /// What a run adds to its scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,22 +98,25 @@ pub fn plan(scenario: &Scenario, settings: &Settings) -> Result<Planned, Vec<Dia
     if findings.failed() {
         return Err(findings.sorted());
     }
+    let pools = sources::beyond_interfaces(sources::find_pools(scenario), &interfaces);
+    sources::check_pools(&pools, scenario, &domains, &interfaces, &mut findings);
     let graph = Graph::new(&scenario.topology, &domains, &interfaces);
-    let routes = routes::give_routes(scenario, &graph, &mut work, &mut findings);
+    let routes = routes::give_routes(scenario, &graph, &pools, &mut work, &mut findings);
     let routed = !findings.failed();
     let engines = engines::choose_engines(&scenario.timeline, &graph, &mut findings);
     let (holders, timeline) = holders::find_holders(&scenario.timeline, &graph, &mut findings);
     let listeners = listeners::find_listeners(scenario, &graph, &holders, &mut findings);
     let moments = schedule::find_schedule(&scenario.timeline, &mut findings);
     ends::check_ends(scenario, &moments, &mut findings);
-    let walker = walk::Walker::new(&graph, &routes);
+    let mut walker = walk::Walker::new(&graph, &routes);
+    let tunnels = if routed { tunnels::find_tunnels(&graph, &interfaces, &mut walker, &mut findings) } else { Vec::new() };
     let flows = flows::Targets::new(scenario, &graph, &holders, &listeners, walker, routed).plan_flows(&mut work, &mut findings);
     if findings.failed() {
         return Err(findings.sorted());
     }
-    let nodes = nodes(scenario, &interfaces, routes, &listeners, &holders);
-    let links = links(scenario, &interfaces, &engines);
-    let plan = assemble(scenario, *settings, nodes, links, listeners, flows, timeline);
+    let nodes = nodes(scenario, &interfaces, routes, &pools, &listeners, &holders);
+    let links = links(scenario, &interfaces, &engines, &tunnels);
+    let plan = assemble(scenario, *settings, nodes, links, uppers(scenario, &interfaces), listeners, flows, timeline);
     Ok(Planned { plan, warnings: findings.sorted(), work })
 }
 
@@ -117,13 +125,18 @@ fn nodes(
     scenario: &Scenario,
     interfaces: &Interfaces,
     routes: Vec<Vec<PlannedRoute>>,
+    pools: &[Pool],
     listeners: &Listeners,
     holders: &Holders,
 ) -> Vec<PlannedNode> {
-    let parts = scenario.topology.nodes.iter().zip(&interfaces.of_node).zip(routes);
-    let planned = |(index, ((node, interfaces), routes)): (usize, ((&scn_grammar::scenario::topology::Node, &Vec<_>), _))| {
+    let parts = scenario.topology.nodes.iter().zip(&interfaces.of_node).zip(&interfaces.linked).zip(routes);
+    let planned = |(index, (((node, interfaces), linked), routes)): (usize, (((&Node, &Vec<PlannedInterface>), &usize), _))| {
         let id = names::node_id(index);
-        let sysctls = sysctls::sysctls(node, &listeners.ports(id), listeners.waits_for_address(id, holders));
+        let own: Vec<Prefix> = pools.iter().filter(|pool| pool.node == id).map(|pool| pool.network.prefix()).collect();
+        // A socket binds to an IPv4 address of a pool by its route, but not to one of IPv6.
+        let absent = listeners.waits_for_address(id, holders) || own.iter().any(|pool| pool.address.is_ipv6());
+        let said = interfaces.iter().flat_map(|interface: &PlannedInterface| &interface.settings.sysctls);
+        let sysctls = sysctls::sysctls(node, &listeners.ports(id), absent, said);
         PlannedNode {
             name: node.name.clone(),
             doc: node.doc.clone(),
@@ -132,8 +145,9 @@ fn nodes(
             settings: node.settings.clone(),
             device: node.device.clone(),
             placement: node.placement.clone(),
-            interfaces: interfaces.clone(),
+            interfaces: interfaces[..*linked].to_vec(),
             routes,
+            pools: own,
             sysctls,
         }
     };
@@ -141,9 +155,9 @@ fn nodes(
 }
 
 /// Links to make.
-fn links(scenario: &Scenario, interfaces: &Interfaces, engines: &[Engine]) -> Vec<PlannedLink> {
-    let parts = scenario.topology.links.iter().zip(&interfaces.of_link).zip(engines);
-    let planned = |((link, ends), engine): ((&scn_grammar::scenario::topology::Link, &_), &Engine)| PlannedLink {
+fn links(scenario: &Scenario, interfaces: &Interfaces, engines: &[Engine], tunnels: &[Option<Tunnel>]) -> Vec<PlannedLink> {
+    let parts = scenario.topology.links.iter().zip(&interfaces.of_link).zip(engines).zip(tunnels);
+    let planned = |(((link, ends), engine), tunnel): (((&Link, &_), &Engine), &Option<Tunnel>)| PlannedLink {
         name: link.name.clone(),
         doc: link.doc.clone(),
         kind: link.kind,
@@ -151,21 +165,28 @@ fn links(scenario: &Scenario, interfaces: &Interfaces, engines: &[Engine]) -> Ve
         engine: *engine,
         forward: link.forward.clone(),
         back: link.back.clone(),
+        tunnel: *tunnel,
     };
     parts.map(planned).collect()
 }
 
-/// Interfaces upon others, as the file says them: their subnets are their own.
-fn uppers(scenario: &Scenario) -> Vec<PlannedUpper> {
-    let planned = |interface: &scn_grammar::scenario::topology::Interface| PlannedUpper {
-        node: interface.node,
-        name: interface.name.clone(),
-        kind: interface.kind,
-        on: interface.on.clone(),
-        addresses: interface.addresses.iter().map(|(prefix, _)| *prefix).collect(),
-        settings: interface.settings.clone(),
+/// Interfaces upon others, each after those below it.
+fn uppers(scenario: &Scenario, interfaces: &Interfaces) -> Vec<PlannedUpper> {
+    let planned = |upper: &uppers::Upper| {
+        let declared = &scenario.topology.interfaces[upper.statement];
+        let planned = &interfaces.of_node[upper.node.index()][upper.position as usize];
+        PlannedUpper {
+            node: upper.node,
+            name: planned.name.clone(),
+            kind: declared.kind,
+            on: declared.on.clone(),
+            mac: planned.mac,
+            addresses: planned.addresses.clone(),
+            written: planned.written,
+            settings: planned.settings.clone(),
+        }
     };
-    scenario.topology.interfaces.iter().map(planned).collect()
+    interfaces.uppers.iter().map(planned).collect()
 }
 
 /// Puts the parts together.
@@ -174,6 +195,7 @@ fn assemble(
     settings: Settings,
     nodes: Vec<PlannedNode>,
     links: Vec<PlannedLink>,
+    interfaces: Vec<PlannedUpper>,
     listeners: Listeners,
     flows: Vec<PlannedFlow>,
     timeline: Vec<Entry>,
@@ -194,7 +216,7 @@ fn assemble(
         tolerance_ns: scenario.tolerance_ns.saturating_mul(u64::from(settings.timing)),
         nodes,
         links,
-        interfaces: uppers(scenario),
+        interfaces,
         listeners: listeners.list,
         flows,
         processes: scenario.processes.clone(),

@@ -9,6 +9,7 @@ use scn_grammar::source::Span;
 
 use super::errors::{Findings, PlanError};
 use super::types::PlannedInterface;
+use super::uppers::{Upper, add_uppers};
 
 /// Bytes of an interface's name, without the kernel's closing zero.
 const LONGEST_NAME: usize = 15;
@@ -22,16 +23,27 @@ const NODE_INTERFACES: usize = 1 << 16;
 /// Interfaces of all nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Interfaces {
-    /// By node, in the order of its links.
+    /// By node: those of its links in their order, then those that stand on others.
     pub(crate) of_node: Vec<Vec<PlannedInterface>>,
+    /// By node: how many of them are of links.
+    pub(crate) linked: Vec<usize>,
     /// By link: node and position of each end.
     pub(crate) of_link: Vec<[(NodeId, u32); 2]>,
+    /// Those that stand on others, each after those below it.
+    pub(crate) uppers: Vec<Upper>,
+    /// By node: its own among them.
+    pub(crate) uppers_of: Vec<Vec<usize>>,
+    /// Those that another one has taken over: members of bonds.
+    pub(crate) covered: BTreeSet<(NodeId, u32)>,
 }
 
 /// Names every interface.
 pub(crate) fn name_interfaces(topology: &Topology, findings: &mut Findings) -> Interfaces {
-    let mut interfaces =
-        Interfaces { of_node: vec![Vec::new(); topology.nodes.len()], of_link: vec![[(NodeId(0), 0); 2]; topology.links.len()] };
+    let mut interfaces = Interfaces {
+        of_node: vec![Vec::new(); topology.nodes.len()],
+        of_link: vec![[(NodeId(0), 0); 2]; topology.links.len()],
+        ..Interfaces::default()
+    };
     let ends = ends_by_node(topology);
     for (index, node) in topology.nodes.iter().enumerate() {
         let bridge = node.kind.is_bridge();
@@ -65,6 +77,8 @@ pub(crate) fn name_interfaces(topology: &Topology, findings: &mut Findings) -> I
             });
         }
     }
+    interfaces.linked = interfaces.of_node.iter().map(Vec::len).collect();
+    add_uppers(topology, &mut interfaces, findings);
     interfaces
 }
 
@@ -106,7 +120,7 @@ fn written_names(topology: &Topology, node: usize, ends: &[(usize, usize)], find
 }
 
 /// Why the kernel, or its tree of settings, does not take a name.
-fn refused(name: &str) -> Option<&'static str> {
+pub(crate) fn refused(name: &str) -> Option<&'static str> {
     match name {
         "" => Some("it is empty"),
         "." | ".." => Some("it is the name of a folder"),
@@ -132,7 +146,7 @@ fn free_name(stem: &str, next: &mut u32, taken: &mut BTreeSet<String>) -> String
 }
 
 /// A locally administered address: node in three bytes from 1, interface in two.
-fn mac(node: usize, position: u32) -> [u8; 6] {
+pub(crate) fn mac(node: usize, position: u32) -> [u8; 6] {
     let [_, n2, n1, n0] = node_id(node + 1).0.to_be_bytes();
     let [_, _, i1, i0] = position.to_be_bytes();
     [0x02, n2, n1, n0, i1, i0]

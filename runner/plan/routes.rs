@@ -10,6 +10,7 @@ use scn_grammar::source::Span;
 use super::errors::{Findings, PlanError};
 use super::graph::{Edge, Graph};
 use super::network::{FAMILIES, Family, Network};
+use super::sources::Pool;
 use super::types::PlannedRoute;
 
 /// Computed routes of one plan at most: more would take the kernel minutes and gigabytes.
@@ -21,11 +22,20 @@ const WORK: u64 = 50_000_000;
 /// A list with more routes than this is written with larger networks where they lead the same way.
 const AGGREGATE_ABOVE: usize = 64;
 
+/// A way through a tunnel counts as so many links: the tunnel's own packets must not be led into it.
+const TUNNEL_LINKS: u32 = 1 << 16;
+
 /// A next hop: the router, and its address on the shared subnet.
 type Gate = (usize, IpAddr);
 
 /// Routes of every node; `work` counts the edges looked at.
-pub(crate) fn give_routes(scenario: &Scenario, graph: &Graph<'_>, work: &mut u64, findings: &mut Findings) -> Vec<Vec<PlannedRoute>> {
+pub(crate) fn give_routes(
+    scenario: &Scenario,
+    graph: &Graph<'_>,
+    pools: &[Pool],
+    work: &mut u64,
+    findings: &mut Findings,
+) -> Vec<Vec<PlannedRoute>> {
     let mut routes = said_routes(scenario, graph, findings);
     if scenario.topology.routing_manual {
         return routes;
@@ -48,6 +58,9 @@ pub(crate) fn give_routes(scenario: &Scenario, graph: &Graph<'_>, work: &mut u64
                 instead: "use fewer routers or larger subnets, or say `routing manual` and write the routes",
             });
             return routes;
+        }
+        for pool in pools.iter().filter(|pool| pool.network.family == family) {
+            search.pool(pool.node.index(), pool.network, work);
         }
         search.hand_over(&mut routes);
     }
@@ -116,6 +129,10 @@ struct Search<'a> {
     defaults: Vec<Option<IpAddr>>,
     /// By node: links to the subnet at hand, and the next hop (none for those on the subnet). `None`: not reached.
     reached: Vec<Option<(u32, Option<Gate>)>>,
+    /// By node: routes of a host to addresses that a neighbour starts from.
+    beside: Vec<Vec<(Network, Gate)>>,
+    /// By node: it is in a group.
+    grouped: Vec<bool>,
     /// Routes so far.
     stored: usize,
 }
@@ -131,6 +148,8 @@ impl<'a> Search<'a> {
             routers: vec![Vec::new(); nodes],
             defaults: vec![None; nodes],
             reached: vec![None; nodes],
+            beside: vec![Vec::new(); nodes],
+            grouped: vec![false; nodes],
             stored: 0,
         };
         search.sort_hosts();
@@ -166,6 +185,7 @@ impl<'a> Search<'a> {
                         self.groups.push(Group { edges, members: Vec::new(), routes: Vec::new() });
                     }
                     self.groups[group].members.push(node);
+                    self.grouped[node] = true;
                 }
             }
         }
@@ -175,24 +195,53 @@ impl<'a> Search<'a> {
     fn domain(&mut self, domain: usize, work: &mut u64) {
         let graph = self.graph;
         let Some(subnet) = graph.domains.list[domain].subnet(self.family) else { return };
-        let mut visited = self.flood(domain, work);
+        let members = graph.domains.list[domain].members.iter();
+        let attached = members.filter(|member| graph.routes(member.node.index()));
+        let attached = attached.filter(|member| graph.address(member.node.index(), member.interface, self.family).is_some());
+        let mut from: Vec<usize> = attached.map(|member| member.node.index()).collect();
+        let mut known = BTreeSet::new();
+        from.retain(|node| known.insert(*node));
+        self.destination(subnet, Some(domain), from, work);
+    }
+
+    /// Finds the ways to addresses that a node takes for its own. Its neighbours have a route to it too: no interface answers there.
+    fn pool(&mut self, node: usize, network: Network, work: &mut u64) {
+        let graph = self.graph;
+        self.destination(network, None, vec![node], work);
+        for (position, domain) in (0u32..).zip(&graph.domains.of_interface[node]) {
+            let (Some(domain), Some(address)) = (domain, graph.address(node, position, self.family)) else { continue };
+            for member in &graph.domains.list[*domain].members {
+                let neighbour = member.node.index();
+                let single = !graph.routes(neighbour) && !self.grouped[neighbour] && self.computes[neighbour];
+                if neighbour != node && single {
+                    self.beside[neighbour].push((network, (node, address)));
+                    self.stored += 1;
+                }
+            }
+        }
+    }
+
+    /// Gives everybody but the hosts with a single router the ways to a network that these nodes hold.
+    fn destination(&mut self, network: Network, domain: Option<usize>, from: Vec<usize>, work: &mut u64) {
+        let graph = self.graph;
+        let mut visited = self.flood(from, work);
         visited.sort_unstable();
         for node in &visited {
             let Some((_, Some(gate))) = self.reached[*node] else { continue };
             if graph.routes(*node) && self.computes[*node] {
-                self.routers[*node].push((subnet, gate));
+                self.routers[*node].push((network, gate));
                 self.stored += 1;
             }
         }
         if !visited.is_empty() {
             for group in &mut self.groups {
                 *work += group.edges.len() as u64;
-                if group.edges.iter().any(|(_, edge)| edge.domain == domain) {
+                if group.edges.iter().any(|(_, edge)| Some(edge.domain) == domain) {
                     continue;
                 }
-                let best = group.edges.iter().filter_map(|(_, edge)| step(graph, self.family, &self.reached, edge.to, edge.there)).min();
+                let best = group.edges.iter().filter_map(|(_, edge)| step(graph, self.family, &self.reached, edge, false)).min();
                 if let Some((_, gate)) = best {
-                    group.routes.push((subnet, gate));
+                    group.routes.push((network, gate));
                     self.stored += group.members.len();
                 }
             }
@@ -202,36 +251,36 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Fills in `reached` from the routers of a domain outwards; gives the nodes that it reached.
-    fn flood(&mut self, domain: usize, work: &mut u64) -> Vec<usize> {
+    /// Fills in `reached` from these nodes outwards, first by wires, then by tunnels too; gives the nodes that it reached.
+    fn flood(&mut self, from: Vec<usize>, work: &mut u64) -> Vec<usize> {
         let (graph, family) = (self.graph, self.family);
-        let mut visited: Vec<usize> = Vec::new();
-        for member in &graph.domains.list[domain].members {
-            let node = member.node.index();
-            let attached = graph.routes(node) && graph.address(node, member.interface, family).is_some();
-            if attached && self.reached[node].is_none() {
-                self.reached[node] = Some((0, None));
-                visited.push(node);
-            }
-        }
-        let mut from = 0;
-        while from < visited.len() {
-            let node = visited[from];
-            from += 1;
-            for edge in &graph.core[node] {
-                *work += 1;
-                if !graph.usable(node, edge, family) {
-                    continue;
-                }
-                let Some((distance, gate)) = step(graph, family, &self.reached, node, edge.here) else { continue };
-                match &mut self.reached[edge.to] {
-                    Some((known, Some(best))) if *known == distance => *best = gate.min(*best),
-                    Some(_) => {}
-                    fresh @ None => {
-                        *fresh = Some((distance, Some(gate)));
-                        visited.push(edge.to);
+        let mut visited = from;
+        visited.iter().for_each(|node| self.reached[*node] = Some((0, None)));
+        for tunnels in [false, graph.tunnels] {
+            let mut next = 0;
+            while next < visited.len() {
+                let node = visited[next];
+                next += 1;
+                // A host is where a flood begins, never where it passes.
+                let edges = if graph.forwards(node) { &graph.core[node] } else { &graph.edges[node] };
+                for edge in edges {
+                    *work += 1;
+                    if (edge.tunnel && !tunnels) || !graph.forwards(edge.to) || !graph.usable(node, edge, family) {
+                        continue;
+                    }
+                    let Some((distance, gate)) = step(graph, family, &self.reached, edge, true) else { continue };
+                    match &mut self.reached[edge.to] {
+                        Some((known, Some(best))) if *known == distance => *best = gate.min(*best),
+                        Some(_) => {}
+                        fresh @ None => {
+                            *fresh = Some((distance, Some(gate)));
+                            visited.push(edge.to);
+                        }
                     }
                 }
+            }
+            if !tunnels && !graph.tunnels {
+                break;
             }
         }
         visited
@@ -241,11 +290,14 @@ impl<'a> Search<'a> {
     fn hand_over(self, routes: &mut [Vec<PlannedRoute>]) {
         let planned = |list: Vec<(Network, IpAddr)>| list.into_iter().map(|(to, via)| PlannedRoute { to: to.prefix(), via, said: false });
         let everywhere = self.family.everywhere();
-        for (node, via) in self.defaults.into_iter().enumerate() {
-            routes[node].extend(planned(via.map(|via| (everywhere, via)).into_iter().collect()));
+        for (via, routes) in self.defaults.into_iter().zip(routes.iter_mut()) {
+            routes.extend(planned(via.map(|via| (everywhere, via)).into_iter().collect()));
         }
-        for (node, list) in self.routers.into_iter().enumerate() {
-            routes[node].extend(planned(aggregated(list)));
+        for (list, routes) in self.routers.into_iter().zip(routes.iter_mut()) {
+            routes.extend(planned(aggregated(list)));
+        }
+        for (list, routes) in self.beside.into_iter().zip(routes.iter_mut()) {
+            routes.extend(planned(list.into_iter().map(|(network, (_, via))| (network, via)).collect()));
         }
         for group in self.groups {
             let one_way = group.routes.first().copied().filter(|first| group.routes.iter().all(|route| route.1 == first.1));
@@ -260,13 +312,15 @@ impl<'a> Search<'a> {
     }
 }
 
-/// What a node that enters `node` by its interface `entered` gets: links to the subnet, and the next hop.
-fn step(graph: &Graph<'_>, family: Family, reached: &[Option<(u32, Option<Gate>)>], node: usize, entered: u32) -> Option<(u32, Gate)> {
+/// What a node gets that goes over an edge: links to the network, and the next hop. The edge is seen from its far end if `back`.
+fn step(graph: &Graph<'_>, family: Family, reached: &[Option<(u32, Option<Gate>)>], edge: &Edge, back: bool) -> Option<(u32, Gate)> {
+    let (node, entered) = if back { (edge.from, edge.here) } else { (edge.to, edge.there) };
     let (distance, gate) = reached[node]?;
+    let distance = distance + if edge.tunnel { TUNNEL_LINKS } else { 1 };
     if graph.kind(node).is_bridge() {
-        return Some((distance + 1, gate?));
+        return Some((distance, gate?));
     }
-    Some((distance + 1, (node, graph.address(node, entered, family)?)))
+    Some((distance, (node, graph.address(node, entered, family)?)))
 }
 
 /// Routers of a domain.

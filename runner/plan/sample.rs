@@ -22,6 +22,7 @@ pub(crate) fn host(name: &str) -> PlannedNode {
         placement: None,
         interfaces: Vec::new(),
         routes: Vec::new(),
+        pools: Vec::new(),
         sysctls: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use scn_grammar::scenario::expect::{Condition, Expectation, Metric, Value};
 use scn_grammar::scenario::flow::{Arrivals, Destination, Flow, Phase, Reconnect, Timeouts};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
-use scn_grammar::scenario::topology::{Impairment, Link, LinkKind, Node, NodeKind, Settings};
+use scn_grammar::scenario::topology::{Impairment, Link, Node, NodeKind, Settings};
 use scn_grammar::scenario::transport::{Listener, Socket, Transport, Wire};
 use scn_grammar::source::Span;
 
@@ -24,7 +24,7 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
     scenario.topology.nodes.iter().for_each(|node| missing.node(node));
     scenario.topology.links.iter().for_each(|link| missing.link(link));
     for interface in &scenario.topology.interfaces {
-        missing.add(interface.span, "an interface upon others (`vlan`, `bond`, `macvlan`)");
+        missing.settings(&interface.settings, interface.span);
     }
     scenario.processes.iter().for_each(|process| missing.add(process.span, "`process`"));
     scenario.stresses.iter().for_each(|stress| missing.add(stress.span, "`stress`"));
@@ -74,18 +74,17 @@ impl Missing {
             NodeKind::ThisHost => self.add(node.span, "`host`"),
             NodeKind::Remote => self.add(node.span, "`remote`"),
         }
-        if node.settings != Settings::default() || node.forwarding != (node.kind == NodeKind::Router) {
-            self.add(node.span, "options of a node");
+        self.settings(&node.settings, node.span);
+    }
+
+    fn settings(&mut self, settings: &Settings, span: Span) {
+        if settings.offload.is_some() {
+            self.add(span, "`offload`");
         }
     }
 
     fn link(&mut self, link: &Link) {
-        if link.kind != LinkKind::Wire {
-            self.add(link.span, "`vxlan`");
-        }
-        if link.ends.iter().any(|end| end.settings != Settings::default()) {
-            self.add(link.span, "options of an interface");
-        }
+        link.ends.iter().for_each(|end| self.settings(&end.settings, link.span));
         if !(is_delay(&link.forward) && is_delay(&link.back)) {
             self.add(link.span, "a link with other options than a fixed `delay`");
         }

@@ -2,7 +2,7 @@
 //! written. A new namespace takes some of its settings from the host: what a scenario depends on is said here, never inherited.
 //! Settings that a kernel lacks are skipped by the lab and reported.
 
-use scn_grammar::scenario::topology::Node;
+use scn_grammar::scenario::topology::{Node, Sysctl};
 
 /// Bytes that the kernel takes at once for a list of ports.
 const LONGEST_LIST: usize = 4000;
@@ -65,9 +65,18 @@ const FORWARDING: [&str; 2] = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forward
 /// For bridges: they have no addresses, so they shall not speak for themselves (router solicitations, multicast reports).
 const BRIDGES: &[(&str, &str)] = &[("net.ipv6.conf.all.disable_ipv6", "1"), ("net.ipv6.conf.default.disable_ipv6", "1")];
 
-/// The settings of a node. `ports` are those it listens on, `absent` says that one of them is on an address it does not have
-/// at the start.
-pub(crate) fn sysctls(node: &Node, ports: &[u16], absent: bool) -> Vec<(String, String)> {
+/// The settings of a node. `ports` are those it listens on, `absent` says that one of them, or of the addresses that its clients
+/// start from, is on no interface of it at the start; `interfaces` is what the file says at those.
+pub(crate) fn sysctls<'a>(
+    node: &'a Node,
+    ports: &[u16],
+    absent: bool,
+    interfaces: impl Iterator<Item = &'a Sysctl>,
+) -> Vec<(String, String)> {
+    if node.kind.is_external() {
+        // It is the machine's own, and stays as it is.
+        return Vec::new();
+    }
     let bridge = node.kind.is_bridge();
     let table = if bridge { BRIDGES } else { SPEAKERS };
     let mut list: Vec<(String, String)> = Vec::with_capacity(table.len() + 4);
@@ -86,7 +95,7 @@ pub(crate) fn sysctls(node: &Node, ports: &[u16], absent: bool) -> Vec<(String, 
         list.push(("net.ipv4.ip_nonlocal_bind".to_owned(), "1".to_owned()));
         list.push(("net.ipv6.ip_nonlocal_bind".to_owned(), "1".to_owned()));
     }
-    for said in &node.settings.sysctls {
+    for said in node.settings.sysctls.iter().chain(interfaces) {
         // What the file says comes last and replaces what would be set without it.
         list.retain(|(key, _)| *key != said.key);
         list.push((said.key.clone(), said.value.clone()));

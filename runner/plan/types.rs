@@ -95,6 +95,9 @@ pub struct PlannedNode {
     pub interfaces: Vec<PlannedInterface>,
     /// Its routes beyond those of its own subnets.
     pub routes: Vec<PlannedRoute>,
+    /// Ranges of addresses that it takes for its own though no interface has them: clients start from them.
+    #[serde(default)]
+    pub pools: Vec<Prefix>,
     /// Kernel settings of its namespace, in the order they are written: `net.ipv4.ip_forward`, value. Those that the kernel
     /// lacks are skipped and reported.
     pub sysctls: Vec<(String, String)>,
@@ -132,9 +135,15 @@ pub struct PlannedUpper {
     pub kind: InterfaceKind,
     /// The names of the interfaces it stands on.
     pub on: Vec<String>,
+    /// As the file says, else that of the first interface below it, or of a macvlan one of its own.
+    #[serde(default)]
+    pub mac: [u8; 6],
     /// Its addresses.
     pub addresses: Vec<Prefix>,
-    /// What the file sets at it; without a hardware address the kernel gives one.
+    /// So many of the addresses, the first, are written; the rest are given by the planner.
+    #[serde(default)]
+    pub written: u32,
+    /// What the file sets at it.
     pub settings: Settings,
 }
 
@@ -166,6 +175,18 @@ pub struct PlannedLink {
     pub forward: Impairment,
     /// From the second end to the first.
     pub back: Impairment,
+    /// Of a tunnel: what its packets travel between.
+    #[serde(default)]
+    pub tunnel: Option<Tunnel>,
+}
+
+/// What the packets of a tunnel travel between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Tunnel {
+    /// The address of each end's node, in the order of the ends.
+    pub between: [IpAddr; 2],
+    /// The largest packet inside that passes the links below undivided, in bytes: what an end has that says no `mtu`.
+    pub mtu: u32,
 }
 
 /// How a link is made.

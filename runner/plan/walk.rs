@@ -106,7 +106,7 @@ impl<'a> Walker<'a> {
     }
 
     /// The address that the kernel sends from: of the interface that the packet leaves by.
-    fn source(&mut self, from: usize, target: IpAddr) -> Option<IpAddr> {
+    pub(crate) fn source(&mut self, from: usize, target: IpAddr) -> Option<IpAddr> {
         let graph = self.graph;
         let mut way = self.table(from).find(target)?;
         if let Way::Hop(via) = way {
@@ -117,21 +117,19 @@ impl<'a> Walker<'a> {
     }
 
     /// A node has an interface in a domain. Looks through the shorter of the two lists.
-    fn is_on(&self, node: usize, domain: usize) -> bool {
-        let (edges, members) = (&self.graph.edges[node], &self.graph.domains.list[domain].members);
-        if edges.len() < members.len() {
-            edges.iter().any(|edge| edge.domain == domain)
-        } else {
-            members.iter().any(|member| member.node.index() == node)
-        }
+    fn is_on(&self, node: usize, domain: Option<usize>) -> bool {
+        let Some(domain) = domain else { return false };
+        let (own, members) = (&self.graph.domains.of_interface[node], &self.graph.domains.list[domain].members);
+        if own.len() < members.len() { own.contains(&Some(domain)) } else { members.iter().any(|member| member.node.index() == node) }
     }
 
-    fn domain(&self, node: usize, interface: u32) -> usize {
-        self.graph.edges[node][interface as usize].domain
+    fn domain(&self, node: usize, interface: u32) -> Option<usize> {
+        self.graph.domain(node, interface)
     }
 
-    fn subnet(&self, domain: usize, target: IpAddr) -> String {
-        self.graph.domains.list[domain].subnet(Family::of(target)).map_or_else(|| "no subnet".to_owned(), |subnet| subnet.to_string())
+    fn subnet(&self, domain: Option<usize>, target: IpAddr) -> String {
+        let domain = domain.map(|domain| &self.graph.domains.list[domain]);
+        domain.and_then(|domain| domain.subnet(Family::of(target))).map_or_else(|| "no subnet".to_owned(), |subnet| subnet.to_string())
     }
 
     /// A node's table, made when it is first asked for.

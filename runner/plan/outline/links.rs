@@ -6,7 +6,7 @@ use scn_grammar::scenario::topology::{
     Codel, Delay, DropKind, DropRule, Impairment, LinkKind, Loss, LossSpan, Queue, QueueLimit, Reorder, ReorderBy,
 };
 
-use super::super::types::{Plan, PlannedLink};
+use super::super::types::{Plan, PlannedLink, Tunnel};
 use super::words::{doc, duration, ports, quantity, quoted, ratio, size, varying};
 use super::{Line, name};
 
@@ -16,7 +16,7 @@ pub(super) fn links(plan: &Plan) -> Vec<Line> {
 }
 
 fn link(plan: &Plan, link: &PlannedLink) -> Line {
-    let PlannedLink { name: called, doc: says, kind, ends, engine, forward, back } = link;
+    let PlannedLink { name: called, doc: says, kind, ends, engine, forward, back, tunnel } = link;
     let end = |at: usize| {
         let (node, interface) = ends[at];
         let planned = plan.nodes.get(node.index()).and_then(|node| node.interfaces.get(interface as usize));
@@ -29,6 +29,9 @@ fn link(plan: &Plan, link: &PlannedLink) -> Line {
     let engine = super::super::picture::engine(*engine);
     let mut below: Vec<Line> = doc(says).collect();
     below.extend(ways(Some(forward), Some(back)));
+    below.extend(
+        tunnel.map(|Tunnel { between: [one, other], mtu }| Line::computed(format!("between {one} and {other}, packets of {mtu}B"))),
+    );
     let meaning = format!("{} <-> {}{kind}", name(plan, ends[0].0), name(plan, ends[1].0));
     Line::new(called.clone(), meaning, format!("{called}: {} <-> {}  {engine}{kind}", end(0), end(1))).with(below)
 }

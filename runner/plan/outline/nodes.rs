@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use scn_grammar::scenario::NodeId;
-use scn_grammar::scenario::topology::{BondMode, InterfaceKind, MacvlanMode, NodeKind, Placement, Prefix, Settings, Sysctl};
+use scn_grammar::scenario::topology::{BondMode, InterfaceKind, Mac, MacvlanMode, NodeKind, Placement, Prefix, Settings, Sysctl};
 
 use super::super::types::{Plan, PlannedInterface, PlannedNode, PlannedRoute, PlannedUpper};
 use super::words::{doc, duration, on_off, option};
@@ -37,7 +37,7 @@ pub(super) fn nodes(plan: &Plan) -> Vec<Line> {
 }
 
 fn node(plan: &Plan, node: &PlannedNode, upper: &[&PlannedUpper], shared: &BTreeSet<&(String, String)>) -> Line {
-    let PlannedNode { name, doc: says, kind: is, forwarding, settings, device, placement, interfaces, routes, sysctls } = node;
+    let PlannedNode { name, doc: says, kind: is, forwarding, settings, device, placement, interfaces, routes, pools, sysctls } = node;
     let mut below: Vec<Line> = doc(says).collect();
     option(&mut below, "device", device.as_deref(), str::to_owned);
     option(&mut below, "placement", placement.as_ref(), |Placement::Ssh(place)| format!("ssh {place}"));
@@ -48,6 +48,7 @@ fn node(plan: &Plan, node: &PlannedNode, upper: &[&PlannedUpper], shared: &BTree
     below.extend(interfaces.iter().map(|one| interface(plan, one, settings)));
     below.extend(upper.iter().map(|one| interface_upon(one)));
     below.extend(routes.iter().map(route));
+    below.extend(pools.iter().map(|pool| Line::computed(format!("takes {pool} for its own: clients start from there"))));
     let written: BTreeSet<&str> = settings.sysctls.iter().map(|sysctl| sysctl.key.as_str()).collect();
     let own = sysctls.iter().filter(|setting| !shared.contains(setting) && !written.contains(setting.0.as_str()));
     below.extend(own.map(|(name, value)| Line::computed(format!("sysctl {name} = {value}"))));
@@ -66,9 +67,8 @@ fn route(route: &PlannedRoute) -> Line {
 
 fn interface(plan: &Plan, interface: &PlannedInterface, of_node: &Settings) -> Line {
     let PlannedInterface { name, named, link, end: _, mac, addresses, written, settings } = interface;
-    let mac: Vec<String> = mac.iter().map(|byte| format!("{byte:02x}")).collect();
     let link = plan.links.get(link.index()).map_or("", |link| link.name.as_str());
-    let words = format!("{name} on {link}  {}  {}", mac.join(":"), list(addresses));
+    let words = format!("{name} on {link}  {}  {}", Mac(*mac), list(addresses));
     let said = list(&addresses[..addresses.len().min(*written as usize)]);
     let meaning = [if *named { name.as_str() } else { "" }, &said].join(" ").trim().to_owned();
     Line::new(format!("on {link}"), meaning, words).with(settings_of(settings, of_node))
@@ -79,14 +79,16 @@ fn list(addresses: &[Prefix]) -> String {
 }
 
 fn interface_upon(interface: &PlannedUpper) -> Line {
-    let PlannedUpper { node: _, name, kind, on, addresses, settings } = interface;
+    let PlannedUpper { node: _, name, kind, on, mac, addresses, written, settings } = interface;
     let is = match kind {
         InterfaceKind::Vlan { id } => format!("vlan {id}"),
         InterfaceKind::Macvlan { mode } => format!("macvlan, {}", macvlan(*mode)),
         InterfaceKind::Bond { mode, miimon_ns } => format!("bond, {}, looked at every {}", bond(*mode), duration(*miimon_ns)),
     };
-    let says = format!("{is}, on {}  {}", on.join(", "), list(addresses));
-    Line::new(name.clone(), says.trim_end(), format!("{name}: {says}")).with(settings_of(settings, &Settings::default()))
+    let says = format!("{is}, on {}", on.join(", "));
+    let words = format!("{name}: {says}  {}  {}", Mac(*mac), list(addresses));
+    let said = format!("{says}  {}", list(&addresses[..addresses.len().min(*written as usize)]));
+    Line::new(name.clone(), said.trim_end(), words).with(settings_of(settings, &Settings::default()))
 }
 
 fn macvlan(mode: MacvlanMode) -> &'static str {

@@ -5,3 +5,4 @@ mod files;
 mod laws;
 mod network;
 mod run;
+mod stacks;

@@ -76,6 +76,7 @@ impl Net {
             placement: None,
             interfaces: vec![],
             routes: vec![],
+            pools: vec![],
             sysctls,
         });
         NodeId(u32::try_from(self.0.nodes.len() - 1).unwrap())
@@ -107,7 +108,7 @@ impl Net {
         }
         let name = format!("{}--{}", self.0.nodes[ends[0].0.index()].name, self.0.nodes[ends[1].0.index()].name);
         let (forward, back) = (Impairment::default(), Impairment::default());
-        self.0.links.push(PlannedLink { name, doc: String::new(), kind: LinkKind::Wire, ends: made, engine, forward, back });
+        self.0.links.push(PlannedLink { name, doc: String::new(), kind: LinkKind::Wire, ends: made, engine, forward, back, tunnel: None });
         link
     }
 
