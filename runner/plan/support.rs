@@ -1,6 +1,8 @@
 //! What a scenario asks for that this version plans but can't carry out yet. In: a scenario. Out: one error for each sentence of it that
 //! would not happen, so that a run is refused before it begins instead of passing for lack of it.
 
+mod programs;
+
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
 use scn_grammar::scenario::expect::{Condition, Expectation, Metric, Value};
@@ -25,7 +27,6 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
     for interface in &scenario.topology.interfaces {
         missing.add(interface.span, "an interface upon others (`vlan`, `bond`, `macvlan`)");
     }
-    scenario.processes.iter().for_each(|process| missing.add(process.span, "`process`"));
     scenario.stresses.iter().for_each(|stress| missing.add(stress.span, "`stress`"));
     for service in &scenario.services {
         if !listens(&service.listener) {
@@ -35,7 +36,7 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
     }
     scenario.flows.iter().for_each(|flow| missing.flow(flow));
     for entry in &scenario.timeline {
-        if let Some(what) = action(&entry.action) {
+        if let Some(what) = action(&entry.action).or_else(|| programs::missing(scenario, &entry.action)) {
             missing.add(entry.span, what);
         }
         if let When::Condition { condition, .. } = &entry.when {
@@ -117,9 +118,8 @@ impl Missing {
             self.add(flow.span, "a flow from an interface or with `peer none`");
         }
         match flow.to {
-            Destination::Node(..) | Destination::Service(_) | Destination::Address(..) => {}
+            Destination::Node(..) | Destination::Service(_) | Destination::Process(..) | Destination::Address(..) => {}
             Destination::Interface(..) => self.add(flow.span, "a flow to an interface"),
-            Destination::Process(..) => self.add(flow.span, "a flow to a process"),
             Destination::HostName(..) => self.add(flow.span, "a flow to a name that is looked up"),
         }
     }
@@ -201,25 +201,26 @@ fn action(action: &Action) -> Option<&'static str> {
         | Action::AddAddress { .. }
         | Action::RemoveAddress { .. }
         | Action::MoveAddress { .. }
+        | Action::StartProcess(_)
+        | Action::StopProcess(_)
+        | Action::Kill(_)
+        | Action::Signal { .. }
+        | Action::Freeze(_)
+        | Action::Thaw(_)
+        | Action::Restart(_)
+        | Action::Run { .. }
         | Action::Mark => None,
         Action::Pause(_) | Action::PauseStress(_) => Some("`pause`"),
         Action::Resume(_) | Action::ResumeStress(_) => Some("`resume`"),
         Action::Set { .. } | Action::SetStress { .. } => Some("`set`"),
         Action::StartStress(_) | Action::StopStress(_) => Some("`stress`"),
-        Action::StartProcess(_) | Action::StopProcess(_) => Some("`process`"),
         Action::Impair { .. } => Some("`impair`"),
         Action::Restore(_) => Some("`restore`"),
         Action::Partition(_) => Some("`partition`"),
         Action::Isolate(_) => Some("`isolate`"),
         Action::Heal(_) => Some("`heal`"),
         Action::Route { .. } => Some("`route`"),
-        Action::Kill(_) => Some("`kill`"),
-        Action::Signal { .. } => Some("`signal`"),
-        Action::Freeze(_) => Some("`freeze`"),
-        Action::Thaw(_) => Some("`thaw`"),
-        Action::Restart(_) => Some("`restart`"),
         Action::Vanish(_) => Some("`vanish`"),
-        Action::Run { .. } => Some("`run`"),
         Action::Capture { .. } => Some("`capture`"),
     }
 }
