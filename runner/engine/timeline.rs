@@ -306,7 +306,12 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         let action = if due.undo { undone.as_ref() } else { Some(&entry.action) };
         let asked_ns = self.now_ns();
         let result = match action {
-            Some(action) => self.perform(due.entry, action, due.at_ns).await,
+            Some(Action::Run { node, command }) => {
+                self.commands += 1;
+                self.network.command(due.entry, *node, command);
+                Ok(())
+            }
+            Some(action) => self.perform(action, due.at_ns).await,
             None => Ok(()),
         };
         let done_ns = self.now_ns();
@@ -353,7 +358,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         self.actions.push(None);
     }
 
-    async fn perform(&mut self, entry: usize, action: &Action, at_ns: i64) -> Result<(), String> {
+    async fn perform(&mut self, action: &Action, at_ns: i64) -> Result<(), String> {
         match action {
             Action::Start(flows) => {
                 for flow in flows {
@@ -367,10 +372,6 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             }
             Action::StopService(service, nodes) => self.load.close_service(*service, nodes),
             Action::StartService(service, nodes) => return self.open_service(*service, nodes).await,
-            Action::Run { node, command } => {
-                self.commands += 1;
-                self.network.command(entry, *node, command);
-            }
             Action::Mark => {}
             // What the lab can't do it says; `plan::support` told before the run.
             _ => {

@@ -39,8 +39,8 @@ pub(crate) fn unshare_user_and_network() -> io::Result<()> {
     Ok(unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)?)
 }
 
-/// The namespaces of a run's first process, for `clone`.
-pub(crate) const OF_A_RUN: libc::c_int = libc::CLONE_NEWPID | libc::CLONE_NEWNS;
+/// The namespaces of a run's first process, for `clone`. All are its own: an ordinary user can come back to no others.
+pub(crate) const OF_A_RUN: libc::c_int = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWUTS;
 
 /// Gives the process, which has one thread only, mounts and a host name of its own, as they were.
 pub(crate) fn unshare_mounts_and_name() -> io::Result<()> {
