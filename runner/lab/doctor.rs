@@ -11,6 +11,7 @@ use super::messages::{self, VethEnd};
 use super::namespace::Namespace;
 use super::netlink::Netlink;
 use super::packet;
+use super::process;
 
 /// Fewer descriptors than this are worth a word.
 const MODEST_DESCRIPTORS: u64 = 4096;
@@ -51,6 +52,7 @@ impl Finding {
 pub fn doctor() -> Vec<Finding> {
     let mut findings = vec![kernel(), namespaces()];
     findings.extend(trials());
+    findings.extend(programs());
     findings.extend([descriptors(), cores(), clock(), settings()]);
     findings
 }
@@ -107,6 +109,16 @@ fn trials() -> Vec<Finding> {
             vec![Finding::new("network namespaces", State::Missing, "the trial's thread broke", "Report it: a bug in scn")]
         }
     }
+}
+
+/// Starts the first process of a namespace for programs under test.
+fn programs() -> Option<Finding> {
+    let name = "programs under test";
+    let advice = "Run outside of the container, or give it an unmasked /proc (docker: --security-opt systempaths=unconfined)";
+    enter::privileged().then(|| match process::try_out() {
+        Ok(()) => Finding::new(name, State::Ok, "tried: works", ""),
+        Err(cause) => Finding::new(name, State::Warn, cause, advice),
+    })
 }
 
 fn descriptors() -> Finding {

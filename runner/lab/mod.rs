@@ -23,6 +23,7 @@ mod packet;
 mod preflight;
 mod process;
 mod sysctl;
+mod vanished;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -41,6 +42,7 @@ use self::faults::{Faults, Todo};
 use self::layout::Layout;
 use self::namespace::Namespace;
 use self::process::Programs;
+use self::vanished::Vanished;
 use self::wire::{Span, Wires};
 use crate::plan::types::Plan;
 
@@ -70,6 +72,7 @@ pub struct KernelLab {
     doors: DoorKeeper,
     wires: Option<Wires>,
     faults: Faults,
+    vanished: Vanished,
     links: usize,
     /// Links that are silent, with what had crossed when it began.
     silent: BTreeMap<usize, u64>,
@@ -101,6 +104,7 @@ impl KernelLab {
             doors,
             wires,
             faults: Faults::new(plan, layout),
+            vanished: Vanished::default(),
             links: plan.links.len(),
             silent: BTreeMap::new(),
             facts,
@@ -126,6 +130,11 @@ impl KernelLab {
     /// What could not be done, where, and why. Actions that are not the lab's are refused.
     pub fn apply(&mut self, action: &Action) -> Result<Done, LabError> {
         let asked = Instant::now();
+        let name = |node: NodeId| self.faults.node_name(node.index());
+        let steps = self.vanished.plan(action, &name);
+        if !steps.is_empty() {
+            self.keeper.call(|bench| bench.perform(steps))??;
+        }
         if let Some(told) = self.programs.as_ref().and_then(|programs| programs.apply(action)) {
             return Ok(Done { asked, warnings: told?, done: Instant::now() });
         }

@@ -17,7 +17,10 @@ const SHOWN: usize = 60;
 /// What a record says of programs and commands.
 #[derive(Debug, Clone, Copy)]
 pub struct Programs<'a> {
-    record: &'a RunRecord,
+    processes: &'a [ProcessRecord],
+    commands: &'a [CommandRecord],
+    /// The timeline's end, ns.
+    end_ns: i64,
     /// The names of events by their ids.
     events: &'a [String],
 }
@@ -26,13 +29,14 @@ impl<'a> Programs<'a> {
     /// Of a record; `events` are the plan's names of events.
     #[must_use]
     pub fn new(record: &'a RunRecord, events: &'a [String]) -> Self {
-        Programs { record, events }
+        let end_ns = i64::try_from(record.duration_ns).unwrap_or(i64::MAX);
+        Programs { processes: &record.processes, commands: &record.commands, end_ns, events }
     }
 
     /// The copies of a program.
     fn copies(&self, subject: &Subject) -> Vec<&'a ProcessRecord> {
         match subject {
-            Subject::Process(id) => self.record.processes.iter().filter(|process| process.process == id.0).collect(),
+            Subject::Process(id) => self.processes.iter().filter(|process| process.process == id.0).collect(),
             _ => Vec::new(),
         }
     }
@@ -40,7 +44,7 @@ impl<'a> Programs<'a> {
     fn command(&self, subject: &Subject) -> Option<&'a CommandRecord> {
         let Subject::Output(event) = subject else { return None };
         let name = self.events.get(event.index())?;
-        self.record.commands.iter().find(|command| command.event.as_ref() == Some(name))
+        self.commands.iter().find(|command| command.event.as_ref() == Some(name))
     }
 
     /// Its name.
@@ -56,11 +60,10 @@ impl<'a> Programs<'a> {
     /// When there is something to be measured, with the last instant: of a program the whole timeline, of a command from its end on.
     #[must_use]
     pub fn there(&self, subject: &Subject) -> Option<(i64, i64)> {
-        let end = i64::try_from(self.record.duration_ns).unwrap_or(i64::MAX);
         if matches!(subject, Subject::Output(_)) {
-            return Some((self.command(subject)?.ended_ns?, end));
+            return Some((self.command(subject)?.ended_ns?, self.end_ns));
         }
-        (!self.copies(subject).is_empty()).then_some((0, end))
+        (!self.copies(subject).is_empty()).then_some((0, self.end_ns))
     }
 
     /// A value over a window. A text's value is whether it matches.
@@ -264,4 +267,116 @@ fn parts(output: &Output, name: &str, until_ns: i64) -> Vec<String> {
     };
     let gap = output.left_out > 0 && tail.first().is_none_or(|line| line.at_ns <= until_ns);
     if gap { vec![text(head), text(tail)] } else { vec![text(&output.lines)] }
+}
+
+#[cfg(test)]
+mod tests {
+    use scn_grammar::scenario::expect::{Metric, Subject};
+    use scn_grammar::scenario::metrics::{self, OwnerKind};
+    use scn_grammar::scenario::{EventId, ProcessId};
+    use scn_reports::record::process::{LifeRecord, Line};
+
+    use super::*;
+    use crate::measure::build::{MS, S};
+
+    fn metric(subject: Subject, name: &str) -> Metric {
+        let kind = if matches!(subject, Subject::Output(_)) { OwnerKind::Output } else { OwnerKind::Process };
+        let row = metrics::find(kind, name).unwrap();
+        Metric { subject, name: name.to_owned(), event: None, dimension: row.dimension(), shape: row.shape, span: Default::default() }
+    }
+
+    fn life(started_ns: i64, ended_ns: i64, status: i32) -> LifeRecord {
+        LifeRecord { started_ns, ready_ns: None, ended_ns: Some(ended_ns), status: Some(status), asked: true }
+    }
+
+    fn line(at_ns: i64, stream: Stream, text: &str) -> Line {
+        Line { at_ns, stream, text: text.to_owned() }
+    }
+
+    /// Two copies of one program: the first dies at 3 s and is back at 4 s, the second runs all the time.
+    fn record() -> Left {
+        let lines = vec![line(-MS, Stream::Output, "listening"), line(2 * S, Stream::Errors, "odd"), line(5 * S, Stream::Output, "done")];
+        let first = ProcessRecord {
+            lives: vec![life(-S, 3 * S, 137), life(4 * S, 12 * S, 0)],
+            usage: vec![(-S, 0, 10), (0, 1_000_000_000, 20), (2 * S, 2_000_000_000, 30), (10 * S, 4_000_000_000, 40)],
+            output: Output { lines, left_out: 0, after: 3 },
+            ..ProcessRecord::default()
+        };
+        let second = ProcessRecord { lives: vec![life(-S, 12 * S, 0)], usage: vec![(-S, 0, 5), (9 * S, 0, 5)], ..ProcessRecord::default() };
+        let command = CommandRecord {
+            event: Some("counters".to_owned()),
+            node: 0,
+            text: String::new(),
+            started_ns: S,
+            ended_ns: Some(2 * S),
+            status: Some(3),
+            output: Output { lines: vec![line(S, Stream::Output, "errors 0")], left_out: 0, after: 1 },
+        };
+        Left { processes: vec![first, second], commands: vec![command] }
+    }
+
+    struct Left {
+        processes: Vec<ProcessRecord>,
+        commands: Vec<CommandRecord>,
+    }
+
+    fn of<'a>(left: &'a Left, events: &'a [String]) -> Programs<'a> {
+        Programs { processes: &left.processes, commands: &left.commands, end_ns: 8 * S, events }
+    }
+
+    fn whole() -> Window {
+        Window { from_ns: 0, to_ns: 8 * S + 1 }
+    }
+
+    #[test]
+    fn running_exits_and_statuses_know_every_instant() {
+        let (record, events) = (record(), vec!["counters".to_owned()]);
+        let programs = of(&record, &events);
+        let lb = Subject::Process(ProcessId(0));
+        let steps = |name: &str| programs.steps(&metric(lb.clone(), name), None, whole()).unwrap();
+        assert_eq!(steps("running"), Steps { start: 1.0, changes: vec![(3 * S, 0.0), (4 * S, 1.0)] });
+        assert_eq!(steps("exits"), Steps { start: 0.0, changes: vec![(3 * S, 1.0)] }, "the end of the run does not count");
+        assert!(steps("exit").start.is_nan() && steps("exit").changes == [(3 * S, 137.0)]);
+        assert_eq!(steps("memory"), Steps { start: 25.0, changes: vec![(2 * S, 35.0), (3 * S, 5.0)] });
+        let before = Window { from_ns: 0, to_ns: S };
+        let measured = programs.measure(&metric(lb.clone(), "exit"), None, before);
+        assert_eq!((measured.value, measured.note.as_deref()), (None, Some("it had not ended")));
+        assert_eq!(programs.there(&lb), Some((0, 8 * S)));
+        assert_eq!(programs.there(&Subject::Process(ProcessId(7))), None);
+    }
+
+    #[test]
+    fn processor_time_has_the_error_of_the_looks() {
+        let record = record();
+        let programs = of(&record, &[]);
+        let cpu = |from_ns, to_ns| programs.measure(&metric(Subject::Process(ProcessId(0)), "cpu"), None, Window { from_ns, to_ns });
+        let exact = cpu(0, 2 * S);
+        assert_eq!(exact.value, Some(0.5), "1 s of processor time in 2 s");
+        // Until 1 s: at least nothing, at most all of the second; the looks at the other copy allow nothing.
+        let between = cpu(0, S);
+        assert_eq!((between.value, between.below, between.above), (Some(0.5), 0.5, 0.5));
+    }
+
+    #[test]
+    fn texts_match_from_the_line_on_that_matches() {
+        let (mut record, events) = (record(), vec!["counters".to_owned()]);
+        let lb = Subject::Process(ProcessId(0));
+        let matching = |record: &Left, subject: &Subject, name: &str, regex: &str| {
+            of(record, &events).steps(&metric(subject.clone(), name), Some(&Regex::new(regex).unwrap()), whole()).unwrap()
+        };
+        assert_eq!(matching(&record, &lb, "log", "odd"), Steps { start: 0.0, changes: vec![(2 * S, 1.0)] });
+        assert_eq!(matching(&record, &lb, "output", "odd"), Steps { start: 0.0, changes: vec![] }, "it stands in the error output");
+        assert_eq!(matching(&record, &lb, "output", r"listening\ndone"), Steps { start: 0.0, changes: vec![(5 * S, 1.0)] });
+        assert_eq!(matching(&record, &lb, "output", r"listening\n$"), Steps { start: 1.0, changes: vec![(5 * S, 0.0)] });
+        let counters = Subject::Output(EventId(0));
+        assert_eq!(matching(&record, &counters, "output", "errors 0").last(), 1.0);
+        assert_eq!(matching(&record, &counters, "output", "errors [1-9]").last(), 0.0);
+        assert_eq!(of(&record, &events).there(&counters), Some((2 * S, 8 * S)));
+        record.processes[0].output.left_out = 5;
+        record.processes[0].output.after = 1;
+        assert!(matching(&record, &lb, "log", "missing").last().is_nan(), "it may have stood in what was left out");
+        assert_eq!(matching(&record, &lb, "log", "done").last(), 1.0);
+        record.commands[0].ended_ns = None;
+        assert_eq!(of(&record, &events).there(&counters), None);
+    }
 }

@@ -216,6 +216,7 @@ fn action(action: &Action) -> Option<&'static str> {
         | Action::Freeze(_)
         | Action::Thaw(_)
         | Action::Restart(_)
+        | Action::Vanish(_)
         | Action::Run { .. }
         | Action::Mark => None,
         Action::Pause(_) | Action::PauseStress(_) => Some("`pause`"),
@@ -228,7 +229,6 @@ fn action(action: &Action) -> Option<&'static str> {
         Action::Isolate(_) => Some("`isolate`"),
         Action::Heal(_) => Some("`heal`"),
         Action::Route { .. } => Some("`route`"),
-        Action::Vanish(_) => Some("`vanish`"),
         Action::Capture { .. } => Some("`capture`"),
     }
 }

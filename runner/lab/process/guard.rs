@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::unistd::Pid;
+use socket2::Socket;
 
 use super::keeper::{children, is_readable, wait_for};
 use super::message::{FromGuard, Start, ToGuard, receive, send};
 use super::room::Room;
-use super::tree;
+use super::{tree, vanish};
 
 /// What runs the command line.
 const SHELL: &str = "/bin/sh";
@@ -126,7 +127,12 @@ impl Guard<'_> {
         let answer = match order {
             ToGuard::Signal(number) => self.signal(*number).map(FromGuard::Reached),
             // `Gone` is said by the loop.
-            ToGuard::Kill => return self.kill_all(),
+            ToGuard::Kill { silently: false } => return self.kill_all(),
+            ToGuard::Kill { silently: true } => match self.freeze().and_then(|_| vanish::take(&processes()?)) {
+                // They close when the last process that had them is dead.
+                Ok(sockets) => return self.kill_all_with(sockets),
+                Err(cause) => Err(cause),
+            },
             ToGuard::Freeze => self.freeze().map(FromGuard::Reached),
             ToGuard::Thaw => self.signal_all(Signal::SIGCONT).map(FromGuard::Reached),
             ToGuard::Usage => processes().map(|living| {
@@ -168,8 +174,12 @@ impl Guard<'_> {
         }
     }
 
-    /// Ends all, and those that were born meanwhile.
     fn kill_all(&mut self) -> io::Result<()> {
+        self.kill_all_with(Vec::new())
+    }
+
+    /// Ends all, and those that were born meanwhile, then these sockets of theirs.
+    fn kill_all_with(&mut self, sockets: Vec<Socket>) -> io::Result<()> {
         let until = Instant::now() + TREE_LIMIT;
         while !self.reap()? {
             for process in processes()? {
@@ -177,6 +187,7 @@ impl Guard<'_> {
             }
             in_time(until, "end")?;
         }
+        drop(sockets);
         self.say(&FromGuard::Gone { last: self.last, cpu_ns: self.cpu_ns, peak: self.peak })?;
         // SAFETY: nothing of the program is left to mind; this process is a copy whose clean-up is not its own.
         unsafe { libc::_exit(0) }

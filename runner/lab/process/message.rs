@@ -62,7 +62,10 @@ pub(super) enum ToGuard {
     /// Sends a signal, by its number: to the program itself, or to all of it where a shell stands for it or it went to the background.
     Signal(i32),
     /// Ends all processes of the program at once. Answered by [`FromGuard::Gone`].
-    Kill,
+    Kill {
+        /// Peers of its TCP connections hear nothing of it.
+        silently: bool,
+    },
     /// Stops all its processes where they are.
     Freeze,
     /// Lets them go on.

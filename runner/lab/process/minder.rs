@@ -41,8 +41,8 @@ pub(super) enum Order {
     Start { until_ready: bool, reply: Reply },
     /// To stop in good order; answered when it was told so.
     Stop(Reply),
-    /// To end at once; answered when nothing of it lives.
-    Kill(Reply),
+    /// To end at once, if need be so that its peers hear nothing; answered when nothing of it lives.
+    Kill { silently: bool, reply: Reply },
     /// A signal.
     Signal(Signal, Reply),
     /// All its processes stop where they are.
@@ -169,11 +169,16 @@ impl Minder {
                 }
                 None => self.start(false, Some(reply)),
             },
-            Order::Kill(reply) => match &mut self.life {
+            Order::Kill { silently, reply } => match &mut self.life {
                 Some(life) => {
-                    (life.asked, life.again) = (true, false);
-                    life.when_gone.push(reply);
-                    self.kill().await;
+                    (life.asked, life.again, life.kill_at) = (true, false, None);
+                    if silently {
+                        // Answered if it cannot be done; otherwise it is gone, and that answers.
+                        self.tell(ToGuard::Kill { silently }, Some(reply)).await;
+                    } else {
+                        life.when_gone.push(reply);
+                        self.kill().await;
+                    }
                 }
                 None => reply(Ok(self.idle("kill"))),
             },
@@ -225,7 +230,7 @@ impl Minder {
     /// Tells the guard something. One that does not listen is gone, which its silence will say.
     async fn tell(&mut self, order: ToGuard, reply: Option<Reply>) {
         let Some(life) = &mut self.life else { return };
-        let answered = order != ToGuard::Kill;
+        let answered = order != ToGuard::Kill { silently: false };
         if talk::say(&mut life.orders, &order).await.is_ok() && answered {
             life.asked_for.push_back(reply);
         } else if let Some(reply) = reply {
@@ -246,7 +251,7 @@ impl Minder {
         if let Some(life) = &mut self.life {
             life.kill_at = None;
         }
-        self.tell(ToGuard::Kill, None).await;
+        self.tell(ToGuard::Kill { silently: false }, None).await;
     }
 
     /// Starts a guard with the program.

@@ -21,6 +21,7 @@ mod search;
 mod spec;
 mod talk;
 mod tree;
+mod vanish;
 
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -178,7 +179,11 @@ impl Programs {
         Some(match action {
             Action::StartProcess(copies) => self.order(&self.of_copies(copies), start),
             Action::StopProcess(copies) => self.order(&self.of_copies(copies), Order::Stop),
-            Action::Kill(victims) => self.order(&self.of_victims(victims), Order::Kill),
+            Action::Kill(victims) => self.order(&self.of_victims(victims), |reply| Order::Kill { silently: false, reply }),
+            Action::Vanish(nodes) => {
+                let victims: Vec<Victim> = nodes.iter().map(|node| Victim::Node(*node)).collect();
+                self.order(&self.of_victims(&victims), |reply| Order::Kill { silently: true, reply })
+            }
             Action::Signal { to, signal } => self.order(&self.of_victims(to), |reply| Order::Signal(*signal, reply)),
             Action::Freeze(victims) => self.order(&self.of_victims(victims), Order::Freeze),
             Action::Thaw(victims) => self.order(&self.of_victims(victims), Order::Thaw),
@@ -272,6 +277,11 @@ impl Drop for Programs {
     fn drop(&mut self) {
         let _ = self.stop();
     }
+}
+
+/// Tries whether programs can be run here: starts the first process of their namespace, and ends it.
+pub(crate) fn try_out() -> Result<(), String> {
+    Keeper::born().map_err(|cause| cause.to_string())?.let_go()
 }
 
 /// The first process of the run, with a room for each node that needs one, and warnings.

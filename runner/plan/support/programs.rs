@@ -7,6 +7,10 @@ use scn_grammar::scenario::{NodeId, Scenario};
 
 /// What an action needs that is not there; `None`: it can be carried out.
 pub(super) fn missing(scenario: &Scenario, action: &Action) -> Option<&'static str> {
+    if let Action::Vanish(nodes) = action {
+        let other = nodes.iter().any(|node| !only_programs(scenario, *node));
+        return other.then_some("`vanish` of a node with services or flows");
+    }
     let (Action::Kill(victims)
     | Action::Freeze(victims)
     | Action::Thaw(victims)
