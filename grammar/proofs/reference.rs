@@ -139,6 +139,7 @@ fn limits_and_defaults_are_those_of_the_code() {
         (expand::ROUTE_LIMIT, "written routes"),
         (expand::FLOW_LIMIT, "flows"),
         (expand::ENTRY_LIMIT, "entries"),
+        (expand::VARIANTS_LIMIT, "nodes, links, flows, entries and expectations"),
         (expand::unroll::UNROLL_LIMIT, "statements made by loops and templates"),
     ];
     for (limit, what) in limits {
