@@ -8,6 +8,10 @@ use scn::command;
 use scn::exit::Exit;
 
 fn main() -> ExitCode {
+    // A run with programs under test starts this file anew, as the first process of their namespace.
+    if let Some(code) = scn_runner::lab::keep() {
+        return code;
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -81,6 +81,20 @@ pub fn record_name(file: &str, scenario: &str) -> String {
     format!("{}.{}.run.json", plain(&stem), plain(scenario).trim_end_matches('-'))
 }
 
+/// Writes what programs and commands of a run wrote, each to a file of its own in a folder beside the record.
+///
+/// # Errors
+/// One sentence with the path, the cause and what to do.
+pub fn write_logs(record: &RunRecord, results: &Path) -> Result<(), String> {
+    let name = record_name(&record.scenario.file, &record.scenario.name);
+    let folder = results.join(format!("{}.logs", name.trim_end_matches(".run.json")));
+    if folder.is_dir() {
+        // Those of an earlier run would be taken for this one's.
+        fs::remove_dir_all(&folder).map_err(|error| format!("{} could not be emptied: {error}", folder.display()))?;
+    }
+    scn_reports::text::logs(record).into_iter().try_for_each(|(name, text)| write(&folder.join(name), &text))
+}
+
 /// Reads records from files and folders.
 ///
 /// # Errors

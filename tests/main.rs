@@ -19,6 +19,7 @@ mod library;
 mod observer;
 mod outside;
 mod planning;
+mod programs;
 mod review;
 mod runs;
 mod tidy;

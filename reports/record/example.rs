@@ -118,6 +118,8 @@ pub(crate) fn failover() -> RunRecord {
             link("backup-lan", [2, 3], "wire", "delay 2ms", Some(account())),
         ],
         flows: vec![steady()],
+        processes: Vec::new(),
+        commands: Vec::new(),
         events: events(),
         expectations: expectations(),
         warnings: vec!["the program was 1.2ms late at 3.201s; its tolerance is 5ms".to_owned()],

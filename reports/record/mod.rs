@@ -7,11 +7,13 @@ pub(crate) mod example;
 mod file;
 pub mod flow;
 pub mod packet;
+pub mod process;
 
 use serde::{Deserialize, Serialize};
 
 pub use file::{MAX_BYTES, RecordError, read, to_json};
 use flow::FlowRecord;
+use process::{CommandRecord, ProcessRecord};
 
 /// The name of the format, in every record.
 pub const FORMAT: &str = "scn-run";
@@ -51,6 +53,12 @@ pub struct RunRecord {
     pub links: Vec<LinkRecord>,
     /// What was measured, flow by flow.
     pub flows: Vec<FlowRecord>,
+    /// Programs under test, one a copy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<ProcessRecord>,
+    /// Commands of the timeline.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<CommandRecord>,
     /// What happened, in the order of its instants.
     pub events: Vec<EventRecord>,
     /// What had to hold, in the order of the file, with its verdict once judged.

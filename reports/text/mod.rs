@@ -3,9 +3,11 @@
 
 mod flow;
 mod problem;
+mod program;
 
 pub(crate) use flow::counts;
 pub(crate) use problem::{draw as problem, event_words};
+pub use program::logs;
 
 use crate::record::{ExpectationRecord, RunRecord, Verdict};
 use crate::suite::{self, Standing, Suite, SuiteResult};
@@ -102,6 +104,7 @@ pub fn render(record: &RunRecord, style: Style) -> String {
     }
     flow::failures(&mut out, record, style);
     flow::table(&mut out, record, style);
+    program::table(&mut out, record, style);
     if !record.warnings.is_empty() {
         out.push('\n');
     }

@@ -18,7 +18,12 @@ impl Clock {
     /// Nanoseconds after the timeline's start; negative before it.
     #[must_use]
     pub fn now_ns(&self) -> i64 {
-        let now = Instant::now();
+        self.ns_of(Instant::now())
+    }
+
+    /// Nanoseconds from the timeline's start to an instant; negative before it.
+    #[must_use]
+    pub fn ns_of(&self, now: Instant) -> i64 {
         match now.checked_duration_since(self.start) {
             Some(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
             None => -i64::try_from(self.start.duration_since(now).as_nanos()).unwrap_or(i64::MAX),

@@ -1,8 +1,11 @@
 //! What the engine drives, as traits: the network with its faults, and the traffic. In: nothing. Out: the traits. The kernel's
 //! lab and the real traffic implement them in `run`; tests implement them on paper.
 
+use scn_grammar::scenario::text::Text;
 use scn_grammar::scenario::timeline::Action;
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
+
+pub use crate::lab::News;
 
 /// The network under test.
 pub trait Network {
@@ -12,6 +15,12 @@ pub trait Network {
     /// # Errors
     /// What could not be done, and why, for people.
     fn apply(&mut self, action: &Action) -> Result<Vec<String>, String>;
+
+    /// Begins the command of an entry on a node; its end will be news.
+    fn command(&mut self, entry: usize, node: NodeId, command: &Text);
+
+    /// The next thing that programs and commands did unasked; pending while there is none. Dropping it loses nothing.
+    fn news(&mut self) -> impl Future<Output = News>;
 
     /// What broke in the network that no fault of the scenario did, if anything.
     fn trouble(&self) -> Option<String>;

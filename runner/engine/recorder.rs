@@ -6,6 +6,7 @@ use scn_grammar::scenario::expect::Kind;
 use scn_grammar::scenario::pattern::{Payload, Side, StepKind, Varying};
 use scn_grammar::source::{Sources, Span};
 use scn_reports::record::flow::{Failure, FlowRecord};
+use scn_reports::record::process::{CommandRecord, ProcessRecord};
 use scn_reports::record::{
     Ended, EventRecord, ExpectationKind, ExpectationRecord, FORMAT, LinkAccount, RunRecord, ScenarioRecord, VERSION,
 };
@@ -36,6 +37,10 @@ pub struct Run<'a> {
     pub environment: Vec<(String, String)>,
     /// The wires' accounts, by link.
     pub accounts: Vec<Option<LinkAccount>>,
+    /// Programs under test.
+    pub processes: Vec<ProcessRecord>,
+    /// Commands of the timeline.
+    pub commands: Vec<CommandRecord>,
     /// What a reader should know.
     pub warnings: Vec<String>,
 }
@@ -60,6 +65,8 @@ pub fn record(run: Run<'_>, series: Vec<FlowSeries>) -> RunRecord {
         nodes: picture::nodes(plan),
         links: picture::links(plan, run.accounts),
         flows: plan.flows.iter().zip(series).map(|(flow, series)| flow_record(plan, flow, series, run.sources)).collect(),
+        processes: run.processes,
+        commands: run.commands,
         events: run.events,
         expectations: plan.expectations.iter().map(|e| expectation(e, &run.sources.get(plan.span.file).text)).collect(),
         warnings: run.warnings,

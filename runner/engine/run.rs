@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use scn_grammar::scenario::text::Text;
 use scn_grammar::scenario::timeline::Action;
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
 use scn_grammar::source::Sources;
@@ -13,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::clock::Clock;
-use super::parts::{Load, Network, Notice};
+use super::parts::{Load, Network, News, Notice};
 use super::recorder;
 use super::timeline::{Driven, Progress, Timeline};
 use crate::judge;
@@ -90,6 +91,17 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
             return Err(RunError::Traffic(error.to_string()));
         }
     };
+    observe(Progress::Step("starting programs"));
+    let mut cancel = request.cancel.clone();
+    let begun = tokio::select! {
+        begun = lab.begin_programs() => begun,
+        _ = cancel.wait_for(Option::is_some) => Ok(()),
+    };
+    if let Err(error) = begun {
+        drop(traffic.finish().await);
+        drop(lab.destroy());
+        return Err(RunError::Lab(error));
+    }
     let setup_ns = nanoseconds(began.elapsed());
     let interrupted = request.cancel.borrow().clone();
     if let Some(signal) = interrupted {
@@ -106,7 +118,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let sources = request.sources;
     let line_of = |span| sources.line_column(span).line;
     let mut load = RealLoad { traffic: &traffic, notices };
-    let mut network = RealNetwork(&mut lab);
+    let mut network = RealNetwork { lab: &mut lab, plan: &plan };
     let timeline = Timeline::new(&plan, &mut network, &mut load, start, &line_of, observe);
     let Driven { events, ended, warnings: of_timeline, cut, end_ns } = timeline.drive(request.cancel).await;
     warnings.extend(of_timeline);
@@ -119,6 +131,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         }
     }
     warnings.extend(measured.warnings);
+    let (processes, commands) = lab.finish_programs(&plan, &|at| clock.ns_of(at)).await;
     match lab.effects() {
         Ok(idle) => warnings.extend(idle),
         Err(error) => warnings.push(format!("whether silent links were met could not be read: {error}")),
@@ -140,6 +153,8 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         events,
         environment,
         accounts,
+        processes,
+        commands,
         warnings,
     };
     let mut record = recorder::record(run, measured.flows);
@@ -152,15 +167,26 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 /// The kernel's lab as the engine's network.
-struct RealNetwork<'a>(&'a mut KernelLab);
+struct RealNetwork<'a> {
+    lab: &'a mut KernelLab,
+    plan: &'a Plan,
+}
 
 impl Network for RealNetwork<'_> {
     fn apply(&mut self, action: &Action) -> Result<Vec<String>, String> {
-        Ok(self.0.apply(action).map_err(|error| error.to_string())?.warnings)
+        Ok(self.lab.apply(action).map_err(|error| error.to_string())?.warnings)
     }
 
     fn trouble(&self) -> Option<String> {
-        self.0.trouble()
+        self.lab.trouble()
+    }
+
+    fn command(&mut self, entry: usize, node: NodeId, command: &Text) {
+        self.lab.command(self.plan, entry, node, command);
+    }
+
+    async fn news(&mut self) -> News {
+        self.lab.news().await
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use scn_grammar::scenario::EventId;
-use scn_grammar::scenario::timeline::{Action, Entry, When};
+use scn_grammar::scenario::timeline::{Action, Entry, Victim, When};
 
 /// One thing to do at an instant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -166,6 +166,12 @@ pub fn undo_of(action: &Action) -> Option<Action> {
         Action::Stop(flows) => Action::Start(flows),
         Action::StopService(service, nodes) => Action::StartService(service, nodes),
         Action::StartService(service, nodes) => Action::StopService(service, nodes),
+        Action::StopProcess(copies) => Action::StartProcess(copies),
+        Action::StartProcess(copies) => Action::StopProcess(copies),
+        Action::Kill(victims) => Action::Restart(victims),
+        Action::Vanish(nodes) => Action::Restart(nodes.into_iter().map(Victim::Node).collect()),
+        Action::Freeze(victims) => Action::Thaw(victims),
+        Action::Thaw(victims) => Action::Freeze(victims),
         Action::Down(targets) => Action::Up(targets),
         Action::Up(targets) => Action::Down(targets),
         Action::Silence(targets) => Action::Unsilence(targets),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use scn_grammar::quantity::{Dimension, Quantity};
 use scn_grammar::scenario::expect::{BinaryOperator, Condition, Expectation, Form, Kind, Metric, Shape, Subject, Value};
 use scn_grammar::scenario::pattern::Pattern;
+use scn_grammar::scenario::text::Text;
 use scn_grammar::scenario::timeline::{Action, Entry, Event, Target, TimeRef, When};
 use scn_grammar::scenario::{EventId, FlowId, LinkId, Load as FlowLoad, NodeId, ServiceId};
 use scn_grammar::source::Span;
@@ -13,7 +14,7 @@ use scn_reports::record::{Ended, EventKind};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant};
 
-use super::parts::{Load, Network, Notice};
+use super::parts::{Load, Network, News, Notice};
 use super::timeline::{Driven, Timeline};
 use crate::plan::sample;
 use crate::plan::types::{Plan, PlannedFlow, VERSION};
@@ -27,6 +28,10 @@ struct PaperNetwork {
     asked: Vec<String>,
     refuse: Option<&'static str>,
     broken: Option<&'static str>,
+    /// What programs will tell, and when.
+    news: std::collections::VecDeque<(Instant, News)>,
+    /// How long a command takes.
+    takes: Duration,
 }
 
 impl Network for PaperNetwork {
@@ -40,6 +45,17 @@ impl Network for PaperNetwork {
 
     fn trouble(&self) -> Option<String> {
         self.broken.map(str::to_owned)
+    }
+
+    fn command(&mut self, entry: usize, _: NodeId, command: &Text) {
+        self.asked.push(format!("command {entry}: {command}"));
+        self.news.push_back((Instant::now() + self.takes, News::Ended(entry)));
+    }
+
+    async fn news(&mut self) -> News {
+        let Some((at, _)) = self.news.front() else { return std::future::pending().await };
+        tokio::time::sleep_until(*at).await;
+        self.news.pop_front().unwrap().1
     }
 }
 

@@ -12,7 +12,7 @@ use scn_reports::record::{Ended, EventKind, EventRecord};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::parts::{Load, Network, Notice};
+use super::parts::{Load, Network, News, Notice};
 use super::schedule::{Due, Schedule, undo_of};
 use super::watch::Requires;
 use crate::judge;
@@ -30,6 +30,8 @@ enum Event {
     Due,
     /// The traffic tells something.
     Notice(Notice),
+    /// Programs or commands have something to tell.
+    News(News),
     /// Somebody wants the run to end.
     Cancelled,
     /// Time to tell the observer.
@@ -94,6 +96,8 @@ pub struct Timeline<'a, N, L> {
     /// What each of `events` did.
     actions: Vec<Option<Action>>,
     warnings: Vec<String>,
+    /// Commands that have not ended.
+    commands: usize,
     requires: Requires<'a>,
     /// The condition that is watched, since when, ns.
     watching: Option<(usize, i64)>,
@@ -125,6 +129,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             events: Vec::new(),
             actions: Vec::new(),
             warnings: Vec::new(),
+            commands: 0,
             requires: Requires::new(&plan.expectations),
             watching: None,
             next_tick: start + TICK,
@@ -134,10 +139,13 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
     }
 
     fn now_ns(&self) -> i64 {
-        let now = Instant::now();
-        match now.checked_duration_since(self.start) {
+        self.ns_of(Instant::now())
+    }
+
+    fn ns_of(&self, at: Instant) -> i64 {
+        match at.checked_duration_since(self.start) {
             Some(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
-            None => -i64::try_from((self.start - now).as_nanos()).unwrap_or(i64::MAX),
+            None => -i64::try_from((self.start - at).as_nanos()).unwrap_or(i64::MAX),
         }
     }
 
@@ -161,6 +169,9 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
                 Event::Notice(Notice::Ended(flow)) => self.ended(flow),
                 Event::Notice(Notice::Changed) => {}
                 Event::Notice(Notice::Broken(what)) => break Ended::Failed(what),
+                Event::News(News::Happened { at, text, kind }) => self.happened(at.into(), text, kind),
+                Event::News(News::Ended(_)) => self.commands = self.commands.saturating_sub(1),
+                Event::News(News::Broken(what)) => break Ended::Failed(what),
                 Event::Cancelled => break Ended::Interrupted(cancel.borrow().clone().unwrap_or_default()),
                 Event::Tick => {
                     self.next_tick = Instant::now() + TICK;
@@ -171,6 +182,8 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         let cut = self.not_ended();
         self.stop_all().await;
         self.mark_healed();
+        // What programs did is told a moment later than it happened.
+        self.events.sort_by_key(|event| event.asked_ns);
         let end_ns = self.now_ns();
         Driven { events: self.events, ended, warnings: self.warnings, cut, end_ns }
     }
@@ -186,6 +199,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             Ok(_) = cancel.wait_for(Option::is_some) => Event::Cancelled,
             () = tokio::time::sleep_until(self.instant(due)) => Event::Due,
             notice = self.load.notice() => Event::Notice(notice),
+            news = self.network.news() => Event::News(news),
             () = tokio::time::sleep_until(self.next_tick) => Event::Tick,
         }
     }
@@ -292,6 +306,11 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         let action = if due.undo { undone.as_ref() } else { Some(&entry.action) };
         let asked_ns = self.now_ns();
         let result = match action {
+            Some(Action::Run { node, command }) => {
+                self.commands += 1;
+                self.network.command(due.entry, *node, command);
+                Ok(())
+            }
             Some(action) => self.perform(action, due.at_ns).await,
             None => Ok(()),
         };
@@ -318,6 +337,25 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         self.actions.push(action.cloned());
         self.schedule.acted(due, asked_ns);
         result.map_err(|why| format!("`{}` could not be done: {why}", entry.text))
+    }
+
+    /// Records what a program did.
+    fn happened(&mut self, at: Instant, text: String, kind: EventKind) {
+        let at_ns = self.ns_of(at);
+        let event = EventRecord {
+            name: None,
+            text,
+            kind,
+            planned_ns: at_ns,
+            asked_ns: at_ns,
+            done_ns: at_ns,
+            line: 0,
+            until_ns: None,
+            error: None,
+        };
+        (self.observe)(Progress::Event(&event));
+        self.events.push(event);
+        self.actions.push(None);
     }
 
     async fn perform(&mut self, action: &Action, at_ns: i64) -> Result<(), String> {
@@ -390,7 +428,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
     }
 
     fn is_over(&self) -> bool {
-        self.schedule.is_over() && self.flows.iter().all(|f| matches!(f, FlowState::Ended | FlowState::Waiting))
+        self.schedule.is_over() && self.commands == 0 && self.flows.iter().all(|f| matches!(f, FlowState::Ended | FlowState::Waiting))
     }
 
     /// Flows that would have gone on: those that run, and those that the rest of the timeline starts.
@@ -443,6 +481,9 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         let running: Vec<String> = running.map(|(_, flow)| format!("`{}`", flow.name)).collect();
         if !running.is_empty() {
             parts.push(format!("flows still running: {}", running.join(", ")));
+        }
+        if self.commands > 0 {
+            parts.push("commands still running".to_owned());
         }
         if let Some((entry, _)) = self.watching {
             parts.push(format!("still waiting for the condition of `{}`", self.plan.timeline[entry].text));

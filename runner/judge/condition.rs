@@ -1,17 +1,19 @@
 //! Conditions made ready to be asked often: each metric is a position in a list. In: a condition. Out: its metrics, and its truth for
 //! given values. Measures nothing.
 
+use regex::Regex;
 use scn_grammar::quantity::{Dimension, Quantity};
 use scn_grammar::scenario::FlowId;
-use scn_grammar::scenario::expect::{BinaryOperator, Condition, Fold, Metric, Shape, Value};
+use scn_grammar::scenario::expect::{BinaryOperator, Condition, Fold, Metric, Shape, Subject, Value};
 
+use super::evidence::Asked;
 use super::range::{self, Range, Truth};
 
 /// A condition over metrics by position.
 #[derive(Debug)]
 pub(super) struct Ready<'a> {
     /// The metrics in the order in which they are written, each once.
-    pub metrics: Vec<&'a Metric>,
+    pub metrics: Vec<Asked<'a>>,
     test: Test,
 }
 
@@ -21,8 +23,8 @@ enum Test {
     All(Vec<Test>),
     Any(Vec<Test>),
     Not(Box<Test>),
-    /// About something that is not measured.
-    Unknown,
+    /// A measured truth, or a text that matches: 1 or 0.
+    Holds(usize),
 }
 
 #[derive(Debug)]
@@ -54,17 +56,17 @@ impl<'a> Ready<'a> {
         flows
     }
 
-    /// Everything in it is measured: metrics of flows, compared with numbers.
+    /// What it speaks of, each once.
+    pub fn subjects(&self) -> Vec<&Subject> {
+        let mut subjects: Vec<&Subject> = self.metrics.iter().map(|asked| &asked.metric.subject).collect();
+        subjects.sort_unstable();
+        subjects.dedup();
+        subjects
+    }
+
+    /// Everything in it is measured by this version.
     pub fn is_measured(&self) -> bool {
-        fn knows(test: &Test) -> bool {
-            match test {
-                Test::Compare(..) => true,
-                Test::All(tests) | Test::Any(tests) => tests.iter().all(knows),
-                Test::Not(test) => knows(test),
-                Test::Unknown => false,
-            }
-        }
-        knows(&self.test) && self.metrics.iter().all(|metric| metric.flow().is_some())
+        self.subjects().iter().all(|subject| matches!(subject, Subject::Flow(_) | Subject::Process(_) | Subject::Output(_)))
     }
 
     /// All metrics can be told at one moment.
@@ -92,15 +94,15 @@ impl<'a> Ready<'a> {
         Some(term_value(other, values).value).filter(|value| !value.is_nan())
     }
 
-    /// `< 1500ms` for a plain comparison of a metric with a given value, else the whole condition. `name` says a flow's name.
-    pub fn words(&self, name: &dyn Fn(FlowId) -> String) -> String {
+    /// `< 1500ms` for a plain comparison of a metric with a given value, else the whole condition. `name` says a thing's name.
+    pub fn words(&self, name: &dyn Fn(&Subject) -> String) -> String {
         if let Test::Compare(operator, Term { kind: TermKind::Metric(_), .. }, right @ Term { kind: TermKind::Given(_), .. }) = &self.test {
             return format!("{} {}", operator.sign(), self.term_words(right, name));
         }
         self.test_words(&self.test, name)
     }
 
-    fn test_words(&self, test: &Test, name: &dyn Fn(FlowId) -> String) -> String {
+    fn test_words(&self, test: &Test, name: &dyn Fn(&Subject) -> String) -> String {
         let join = |tests: &[Test], word: &str| {
             let parts: Vec<String> = tests.iter().map(|t| self.test_words(t, name)).collect();
             format!("({})", parts.join(word))
@@ -112,14 +114,18 @@ impl<'a> Ready<'a> {
             Test::All(tests) => join(tests, " and "),
             Test::Any(tests) => join(tests, " or "),
             Test::Not(test) => format!("not {}", self.test_words(test, name)),
-            Test::Unknown => "not measured by this version".to_owned(),
+            Test::Holds(at) => {
+                let called = metric_name(&self.metrics[*at], name);
+                let regex = self.metrics[*at].regex.as_ref();
+                regex.map_or_else(|| called.clone(), |regex| format!("{called} matches /{regex}/"))
+            }
         }
     }
 
-    fn term_words(&self, term: &Term, name: &dyn Fn(FlowId) -> String) -> String {
+    fn term_words(&self, term: &Term, name: &dyn Fn(&Subject) -> String) -> String {
         match &term.kind {
             TermKind::Given(quantity) => quantity.to_string(),
-            TermKind::Metric(at) => metric_name(self.metrics[*at], name),
+            TermKind::Metric(at) => metric_name(&self.metrics[*at], name),
             TermKind::Arithmetic(operator, left, right) => {
                 format!("{} {} {}", self.term_words(left, name), operator.sign(), self.term_words(right, name))
             }
@@ -138,37 +144,26 @@ impl<'a> Ready<'a> {
     }
 }
 
-/// The flow of a metric that [`Ready::is_measured`] let through.
-pub(super) fn flow_of(metric: &Metric) -> FlowId {
-    metric.flow().unwrap_or(FlowId(u32::MAX))
-}
-
 /// `steady.outage.max`.
-pub(super) fn metric_name(metric: &Metric, name: &dyn Fn(FlowId) -> String) -> String {
-    format!("{}.{}", metric.flow().map_or_else(|| "?".to_owned(), name), metric.name)
+pub(super) fn metric_name(metric: &Asked<'_>, name: &dyn Fn(&Subject) -> String) -> String {
+    format!("{}.{}", name(&metric.subject), metric.name)
 }
 
-fn test<'a>(condition: &'a Condition, metrics: &mut Vec<&'a Metric>) -> Test {
+fn test<'a>(condition: &'a Condition, metrics: &mut Vec<Asked<'a>>) -> Test {
     match condition {
         Condition::Compare { operator, left, right } => Test::Compare(*operator, term(left, metrics), term(right, metrics)),
-        Condition::Holds(_) | Condition::Matches { .. } => Test::Unknown,
+        Condition::Holds(metric) => Test::Holds(position(metric, None, metrics)),
+        Condition::Matches { metric, regex } => Test::Holds(position(metric, Some(regex), metrics)),
         Condition::All(conditions) => Test::All(conditions.iter().map(|c| test(c, metrics)).collect()),
         Condition::Any(conditions) => Test::Any(conditions.iter().map(|c| test(c, metrics)).collect()),
         Condition::Not(condition) => Test::Not(Box::new(test(condition, metrics))),
     }
 }
 
-fn term<'a>(value: &'a Value, metrics: &mut Vec<&'a Metric>) -> Term {
+fn term<'a>(value: &'a Value, metrics: &mut Vec<Asked<'a>>) -> Term {
     match value {
         Value::Given(quantity) => Term { kind: TermKind::Given(*quantity), dimension: quantity.dimension },
-        Value::Metric(metric) => {
-            let same = |known: &&Metric| (&known.subject, &known.name, known.event) == (&metric.subject, &metric.name, metric.event);
-            let at = metrics.iter().position(same).unwrap_or_else(|| {
-                metrics.push(metric);
-                metrics.len() - 1
-            });
-            Term { kind: TermKind::Metric(at), dimension: metric.dimension }
-        }
+        Value::Metric(metric) => Term { kind: TermKind::Metric(position(metric, None, metrics)), dimension: metric.dimension },
         Value::Arithmetic { operator, left, right, dimension } => {
             let kind = TermKind::Arithmetic(*operator, Box::new(term(left, metrics)), Box::new(term(right, metrics)));
             Term { kind, dimension: *dimension }
@@ -181,13 +176,29 @@ fn term<'a>(value: &'a Value, metrics: &mut Vec<&'a Metric>) -> Term {
     }
 }
 
+/// The place of a metric in the list.
+fn position<'a>(metric: &'a Metric, regex: Option<&str>, metrics: &mut Vec<Asked<'a>>) -> usize {
+    let same = |known: &Asked<'_>| {
+        let alike = (&known.subject, &known.name, known.event) == (&metric.subject, &metric.name, metric.event);
+        alike && known.regex.as_ref().map(Regex::as_str) == regex
+    };
+    metrics.iter().position(same).unwrap_or_else(|| {
+        // The checker compiled it once, so it can be read.
+        metrics.push(Asked { metric, regex: regex.and_then(|regex| Regex::new(regex).ok()) });
+        metrics.len() - 1
+    })
+}
+
 fn holds(test: &Test, values: &[Range]) -> Truth {
     match test {
         Test::Compare(operator, left, right) => range::compare(*operator, term_value(left, values), term_value(right, values)),
         Test::All(tests) => tests.iter().fold(Truth::Yes, |truth, t| truth.and(holds(t, values))),
         Test::Any(tests) => tests.iter().fold(Truth::No, |truth, t| truth.not().and(holds(t, values).not()).not()),
         Test::Not(test) => holds(test, values).not(),
-        Test::Unknown => Truth::Unknown,
+        Test::Holds(at) => {
+            let value = values.get(*at).copied().unwrap_or(Range::unknown());
+            range::compare(BinaryOperator::Equal, value, Range::exact(1.0))
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! its end is told as far as it can be: a counter that only grows may already be too large.
 
 mod condition;
+mod evidence;
 mod forms;
 mod instants;
 mod lateness;
@@ -20,6 +21,7 @@ use thiserror::Error;
 
 pub use condition::live;
 
+use crate::measure::programs::Programs;
 use crate::measure::{self, Series};
 use crate::plan::types::Plan;
 
@@ -72,7 +74,8 @@ pub fn judge(record: &mut RunRecord) -> Result<(), JudgeError> {
     let stops = instants::stops(&plan, record);
     let (outcomes, summaries) = {
         let flows: Vec<Series<'_>> = record.flows.iter().zip(&stops).map(|(flow, stops)| Series::new(flow, stops)).collect();
-        let court = rule::Court { record, flows: &flows, context: &context };
+        let programs = Programs::new(record, &context.names);
+        let court = rule::Court { record, evidence: evidence::Evidence { flows: &flows, programs, context: &context } };
         let outcomes: Vec<Outcome> = plan.expectations.iter().map(|expectation| court.judge(expectation)).collect();
         let summaries: Vec<_> = flows.iter().map(|flow| measure::summary(flow, &context)).collect();
         (outcomes, summaries)

@@ -1,11 +1,12 @@
 //! A condition over time: moments with its truth. Counters and gauges make a new moment at every change; everything else is measured
 //! over whole intervals. In: a condition, the flows, a window. Out: moments in order. Decides nothing.
 
-use scn_grammar::scenario::expect::{Metric, Shape};
+use scn_grammar::scenario::expect::{Shape, Subject};
 
-use super::condition::{Ready, flow_of};
+use super::condition::Ready;
+use super::evidence::{Asked, Evidence};
 use super::range::{Range, Truth};
-use crate::measure::{self, Context, Growth, Measured, Series, Steps, Window};
+use crate::measure::{self, Growth, Measured, Steps, Window};
 
 /// More intervals than this are not measured; what lies behind them is unknown.
 const MAX_INTERVALS: usize = 1_000_000;
@@ -29,10 +30,8 @@ pub(super) struct Moment {
 pub(super) struct Question<'a> {
     /// The condition.
     pub ready: &'a Ready<'a>,
-    /// All flows by id.
-    pub flows: &'a [Series<'a>],
-    /// The events.
-    pub context: &'a Context,
+    /// What is measured.
+    pub evidence: &'a Evidence<'a>,
     /// From where counters count, to the last instant seen: cut at every flow's start and stop.
     pub window: Window,
     /// The first instant that is judged; not before the window.
@@ -51,20 +50,16 @@ pub(super) fn range(measured: &Measured) -> Range {
 }
 
 impl Question<'_> {
-    fn flow(&self, metric: &Metric) -> &Series<'_> {
-        &self.flows[flow_of(metric).index()]
-    }
-
     /// The moments of the window.
     pub fn moments(&self) -> Vec<Moment> {
         if self.ready.is_momentary() { self.changes() } else { self.intervals() }
     }
 
-    /// The stretches in which all flows ran. A stop's own instant ends them, but what happened at the stop still counts.
+    /// The stretches in which all things were there. A stop's own instant ends them, but what happened at the stop still counts.
     fn pieces(&self) -> Vec<Window> {
         let judged = Window { from_ns: self.judged_from_ns.max(self.window.from_ns), ..self.window };
-        self.ready.flows().iter().fold(vec![judged], |pieces, flow| {
-            let runs = &self.flows[flow.index()].runs;
+        self.ready.subjects().into_iter().fold(vec![judged], |pieces, subject| {
+            let runs = self.evidence.runs(subject);
             let cut = |piece: &Window| -> Vec<Window> {
                 let runs = runs.iter().map(|(from_ns, stop)| piece.common(Window { from_ns: *from_ns, to_ns: stop.saturating_add(1) }));
                 runs.filter(|piece| !piece.is_empty()).collect()
@@ -75,22 +70,22 @@ impl Question<'_> {
 
     /// The metrics' values at one moment: that of a change, or over an interval.
     pub fn values(&self, moment: &Moment) -> Vec<Measured> {
-        let of = |metric: &&Metric| {
+        let of = |metric: &Asked<'_>| {
             if self.ready.is_momentary() {
                 let until = Window { from_ns: self.window.from_ns, to_ns: moment.from_ns.saturating_add(1) };
-                let steps = measure::steps(metric, self.flow(metric), until).unwrap_or_default();
-                return Measured::exact(steps.last(), 1 + steps.changes.len() as u64);
+                let steps = self.evidence.steps(metric, until);
+                let value = Some(steps.last()).filter(|value| !value.is_nan());
+                return Measured { value, ..Measured::exact(0.0, 1 + steps.changes.len() as u64) };
             }
             let from_ns = if metric.shape == Shape::Interval { moment.from_ns } else { self.window.from_ns };
-            measure::measure(metric, self.flow(metric), self.context, Window { from_ns, to_ns: moment.to_ns })
+            self.evidence.measure(metric, Window { from_ns, to_ns: moment.to_ns })
         };
         self.ready.metrics.iter().map(of).collect()
     }
 
     /// One moment a change of any counter or gauge, and one at the window's edge.
     fn changes(&self) -> Vec<Moment> {
-        let steps: Vec<Steps> =
-            self.ready.metrics.iter().map(|metric| measure::steps(metric, self.flow(metric), self.window).unwrap_or_default()).collect();
+        let steps: Vec<Steps> = self.ready.metrics.iter().map(|metric| self.evidence.steps(metric, self.window)).collect();
         let lost: Vec<Option<(i64, Growth)>> = self.ready.metrics.iter().map(|m| self.lost_after(m)).collect();
         let mut instants: Vec<i64> = steps.iter().flat_map(|s| s.changes.iter().map(|(at, _)| *at)).collect();
         instants.extend(lost.iter().flatten().map(|(at, _)| *at));
@@ -123,8 +118,9 @@ impl Question<'_> {
     }
 
     /// The instant after which a truncated series tells only a limit of a counter, or nothing of a gauge.
-    fn lost_after(&self, metric: &Metric) -> Option<(i64, Growth)> {
-        let at = self.flow(metric).record.truncated_at_ns?;
+    fn lost_after(&self, metric: &Asked<'_>) -> Option<(i64, Growth)> {
+        let Subject::Flow(flow) = metric.subject else { return None };
+        let at = self.evidence.flows.get(flow.index())?.record.truncated_at_ns?;
         Some((at.max(self.window.from_ns), measure::growth(&metric.name, metric.shape)))
     }
 

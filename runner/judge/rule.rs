@@ -1,25 +1,23 @@
 //! One expectation to its outcome. In: the flows, the events, an expectation. Out: its outcome in words and numbers.
 
-use scn_grammar::scenario::FlowId;
-use scn_grammar::scenario::expect::{Expectation, Form, Metric};
+use scn_grammar::scenario::expect::{Expectation, Form, Subject};
 use scn_reports::record::{Ended, Outcome, RunRecord, Verdict};
 
-use super::condition::{Ready, flow_of};
+use super::condition::Ready;
+use super::evidence::{Asked, Evidence};
 use super::forms::{self, Deadline, Ruling, Sight};
 use super::instants::{self, Instant};
 use super::moments::{Moment, Question, range};
 use super::range::{Range, Truth};
 use super::{lateness, nearby, words};
-use crate::measure::{self, Context, Measured, Series, Window, show};
+use crate::measure::{Measured, Series, Window, show};
 
 /// All that expectations are judged by.
 pub(super) struct Court<'a> {
     /// The run.
     pub record: &'a RunRecord,
-    /// Its flows, by id.
-    pub flows: &'a [Series<'a>],
-    /// Its events.
-    pub context: &'a Context,
+    /// What was measured in it.
+    pub evidence: Evidence<'a>,
 }
 
 /// The instants that an expectation names.
@@ -45,14 +43,14 @@ impl Court<'_> {
         let mut finding = self.find(expectation, &ready);
         self.excuse_lateness(expectation, &ready, &mut finding);
         self.regard_the_end(expectation, &mut finding.ruling);
-        let name = |flow: FlowId| self.flow_name(flow);
+        let name = |subject: &Subject| self.evidence.name(subject);
         let decided_ns = finding.ruling.decided_ns;
         let worst = finding.measured.iter().zip(&ready.metrics).find_map(|(m, metric)| {
             let (value, at) = m.worst?;
             Some((show::value(value, metric.dimension), at))
         });
         let shown = finding.ruling.shown.filter(|_| expectation.form != Form::Whole);
-        let mut measured = words::measured(&ready, &finding.measured, self.context, &name);
+        let mut measured = words::measured(&ready, &finding.measured, self.evidence.context, &name);
         if let Some(moment) = shown {
             let held = matches!(expectation.form, Form::Always | Form::Never) && finding.ruling.verdict == Verdict::Pass;
             measured.push_str(&if held {
@@ -66,7 +64,7 @@ impl Court<'_> {
         Outcome {
             verdict: finding.ruling.verdict,
             measured,
-            expected: words::expected(expectation, &ready, self.context, &name),
+            expected: words::expected(expectation, &ready, self.evidence.context, &name),
             reason: finding.ruling.reason,
             samples: finding.moments.unwrap_or_else(|| finding.measured.iter().map(|m| m.samples).sum()),
             window_ns: finding.window.map(|window| (window.from_ns, self.last_instant(&ready, window))),
@@ -76,18 +74,14 @@ impl Court<'_> {
         }
     }
 
-    fn flow_name(&self, flow: FlowId) -> String {
-        self.flows.get(flow.index()).map_or_else(|| format!("flow {}", flow.0), |series| series.record.name.clone())
-    }
-
     /// A window's end for people: a stop's own instant belongs to it.
     fn last_instant(&self, ready: &Ready<'_>, window: Window) -> i64 {
-        let running = ready.flows().into_iter().filter_map(|flow| self.flows[flow.index()].running());
+        let running = ready.flows().into_iter().filter_map(|flow| self.evidence.flows.get(flow.index())?.running());
         if running.into_iter().any(|running| running.to_ns == window.to_ns) { window.to_ns - 1 } else { window.to_ns }
     }
 
     fn times(&self, expectation: &Expectation) -> Result<Times, String> {
-        let resolve = |at: Option<_>| at.map(|at| instants::resolve(at, self.context, self.record)).transpose();
+        let resolve = |at: Option<_>| at.map(|at| instants::resolve(at, self.evidence.context, self.record)).transpose();
         let after = if let Form::Within { after, .. } = expectation.form { after } else { None };
         Ok(Times { from: resolve(expectation.from)?, to: resolve(expectation.to)?, after: resolve(after)? })
     }
@@ -95,9 +89,9 @@ impl Court<'_> {
     fn find(&self, expectation: &Expectation, ready: &Ready<'_>) -> Finding {
         let nothing = |reason: String| Finding { ruling: Ruling::inconclusive(reason), measured: Vec::new(), window: None, moments: None };
         if !ready.is_measured() {
-            return nothing("this version measures flows only".to_owned());
+            return nothing("this version measures flows, processes and commands only".to_owned());
         }
-        if let Some(unknown) = ready.flows().into_iter().find(|flow| flow.index() >= self.flows.len()) {
+        if let Some(unknown) = ready.flows().into_iter().find(|flow| flow.index() >= self.evidence.flows.len()) {
             return nothing(format!("the record has no flow {}", unknown.0));
         }
         let times = match self.times(expectation) {
@@ -107,13 +101,14 @@ impl Court<'_> {
         // What comes true after an event is counted from the event, unless the window says otherwise.
         let begin = times.from.or(times.after);
         let bounds = Window { from_ns: begin.map_or(i64::MIN, |i| i.at_ns), to_ns: times.to.map_or(i64::MAX, |i| i.at_ns) };
-        for flow in ready.flows() {
-            let series = &self.flows[flow.index()];
-            if series.runs.is_empty() {
-                return nothing(format!("{} never ran", series.record.name));
+        for subject in ready.subjects() {
+            let name = self.evidence.name(subject);
+            if self.evidence.runs(subject).is_empty() {
+                let command = matches!(subject, Subject::Output(_));
+                return nothing(if command { format!("the command of {name} did not end") } else { format!("{name} never ran") });
             }
-            if series.cut(bounds).is_empty() {
-                return nothing(format!("{} did not run in the window{}", series.record.name, self.how_it_ended()));
+            if self.evidence.cut(subject, bounds).is_empty() {
+                return nothing(format!("{name} did not run in the window{}", self.how_it_ended()));
             }
         }
         if expectation.form == Form::Whole {
@@ -140,9 +135,9 @@ impl Court<'_> {
 
     /// Over the window as a whole; each flow's own start and stop cut it.
     fn whole(&self, ready: &Ready<'_>, bounds: Window) -> Finding {
-        let of = |metric: &&_| self.measure(metric, bounds);
+        let of = |metric: &Asked<'_>| self.measure(metric, bounds);
         let measured: Vec<Measured> = ready.metrics.iter().map(of).collect();
-        let windows = ready.flows().into_iter().map(|flow| self.flows[flow.index()].cut(bounds));
+        let windows = ready.subjects().into_iter().map(|subject| self.evidence.cut(subject, bounds));
         let window = windows.reduce(|a, b| Window { from_ns: a.from_ns.min(b.from_ns), to_ns: a.to_ns.max(b.to_ns) });
         let values: Vec<Range> = measured.iter().map(range).collect();
         let truth = ready.holds(&values);
@@ -169,19 +164,29 @@ impl Court<'_> {
         Finding { ruling, measured, window, moments: None }
     }
 
-    fn measure(&self, metric: &Metric, bounds: Window) -> Measured {
-        let series = &self.flows[flow_of(metric).index()];
-        measure::measure(metric, series, self.context, series.cut(bounds))
+    fn measure(&self, metric: &Asked<'_>, bounds: Window) -> Measured {
+        let mut measured = self.evidence.measure(metric, bounds);
+        let ends = self.evidence.runs(&metric.subject).last().map(|(_, end)| *end);
+        // What a program would have done in a run that was not cut, nobody knows.
+        if matches!(metric.subject, Subject::Process(_)) && self.evidence.context.cut && ends.is_none_or(|end| bounds.to_ns > end) {
+            measured.complete = false;
+            measured.above = f64::INFINITY;
+            if crate::measure::growth(&metric.name, metric.shape) != crate::measure::Growth::Up {
+                measured.below = f64::INFINITY;
+            }
+        }
+        measured
     }
 
     fn why_unknown(&self, ready: &Ready<'_>, measured: &[Measured]) -> String {
         if let Some((metric, m)) = ready.metrics.iter().zip(measured).find(|(_, m)| m.value.is_none()) {
             let why = m.note.as_deref().unwrap_or("there was nothing to measure");
-            return format!("no data for {}.{}: {why}", self.flow_name(flow_of(metric)), metric.name);
+            return format!("no data for {}.{}: {why}", self.evidence.name(&metric.subject), metric.name);
         }
         if let Some((metric, m)) = ready.metrics.iter().zip(measured).find(|(_, m)| !m.complete) {
-            let series = &self.flows[flow_of(metric).index()];
-            let why = self.not_whole(series).unwrap_or_else(|| "the window was not seen to its end".to_owned());
+            let series = metric.flow().and_then(|flow| self.evidence.flows.get(flow.index()));
+            let why = series.map_or_else(|| self.cut(), |series| self.not_whole(series));
+            let why = why.unwrap_or_else(|| "the window was not seen to its end".to_owned());
             let sofar = m.value.map_or_else(String::new, |value| format!("; so far {}", show::value(value, metric.dimension)));
             return format!("{why}, before the window's end{sofar}");
         }
@@ -201,23 +206,23 @@ impl Court<'_> {
 
     /// When a condition over counters and gauges took its final truth.
     fn turning_point(&self, ready: &Ready<'_>, window: Window, truth: Truth) -> Option<i64> {
-        let question = Question { ready, flows: self.flows, context: self.context, window, judged_from_ns: window.from_ns, every_ns: 1 };
+        let question = Question { ready, evidence: &self.evidence, window, judged_from_ns: window.from_ns, every_ns: 1 };
         let moments = question.moments();
         let last_other = moments.iter().rposition(|m| m.truth != truth);
         last_other.map_or(moments.first(), |at| moments.get(at + 1)).or(moments.last()).map(|m| m.from_ns)
     }
 
-    /// `always`, `never`, `within`: over the time in which all flows ran.
+    /// `always`, `never`, `within`: over the time in which everything was there.
     fn over_time(&self, expectation: &Expectation, ready: &Ready<'_>, bounds: Window, times: &Times) -> Finding {
         let never = expectation.form == Form::Never;
-        let window = ready.flows().into_iter().fold(bounds, |window, flow| self.flows[flow.index()].cut(window));
+        let window = ready.subjects().into_iter().fold(bounds, |window, subject| self.evidence.cut(subject, window));
         if window.is_empty() {
-            let ruling = Ruling::inconclusive("the flows did not run at the same time in the window");
+            let ruling = Ruling::inconclusive("what is measured was not there at the same time in the window");
             return Finding { ruling, measured: Vec::new(), window: None, moments: None };
         }
         let judged_from_ns = times.after.map_or(window.from_ns, |after| after.at_ns.max(window.from_ns));
         let every_ns = i64::try_from(expectation.sampled_every_ns).unwrap_or(i64::MAX);
-        let question = Question { ready, flows: self.flows, context: self.context, window, judged_from_ns, every_ns };
+        let question = Question { ready, evidence: &self.evidence, window, judged_from_ns, every_ns };
         let mut moments = question.moments();
         if never {
             for moment in &mut moments {
@@ -252,24 +257,29 @@ impl Court<'_> {
         ready.metrics.iter().find_map(|metric| {
             let measured = self.measure(metric, window);
             let why = measured.note.unwrap_or_default();
-            measured.value.is_none().then(|| format!("no data for {}.{}: {why}", self.flow_name(flow_of(metric)), metric.name))
+            measured.value.is_none().then(|| format!("no data for {}.{}: {why}", self.evidence.name(&metric.subject), metric.name))
         })
     }
 
     fn sight(&self, ready: &Ready<'_>, window: Window, interval_ns: Option<i64>) -> Sight {
         let flows = ready.flows();
-        let unseen = flows.iter().map(|f| &self.flows[f.index()]).find(|series| !series.saw_whole(window, self.context.cut));
+        let series = flows.iter().filter_map(|flow| self.evidence.flows.get(flow.index()));
+        let unseen = series.into_iter().find(|series| !series.saw_whole(window, self.evidence.context.cut));
         let cut = unseen.map(|series| self.not_whole(series).unwrap_or_else(|| "the run was cut".to_owned()));
+        let reaches_end = |subject: &&Subject| self.evidence.runs(subject).last().is_none_or(|(_, end)| window.to_ns > *end);
+        let others = ready.subjects().into_iter().filter(|subject| !matches!(subject, Subject::Flow(_)));
+        let cut = cut.or_else(|| if others.into_iter().any(|subject| reaches_end(&subject)) { self.cut() } else { None });
         Sight { end_ns: window.to_ns, cut, interval_ns }
     }
 
     /// A late program decides nothing that depends on time.
     fn excuse_lateness(&self, expectation: &Expectation, ready: &Ready<'_>, finding: &mut Finding) {
         let Some(window) = finding.window else { return };
-        if !lateness::may_have_caused(finding.ruling.verdict, &ready.metrics, expectation) {
+        let metrics: Vec<_> = ready.metrics.iter().map(|asked| asked.metric).collect();
+        if !lateness::may_have_caused(finding.ruling.verdict, &metrics, expectation) {
             return;
         }
-        let flows: Vec<&Series<'_>> = ready.flows().into_iter().map(|flow| &self.flows[flow.index()]).collect();
+        let flows: Vec<&Series<'_>> = ready.flows().into_iter().filter_map(|flow| self.evidence.flows.get(flow.index())).collect();
         let excuse = lateness::excuse(&flows, &self.record.events, window, self.record.tolerance_ns);
         if let Some(excuse) = excuse {
             let otherwise = if finding.ruling.verdict == Verdict::Fail { "fail" } else { "pass" };

@@ -156,6 +156,8 @@ fn run(flows: Vec<FlowRecord>, expectations: Vec<Expectation>) -> RunRecord {
         nodes: Vec::new(),
         links: Vec::new(),
         flows,
+        processes: Vec::new(),
+        commands: Vec::new(),
         events: vec![
             happened("", "start steady", EventKind::Start, 0),
             happened("failure", "down primary", EventKind::Fault, 3 * S),

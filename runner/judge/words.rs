@@ -1,8 +1,8 @@
 //! Outcomes in words: what was measured, what had to hold. In: conditions and values. Out: texts. Decides nothing.
 
 use scn_grammar::quantity::Dimension;
-use scn_grammar::scenario::FlowId;
-use scn_grammar::scenario::expect::{Expectation, Form, Metric};
+use scn_grammar::scenario::expect::{Expectation, Form, Subject};
+use scn_grammar::scenario::metrics::Measures;
 
 use super::condition::{Ready, metric_name};
 use super::moments::range;
@@ -16,29 +16,32 @@ fn metric(
     measured: &Measured,
     values: &[Range],
     context: &Context,
-    name: &dyn Fn(FlowId) -> String,
+    name: &dyn Fn(&Subject) -> String,
 ) -> String {
-    let metric: &Metric = ready.metrics[at];
+    let metric = &ready.metrics[at];
     let event = metric.event.and_then(|id| context.names.get(id.index())).map(|event| format!("({event})")).unwrap_or_default();
     let called = format!("{}{event}", metric_name(metric, name));
-    match measured.value {
-        Some(value) => {
+    match (measured.value, metric.row().map(|row| row.measures)) {
+        (Some(value), Some(Measures::Truth)) => format!("{called} is {}", value == 1.0),
+        (Some(value), Some(Measures::Text)) if value == 1.0 => format!("{called} matches"),
+        (Some(_), Some(Measures::Text)) => format!("{called} does not match"),
+        (Some(value), _) => {
             let limit = ready.limit(at, values);
             format!("{called} = {}", show::with_error(value, measured.below, measured.above, metric.dimension, limit))
         }
-        None => format!("{called}: nothing measured"),
+        (None, _) => format!("{called}: nothing measured"),
     }
 }
 
 /// All metrics of a condition with their values.
-pub(super) fn measured(ready: &Ready<'_>, measured: &[Measured], context: &Context, name: &dyn Fn(FlowId) -> String) -> String {
+pub(super) fn measured(ready: &Ready<'_>, measured: &[Measured], context: &Context, name: &dyn Fn(&Subject) -> String) -> String {
     let values: Vec<Range> = measured.iter().map(range).collect();
     let parts: Vec<String> = measured.iter().enumerate().map(|(at, m)| metric(ready, at, m, &values, context, name)).collect();
     parts.join(", ")
 }
 
 /// What had to hold, its form in front or behind: `always >= 380/s`, `== 200 within 2s after failure and stays`.
-pub(super) fn expected(expectation: &Expectation, ready: &Ready<'_>, context: &Context, name: &dyn Fn(FlowId) -> String) -> String {
+pub(super) fn expected(expectation: &Expectation, ready: &Ready<'_>, context: &Context, name: &dyn Fn(&Subject) -> String) -> String {
     let condition = ready.words(name);
     match expectation.form {
         Form::Whole => condition,

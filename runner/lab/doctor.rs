@@ -12,6 +12,7 @@ use super::messages::{self, VethEnd};
 use super::namespace::Namespace;
 use super::netlink::Netlink;
 use super::packet;
+use super::process;
 
 /// Fewer descriptors than this are worth a word.
 const MODEST_DESCRIPTORS: u64 = 4096;
@@ -53,6 +54,7 @@ pub fn doctor() -> Vec<Finding> {
     let mut findings = vec![kernel(), namespaces()];
     findings.extend(trials());
     findings.extend(features());
+    findings.extend(programs());
     findings.extend([descriptors(), cores(), clock(), settings()]);
     findings
 }
@@ -121,6 +123,16 @@ fn features() -> Vec<Finding> {
         Err(cause) => Finding::new(module, State::Warn, cause, format!("Scenarios with {what} can't run: the kernel needs {option}")),
     };
     FEATURES.iter().map(finding).collect()
+}
+
+/// Starts the first process of a namespace for programs under test.
+fn programs() -> Option<Finding> {
+    let name = "programs under test";
+    let advice = "Run outside of the container, or give it an unmasked /proc (docker: --security-opt systempaths=unconfined)";
+    enter::privileged().then(|| match process::try_out() {
+        Ok(()) => Finding::new(name, State::Ok, "tried: works", ""),
+        Err(cause) => Finding::new(name, State::Warn, cause, advice),
+    })
 }
 
 fn descriptors() -> Finding {

@@ -123,6 +123,43 @@ pub enum LabError {
         /// The action.
         action: String,
     },
+    /// A program under test did not do what it should.
+    #[error("process `{process}` on `{node}` {why}")]
+    Program {
+        /// Its name.
+        process: String,
+        /// Where it runs.
+        node: String,
+        /// What happened, with its own words.
+        why: String,
+    },
+    /// A program that the scenario starts is not on this machine.
+    #[error(
+        "{what} starts `{program}`, which is not on this machine's search path. Install it, or let the scenario say `needs tool {program}`: \
+         it is then skipped where it is missing"
+    )]
+    NoProgram {
+        /// What starts it.
+        what: String,
+        /// Its name.
+        program: String,
+    },
+    /// A program stands where programs under test have folders of their own.
+    #[error("{what} starts `{program}`: nodes have a `/run` and a `/tmp` of their own, so it cannot be seen there. Put it elsewhere")]
+    HiddenProgram {
+        /// What starts it.
+        what: String,
+        /// Its path.
+        program: String,
+    },
+    /// A secret has no value.
+    #[error("the secret `{name}` is read from the environment variable {variable}, which is not set: {variable}=... scn run ...")]
+    NoSecret {
+        /// Its name in the file.
+        name: String,
+        /// The variable.
+        variable: String,
+    },
     /// A thread of the lab is gone.
     #[error("the lab's {thread} thread has ended{}", advice_after(.why))]
     Closed {

@@ -106,6 +106,11 @@ impl Faults {
         &self.links[link]
     }
 
+    /// The name of a node.
+    pub(crate) fn node_name(&self, node: usize) -> String {
+        self.nodes[node].name.clone()
+    }
+
     /// Where it is counted what comes to cross a silent link: at its ports what comes from behind, at their bridges what would
     /// go there. Namespace and interface.
     pub(crate) fn counted_at(&self, link: usize) -> Vec<(usize, u32)> {

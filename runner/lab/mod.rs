@@ -1,8 +1,9 @@
 //! THE ONLY KERNEL ROOM: namespaces, links, faults, preflight, clean-up. In: a plan, then actions. Out: sockets in nodes, instants,
-//! accounts. Everything hangs on descriptors and threads of this process: when it ends, however it ends, the kernel removes all.
+//! accounts. Everything hangs on descriptors and threads of this process: when it ends, however it ends, the kernel removes all. Programs
+//! under test live in a PID namespace whose first process ends with this one.
 //!
 //! The order of calls: [`enter`] before any thread exists, [`preflight`], [`KernelLab::build`], then [`KernelLab::door`],
-//! [`KernelLab::apply`] and [`KernelLab::accounts`] at will, [`KernelLab::destroy`].
+//! [`KernelLab::apply`] and [`KernelLab::accounts`] at will, [`KernelLab::destroy`]. [`keep`] comes before all of them.
 
 mod addresses;
 mod announce;
@@ -25,20 +26,28 @@ mod preflight;
 mod stacks;
 mod sysctl;
 mod widths;
+mod process;
+mod sysctl;
+mod vanished;
 mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use scn_grammar::scenario::NodeId;
+use scn_grammar::scenario::text::Text;
 use scn_grammar::scenario::timeline::Action;
 use scn_reports::record::LinkAccount;
+use scn_reports::record::process::{CommandRecord, ProcessRecord};
 
 use self::bench::Keeper;
 use self::door::DoorKeeper;
 use self::faults::{Faults, Todo};
 use self::layout::Layout;
 use self::namespace::Namespace;
+use self::process::Programs;
+use self::vanished::Vanished;
 use self::wire::{Span, Wires};
 use crate::plan::types::Plan;
 
@@ -48,6 +57,7 @@ pub use self::enter::{Privilege, enter};
 pub use self::error::LabError;
 pub use self::needs::unmet;
 pub use self::preflight::preflight;
+pub use self::process::{News, keep};
 
 /// An action that was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,10 +72,12 @@ pub struct Done {
 
 /// A network that stands.
 pub struct KernelLab {
+    programs: Option<Programs>,
     keeper: Keeper,
     doors: DoorKeeper,
     wires: Option<Wires>,
     faults: Faults,
+    vanished: Vanished,
     links: usize,
     /// Links that are silent, with what had crossed when it began.
     silent: BTreeMap<usize, u64>,
@@ -87,11 +99,17 @@ impl KernelLab {
         let mut facts = machine();
         facts.extend(wires.as_ref().map(|wires| ("wire thread".to_owned(), wires.scheduling.to_owned())));
         facts.extend(settings);
+        let keeper = Keeper::start(Arc::clone(&built.namespaces))?;
+        let doors = DoorKeeper::start(Arc::clone(&built.namespaces), congestion)?;
+        let programs = Programs::prepare(plan, &built.namespaces, doors.door())?;
+        let warnings = warnings.into_iter().chain(programs.iter().flat_map(|programs| programs.warnings().to_vec())).collect();
         Ok(KernelLab {
-            keeper: Keeper::start(Arc::clone(&built.namespaces))?,
-            doors: DoorKeeper::start(built.namespaces, congestion)?,
+            programs,
+            keeper,
+            doors,
             wires,
             faults: Faults::new(plan, layout),
+            vanished: Vanished::default(),
             links: plan.links.len(),
             silent: BTreeMap::new(),
             facts,
@@ -117,6 +135,14 @@ impl KernelLab {
     /// What could not be done, where, and why. Actions that are not the lab's are refused.
     pub fn apply(&mut self, action: &Action) -> Result<Done, LabError> {
         let asked = Instant::now();
+        let name = |node: NodeId| self.faults.node_name(node.index());
+        let steps = self.vanished.plan(action, &name);
+        if !steps.is_empty() {
+            self.keeper.call(|bench| bench.perform(steps))??;
+        }
+        if let Some(told) = self.programs.as_ref().and_then(|programs| programs.apply(action)) {
+            return Ok(Done { asked, warnings: told?, done: Instant::now() });
+        }
         let Todo { cuts, steps, silenced, unsilenced, mut warnings } = self.faults.plan(action)?;
         for link in silenced {
             let crossed = self.crossed(link)?;
@@ -133,6 +159,40 @@ impl KernelLab {
             self.silent.remove(&link);
         }
         Ok(Done { asked, done, warnings })
+    }
+
+    /// Starts the programs under test and waits until all are ready.
+    ///
+    /// # Errors
+    /// The first that could not be started or was not ready in time, with its words.
+    pub async fn begin_programs(&self) -> Result<(), LabError> {
+        match &self.programs {
+            Some(programs) => programs.begin().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Begins the command of an entry of the timeline; its end will be news.
+    pub fn command(&self, plan: &Plan, entry: usize, node: NodeId, command: &Text) {
+        if let Some(programs) = &self.programs {
+            programs.command(plan, entry, node, command);
+        }
+    }
+
+    /// The next thing that programs and commands did unasked; pending while there is none. Dropping it loses nothing.
+    pub async fn news(&mut self) -> News {
+        match &mut self.programs {
+            Some(programs) => programs.news().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops the programs in good order. Out: what they and the commands left behind; `ns` tells an instant on the run's clock.
+    pub async fn finish_programs(&self, plan: &Plan, ns: &dyn Fn(Instant) -> i64) -> (Vec<ProcessRecord>, Vec<CommandRecord>) {
+        match &self.programs {
+            Some(programs) => programs.finish().await.record(plan, ns),
+            None => (Vec::new(), Vec::new()),
+        }
     }
 
     /// Silences that still last and that nothing has met so far, as warnings.
@@ -185,7 +245,8 @@ impl KernelLab {
     #[must_use]
     pub fn destroy(mut self) -> Vec<LabError> {
         let pump = self.wires.as_mut().map_or(Ok(()), Wires::stop);
-        [pump, self.doors.stop(), self.keeper.stop()].into_iter().filter_map(Result::err).collect()
+        let programs = self.programs.as_mut().map_or(Ok(()), Programs::stop);
+        [programs, pump, self.doors.stop(), self.keeper.stop()].into_iter().filter_map(Result::err).collect()
     }
 }
 

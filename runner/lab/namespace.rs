@@ -1,5 +1,6 @@
 //! Network namespaces without names, held by descriptors. In: nothing. Out: namespaces, and threads moved into them. The only file
-//! that calls `unshare` or `setns`. Every thread that calls [`Namespace::create`] or [`Namespace::enter`] is one of the lab's own.
+//! that calls `unshare` or `setns`. Every thread that calls [`Namespace::create`] or [`Namespace::enter`] is one of the lab's own; the
+//! functions for whole processes are for those of one thread.
 
 use std::fs::File;
 use std::io;
@@ -41,4 +42,19 @@ impl Namespace {
 /// Moves the whole process, which has one thread only, into a new user namespace with a network namespace of its own.
 pub(crate) fn unshare_user_and_network() -> io::Result<()> {
     Ok(unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)?)
+}
+
+/// The namespaces of a run's first process, for `clone`. All are its own: an ordinary user can come back to no others.
+pub(crate) const OF_A_RUN: libc::c_int = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWUTS;
+
+/// Gives the process, which has one thread only, mounts and a host name of its own, as they were.
+pub(crate) fn unshare_mounts_and_name() -> io::Result<()> {
+    Ok(unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS)?)
+}
+
+/// Moves the process, which has one thread only, to what the programs of a node see: a network, mounts and a host name.
+pub(crate) fn enter_room(network: BorrowedFd<'_>, mounts: BorrowedFd<'_>, name: BorrowedFd<'_>) -> io::Result<()> {
+    setns(network, CloneFlags::CLONE_NEWNET)?;
+    setns(name, CloneFlags::CLONE_NEWUTS)?;
+    Ok(setns(mounts, CloneFlags::CLONE_NEWNS)?)
 }

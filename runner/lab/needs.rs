@@ -2,30 +2,24 @@
 //! of interface that a kernel may have without a word about it; starts no program.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use scn_grammar::scenario::{Need, NeedKind};
 
 use super::features;
+use super::process;
 
 /// Why the needs are not met, in words; `None`: they are.
 #[must_use]
 pub fn unmet(needs: &[Need]) -> Option<String> {
-    let search = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<_> = std::env::split_paths(&search).collect();
     let reason = |need: &Need| match need.kind {
-        NeedKind::Tool if folders.iter().any(|folder| is_program(&folder.join(&need.what))) => None,
+        NeedKind::Tool if process::find(&need.what).is_some() => None,
         NeedKind::Tool => Some(format!("needs the tool `{}`, which is not on the search path", need.what)),
         NeedKind::Kernel if has_feature(Path::new("/"), &need.what) || features::has(&need.what) => None,
         NeedKind::Kernel => Some(format!("needs `{}` of the kernel, which has no such feature or module", need.what)),
     };
     let reasons: Vec<String> = needs.iter().filter_map(reason).collect();
     (!reasons.is_empty()).then(|| reasons.join("; "))
-}
-
-fn is_program(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
 }
 
 /// The kernel whose files stand under this root has a module of this name, loaded, built in or ready to be loaded, or a folder of network

@@ -3,14 +3,18 @@
 use std::fs::OpenOptions;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use scn_grammar::scenario::timeline::Action;
 
 use super::enter;
 use super::error::LabError;
 use super::features;
+use super::process;
 use crate::plan::types::{Engine, Plan};
 
 /// Descriptors of the lab besides those of namespaces: its threads' sockets, epoll, timer, pipe.
 const OWN_DESCRIPTORS: u64 = 32;
+/// Descriptors of a program or a command: its guard's socket and two pipes, and the other ends of these while it starts.
+const PROGRAM_DESCRIPTORS: u64 = 6;
 
 /// Checks privilege, descriptors and `/proc/sys`, and raises the soft limit of open files to the hard one. Out: warnings.
 ///
@@ -24,6 +28,8 @@ pub fn preflight(plan: &Plan) -> Result<Vec<String>, LabError> {
     descriptors(plan)?;
     writable()?;
     features::check(plan)?;
+    process::check(plan)?;
+    process::Secrets::read(plan)?;
     let mut warnings = Vec::new();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if cores < 2 {
@@ -35,7 +41,9 @@ pub fn preflight(plan: &Plan) -> Result<Vec<String>, LabError> {
 /// What the lab itself keeps open: a namespace and at times a routing socket a node, two taps a wire.
 fn own(plan: &Plan) -> u64 {
     let wires = plan.links.iter().filter(|link| link.engine == Engine::Wire).count();
-    2 * (plan.nodes.len() + wires) as u64 + OWN_DESCRIPTORS
+    let programs: usize = plan.processes.iter().map(|process| process.nodes.len()).sum();
+    let commands = plan.timeline.iter().filter(|entry| matches!(entry.action, Action::Run { .. })).count();
+    2 * (plan.nodes.len() + wires) as u64 + PROGRAM_DESCRIPTORS * (programs + commands) as u64 + OWN_DESCRIPTORS
 }
 
 fn descriptors(plan: &Plan) -> Result<(), LabError> {

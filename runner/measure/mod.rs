@@ -12,6 +12,7 @@
 //! | `outage` | `outage.*` (RFC 6414) |
 //! | `failover` | `failover_time`, `reversion_time`, `time_to_first_loss` (RFC 6414) |
 //! | `tcp` | `tcp.*` |
+//! | `programs` | everything of programs under test and of commands |
 //!
 //! An event belongs to the instant at which it happens: a transaction is *sent* at `sent_ns`, *done* or *failed* at `done_ns`,
 //! *lost* at `sent_ns`, *dropped* at `intended_ns`. What happens after a flow was stopped counts at the stop.
@@ -25,6 +26,7 @@ mod gauges;
 mod latency;
 mod loss;
 mod outage;
+pub mod programs;
 mod rate;
 mod series;
 pub mod show;

@@ -1,9 +1,11 @@
 //! What a scenario asks for that this version plans but can't carry out yet. In: a scenario. Out: one error for each sentence of it that
 //! would not happen, so that a run is refused before it begins instead of passing for lack of it.
 
+mod programs;
+
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
-use scn_grammar::scenario::expect::{Condition, Expectation, Metric, Value};
+use scn_grammar::scenario::expect::{Condition, Expectation, Kind, Metric, Subject, Value};
 use scn_grammar::scenario::flow::{Arrivals, Destination, Flow, Phase, Reconnect, Timeouts};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
@@ -26,7 +28,6 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
     for interface in &scenario.topology.interfaces {
         missing.settings(&interface.settings, interface.span);
     }
-    scenario.processes.iter().for_each(|process| missing.add(process.span, "`process`"));
     scenario.stresses.iter().for_each(|stress| missing.add(stress.span, "`stress`"));
     for service in &scenario.services {
         if !listens(&service.listener) {
@@ -39,11 +40,11 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
     }
     scenario.flows.iter().for_each(|flow| missing.flow(flow));
     for entry in &scenario.timeline {
-        if let Some(what) = action(&entry.action) {
+        if let Some(what) = action(&entry.action).or_else(|| programs::missing(scenario, &entry.action)) {
             missing.add(entry.span, what);
         }
         if let When::Condition { condition, .. } = &entry.when {
-            missing.condition(condition);
+            missing.condition(condition, true);
             for metric in datagrams::untold(condition) {
                 missing.add(entry.span, format!("the metric `{metric}` in a condition of the timeline"));
             }
@@ -129,9 +130,8 @@ impl Missing {
             self.add(flow.span, "a flow from an interface or with `peer none`");
         }
         match flow.to {
-            Destination::Node(..) | Destination::Service(_) | Destination::Address(..) => {}
+            Destination::Node(..) | Destination::Service(_) | Destination::Process(..) | Destination::Address(..) => {}
             Destination::Interface(..) => self.add(flow.span, "a flow to an interface"),
-            Destination::Process(..) => self.add(flow.span, "a flow to a process"),
             Destination::HostName(..) => self.add(flow.span, "a flow to a name that is looked up"),
         }
     }
@@ -144,36 +144,44 @@ impl Missing {
     }
 
     fn expectation(&mut self, expectation: &Expectation) {
-        self.condition(&expectation.condition);
+        self.condition(&expectation.condition, expectation.kind == Kind::Require);
     }
 
-    fn condition(&mut self, condition: &Condition) {
+    /// `live`: it is looked at while the run goes on.
+    fn condition(&mut self, condition: &Condition, live: bool) {
         match condition {
             Condition::Compare { left, right, .. } => {
-                self.value(left);
-                self.value(right);
+                self.value(left, live);
+                self.value(right, live);
             }
-            Condition::Holds(metric) | Condition::Matches { metric, .. } => self.metric(metric),
-            Condition::All(all) | Condition::Any(all) => all.iter().for_each(|one| self.condition(one)),
-            Condition::Not(one) => self.condition(one),
+            Condition::Holds(metric) | Condition::Matches { metric, .. } => self.metric(metric, live),
+            Condition::All(all) | Condition::Any(all) => all.iter().for_each(|one| self.condition(one, live)),
+            Condition::Not(one) => self.condition(one, live),
         }
     }
 
-    fn value(&mut self, value: &Value) {
+    fn value(&mut self, value: &Value, live: bool) {
         match value {
             Value::Given(_) => {}
-            Value::Metric(metric) => self.metric(metric),
+            Value::Metric(metric) => self.metric(metric, live),
             Value::Arithmetic { left, right, .. } => {
-                self.value(left);
-                self.value(right);
+                self.value(left, live);
+                self.value(right, live);
             }
-            Value::Fold { values, .. } => values.iter().for_each(|value| self.value(value)),
+            Value::Fold { values, .. } => values.iter().for_each(|value| self.value(value, live)),
         }
     }
 
-    fn metric(&mut self, metric: &Metric) {
-        if metric.flow().is_none() || definitions::of(&metric.name).is_none() {
+    fn metric(&mut self, metric: &Metric, live: bool) {
+        let known = match metric.subject {
+            Subject::Flow(_) => definitions::of(&metric.name).is_some(),
+            Subject::Process(_) | Subject::Output(_) => true,
+            _ => false,
+        };
+        if !known {
             self.add(metric.span, format!("the metric `{}` of {}", metric.name, metric.subject.kind().words()));
+        } else if live && metric.flow().is_none() {
+            self.add(metric.span, format!("the metric `{}` of {} in `when` or `require`", metric.name, metric.subject.kind().words()));
         }
     }
 }
@@ -217,25 +225,26 @@ fn action(action: &Action) -> Option<&'static str> {
         | Action::AddAddress { .. }
         | Action::RemoveAddress { .. }
         | Action::MoveAddress { .. }
+        | Action::StartProcess(_)
+        | Action::StopProcess(_)
+        | Action::Kill(_)
+        | Action::Signal { .. }
+        | Action::Freeze(_)
+        | Action::Thaw(_)
+        | Action::Restart(_)
+        | Action::Vanish(_)
+        | Action::Run { .. }
         | Action::Mark => None,
         Action::Pause(_) | Action::PauseStress(_) => Some("`pause`"),
         Action::Resume(_) | Action::ResumeStress(_) => Some("`resume`"),
         Action::Set { .. } | Action::SetStress { .. } => Some("`set`"),
         Action::StartStress(_) | Action::StopStress(_) => Some("`stress`"),
-        Action::StartProcess(_) | Action::StopProcess(_) => Some("`process`"),
         Action::Impair { .. } => Some("`impair`"),
         Action::Restore(_) => Some("`restore`"),
         Action::Partition(_) => Some("`partition`"),
         Action::Isolate(_) => Some("`isolate`"),
         Action::Heal(_) => Some("`heal`"),
         Action::Route { .. } => Some("`route`"),
-        Action::Kill(_) => Some("`kill`"),
-        Action::Signal { .. } => Some("`signal`"),
-        Action::Freeze(_) => Some("`freeze`"),
-        Action::Thaw(_) => Some("`thaw`"),
-        Action::Restart(_) => Some("`restart`"),
-        Action::Vanish(_) => Some("`vanish`"),
-        Action::Run { .. } => Some("`run`"),
         Action::Capture { .. } => Some("`capture`"),
     }
 }

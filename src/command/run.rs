@@ -185,6 +185,9 @@ fn keep(record: &RunRecord, folder: &Path) {
     if let Err(why) = results::write(&folder.join(name), &record::to_json(record)) {
         tell(&format!("warning: the record is lost: {why}"));
     }
+    if let Err(why) = results::write_logs(record, folder) {
+        tell(&format!("warning: what programs wrote is lost: {why}"));
+    }
 }
 
 /// Prints the text report, writes the others, and gives the exit.

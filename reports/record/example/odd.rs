@@ -3,6 +3,7 @@
 use super::super::flow::{Connection, ConnectionEnd, Corruption, CorruptionKind, FlowRecord, Item, ItemOutcome, TcpSample};
 use super::super::{Ended, RunRecord, Verdict};
 use super::{MS, failover};
+use crate::record::process::{CommandRecord, LifeRecord, Line, Output, ProcessRecord, Stream};
 
 /// What no report may be broken by.
 const HOSTILE: &str =
@@ -112,6 +113,44 @@ pub(crate) fn empty() -> RunRecord {
     record
 }
 
+/// A program that ended unasked, and what it wrote.
+fn program() -> ProcessRecord {
+    let line = |at_ns, stream, text: &str| Line { at_ns, stream, text: text.to_owned() };
+    let lines =
+        vec![line(-200_000_000, Stream::Output, "listening"), line(12_000_000, Stream::Errors, "cannot bind: \u{1b}[31maddress in use")];
+    ProcessRecord {
+        process: 0,
+        name: "lb".to_owned(),
+        node: 2,
+        command: "haproxy -db -f ${dir}/haproxy.cfg".to_owned(),
+        lives: vec![LifeRecord {
+            started_ns: -250_000_000,
+            ready_ns: Some(-190_000_000),
+            ended_ns: Some(13_000_000),
+            status: Some(1),
+            asked: false,
+        }],
+        usage: vec![(-250_000_000, 1_000_000, 3_000_000), (0, 5_000_000, 12_000_000)],
+        usage_until_ns: None,
+        cpu_ns: 7_500_000,
+        peak_memory: 12_345_678,
+        output: Output { lines, left_out: 0, after: 2 },
+    }
+}
+
+/// A command that the run's end cut.
+fn command() -> CommandRecord {
+    CommandRecord {
+        event: Some("version".to_owned()),
+        node: 2,
+        text: "run on backup \"haproxy -v\"".to_owned(),
+        started_ns: 1_000_000,
+        ended_ns: None,
+        status: None,
+        output: Output::default(),
+    }
+}
+
 /// A run that broke before anything could be judged; its flow has no series.
 pub(crate) fn broken() -> RunRecord {
     let mut record = failover();
@@ -120,6 +159,8 @@ pub(crate) fn broken() -> RunRecord {
     record.verdict = Some(Verdict::Error);
     record.duration_ns = 0;
     record.events.clear();
+    record.processes = vec![program()];
+    record.commands = vec![command()];
     let flow = &mut record.flows[0];
     flow.ran_ns.clear();
     flow.items.clear();

@@ -1,0 +1,95 @@
+//! What a run left behind of programs under test and of commands. In: nothing. Out: the types. All instants are in ns after the timeline's
+//! start; programs start before it.
+
+use serde::{Deserialize, Serialize};
+
+/// One copy of a program under test.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProcessRecord {
+    /// Position in the plan's list of programs.
+    pub process: u32,
+    /// Its name.
+    pub name: String,
+    /// Position in [`super::RunRecord::nodes`].
+    pub node: u32,
+    /// The command line, as the file says it.
+    pub command: String,
+    /// From each start to its end, in order.
+    pub lives: Vec<LifeRecord>,
+    /// What it used, as it was looked at: when, processor time since the first start in ns, resident memory in bytes.
+    pub usage: Vec<(i64, u64, u64)>,
+    /// From this instant on it was not looked at any more: a record keeps so many looks.
+    pub usage_until_ns: Option<i64>,
+    /// Processor time in all, ns.
+    pub cpu_ns: u64,
+    /// Its largest process at its largest, bytes.
+    pub peak_memory: u64,
+    /// What it wrote.
+    pub output: Output,
+}
+
+/// From a start to an end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LifeRecord {
+    /// When it was started.
+    pub started_ns: i64,
+    /// When it was ready.
+    pub ready_ns: Option<i64>,
+    /// When it ended; `None`: it was not seen to end.
+    pub ended_ns: Option<i64>,
+    /// Its exit status, of a signal 128 and its number.
+    pub status: Option<i32>,
+    /// The scenario or the run's end asked for the end.
+    pub asked: bool,
+}
+
+/// A command of the timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandRecord {
+    /// The name of its event.
+    pub event: Option<String>,
+    /// Position in [`super::RunRecord::nodes`].
+    pub node: u32,
+    /// The entry, as written.
+    pub text: String,
+    /// When it was started.
+    pub started_ns: i64,
+    /// When it ended; `None`: the run ended before.
+    pub ended_ns: Option<i64>,
+    /// Its exit status, of a signal 128 and its number.
+    pub status: Option<i32>,
+    /// What it wrote.
+    pub output: Output,
+}
+
+/// What was written: the first lines and the last ones.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Output {
+    /// The lines that were kept, in order.
+    pub lines: Vec<Line>,
+    /// So many lines are left out.
+    pub left_out: u64,
+    /// They stood behind so many of the kept ones.
+    pub after: u32,
+}
+
+/// A line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// When it was read.
+    pub at_ns: i64,
+    /// Where it was written to.
+    pub stream: Stream,
+    /// Without its end.
+    pub text: String,
+}
+
+/// Where a line was written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// Standard output.
+    Output,
+    /// Standard error output.
+    Errors,
+}
