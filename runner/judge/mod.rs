@@ -8,6 +8,7 @@ mod condition;
 mod forms;
 mod instants;
 mod lateness;
+mod links;
 mod moments;
 mod range;
 mod rule;

@@ -12,6 +12,7 @@ use super::layout::{BRIDGE_NAME, EndPlace, Layout, LinkPlace};
 use super::messages::{self, VethEnd};
 use super::namespace::Namespace;
 use super::netlink::Netlink;
+use super::offload;
 use super::sysctl::Settings;
 use crate::plan::types::{Plan, PlannedInterface};
 
@@ -193,6 +194,10 @@ fn furnish(plan: &Plan, layout: &Layout, namespace: &Namespace, slot: usize, mut
         ask(messages::set_up(bridge, true), "bring its bridge device up".to_owned());
     }
     run(&mut open(place)?, requests)?;
+    for interface in node.interfaces.iter().filter(|interface| plan.links[interface.link.index()].packets_alone) {
+        let refused = |cause| LabError::system(format!("{place}.{}", interface.name), "switch its segmentation offload off", &cause);
+        offload::judge_packets_alone(&interface.name).map_err(refused)?;
+    }
     Ok(settings)
 }
 

@@ -37,13 +37,14 @@ use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
 use scn_grammar::scenario::timeline::Entry;
 
+use engines::Making;
 use errors::Findings;
 pub use errors::PlanError;
 use graph::Graph;
 use holders::Holders;
 use listeners::Listeners;
 use names::Interfaces;
-use types::{Engine, Plan, PlannedFlow, PlannedLink, PlannedNode, PlannedRoute, PlannedUpper, VERSION};
+use types::{Plan, PlannedFlow, PlannedLink, PlannedNode, PlannedRoute, PlannedUpper, VERSION};
 
 /// What a run adds to its scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,14 +141,15 @@ fn nodes(
 }
 
 /// Links to make.
-fn links(scenario: &Scenario, interfaces: &Interfaces, engines: &[Engine]) -> Vec<PlannedLink> {
+fn links(scenario: &Scenario, interfaces: &Interfaces, engines: &[Making]) -> Vec<PlannedLink> {
     let parts = scenario.topology.links.iter().zip(&interfaces.of_link).zip(engines);
-    let planned = |((link, ends), engine): ((&scn_grammar::scenario::topology::Link, &_), &Engine)| PlannedLink {
+    let planned = |((link, ends), making): ((&scn_grammar::scenario::topology::Link, &_), &Making)| PlannedLink {
         name: link.name.clone(),
         doc: link.doc.clone(),
         kind: link.kind,
         ends: *ends,
-        engine: *engine,
+        engine: making.engine,
+        packets_alone: making.packets_alone,
         forward: link.forward.clone(),
         back: link.back.clone(),
     };

@@ -7,7 +7,7 @@ use scn_grammar::scenario::expect::{Condition, Expectation, Metric, Value};
 use scn_grammar::scenario::flow::{Arrivals, Destination, Flow, Phase, Reconnect};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
-use scn_grammar::scenario::topology::{Impairment, Link, LinkKind, Node, NodeKind, Settings};
+use scn_grammar::scenario::topology::{Link, LinkKind, Node, NodeKind, Settings};
 use scn_grammar::scenario::transport::{Listener, Socket, Transport, Wire};
 use scn_grammar::source::Span;
 
@@ -78,9 +78,6 @@ impl Missing {
         }
         if link.ends.iter().any(|end| end.settings != Settings::default()) {
             self.add(link.span, "options of an interface");
-        }
-        if !(is_delay(&link.forward) && is_delay(&link.back)) {
-            self.add(link.span, "a link with other options than a fixed `delay`");
         }
     }
 
@@ -177,11 +174,6 @@ fn has_secret(steps: &[Step]) -> bool {
     })
 }
 
-/// A link's way that does nothing but delay by a fixed time.
-fn is_delay(way: &Impairment) -> bool {
-    way.fixed_delay_ns().is_some_and(|ns| *way == Impairment::delaying(ns))
-}
-
 /// A listener of plain TCP.
 fn listens(listener: &Listener) -> bool {
     matches!(listener, Listener::Tcp { socket, backlog: None, wire: Wire::Own } if *socket == Socket::default())
@@ -201,17 +193,17 @@ fn action(action: &Action) -> Option<&'static str> {
         | Action::AddAddress { .. }
         | Action::RemoveAddress { .. }
         | Action::MoveAddress { .. }
+        | Action::Impair { .. }
+        | Action::Restore(_)
+        | Action::Partition(_)
+        | Action::Isolate(_)
+        | Action::Heal(_)
         | Action::Mark => None,
         Action::Pause(_) | Action::PauseStress(_) => Some("`pause`"),
         Action::Resume(_) | Action::ResumeStress(_) => Some("`resume`"),
         Action::Set { .. } | Action::SetStress { .. } => Some("`set`"),
         Action::StartStress(_) | Action::StopStress(_) => Some("`stress`"),
         Action::StartProcess(_) | Action::StopProcess(_) => Some("`process`"),
-        Action::Impair { .. } => Some("`impair`"),
-        Action::Restore(_) => Some("`restore`"),
-        Action::Partition(_) => Some("`partition`"),
-        Action::Isolate(_) => Some("`isolate`"),
-        Action::Heal(_) => Some("`heal`"),
         Action::Route { .. } => Some("`route`"),
         Action::Kill(_) => Some("`kill`"),
         Action::Signal { .. } => Some("`signal`"),
