@@ -1,11 +1,13 @@
 //! Impaired links on the real kernel: what the model says of packets is what happens to them, and changes lose nothing.
 
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::{IoSliceMut, Read};
 use std::net::{TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::sys::time::TimeSpec;
 use scn_grammar::scenario::pattern::Varying;
 use scn_grammar::scenario::timeline::{Action, Cut, Healed, Target};
 use scn_grammar::scenario::topology::{Delay, Impairment, Loss, NodeKind, Queue, QueueLimit, Reorder, ReorderBy};
@@ -28,6 +30,11 @@ fn pair(forward: Impairment, back: Impairment) -> (Net, [NodeId; 2], LinkId) {
     let [a, b] = net.hosts(["a", "b"]);
     let wan = net.link(Wire, [(a, &["10.1.0.1/24", "fd00::1/64"]), (b, &["10.1.0.2/24", "fd00::2/64"])]);
     net.impair(wan, forward, back);
+    for host in [a, b] {
+        // Nobody speaks by itself.
+        net.0.nodes[host.index()].interfaces[0].addresses.truncate(1);
+        net.0.nodes[host.index()].sysctls.push(("net.ipv6.conf.all.disable_ipv6".into(), "1".into()));
+    }
     (net, [a, b], wan)
 }
 
@@ -44,8 +51,8 @@ fn account(lab: &KernelLab) -> LinkAccount {
     account
 }
 
-/// Numbers that came, in their order, with the instant of each.
-type Came = Vec<(u64, Instant)>;
+/// Numbers that came, in their order, each with the instant at which the kernel had it, ns.
+type Came = Vec<(u64, u64)>;
 
 /// Receives numbered packets at a node until nothing comes any more; each has its number first and then nothing but sevens.
 fn listen(door: &Door, node: NodeId, port: u16) -> std::thread::JoinHandle<Came> {
@@ -55,14 +62,18 @@ fn listen(door: &Door, node: NodeId, port: u16) -> std::thread::JoinHandle<Came>
         socket2::SockRef::from(&socket).set_recv_buffer_size(4 << 20).unwrap();
         socket.set_read_timeout(Some(BOUND)).unwrap();
         ready.send(()).unwrap();
-        let (mut buffer, mut came) = ([0; 2048], Vec::new());
-        while let Ok(length) = socket.recv(&mut buffer) {
-            let now = Instant::now();
+        setsockopt(&socket, sockopt::ReceiveTimestampns, &true).unwrap();
+        let (mut buffer, mut space, mut came) = ([0; 2048], nix::cmsg_space!(TimeSpec), Vec::new());
+        loop {
+            let mut vectors = [IoSliceMut::new(&mut buffer)];
+            let Ok(message) = recvmsg::<()>(socket.as_raw_fd(), &mut vectors, Some(&mut space), MsgFlags::empty()) else { return came };
+            let stamp = message.cmsgs().unwrap().find_map(|one| if let ControlMessageOwned::ScmTimestampns(at) = one { Some(at) } else { None });
+            let (stamp, length) = (stamp.unwrap(), message.bytes);
             assert!(buffer[8..length].iter().all(|byte| *byte == 7), "no corrupt packet reaches a program");
-            came.push((u64::from_be_bytes(buffer[..8].try_into().unwrap()), now));
+            let at = stamp.tv_sec() as u64 * 1_000_000_000 + stamp.tv_nsec() as u64;
+            came.push((u64::from_be_bytes(buffer[..8].try_into().unwrap()), at));
             socket.set_read_timeout(Some(QUIET)).unwrap();
         }
-        came
     });
     is_ready.recv().unwrap();
     thread
@@ -151,11 +162,14 @@ fn a_rate_is_kept_within_two_percent() {
             acquaint(&lab, nodes);
             let came = carried(&lab.door(), nodes, count, FRAME, Duration::ZERO);
             assert_eq!(came.len() as u64, count);
-            let took = came.last().unwrap().1 - came[0].1;
-            let measured = (count - 1) as f64 * (FRAME * 8) as f64 / took.as_secs_f64();
-            println!("{bps} bit/s: measured {measured:.0}");
-            assert!((measured / bps as f64 - 1.0).abs() < 0.02, "{measured} instead of {bps}");
-            assert!(account(&lab).queued == [0, 0]);
+            let took = (came.last().unwrap().1 - came[0].1) as f64 / 1e9;
+            let measured = (count - 1) as f64 * (FRAME * 8) as f64 / took;
+            let account = account(&lab);
+            assert!(account.queued == [0, 0]);
+            // The first and the last may each be as late as the wire says that it was.
+            let error = account.late_max_ns as f64 / 1e9 / took;
+            println!("{bps} bit/s: measured {measured:.0}, +- {:.3} % for lateness", error * 100.0);
+            assert!((measured / bps as f64 - 1.0).abs() < 0.02 + error, "{measured} instead of {bps}");
         }
     });
 }
@@ -196,10 +210,13 @@ fn corrupt_packets_are_seen_as_such() {
         lab.apply(&Action::Impair { targets: vec![Target::Link(wan)], forward: Some(does), back: None, over_ns: 0 }).unwrap();
         let came = carried(&lab.door(), nodes, COUNT, 500, Duration::from_micros(50));
         let account = account(&lab);
-        assert_share(account.corrupted[0], COUNT, 0.2);
-        assert_eq!(account.delivered[0] - before.delivered[0], COUNT);
+        // What ends the connection of before may be among them.
+        let others = account.delivered[0] - before.delivered[0] - COUNT;
+        assert!(others < 10, "{account:?}");
+        assert_share(account.corrupted[0], COUNT + others, 0.2);
         // Every changed bit is one of a header or a payload with a checksum.
-        assert_eq!(came.len() as u64, COUNT - account.corrupted[0]);
+        let whole = COUNT - account.corrupted[0];
+        assert!((whole..=whole + others).contains(&(came.len() as u64)), "{} came: {account:?}", came.len());
     });
 }
 
@@ -290,11 +307,7 @@ fn changes_lose_nothing_and_end_as_they_began() {
 #[test]
 fn an_impairment_that_meets_nothing_is_told() {
     in_own_process("lab_wire::an_impairment_that_meets_nothing_is_told", || {
-        let (mut net, [a, b], wan) = pair(Impairment::default(), Impairment::default());
-        for host in [a, b] {
-            net.0.nodes[host.index()].interfaces[0].addresses.truncate(1);
-            net.0.nodes[host.index()].sysctls.push(("net.ipv6.conf.all.disable_ipv6".into(), "1".into()));
-        }
+        let (net, [a, b], wan) = pair(Impairment::default(), Impairment::default());
         let mut lab = net.build();
         let impair = Action::Impair { targets: vec![Target::Link(wan)], forward: Some(losing(1)), back: None, over_ns: 0 };
         lab.apply(&impair).unwrap();
@@ -328,29 +341,30 @@ fn partitions_keep_sets_apart_and_heal() {
         let door = lab.door();
         serve(&door, server, "[::]:80", 2);
         serve(&door, spare, "[::]:80", 3);
-        let reaches = |from: NodeId, to: &str| connect(&door, from, to, SHORT).is_ok();
+        let reaches = |from: NodeId, to: &str| connect(&door, from, to, BOUND).is_ok();
+        let misses = |from: NodeId, to: &str| connect(&door, from, to, SHORT).is_err();
         let cut = |one_way| Cut { from: vec![client], to: vec![server], one_way };
         for target in ["10.1.0.2:80", "[fd00::2]:80"] {
             assert!(reaches(client, target));
             let partition = Action::Partition(cut(false));
             assert_eq!(lab.apply(&partition).unwrap().warnings, [""; 0]);
-            assert!(!reaches(client, target) && reaches(spare, target) && reaches(client, "10.1.0.3:80"));
+            assert!(misses(client, target) && reaches(spare, target) && reaches(client, "10.1.0.3:80"));
             assert!(lab.apply(&Action::Partition(cut(true))).unwrap().warnings[0].contains("had no effect"));
             // One of two that overlap has gone: the other still holds.
             assert_eq!(lab.undo(&partition).unwrap().unwrap().warnings, [""; 0]);
-            assert!(!reaches(client, target));
+            assert!(misses(client, target));
             lab.apply(&Action::Heal(Healed::Between(cut(false)))).unwrap();
             assert!(reaches(client, target));
         }
         assert!(lab.apply(&Action::Heal(Healed::All)).unwrap().warnings[0].contains("had no effect"));
         // Isolated: from everyone, though not from itself, and its carrier stays.
         lab.apply(&Action::Isolate(vec![server])).unwrap();
-        assert!(!reaches(client, "10.1.0.2:80") && !reaches(server, "10.1.0.3:80") && reaches(client, "10.1.0.3:80"));
+        assert!(misses(client, "10.1.0.2:80") && misses(server, "10.1.0.3:80") && reaches(client, "10.1.0.3:80"));
         lab_support::carrier_becomes(&door, server, "eth0", true);
         assert_eq!(lab.undo(&Action::Isolate(vec![server])).unwrap().unwrap().warnings, [""; 0]);
         assert!(reaches(client, "10.1.0.2:80"));
         lab.apply(&Action::Isolate(vec![server])).unwrap();
-        assert!(!reaches(client, "10.1.0.2:80"));
+        assert!(misses(client, "10.1.0.2:80"));
         lab.apply(&Action::Heal(Healed::All)).unwrap();
         assert!(reaches(client, "10.1.0.2:80"));
     });
@@ -439,30 +453,39 @@ fn a_hundred_wires_lose_nothing() {
             let [leaf] = net.hosts([format!("leaf{at}").as_str()]);
             let (here, there) = (format!("10.2.{at}.1/24"), format!("10.2.{at}.2/24"));
             links.push(net.link(Wire, [(hub, &[&here]), (leaf, &[&there])]));
-            net.impair(*links.last().unwrap(), Impairment::delaying(10 * MS), losing(500_000_000));
+            net.impair(*links.last().unwrap(), Impairment::delaying(10 * MS), Impairment::delaying(10 * MS));
         }
         let lab = net.build();
-        let sent = inside(&lab.door(), hub, || {
-            let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-            for round in 0..50u64 {
-                for at in 0..WIRES {
-                    socket.send_to(&round.to_be_bytes(), format!("10.2.{at}.2:9")).unwrap();
+        let to_each = |rounds: u64| {
+            let sender = inside(&lab.door(), hub, move || {
+                let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+                for round in 0..rounds {
+                    for at in 0..WIRES {
+                        socket.send_to(&round.to_be_bytes(), format!("10.2.{at}.2:9")).unwrap();
+                    }
                 }
-                std::thread::yield_now();
-            }
-            50 * WIRES as u64
-        });
-        let sent = sent.join().unwrap();
-        let until = Instant::now() + BOUND;
-        loop {
+            });
+            sender.join().unwrap();
+        };
+        let all_closed = || {
             let accounts: Vec<LinkAccount> = lab.accounts().into_iter().flatten().collect();
             assert!(accounts.iter().all(|account| account.closes(0) && account.closes(1)), "{accounts:?}");
-            if accounts.iter().map(|account| account.delivered[0]).sum::<u64>() >= sent {
-                break;
+            accounts
+        };
+        let until = Instant::now() + BOUND;
+        let wait = |is_there: &dyn Fn(usize, &LinkAccount) -> bool| loop {
+            let accounts = all_closed();
+            if accounts.iter().enumerate().all(|(at, account)| is_there(at, account)) {
+                return accounts;
             }
             assert!(Instant::now() < until, "{accounts:?}");
             std::thread::yield_now();
-        }
+        };
+        // The first finds the neighbour, whose answer comes back.
+        to_each(1);
+        let before = wait(&|_, account| account.delivered[0] > 1 && account.delivered[1] > 0);
+        to_each(50);
+        wait(&|at, account| account.delivered[0] >= before[at].delivered[0] + 50);
         assert!(lab.destroy().is_empty());
     });
 }
