@@ -1,5 +1,6 @@
 //! THE WORKSHOP: scenario in, run record out.
 
+pub mod emulate;
 pub mod engine;
 pub mod judge;
 pub mod lab;

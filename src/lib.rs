@@ -14,4 +14,5 @@ pub mod payload;
 pub mod progress;
 pub mod results;
 pub mod signals;
+mod traces;
 pub mod uses;

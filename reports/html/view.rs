@@ -9,7 +9,7 @@ use super::flows::{self, FlowView};
 use super::source::{self, SourceView};
 use super::svg::Markup;
 use super::{STYLE, timeline, topology};
-use crate::record::{EventRecord, ExpectationRecord, RunRecord, Verdict};
+use crate::record::{EventRecord, ExpectationRecord, LinkAccount, RunRecord, Verdict};
 use crate::suite::{self, Standing, Suite, SuiteResult};
 use crate::{excerpt, words};
 
@@ -417,10 +417,9 @@ fn excerpt_view(x: &excerpt::Excerpt) -> ExcerptView {
 fn link_row(record: &RunRecord, link: &crate::record::LinkRecord) -> LinkRow {
     let name = |at: u32| record.nodes.get(at as usize).map_or("?", |node| node.name.as_str());
     let account = link.account.as_ref().map_or(String::new(), |a| {
-        let way = |i: usize| {
-            format!("{} in, {} delivered, {} cut, {} dropped, {} queued", a.entered[i], a.delivered[i], a.cut[i], a.dropped[i], a.queued[i])
-        };
-        format!("there: {}; back: {}; own lateness at its worst hundredth {}", way(0), way(1), words::duration(a.late_p99_ns))
+        let late = [a.late_p50_ns, a.late_p99_ns, a.late_max_ns].map(words::duration);
+        let late = format!("own lateness in the middle {}, at its worst hundredth {}, at worst {}", late[0], late[1], late[2]);
+        format!("there: {}; back: {}; {late}", account_words(a, 0), account_words(a, 1))
     });
     LinkRow {
         name: words::visible(&link.name),
@@ -429,6 +428,18 @@ fn link_row(record: &RunRecord, link: &crate::record::LinkRecord) -> LinkRow {
         impairment: words::visible(&link.impairment),
         account,
     }
+}
+
+/// One way of an account: what came in, what was delivered, and everything else that happened.
+fn account_words(account: &LinkAccount, way: usize) -> String {
+    let told = |(at, (word, count)): (usize, (&str, u64))| (at == 0 || count > 0).then(|| format!("{count} {word}"));
+    let mut words: Vec<String> = account.places(way).into_iter().enumerate().filter_map(told).collect();
+    words.insert(0, format!("{} in", account.entered[way]));
+    words.extend(account.marks(way).into_iter().filter(|(_, count)| *count > 0).map(|(word, count)| format!("{count} {word}")));
+    if !account.closes(way) {
+        words.push("which does not add up".to_owned());
+    }
+    words.join(", ")
 }
 
 fn event_row(event: &EventRecord) -> EventRow {

@@ -137,7 +137,20 @@ fn link(name: &str, ends: [u32; 2], engine: &str, impairment: &str, account: Opt
 }
 
 fn account() -> LinkAccount {
-    LinkAccount { entered: [5210, 5204], delivered: [5208, 5204], cut: [0, 0], dropped: [2, 0], queued: [0, 0], late_p99_ns: 81_000 }
+    LinkAccount {
+        entered: [5210, 5204],
+        duplicated: [3, 0],
+        delivered: [5199, 5204],
+        lost: [11, 0],
+        overflowed: [1, 0],
+        dropped: [2, 0],
+        corrupted: [4, 0],
+        late_p50_ns: 22_000,
+        late_p99_ns: 81_000,
+        late_max_ns: 310_000,
+        late: vec![(32_000, 10_100), (128_000, 299), (512_000, 4)],
+        ..LinkAccount::default()
+    }
 }
 
 fn event(name: Option<&str>, text: &str, kind: EventKind, planned_ms: i64, line: u32, late_us: i64) -> EventRecord {

@@ -1,6 +1,7 @@
 //! The run record: everything a run left behind, versioned, as one JSON file. In: what the runner fills in. Out: the types that
 //! judge and reports read. Measured series are kept whole, as compact columns (`columns`). Renders nothing.
 
+mod account;
 pub mod columns;
 #[cfg(test)]
 pub(crate) mod example;
@@ -11,6 +12,7 @@ pub mod process;
 
 use serde::{Deserialize, Serialize};
 
+pub use account::LinkAccount;
 pub use file::{MAX_BYTES, RecordError, read, to_json};
 use flow::FlowRecord;
 use process::{CommandRecord, ProcessRecord};
@@ -130,23 +132,6 @@ pub struct LinkRecord {
     pub impairment: String,
     /// The wire engine's own account; `None` for direct links.
     pub account: Option<LinkAccount>,
-}
-
-/// What a wire saw, each way: first from the first end, then from the second. `in = delivered + dropped + queued`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-pub struct LinkAccount {
-    /// Frames that came in.
-    pub entered: [u64; 2],
-    /// Frames handed on.
-    pub delivered: [u64; 2],
-    /// Frames dropped because the link was cut.
-    pub cut: [u64; 2],
-    /// Frames dropped by a full queue or a failed send.
-    pub dropped: [u64; 2],
-    /// Frames still waiting at the end.
-    pub queued: [u64; 2],
-    /// The wire's own lateness at its worst hundredth, ns.
-    pub late_p99_ns: u64,
 }
 
 /// Something that happened.

@@ -18,6 +18,7 @@ use super::parts::{Load, Network, News, Notice};
 use super::recorder;
 use super::timeline::{Driven, Progress, Timeline};
 use crate::judge;
+use crate::emulate::Traces;
 use crate::lab::{KernelLab, LabError, preflight};
 use crate::plan::types::Plan;
 use crate::traffic::{self, Files, Traffic};
@@ -32,6 +33,8 @@ pub struct Request {
     pub plan: Plan,
     /// What the files hold that patterns send.
     pub files: Files,
+    /// What the files say that impairments take the fate of packets from.
+    pub traces: Arc<Traces>,
     /// The texts that the plan's spans point into.
     pub sources: Sources,
     /// The libraries that the scenario uses: name, and exactly which. For the record.
@@ -78,7 +81,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let mut warnings = preflight(&plan)?;
     observe(Progress::Step("building the network"));
     let began = Instant::now();
-    let mut lab = KernelLab::build(&plan, &|what| tracing::debug!(what, "building"))?;
+    let mut lab = KernelLab::build(&plan, &request.traces, &|what| tracing::debug!(what, "building"))?;
     warnings.extend(lab.warnings().iter().cloned());
     observe(Progress::Step("starting servers"));
     let (tell, notices) = unbounded_channel();
@@ -114,6 +117,9 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let clock = Clock::starting_at(start.into_std());
     let started = (request.wall_clock)(SystemTime::now() + LEAD);
     traffic.start_clock(clock);
+    if let Err(error) = lab.begin(start.into_std()) {
+        warnings.push(format!("the wires count from before the timeline: {error}"));
+    }
     observe(Progress::Step("running"));
     let sources = request.sources;
     let line_of = |span| sources.line_column(span).line;
@@ -175,6 +181,10 @@ struct RealNetwork<'a> {
 impl Network for RealNetwork<'_> {
     fn apply(&mut self, action: &Action) -> Result<Vec<String>, String> {
         Ok(self.lab.apply(action).map_err(|error| error.to_string())?.warnings)
+    }
+
+    fn undo(&mut self, action: &Action) -> Result<Option<Vec<String>>, String> {
+        Ok(self.0.undo(action).map_err(|error| error.to_string())?.map(|done| done.warnings))
     }
 
     fn trouble(&self) -> Option<String> {

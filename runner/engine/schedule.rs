@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use scn_grammar::scenario::EventId;
-use scn_grammar::scenario::timeline::{Action, Entry, Victim, When};
+use scn_grammar::scenario::timeline::{Action, Entry, Healed, Victim, When};
 
 /// One thing to do at an instant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -176,6 +176,10 @@ pub fn undo_of(action: &Action) -> Option<Action> {
         Action::Up(targets) => Action::Down(targets),
         Action::Silence(targets) => Action::Unsilence(targets),
         Action::Unsilence(targets) => Action::Silence(targets),
+        // What was before these only the network knows, so it undoes them; the contrary stands for it in the record.
+        Action::Impair { targets, .. } => Action::Restore(targets),
+        Action::Partition(cut) => Action::Heal(Healed::Between(cut)),
+        Action::Isolate(nodes) => Action::Heal(Healed::Nodes(nodes)),
         Action::AddAddress { prefix, node, .. } => Action::RemoveAddress { address: prefix.address, node },
         Action::MoveAddress { prefix, from, to, .. } => Action::MoveAddress { prefix, from: to, to: from, interface: None },
         // The checker refuses `remove ... for D`: the subnet's length is not said there. The others wait for the lab and the

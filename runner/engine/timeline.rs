@@ -311,6 +311,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
                 self.network.command(due.entry, *node, command);
                 Ok(())
             }
+            Some(action) if due.undo => self.undo(&entry.action, action, due.at_ns).await,
             Some(action) => self.perform(action, due.at_ns).await,
             None => Ok(()),
         };
@@ -356,6 +357,17 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         (self.observe)(Progress::Event(&event));
         self.events.push(event);
         self.actions.push(None);
+    }
+
+    /// Undoes an action: the network by what it knows was before, or else by the action that is its contrary.
+    async fn undo(&mut self, of: &Action, by: &Action, at_ns: i64) -> Result<(), String> {
+        match self.network.undo(of)? {
+            Some(warnings) => {
+                self.warnings.extend(warnings);
+                Ok(())
+            }
+            None => self.perform(by, at_ns).await,
+        }
     }
 
     async fn perform(&mut self, action: &Action, at_ns: i64) -> Result<(), String> {

@@ -9,6 +9,7 @@ mod evidence;
 mod forms;
 mod instants;
 mod lateness;
+mod links;
 mod moments;
 mod range;
 mod rule;

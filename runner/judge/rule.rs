@@ -9,7 +9,7 @@ use super::forms::{self, Deadline, Ruling, Sight};
 use super::instants::{self, Instant};
 use super::moments::{Moment, Question, range};
 use super::range::{Range, Truth};
-use super::{lateness, nearby, words};
+use super::{lateness, links, nearby, words};
 use crate::measure::{Measured, Series, Window, show};
 
 /// All that expectations are judged by.
@@ -36,12 +36,22 @@ struct Finding {
     moments: Option<u64>,
 }
 
+impl Finding {
+    /// It cannot be told.
+    fn doubt(&mut self, why: &str, but: &str) {
+        let otherwise = if self.ruling.verdict == Verdict::Fail { "fail" } else { "pass" };
+        self.ruling.verdict = Verdict::Inconclusive;
+        self.ruling.reason = format!("{why}; {but} it would be a {otherwise}: {}", self.ruling.reason);
+    }
+}
+
 impl Court<'_> {
     /// The outcome of an expectation.
     pub fn judge(&self, expectation: &Expectation) -> Outcome {
         let ready = Ready::new(&expectation.condition);
         let mut finding = self.find(expectation, &ready);
         self.excuse_lateness(expectation, &ready, &mut finding);
+        self.excuse_links(&ready, &mut finding);
         self.regard_the_end(expectation, &mut finding.ruling);
         let name = |subject: &Subject| self.evidence.name(subject);
         let decided_ns = finding.ruling.decided_ns;
@@ -281,10 +291,19 @@ impl Court<'_> {
         }
         let flows: Vec<&Series<'_>> = ready.flows().into_iter().filter_map(|flow| self.evidence.flows.get(flow.index())).collect();
         let excuse = lateness::excuse(&flows, &self.record.events, window, self.record.tolerance_ns);
+        let excuse = excuse.or_else(|| if flows.is_empty() { None } else { links::late(self.record) });
         if let Some(excuse) = excuse {
-            let otherwise = if finding.ruling.verdict == Verdict::Fail { "fail" } else { "pass" };
-            finding.ruling.verdict = Verdict::Inconclusive;
-            finding.ruling.reason = format!("{excuse}; in time it would be a {otherwise}: {}", finding.ruling.reason);
+            finding.doubt(&excuse, "in time");
+        }
+    }
+
+    /// Links that can't be trusted, or that lost packets of themselves, decide nothing about flows.
+    fn excuse_links(&self, ready: &Ready<'_>, finding: &mut Finding) {
+        if ready.flows().is_empty() {
+            return;
+        }
+        if let Some(spoiled) = links::spoiled(self.record, finding.ruling.verdict) {
+            finding.doubt(&spoiled, "otherwise");
         }
     }
 

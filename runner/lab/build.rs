@@ -14,6 +14,7 @@ use super::layout::{BRIDGE_NAME, EndPlace, Layout, LinkPlace};
 use super::messages::{self, VethEnd};
 use super::namespace::Namespace;
 use super::netlink::Netlink;
+use super::offload;
 use super::sysctl::{self, Settings};
 use crate::plan::types::{Plan, PlannedInterface};
 
@@ -199,6 +200,10 @@ fn furnish(plan: &Plan, layout: &Layout, namespace: &Namespace, slot: usize, mut
         return Err(LabError::Setting { place: place.clone(), key, value, why });
     }
     run(&mut open(place)?, furnish::inside(plan, layout, slot, Stage::First))?;
+    for interface in node.interfaces.iter().filter(|interface| plan.links[interface.link.index()].packets_alone) {
+        let refused = |cause| LabError::system(format!("{place}.{}", interface.name), "switch its segmentation offload off", &cause);
+        offload::judge_packets_alone(&interface.name).map_err(refused)?;
+    }
     Ok(settings)
 }
 

@@ -14,16 +14,20 @@ use scn_grammar::scenario::topology::Prefix;
 
 use super::bench::{Awaited, Interface, Request, Step};
 use super::error::LabError;
+use super::impairments::{Change, Impairments};
 use super::layout::{EndPlace, Layout};
 use super::messages;
+use super::partitions::{Barriers, Partitions};
 use crate::plan::types::{Engine, Plan};
 
 /// What strikes a link, told apart from other faults on the same link.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Cause {
+pub(super) enum Cause {
     Node(u32),
     Link(u32),
     Interface(u32, String),
+    /// A node is isolated.
+    Isolation(u32),
 }
 
 /// What holds a link.
@@ -35,7 +39,7 @@ struct Held {
 
 /// Two sorts of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sort {
+pub(super) enum Sort {
     Down,
     Silence,
 }
@@ -45,6 +49,12 @@ enum Sort {
 pub(crate) struct Todo {
     /// Wires to cut (true) or to join, before the steps.
     pub(crate) cuts: Vec<(usize, bool)>,
+    /// What ways of wires are to do.
+    pub(crate) ways: Vec<Change>,
+    /// What wires bar, of every wire; empty: as before.
+    pub(crate) barriers: Barriers,
+    /// Links on which an action is to meet packets, if it is to have an effect.
+    pub(crate) meets: BTreeSet<usize>,
     /// For the lab's thread.
     pub(crate) steps: Vec<Step>,
     /// Links whose silence begins.
@@ -63,6 +73,12 @@ pub(crate) struct Faults {
     links: Vec<String>,
     held: Vec<Held>,
     pub(super) nodes: Vec<NodeState>,
+    pub(super) impairments: Impairments,
+    pub(super) partitions: Partitions,
+    /// Ranges that nodes send from.
+    pub(super) sources: Vec<(Prefix, usize)>,
+    /// Addresses of interfaces upon others.
+    pub(super) uppers: Vec<(IpAddr, usize)>,
 }
 
 /// A node's interfaces as they are now.
@@ -76,7 +92,7 @@ pub(super) struct NodeState {
 pub(super) struct InterfaceState {
     pub(super) name: String,
     link: usize,
-    mac: [u8; 6],
+    pub(super) mac: [u8; 6],
     pub(super) addresses: Vec<Prefix>,
     /// Those of the plan: an address that comes back finds its place though all its subnet had gone.
     pub(super) planned: Vec<Prefix>,
@@ -97,8 +113,19 @@ impl Faults {
             interfaces: n.interfaces.iter().map(interface).chain(upon(plan, &layout, at)).collect(),
         };
         let links: Vec<String> = plan.links.iter().map(|link| link.name.clone()).collect();
-        let nodes = plan.nodes.iter().enumerate().map(node).collect();
-        Faults { layout, held: vec![Held::default(); links.len()], links, nodes }
+        let uppers = plan.interfaces.iter().flat_map(|upper| upper.addresses.iter().map(|prefix| (prefix.address, upper.node.index())));
+        let sources = plan.flows.iter().flat_map(|flow| flow.source.iter().map(|range| (*range, flow.from.index())));
+        let said = plan.links.iter().map(|link| [link.forward.clone(), link.back.clone()]).collect();
+        Faults {
+            layout,
+            held: vec![Held::default(); links.len()],
+            links,
+            nodes: plan.nodes.iter().enumerate().map(node).collect(),
+            impairments: Impairments::new(said),
+            partitions: Partitions::default(),
+            sources: sources.collect(),
+            uppers: uppers.collect(),
+        }
     }
 
     /// The name of a link.
@@ -130,6 +157,18 @@ impl Faults {
 
     /// What an action comes to. The state is as if it were done.
     pub(crate) fn plan(&mut self, action: &Action) -> Result<Todo, LabError> {
+        if let Some(todo) = self.shape(action) {
+            return todo;
+        }
+        let mut todo = self.strike_or_move(action)?;
+        if !self.partitions.is_empty() {
+            // Addresses may have moved.
+            todo.barriers = self.barriers();
+        }
+        Ok(todo)
+    }
+
+    fn strike_or_move(&mut self, action: &Action) -> Result<Todo, LabError> {
         match action {
             Action::Down(targets) => self.strike(targets, Sort::Down),
             Action::Silence(targets) => self.strike(targets, Sort::Silence),
@@ -143,7 +182,7 @@ impl Faults {
     }
 
     /// The links of a target, what to call the fault, and the target in words.
-    fn links_of(&self, target: &Target) -> Result<(Vec<usize>, Cause, String), LabError> {
+    pub(super) fn links_of(&self, target: &Target) -> Result<(Vec<usize>, Cause, String), LabError> {
         let mut links: Vec<usize>;
         let (cause, words) = match target {
             Target::Link(LinkId(link)) => {
@@ -180,7 +219,7 @@ impl Faults {
         })
     }
 
-    fn holders(&mut self, link: usize, sort: Sort) -> &mut BTreeSet<Cause> {
+    pub(super) fn holders(&mut self, link: usize, sort: Sort) -> &mut BTreeSet<Cause> {
         match sort {
             Sort::Down => &mut self.held[link].down,
             Sort::Silence => &mut self.held[link].silent,
@@ -237,7 +276,7 @@ impl Faults {
     }
 
     /// Links change: what is to be done for it.
-    fn change(&self, links: &[usize], sort: Sort, struck: bool, todo: &mut Todo) {
+    pub(super) fn change(&self, links: &[usize], sort: Sort, struck: bool, todo: &mut Todo) {
         let mut requests: Vec<(usize, Request)> = Vec::new();
         for &link in links {
             let held = &self.held[link];
@@ -421,7 +460,16 @@ mod tests {
             node("b", vec![interface("eth0", 1, "10.0.0.2"), interface("eth1", 2, "10.1.0.2")]),
             node("lan", vec![interface("port0", 0, ""), interface("port1", 1, "")]),
         ];
-        Faults { layout, links: ["a--lan", "b--lan", "wan"].map(str::to_owned).into(), held: vec![Held::default(); 3], nodes }
+        Faults {
+            layout,
+            links: ["a--lan", "b--lan", "wan"].map(str::to_owned).into(),
+            held: vec![Held::default(); 3],
+            nodes,
+            impairments: Impairments::new(vec![Default::default(); 3]),
+            partitions: Partitions::default(),
+            sources: Vec::new(),
+            uppers: Vec::new(),
+        }
     }
 
     /// Steps in short: `set SLOT INDEX...`, `await SLOT.INDEX`, `tell SLOT.INDEX`.

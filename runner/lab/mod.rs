@@ -11,19 +11,25 @@ mod bench;
 mod build;
 mod doctor;
 mod door;
+mod effects;
 mod enter;
 mod error;
 mod faults;
 mod features;
 mod furnish;
+mod impairments;
 mod layout;
 mod messages;
 mod namespace;
 mod needs;
 mod netlink;
+mod offload;
 mod packet;
+mod partitions;
 mod preflight;
 mod stacks;
+mod shaping;
+mod spans;
 mod sysctl;
 mod widths;
 mod process;
@@ -43,12 +49,14 @@ use scn_reports::record::process::{CommandRecord, ProcessRecord};
 
 use self::bench::Keeper;
 use self::door::DoorKeeper;
+use self::effects::Effects;
 use self::faults::{Faults, Todo};
 use self::layout::Layout;
 use self::namespace::Namespace;
 use self::process::Programs;
 use self::vanished::Vanished;
-use self::wire::{Span, Wires};
+use self::wire::Wires;
+use crate::emulate::Traces;
 use crate::plan::types::Plan;
 
 pub use self::doctor::{Finding, State, doctor};
@@ -81,23 +89,25 @@ pub struct KernelLab {
     links: usize,
     /// Links that are silent, with what had crossed when it began.
     silent: BTreeMap<usize, u64>,
+    effects: Effects,
     facts: Vec<(String, String)>,
     warnings: Vec<String>,
 }
 
 impl KernelLab {
-    /// Makes the network of a plan; `progress` hears what is being made. When it returns, every interface carries frames.
+    /// Makes the network of a plan; `progress` hears what is being made, `traces` are the files that impairments of the plan name. When it
+    /// returns, every interface carries frames.
     ///
     /// # Errors
     /// The node or link where it failed, the kernel's words, what to do. Whatever had been made is gone then.
-    pub fn build(plan: &Plan, progress: &dyn Fn(&str)) -> Result<Self, LabError> {
+    pub fn build(plan: &Plan, traces: &Arc<Traces>, progress: &dyn Fn(&str)) -> Result<Self, LabError> {
         let layout = Layout::of(plan)?;
         let built = build::build(plan, &layout, progress)?;
-        let wires = start_wires(plan, &layout, &built.namespaces)?;
+        let wires = spans::start(plan, &layout, traces, &built.namespaces)?;
         let (settings, warnings) = sysctl::summary(&built.settings);
         let congestion = built.settings.iter().take(plan.nodes.len()).map(|(_, settings)| settings.congestion_of_sockets()).collect();
         let mut facts = machine();
-        facts.extend(wires.as_ref().map(|wires| ("wire thread".to_owned(), wires.scheduling.to_owned())));
+        facts.extend(wires.as_ref().map(|wires| ("wire threads".to_owned(), wires.scheduling.clone())));
         facts.extend(settings);
         let keeper = Keeper::start(Arc::clone(&built.namespaces))?;
         let doors = DoorKeeper::start(Arc::clone(&built.namespaces), congestion)?;
@@ -112,6 +122,7 @@ impl KernelLab {
             vanished: Vanished::default(),
             links: plan.links.len(),
             silent: BTreeMap::new(),
+            effects: Effects::default(),
             facts,
             warnings,
         })
@@ -129,6 +140,14 @@ impl KernelLab {
         &self.warnings
     }
 
+    /// The timeline begins at an instant: wires count from there.
+    ///
+    /// # Errors
+    /// When a pump does not answer.
+    pub fn begin(&self, at: Instant) -> Result<(), LabError> {
+        self.wires.iter().try_for_each(|wires| wires.begin(at))
+    }
+
     /// Does a fault, ends one, or changes addresses. Blocks until it is done: some 0.1 to 10 ms.
     ///
     /// # Errors
@@ -143,13 +162,40 @@ impl KernelLab {
         if let Some(told) = self.programs.as_ref().and_then(|programs| programs.apply(action)) {
             return Ok(Done { asked, warnings: told?, done: Instant::now() });
         }
-        let Todo { cuts, steps, silenced, unsilenced, mut warnings } = self.faults.plan(action)?;
+        let todo = self.faults.plan(action)?;
+        self.carry_out(asked, action, false, todo)
+    }
+
+    /// Undoes an action whose undoing hangs on what was before it; `None`: it is not of that sort, another action undoes it.
+    ///
+    /// # Errors
+    /// What could not be done, where, and why.
+    pub fn undo(&mut self, action: &Action) -> Result<Option<Done>, LabError> {
+        let asked = Instant::now();
+        let Some(todo) = self.faults.unshape(action) else { return Ok(None) };
+        self.carry_out(asked, action, true, todo?).map(Some)
+    }
+
+    fn carry_out(&mut self, asked: Instant, action: &Action, undone: bool, todo: Todo) -> Result<Done, LabError> {
+        let Todo { cuts, ways, barriers, meets, steps, silenced, unsilenced, mut warnings } = todo;
         for link in silenced {
             let crossed = self.crossed(link)?;
             self.silent.insert(link, crossed);
         }
-        for (link, cut) in cuts {
-            self.wires.iter().for_each(|wires| wires.set_cut(link, cut));
+        if let Some(wires) = &self.wires {
+            let changed: Vec<(usize, usize)> = ways.iter().map(|way| (way.link, way.end)).collect();
+            warnings.extend(self.effects.end(wires, action, undone, &changed)?);
+            if !meets.is_empty() && !undone {
+                let links: Vec<&str> = meets.iter().map(|link| self.faults.link_name(*link)).collect();
+                let (words, on) = match action {
+                    Action::Partition(_) => ("a partition".to_owned(), meets.iter().flat_map(|link| [(*link, 0), (*link, 1)]).collect()),
+                    _ => (format!("impair of {}", links.join(", ")), changed),
+                };
+                self.effects.begin(wires, action, on, words)?;
+            }
+            cuts.into_iter().try_for_each(|(link, cut)| wires.set_cut(link, cut))?;
+            ways.into_iter().try_for_each(|way| wires.set(way.link, way.end, way.does, way.over_ns))?;
+            barriers.into_iter().try_for_each(|(link, barriers)| wires.set_barriers(link, barriers))?;
         }
         let told = if steps.is_empty() { Vec::new() } else { self.keeper.call(|bench| bench.perform(steps))?? };
         let done = Instant::now();
@@ -195,20 +241,24 @@ impl KernelLab {
         }
     }
 
-    /// Silences that still last and that nothing has met so far, as warnings.
+    /// Silences, partitions and impairments that still last and that nothing has met so far, as warnings.
     ///
     /// # Errors
     /// When the kernel does not tell its counters.
     pub fn effects(&mut self) -> Result<Vec<String>, LabError> {
         let links: Vec<usize> = self.silent.keys().copied().collect();
         let found: Result<Vec<Option<String>>, LabError> = links.into_iter().map(|link| self.without_effect(link)).collect();
-        Ok(found?.into_iter().flatten().collect())
+        let mut idle: Vec<String> = found?.into_iter().flatten().collect();
+        if let Some(wires) = &self.wires {
+            idle.extend(self.effects.idle(wires)?);
+        }
+        Ok(idle)
     }
 
     /// What a silence has met so far: frames that a wire's cut took, or that came to a port that leads nowhere.
     fn crossed(&self, link: usize) -> Result<u64, LabError> {
         if let (true, Some(wires)) = (self.faults.is_wire(link), &self.wires) {
-            return Ok(wires.cut_frames(link));
+            return Ok(wires.crossed(link)?.cut.iter().sum());
         }
         let places = self.faults.counted_at(link);
         let count = move |bench: &mut bench::Bench| places.iter().map(|(slot, index)| bench.received(*slot, *index)).sum();
@@ -248,17 +298,6 @@ impl KernelLab {
         let programs = self.programs.as_mut().map_or(Ok(()), Programs::stop);
         [programs, pump, self.doors.stop(), self.keeper.stop()].into_iter().filter_map(Result::err).collect()
     }
-}
-
-/// Starts the pump if there is anything to carry.
-fn start_wires(plan: &Plan, layout: &Layout, namespaces: &Arc<Vec<Namespace>>) -> Result<Option<Wires>, LabError> {
-    let Some(fabric) = layout.fabric else { return Ok(None) };
-    let span = |(link, place): (usize, &layout::LinkPlace)| {
-        let delay_ns = [&plan.links[link].forward, &plan.links[link].back].map(|way| way.fixed_delay_ns().unwrap_or(0));
-        place.outer.map(|outer| Span { link, outer, delay_ns })
-    };
-    let spans = layout.links.iter().enumerate().filter_map(span).collect();
-    Wires::start(namespaces, fabric, spans).map(Some)
 }
 
 /// What the machine is.

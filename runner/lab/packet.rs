@@ -38,6 +38,7 @@ pub(crate) fn tap(index: u32, buffer_bytes: usize) -> io::Result<Socket> {
     socket.set_nonblocking(true)?;
     set(&socket, libc::SOL_PACKET, PACKET_VNET_HDR, 1)?;
     set(&socket, libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)?;
+    set(&socket, libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)?;
     set(&socket, libc::SOL_SOCKET, SO_TIMESTAMPNS, 1)?;
     let size = libc::c_int::try_from(buffer_bytes).unwrap_or(libc::c_int::MAX);
     for (force, plain) in [(libc::SO_RCVBUFFORCE, libc::SO_RCVBUF), (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)] {

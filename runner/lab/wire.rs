@@ -1,30 +1,42 @@
-//! The user-space engine for links: delay, and cuts. In: outer ends in the fabric namespace, delays. Out: frames carried by a thread,
-//! and its account of them. Offloads stay on: a frame may be many packets that are not cut apart yet, which delay does not mind.
+//! The user-space engine for links: everything that an impairment does to packets, cuts, partitions. In: outer ends in the fabric namespace,
+//! what each way does. Out: frames carried by threads, and their accounts. Which packets are judged alone the plan decided: there offloads
+//! are off at the nodes' ends. Elsewhere a frame may be many packets that are not cut apart yet, which delay does not mind.
 
-mod account;
+mod frame;
+mod line;
 mod poller;
 mod pump;
 mod receive;
+mod send;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+use scn_grammar::scenario::topology::Impairment;
 use scn_reports::record::LinkAccount;
+use socket2::Socket;
 
-use self::account::Counters;
+use self::frame::Stored;
+use self::line::{Line, now_ns};
+use self::pump::{Order, Pump};
 use super::error::LabError;
 use super::namespace::Namespace;
 use super::packet;
+use crate::emulate::{Barrier, Nature, Way};
 
 /// What a tap may hold while the pump is busy, bytes. Who is not root gets as much of it as the machine allows.
 const TAP_BUFFER_BYTES: usize = 16 << 20;
 /// The pump's priority where the machine allows it one.
 const PRIORITY: libc::c_int = 10;
+/// A pump does what it is asked between two batches of frames; this only bounds a bug.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Of the machine's cores every second may carry wires; the rest carries what runs over them.
+const CORES_PER_PUMP: usize = 2;
 
 /// A wire to be carried.
 pub(crate) struct Span {
@@ -32,121 +44,192 @@ pub(crate) struct Span {
     pub(crate) link: usize,
     /// Indexes of the outer ends in the fabric.
     pub(crate) outer: [u32; 2],
-    /// Delay of frames from each end, ns.
-    pub(crate) delay_ns: [u64; 2],
+    /// What each way is.
+    pub(crate) natures: [Nature; 2],
+    /// What each way does at first.
+    pub(crate) does: [Impairment; 2],
 }
 
-/// What the lab keeps of one wire.
-struct Kept {
-    taps: Arc<[socket2::Socket; 2]>,
-    counters: Arc<Counters>,
+/// A thread that carries some of the wires.
+struct Shard {
+    orders: Sender<Order>,
+    bell: OwnedFd,
+    thread: Option<JoinHandle<(io::Result<()>, Vec<Socket>)>>,
 }
 
-/// All wires of a lab and the thread that serves them.
+/// All wires of a lab and the threads that serve them.
 pub(crate) struct Wires {
-    kept: BTreeMap<usize, Kept>,
-    stop: OwnedFd,
-    thread: Option<JoinHandle<io::Result<()>>>,
-    /// How the pump is scheduled, for the record.
-    pub(crate) scheduling: &'static str,
+    /// By link: which shard has it, and as which of its lines.
+    places: BTreeMap<usize, (usize, usize)>,
+    shards: Vec<Shard>,
+    /// How the pumps are scheduled, for the record.
+    pub(crate) scheduling: String,
+}
+
+fn failed(cause: &io::Error) -> LabError {
+    LabError::system("wires", "start the pump", cause)
 }
 
 impl Wires {
-    /// Opens the taps and starts the pump, on a thread of its own in the fabric.
+    /// Opens the taps and starts the pumps, on threads of their own in the fabric.
     pub(crate) fn start(namespaces: &Arc<Vec<Namespace>>, fabric: usize, spans: Vec<Span>) -> Result<Self, LabError> {
-        let failed = |cause: io::Error| LabError::system("wires", "start the pump", &cause);
-        let (stopped, stop) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(|cause| failed(cause.into()))?;
-        let (sender, ready) = sync_channel(1);
-        let namespaces = Arc::clone(namespaces);
-        let thread = std::thread::Builder::new().name("scn-pump".to_owned()).spawn(move || {
-            let made = open(&namespaces[fabric], &spans);
-            // The pump holds taps, not namespaces: those go when the lab lets go of them.
-            drop(namespaces);
-            let (kept, wires) = match made {
-                Ok(made) => made,
-                Err(cause) => {
-                    let _ = sender.send(Err(cause));
-                    return Ok(());
-                }
-            };
-            let pump = pump::Pump::new(wires, stopped);
-            let scheduling = prefer();
-            match pump {
-                Ok(pump) => {
-                    let _ = sender.send(Ok((kept, scheduling)));
-                    pump.run()
-                }
-                Err(cause) => {
-                    let _ = sender.send(Err(cause));
-                    Ok(())
-                }
-            }
-        });
-        let thread = thread.map_err(failed)?;
-        let (kept, scheduling) = ready.recv().map_err(|_| failed(io::Error::other("the thread ended")))?.map_err(failed)?;
-        Ok(Wires { kept, stop, thread: Some(thread), scheduling })
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let count = (cores / CORES_PER_PUMP).clamp(1, spans.len().max(1));
+        let mut parts: Vec<Vec<Span>> = (0..count).map(|_| Vec::new()).collect();
+        let mut places = BTreeMap::new();
+        for (number, span) in spans.into_iter().enumerate() {
+            let part = &mut parts[number % count];
+            places.insert(span.link, (number % count, part.len()));
+            part.push(span);
+        }
+        let started: Vec<(Shard, &'static str)> =
+            parts.into_iter().map(|part| Shard::start(namespaces, fabric, part)).collect::<Result<_, LabError>>()?;
+        let scheduling = match started.first() {
+            Some((_, scheduling)) => format!("{count} x {scheduling}"),
+            None => "none".to_owned(),
+        };
+        Ok(Wires { places, shards: started.into_iter().map(|(shard, _)| shard).collect(), scheduling })
+    }
+
+    /// Does something with a link's line on the pump's thread, between two frames; `None`: it is no wire.
+    fn with<R: Send + 'static>(&self, link: usize, work: impl FnOnce(&mut Line) -> R + Send + 'static) -> Result<Option<R>, LabError> {
+        let Some((shard, line)) = self.places.get(&link).copied() else { return Ok(None) };
+        self.shards[shard].call(move |lines| work(&mut lines[line])).map(Some)
     }
 
     /// Cuts a wire or joins it.
-    pub(crate) fn set_cut(&self, link: usize, cut: bool) {
-        if let Some(kept) = self.kept.get(&link) {
-            kept.counters.set_cut(cut);
-        }
+    pub(crate) fn set_cut(&self, link: usize, cut: bool) -> Result<(), LabError> {
+        self.with(link, move |line| line.ways.iter_mut().for_each(|way| way.set_cut(cut))).map(drop)
     }
 
-    /// Frames that a cut has taken so far.
-    pub(crate) fn cut_frames(&self, link: usize) -> u64 {
-        self.kept.get(&link).map_or(0, |kept| kept.counters.cut_in_all())
+    /// Sets what one way of a wire does, evenly over a time in ns.
+    pub(crate) fn set(&self, link: usize, end: usize, does: Impairment, over_ns: u64) -> Result<(), LabError> {
+        self.with(link, move |line| line.ways[end].set(does, over_ns, now_ns())).map(drop)
     }
 
-    /// The account of a link; `None`: it is no wire.
+    /// Sets the partitions that pass through each way of a wire.
+    pub(crate) fn set_barriers(&self, link: usize, barriers: [Vec<Barrier>; 2]) -> Result<(), LabError> {
+        self.with(link, move |line| line.ways.iter_mut().zip(barriers).for_each(|(way, barriers)| way.set_barriers(barriers))).map(drop)
+    }
+
+    /// The timeline begins at an instant: what is counted from the start is counted from there.
+    pub(crate) fn begin(&self, at: Instant) -> Result<(), LabError> {
+        let ahead = at.saturating_duration_since(Instant::now());
+        let at_ns = now_ns() + u64::try_from(ahead.as_nanos()).unwrap_or(0);
+        let begin = move |lines: &mut [Line]| lines.iter_mut().for_each(|line| line.begin(at_ns));
+        self.shards.iter().try_for_each(|shard| shard.call(begin))
+    }
+
+    /// Frames that came to a wire so far, and those that a cut or a partition has taken.
+    pub(crate) fn crossed(&self, link: usize) -> Result<Crossed, LabError> {
+        let count = |line: &mut Line| {
+            let counts = [*line.ways[0].counts(), *line.ways[1].counts()];
+            Crossed { entered: counts.map(|way| way.entered), cut: counts.map(|way| way.cut) }
+        };
+        self.with(link, count).map(Option::unwrap_or_default)
+    }
+
+    /// The account of a link; `None`: it is no wire, or its pump is gone.
     pub(crate) fn account(&self, link: usize) -> Option<LinkAccount> {
-        let kept = self.kept.get(&link)?;
-        for end in 0..2 {
-            // What the kernel could not keep for us came in, too.
-            let lost = packet::lost(&kept.taps[end]);
-            kept.counters.entered[end].fetch_add(lost, Ordering::AcqRel);
-            kept.counters.dropped[end].fetch_add(lost, Ordering::AcqRel);
-        }
-        Some(kept.counters.account())
+        self.with(link, Line::account).ok().flatten()
     }
 
-    /// The pump has ended though nobody asked it to: no wire carries anything any more.
+    /// A pump has ended though nobody asked it to: its wires carry nothing any more.
     pub(crate) fn is_broken(&self) -> bool {
-        self.thread.as_ref().is_some_and(JoinHandle::is_finished)
+        self.shards.iter().any(|shard| shard.thread.as_ref().is_some_and(JoinHandle::is_finished))
     }
 
-    /// Ends the pump.
+    /// Ends the pumps.
     pub(crate) fn stop(&mut self) -> Result<(), LabError> {
-        let Some(thread) = self.thread.take() else { return Ok(()) };
-        let _ = nix::unistd::write(&self.stop, &[1]);
-        let closed = |why: String| LabError::Closed { thread: "pump".to_owned(), why };
-        match thread.join() {
-            Ok(ended) => ended.map_err(|cause| closed(cause.to_string())),
-            Err(_) => Err(closed("It panicked (a bug in scn)".to_owned())),
+        self.shards.iter().for_each(|shard| shard.tell(Order::Stop));
+        let (mut taps, mut result) = (Vec::new(), Ok(()));
+        for thread in self.shards.iter_mut().filter_map(|shard| shard.thread.take()) {
+            let closed = |why: String| LabError::Closed { thread: "pump".to_owned(), why };
+            let ended = match thread.join() {
+                Ok((ended, left)) => {
+                    taps.extend(left);
+                    ended.map_err(|cause| closed(cause.to_string()))
+                }
+                Err(_) => Err(closed("It panicked (a bug in scn)".to_owned())),
+            };
+            result = result.and(ended);
         }
+        packet::close_all(taps);
+        result
     }
 }
 
 impl Drop for Wires {
     fn drop(&mut self) {
         let _ = self.stop();
-        let taps = std::mem::take(&mut self.kept).into_values().filter_map(|kept| Arc::into_inner(kept.taps));
-        packet::close_all(taps.flatten().collect());
+    }
+}
+
+/// What came to a wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Crossed {
+    /// Frames, by the end where they came in.
+    pub(crate) entered: [u64; 2],
+    /// Frames that a cut or a partition took, likewise.
+    pub(crate) cut: [u64; 2],
+}
+
+impl Shard {
+    fn start(namespaces: &Arc<Vec<Namespace>>, fabric: usize, spans: Vec<Span>) -> Result<(Self, &'static str), LabError> {
+        let bell = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC | nix::fcntl::OFlag::O_NONBLOCK);
+        let (heard, bell) = bell.map_err(|cause| failed(&cause.into()))?;
+        let (orders, todo) = channel();
+        let (sender, ready) = sync_channel(1);
+        let namespaces = Arc::clone(namespaces);
+        let thread = std::thread::Builder::new().name("scn-pump".to_owned()).spawn(move || {
+            let made = open(&namespaces[fabric], spans, todo, heard);
+            // The pump holds taps, not namespaces: those go when the lab lets go of them.
+            drop(namespaces);
+            match made {
+                Ok(pump) => {
+                    let _ = sender.send(Ok(prefer()));
+                    pump.run()
+                }
+                Err(cause) => {
+                    let _ = sender.send(Err(cause));
+                    (Ok(()), Vec::new())
+                }
+            }
+        });
+        let thread = thread.map_err(|cause| failed(&cause))?;
+        let scheduling = ready.recv().map_err(|_| failed(&io::Error::other("the thread ended")))?.map_err(|cause| failed(&cause))?;
+        Ok((Shard { orders, bell, thread: Some(thread) }, scheduling))
+    }
+
+    fn tell(&self, order: Order) {
+        // Whose end is gone needs no order.
+        let _ = self.orders.send(order);
+        // A full pipe rings as well.
+        let _ = nix::unistd::write(&self.bell, &[1]);
+    }
+
+    fn call<R: Send + 'static>(&self, work: impl FnOnce(&mut [Line]) -> R + Send + 'static) -> Result<R, LabError> {
+        let (sender, answer) = sync_channel(1);
+        self.tell(Order::Do(Box::new(move |lines| {
+            let _ = sender.send(work(lines));
+        })));
+        let closed = |_| LabError::Closed { thread: "pump".to_owned(), why: "It did not answer".to_owned() };
+        answer.recv_timeout(ANSWER_WITHIN).map_err(closed)
     }
 }
 
 /// Opens the taps. Not promiscuous: a veth hands every frame to its taps anyway.
-fn open(fabric: &Namespace, spans: &[Span]) -> io::Result<(BTreeMap<usize, Kept>, Vec<pump::Wire>)> {
+fn open(fabric: &Namespace, spans: Vec<Span>, orders: Receiver<Order>, bell: OwnedFd) -> io::Result<Pump> {
     fabric.enter()?;
-    let (mut kept, mut wires) = (BTreeMap::new(), Vec::with_capacity(spans.len()));
-    for span in spans {
-        let taps = Arc::new([packet::tap(span.outer[0], TAP_BUFFER_BYTES)?, packet::tap(span.outer[1], TAP_BUFFER_BYTES)?]);
-        let counters = Arc::new(Counters::new());
-        wires.push(pump::Wire { taps: Arc::clone(&taps), delay_ns: span.delay_ns, counters: Arc::clone(&counters) });
-        kept.insert(span.link, Kept { taps, counters });
+    let mut lines = Vec::with_capacity(spans.len());
+    for Span { outer, natures, does, .. } in spans {
+        let taps = [packet::tap(outer[0], TAP_BUFFER_BYTES)?, packet::tap(outer[1], TAP_BUFFER_BYTES)?];
+        let ([first, second], [there, back]) = (natures, does);
+        let now = now_ns();
+        let ways: [Way<Stored>; 2] = [Way::new(first, there, now), Way::new(second, back, now)];
+        lines.push(Line::new(taps, ways));
     }
-    Ok((kept, wires))
+    Pump::new(lines, orders, bell)
 }
 
 /// Asks for the calling thread to go before ordinary ones, which only root may.

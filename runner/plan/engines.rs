@@ -1,20 +1,29 @@
-//! How each link is made. In: links and the faults of the timeline. Out: an engine for each link. Also refuses faults that strike
-//! nothing. Makes nothing.
+//! How each link is made. In: links and the faults of the timeline. Out: an engine for each link, and whether each packet crosses it alone.
+//! Also refuses faults that strike nothing. Makes nothing.
 
 use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::timeline::{Action, Cut, Entry, Target};
-use scn_grammar::scenario::topology::{Link, LinkKind};
+use scn_grammar::scenario::topology::{Impairment, Link, LinkKind};
 
 use super::errors::{Findings, PlanError};
 use super::graph::Graph;
 use super::types::Engine;
 
+/// How a link is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Making {
+    pub(crate) engine: Engine,
+    /// Something is done to single packets, so offloads that join them are off.
+    pub(crate) packets_alone: bool,
+}
+
 /// Chooses the engine of each link: the wire where something touches packets now or later, or where a fault strikes a link that no bridge
 /// ends (a bridge's port can be taken away without the node's help).
-pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &mut Findings) -> Vec<Engine> {
+pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &mut Findings) -> Vec<Making> {
     let links = &graph.topology.links;
     let mut struck = vec![false; links.len()];
     let mut changed = vec![false; links.len()];
+    let mut alone: Vec<bool> = links.iter().map(|link| touches_single(&link.forward) || touches_single(&link.back)).collect();
     for entry in timeline {
         for target in targets(&entry.action) {
             for link in links_of(target, entry, graph, findings) {
@@ -27,7 +36,10 @@ pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &m
                     continue;
                 }
                 struck[link] = true;
-                changed[link] |= matches!(entry.action, Action::Impair { .. });
+                if let Action::Impair { forward, back, .. } = &entry.action {
+                    changed[link] = true;
+                    alone[link] |= [forward, back].into_iter().flatten().any(touches_single);
+                }
             }
         }
         // What is cut off from each other is kept apart where its packets enter and leave.
@@ -40,9 +52,16 @@ pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &m
     for link in (0..links.len()).filter(|link| links[*link].kind != LinkKind::Wire) {
         changed[link] = false;
     }
-    let engine =
-        |((link, struck), changed)| if impaired(link) || changed || (struck && !bridged(link)) { Engine::Wire } else { Engine::Direct };
-    links.iter().zip(struck).zip(changed).map(engine).collect()
+    let making = |(((link, struck), changed), packets_alone)| {
+        let wire = impaired(link) || changed || (struck && !bridged(link));
+        Making { engine: if wire { Engine::Wire } else { Engine::Direct }, packets_alone }
+    };
+    links.iter().zip(struck).zip(changed).zip(alone).map(making).collect()
+}
+
+/// It does more than to delay all packets by the same time: what several packets in one would meet, each of them would not.
+fn touches_single(of: &Impairment) -> bool {
+    of.fixed_delay_ns().is_none_or(|ns| *of != Impairment::delaying(ns))
 }
 
 /// The nodes that an action cuts off.

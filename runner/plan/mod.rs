@@ -42,6 +42,7 @@ use scn_grammar::scenario::Scenario;
 use scn_grammar::scenario::timeline::Entry;
 use scn_grammar::scenario::topology::{Link, Node, Prefix};
 
+use engines::Making;
 use errors::Findings;
 pub use errors::PlanError;
 use graph::Graph;
@@ -49,7 +50,7 @@ use holders::Holders;
 use listeners::Listeners;
 use names::Interfaces;
 use sources::Pool;
-use types::{Engine, Plan, PlannedFlow, PlannedInterface, PlannedLink, PlannedNode, PlannedRoute, PlannedUpper, Tunnel, VERSION};
+use types::{Plan, PlannedFlow, PlannedInterface, PlannedLink, PlannedNode, PlannedRoute, PlannedUpper, Tunnel, VERSION};
 
 /// What a run adds to its scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,14 +156,15 @@ fn nodes(
 }
 
 /// Links to make.
-fn links(scenario: &Scenario, interfaces: &Interfaces, engines: &[Engine], tunnels: &[Option<Tunnel>]) -> Vec<PlannedLink> {
+fn links(scenario: &Scenario, interfaces: &Interfaces, engines: &[Making], tunnels: &[Option<Tunnel>]) -> Vec<PlannedLink> {
     let parts = scenario.topology.links.iter().zip(&interfaces.of_link).zip(engines).zip(tunnels);
-    let planned = |(((link, ends), engine), tunnel): (((&Link, &_), &Engine), &Option<Tunnel>)| PlannedLink {
+    let planned = |(((link, ends), making), tunnel): (((&Link, &_), &Making), &Option<Tunnel>)| PlannedLink {
         name: link.name.clone(),
         doc: link.doc.clone(),
         kind: link.kind,
         ends: *ends,
-        engine: *engine,
+        engine: making.engine,
+        packets_alone: making.packets_alone,
         forward: link.forward.clone(),
         back: link.back.clone(),
         tunnel: *tunnel,

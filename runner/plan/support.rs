@@ -9,7 +9,7 @@ use scn_grammar::scenario::expect::{Condition, Expectation, Kind, Metric, Subjec
 use scn_grammar::scenario::flow::{Arrivals, Destination, Flow, Phase, Reconnect, Timeouts};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
-use scn_grammar::scenario::topology::{Impairment, Link, Node, NodeKind, Settings};
+use scn_grammar::scenario::topology::{Link, Node, NodeKind, Settings};
 use scn_grammar::scenario::transport::{Listener, Socket, Transport, Wire};
 use scn_grammar::source::Span;
 
@@ -86,9 +86,6 @@ impl Missing {
 
     fn link(&mut self, link: &Link) {
         link.ends.iter().for_each(|end| self.settings(&end.settings, link.span));
-        if !(is_delay(&link.forward) && is_delay(&link.back)) {
-            self.add(link.span, "a link with other options than a fixed `delay`");
-        }
     }
 
     fn flow(&mut self, flow: &Flow) {
@@ -197,11 +194,6 @@ fn has_secret(steps: &[Step]) -> bool {
     })
 }
 
-/// A link's way that does nothing but delay by a fixed time.
-fn is_delay(way: &Impairment) -> bool {
-    way.fixed_delay_ns().is_some_and(|ns| *way == Impairment::delaying(ns))
-}
-
 /// A listener of plain TCP, or of UDP.
 fn listens(listener: &Listener) -> bool {
     match listener {
@@ -234,16 +226,16 @@ fn action(action: &Action) -> Option<&'static str> {
         | Action::Restart(_)
         | Action::Vanish(_)
         | Action::Run { .. }
+        | Action::Impair { .. }
+        | Action::Restore(_)
+        | Action::Partition(_)
+        | Action::Isolate(_)
+        | Action::Heal(_)
         | Action::Mark => None,
         Action::Pause(_) | Action::PauseStress(_) => Some("`pause`"),
         Action::Resume(_) | Action::ResumeStress(_) => Some("`resume`"),
         Action::Set { .. } | Action::SetStress { .. } => Some("`set`"),
         Action::StartStress(_) | Action::StopStress(_) => Some("`stress`"),
-        Action::Impair { .. } => Some("`impair`"),
-        Action::Restore(_) => Some("`restore`"),
-        Action::Partition(_) => Some("`partition`"),
-        Action::Isolate(_) => Some("`isolate`"),
-        Action::Heal(_) => Some("`heal`"),
         Action::Route { .. } => Some("`route`"),
         Action::Capture { .. } => Some("`capture`"),
     }

@@ -1,6 +1,7 @@
 //! The lab on the real kernel: networks carry traffic, faults strike and heal, and nothing is left.
 
 mod lab_support;
+mod lab_wire;
 
 use std::time::{Duration, Instant};
 
@@ -316,7 +317,7 @@ fn nothing_is_left() {
         // Broken in the middle: an address twice.
         let twice = net.0.nodes[1].interfaces[0].addresses[0];
         net.0.nodes[1].interfaces[0].addresses.push(twice);
-        let broken = KernelLab::build(&net.0, &|_| {}).err().unwrap().to_string();
+        let broken = KernelLab::build(&net.0, &Default::default(), &|_| {}).err().unwrap().to_string();
         assert!(broken.starts_with("primary: could not add address 10.0.0.1/24 to eth0: "), "{broken}");
         assert!(broken.contains("exists"), "{broken}");
         assert_eq!(kernel_descriptors(), before.0);

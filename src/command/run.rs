@@ -3,12 +3,13 @@
 
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use scn_grammar::source::Sources;
 use scn_reports::record::{self, Ended, RunRecord};
 use scn_reports::suite::{Suite, SuiteResult};
 use scn_reports::text;
+use scn_runner::emulate::Traces;
 use scn_runner::engine::run::{Request, RunError, run as run_plan};
 use scn_runner::lab;
 use scn_runner::plan::types::Plan;
@@ -22,7 +23,7 @@ use crate::arguments::RunArguments;
 use crate::exit::Exit;
 use crate::load::{self, Loaded};
 use crate::progress::Board;
-use crate::{payload, results, signals};
+use crate::{payload, results, signals, traces};
 
 /// A scenario that is about to run, or to be skipped.
 struct Job {
@@ -30,6 +31,7 @@ struct Job {
     /// What it needs and the machine has not.
     lacks: Option<String>,
     files: Files,
+    traces: Arc<Traces>,
     sources: Sources,
     libraries: Vec<(String, String)>,
 }
@@ -96,14 +98,15 @@ fn prepare(mut loaded: Loaded, arguments: &RunArguments, seed: u64) -> Result<Ve
             Ok(planned) => {
                 loaded.diagnostics.extend(planned.warnings);
                 let lacks = lab::unmet(&scenario.needs);
-                let files = if lacks.is_none() {
+                let (files, fates) = if lacks.is_none() {
                     loaded.diagnostics.extend(plan::support::missing(scenario));
-                    payload::read(&planned.plan, &loaded.sources, &mut loaded.diagnostics)
+                    let files = payload::read(&planned.plan, &loaded.sources, &mut loaded.diagnostics);
+                    (files, traces::read(scenario, &loaded.sources, &mut loaded.diagnostics))
                 } else {
-                    Files::new()
+                    (Files::new(), Traces::default())
                 };
                 let libraries = loaded.libraries.get(file).cloned().unwrap_or_default();
-                jobs.push(Job { plan: planned.plan, lacks, files, sources: loaded.sources.clone(), libraries });
+                jobs.push(Job { plan: planned.plan, lacks, files, traces: Arc::new(fates), sources: loaded.sources.clone(), libraries });
             }
             Err(problems) => loaded.diagnostics.extend(problems),
         }
@@ -157,8 +160,9 @@ fn run_one(job: &Job, words: &str, cancel: watch::Receiver<Option<String>>, boar
     }
     let line = board.line(&job.plan.scenario);
     let (plan, files, sources) = (job.plan.clone(), job.files.clone(), job.sources.clone());
-    let libraries = job.libraries.clone();
-    let request = Request { plan, files, sources, libraries, command: words.to_owned(), wall_clock: results::timestamp, cancel };
+    let (traces, libraries) = (Arc::clone(&job.traces), job.libraries.clone());
+    let command = words.to_owned();
+    let request = Request { plan, files, traces, sources, libraries, command, wall_clock: results::timestamp, cancel };
     let result = run_plan(request, &mut |progress| line.show(&progress));
     line.finish();
     match result {

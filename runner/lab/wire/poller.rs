@@ -44,10 +44,11 @@ impl Poller {
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
-    /// Waits, at the longest to an instant on the monotonic clock, and tells which numbers are ready.
-    pub(crate) fn wait(&mut self, until_ns: Option<u64>, numbers: &mut Vec<u64>) -> io::Result<()> {
+    /// Waits, at the longest to an instant on the monotonic clock, and tells which numbers are ready. `over`: that instant has come, so
+    /// it only looks.
+    pub(crate) fn wait(&mut self, until_ns: Option<u64>, over: bool, numbers: &mut Vec<u64>) -> io::Result<()> {
         numbers.clear();
-        if self.armed_ns != until_ns {
+        if !over && self.armed_ns != until_ns {
             match until_ns {
                 Some(at) => {
                     let at = TimeSpec::new((at / 1_000_000_000).cast_signed(), (at % 1_000_000_000).cast_signed());
@@ -59,7 +60,7 @@ impl Poller {
         }
         let room = libc::c_int::try_from(READY_AT_ONCE).unwrap_or(1);
         // SAFETY: the buffer has room for as many events as the call is told.
-        let count = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), self.ready.as_mut_ptr(), room, -1) };
+        let count = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), self.ready.as_mut_ptr(), room, if over { 0 } else { -1 }) };
         let Ok(count) = usize::try_from(count) else {
             let cause = Errno::last();
             return if cause == Errno::EINTR { Ok(()) } else { Err(cause.into()) };

@@ -1,185 +1,202 @@
-//! The thread that carries frames over all wires of a lab. In: taps on the outer ends, delays, cut flags. Out: frames, never before
-//! their time and never out of order, and counts. Makes no links.
+//! The thread that carries frames over wires. In: taps on the outer ends, the model of each way, orders of the lab. Out: frames, never before
+//! their time. Makes no links and decides no fate.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::rc::Rc;
+use std::sync::mpsc::Receiver as Orders;
 
-use nix::time::{ClockId, clock_gettime};
+use nix::time::ClockId;
 use socket2::Socket;
 
-use super::account::Counters;
+use super::frame::{Pool, Stored, is_many};
+use super::line::{Line, clock_ns, now_ns};
 use super::poller::Poller;
-use super::receive::Receiver;
+use super::receive::{FRAMES, Receiver};
+use super::send::{BATCH, Sender};
+use crate::emulate::Leaving;
 
-/// Frames that may be under way one way; more are dropped.
-const QUEUE_FRAMES: usize = 65_536;
-/// Bytes that may be under way one way; more are dropped.
-const QUEUE_BYTES: usize = 64 << 20;
-/// A send that the kernel has no room for is tried again so often.
-const SEND_TRIES: u32 = 8;
-/// The number under which the end of the pump is watched.
-const STOP: u64 = u64::MAX - 1;
+/// The number under which the bell is watched.
+const BELL: u64 = u64::MAX - 1;
+/// A frame is taken to have come at most so much before it was read, ns: a wall clock that is set in between must not hurt.
+const LONGEST_UNREAD_NS: u64 = 1_000_000_000;
+/// Nothing to do.
+const NEVER: u64 = u64::MAX;
 
-/// A wire as the pump sees it.
-pub(crate) struct Wire {
-    /// Taps on the outer ends.
-    pub(crate) taps: Arc<[Socket; 2]>,
-    /// Delay of frames from each end, ns.
-    pub(crate) delay_ns: [u64; 2],
-    /// What is counted.
-    pub(crate) counters: Arc<Counters>,
+/// What the lab wants of the pump.
+pub(crate) enum Order {
+    /// To do something with the lines, between two frames.
+    Do(Box<dyn FnOnce(&mut [Line]) + Send>),
+    /// To end.
+    Stop,
 }
 
-/// A frame under way.
-struct Frame {
-    due_ns: u64,
-    entered_in: u64,
-    bytes: Box<[u8]>,
-}
-
-/// The frames under way in one direction, in the order of their time.
-#[derive(Default)]
-struct Queue {
-    frames: VecDeque<Frame>,
-    bytes: usize,
-    last_due_ns: u64,
-}
-
-/// All wires and what is on them. A direction has the number `2 * wire + end` of the end where its frames enter.
+/// Lines and what is on them. A way has the number `2 * line + end` of the end where its frames enter.
 pub(crate) struct Pump {
-    wires: Vec<Wire>,
-    queues: Vec<Queue>,
-    /// The first frame of every queue that has one.
-    heads: BinaryHeap<Reverse<(u64, usize)>>,
+    lines: Vec<Line>,
+    /// When each way is to be looked at.
+    wanted: Vec<u64>,
+    /// The same in their order; what is no longer wanted is passed over.
+    timers: BinaryHeap<Reverse<(u64, usize)>>,
     poller: Poller,
     receiver: Receiver,
-    stop: OwnedFd,
-}
-
-/// Now on the monotonic clock, ns.
-fn now_ns() -> u64 {
-    clock_ns(ClockId::CLOCK_MONOTONIC)
-}
-
-fn clock_ns(clock: ClockId) -> u64 {
-    let now = clock_gettime(clock).expect("these clocks exist on every Linux");
-    u64::try_from(now.tv_sec()).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec()).unwrap_or(0)
+    sender: Sender,
+    leaving: Vec<Leaving<Stored>>,
+    pool: Rc<Pool>,
+    orders: Orders<Order>,
+    bell: OwnedFd,
 }
 
 impl Pump {
-    /// `stop`: something to read from it ends the pump.
-    pub(crate) fn new(wires: Vec<Wire>, stop: OwnedFd) -> io::Result<Self> {
+    /// `bell`: something to read from it means that there are orders.
+    pub(crate) fn new(lines: Vec<Line>, orders: Orders<Order>, bell: OwnedFd) -> io::Result<Self> {
         let poller = Poller::new()?;
-        for (number, wire) in wires.iter().enumerate() {
+        for (number, line) in lines.iter().enumerate() {
             for end in 0..2 {
-                poller.watch(wire.taps[end].as_raw_fd(), (2 * number + end) as u64)?;
+                poller.watch(line.taps[end].as_raw_fd(), (2 * number + end) as u64)?;
             }
         }
-        poller.watch(stop.as_raw_fd(), STOP)?;
-        let queues = wires.iter().flat_map(|_| [Queue::default(), Queue::default()]).collect();
-        Ok(Pump { wires, queues, heads: BinaryHeap::new(), poller, receiver: Receiver::new(), stop })
+        poller.watch(bell.as_raw_fd(), BELL)?;
+        Ok(Pump {
+            wanted: vec![NEVER; 2 * lines.len()],
+            lines,
+            timers: BinaryHeap::new(),
+            poller,
+            receiver: Receiver::new(),
+            sender: Sender::new(),
+            leaving: Vec::with_capacity(BATCH),
+            pool: Rc::new(Pool::default()),
+            orders,
+            bell,
+        })
     }
 
-    /// Carries frames until it is told to stop.
-    pub(crate) fn run(mut self) -> io::Result<()> {
+    /// Carries frames until it is told to stop. Out: the taps, to be closed.
+    pub(crate) fn run(mut self) -> (io::Result<()>, Vec<Socket>) {
+        let result = self.carry();
+        (result, self.lines.into_iter().flat_map(|line| line.taps).collect())
+    }
+
+    fn carry(&mut self) -> io::Result<()> {
         let mut ready = Vec::new();
         loop {
-            let next = self.heads.peek().map(|Reverse((due, _))| *due);
-            self.poller.wait(next, &mut ready)?;
-            if ready.contains(&STOP) {
-                drop(self.stop);
+            let next = self.timers.peek().map(|Reverse((at, _))| *at);
+            self.poller.wait(next, next.is_some_and(|at| at <= now_ns()), &mut ready)?;
+            if ready.contains(&BELL) && self.obey() {
                 return Ok(());
             }
-            for number in &ready {
+            for number in ready.iter().filter(|number| **number != BELL) {
                 self.take_in(*number as usize);
+                self.let_out();
             }
             self.let_out();
         }
     }
 
+    /// Does what the lab wants; true: it is to end.
+    fn obey(&mut self) -> bool {
+        let _ = nix::unistd::read(&self.bell, &mut [0; 64]);
+        while let Ok(order) = self.orders.try_recv() {
+            match order {
+                Order::Do(work) => work(&mut self.lines),
+                Order::Stop => return true,
+            }
+        }
+        (0..self.wanted.len()).for_each(|way| self.plan(way));
+        false
+    }
+
+    /// Remembers when a way is to be looked at.
+    fn plan(&mut self, way: usize) {
+        let next = self.lines[way / 2].ways[way % 2].next_ns().unwrap_or(NEVER);
+        if self.wanted[way] != next {
+            self.wanted[way] = next;
+            if next != NEVER {
+                self.timers.push(Reverse((next, way)));
+            }
+        }
+    }
+
     /// Takes in what has come at one end.
-    fn take_in(&mut self, direction: usize) {
-        let (wire, end) = (&self.wires[direction / 2], direction % 2);
+    fn take_in(&mut self, way: usize) {
+        let (line, end) = (&mut self.lines[way / 2], way % 2);
         // An end that is down says so once, and has no frames.
-        let count = self.receiver.receive(&wire.taps[end]).unwrap_or(0);
-        let counters = &wire.counters;
+        let count = self.receiver.receive(&line.taps[end]).unwrap_or(0);
+        if count == 0 {
+            return;
+        }
         let now = now_ns();
         let wall_ahead = clock_ns(ClockId::CLOCK_REALTIME).wrapping_sub(now);
-        for at in 0..count {
-            counters.entered[end].fetch_add(1, Ordering::AcqRel);
-            let Some(entered_in) = counters.open() else {
-                counters.cut[end].fetch_add(1, Ordering::AcqRel);
-                continue;
-            };
-            let Some(bytes) = self.receiver.frame(at) else {
-                counters.dropped[end].fetch_add(1, Ordering::AcqRel);
-                continue;
-            };
-            let arrived = self.receiver.arrived_ns(at).map_or(now, |wall| wall.wrapping_sub(wall_ahead).min(now));
-            // A wall clock that was set in between must not hold a frame for longer than the delay.
-            let arrived = arrived.max(now.saturating_sub(wire.delay_ns[end].max(1_000_000)));
-            let queue = &mut self.queues[direction];
-            if wire.delay_ns[end] == 0 && queue.frames.is_empty() {
-                deliver(wire, end, bytes, arrived);
-                continue;
-            }
-            if queue.frames.len() >= QUEUE_FRAMES || queue.bytes + bytes.len() > QUEUE_BYTES {
-                counters.dropped[end].fetch_add(1, Ordering::AcqRel);
-                continue;
-            }
-            let due_ns = (arrived + wire.delay_ns[end]).max(queue.last_due_ns);
-            if queue.frames.is_empty() {
-                self.heads.push(Reverse((due_ns, direction)));
-            }
-            queue.last_due_ns = due_ns;
-            queue.bytes += bytes.len();
-            queue.frames.push_back(Frame { due_ns, entered_in, bytes: bytes.into() });
+        let arrived = |wall: Option<u64>| wall.map_or(now, |wall| wall.wrapping_sub(wall_ahead).clamp(now.saturating_sub(LONGEST_UNREAD_NS), now));
+        if line.ways[end].is_open() {
+            self.pass(way, count, arrived);
+            return;
         }
+        let pool = &self.pool;
+        for at in 0..count {
+            match self.receiver.frame(at) {
+                Some(came) => {
+                    let stored = || Stored::new(came.header, came.frame, pool);
+                    line.ways[end].arrive(arrived(came.arrived_ns), came.frame, is_many(came.header), stored);
+                }
+                None => line.ways[end].missed(1),
+            }
+        }
+        self.plan(way);
+    }
+
+    /// Sends on what has come at the end of an open way, as it is.
+    fn pass(&mut self, way: usize, count: usize, arrived: impl Fn(Option<u64>) -> u64) {
+        let (line, end) = (&mut self.lines[way / 2], way % 2);
+        let mut instants = [0; FRAMES];
+        for (at, instant) in instants.iter_mut().enumerate().take(count) {
+            let Some(came) = self.receiver.frame(at) else {
+                line.ways[end].missed(1);
+                continue;
+            };
+            *instant = arrived(came.arrived_ns);
+            line.ways[end].passed(1);
+            let sent = self.sender.send(&line.taps[1 - end], std::iter::once((&came.header, came.frame)));
+            line.ways[end].sent(sent.delivered, sent.down, sent.failed);
+        }
+        let now = now_ns();
+        instants[..count].iter().filter(|at| **at > 0).for_each(|at| line.late(now.saturating_sub(*at)));
     }
 
     /// Lets out every frame whose time has come.
     fn let_out(&mut self) {
         let now = now_ns();
-        while let Some(&Reverse((due, direction))) = self.heads.peek() {
-            if due > now {
+        while let Some(&Reverse((at, way))) = self.timers.peek() {
+            if at > now {
                 return;
             }
-            self.heads.pop();
-            let (wire, end) = (&self.wires[direction / 2], direction % 2);
-            let queue = &mut self.queues[direction];
-            if let Some(frame) = queue.frames.pop_front() {
-                queue.bytes -= frame.bytes.len();
-                if wire.counters.still(frame.entered_in) {
-                    deliver(wire, end, &frame.bytes, frame.due_ns);
-                } else {
-                    wire.counters.cut[end].fetch_add(1, Ordering::AcqRel);
-                }
-            }
-            if let Some(next) = queue.frames.front() {
-                self.heads.push(Reverse((next.due_ns, direction)));
+            self.timers.pop();
+            if self.wanted[way] == at {
+                self.wanted[way] = NEVER;
+                self.let_out_of(way, now);
+                self.plan(way);
             }
         }
     }
-}
 
-/// Sends a frame out at the other end.
-fn deliver(wire: &Wire, end: usize, bytes: &[u8], due_ns: u64) {
-    for _ in 0..SEND_TRIES {
-        match wire.taps[1 - end].send(bytes) {
-            Ok(_) => {
-                wire.counters.late(now_ns().saturating_sub(due_ns));
-                wire.counters.delivered[end].fetch_add(1, Ordering::AcqRel);
+    fn let_out_of(&mut self, way: usize, now: u64) {
+        let (line, end) = (&mut self.lines[way / 2], way % 2);
+        loop {
+            while self.leaving.len() < BATCH
+                && let Some(leaving) = line.ways[end].leave(now)
+            {
+                self.leaving.push(leaving);
+            }
+            if self.leaving.is_empty() {
                 return;
             }
-            // ENOBUFS: the other end's queue is full for this moment. EAGAIN: our own buffer is.
-            Err(cause) if matches!(cause.raw_os_error(), Some(libc::ENOBUFS | libc::EAGAIN | libc::EINTR)) => std::thread::yield_now(),
-            // ENETDOWN: the other end is down, or going.
-            Err(_) => break,
+            let frames = self.leaving.iter().map(|leaving| (&leaving.packet.header, crate::emulate::Packet::frame(&leaving.packet)));
+            let sent = self.sender.send(&line.taps[1 - end], frames);
+            line.ways[end].sent(sent.delivered, sent.down, sent.failed);
+            let gone = now_ns();
+            self.leaving.drain(..).for_each(|leaving| line.late(gone.saturating_sub(leaving.due_ns)));
         }
     }
-    wire.counters.dropped[end].fetch_add(1, Ordering::AcqRel);
 }

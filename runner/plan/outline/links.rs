@@ -16,7 +16,7 @@ pub(super) fn links(plan: &Plan) -> Vec<Line> {
 }
 
 fn link(plan: &Plan, link: &PlannedLink) -> Line {
-    let PlannedLink { name: called, doc: says, kind, ends, engine, forward, back, tunnel } = link;
+    let PlannedLink { name: called, doc: says, kind, ends, engine, packets_alone, forward, back, tunnel } = link;
     let end = |at: usize| {
         let (node, interface) = ends[at];
         let planned = plan.nodes.get(node.index()).and_then(|node| node.interfaces.get(interface as usize));
@@ -32,6 +32,7 @@ fn link(plan: &Plan, link: &PlannedLink) -> Line {
     below.extend(
         tunnel.map(|Tunnel { between: [one, other], mtu }| Line::computed(format!("between {one} and {other}, packets of {mtu}B"))),
     );
+    below.extend(packets_alone.then(|| Line::computed("segmentation and receive offload off at both ends: each packet crosses alone")));
     let meaning = format!("{} <-> {}{kind}", name(plan, ends[0].0), name(plan, ends[1].0));
     Line::new(called.clone(), meaning, format!("{called}: {} <-> {}  {engine}{kind}", end(0), end(1))).with(below)
 }

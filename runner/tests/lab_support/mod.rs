@@ -4,9 +4,10 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use scn_grammar::scenario::topology::{Impairment, LinkKind, NodeKind, Prefix, Settings};
@@ -108,7 +109,7 @@ impl Net {
         }
         let name = format!("{}--{}", self.0.nodes[ends[0].0.index()].name, self.0.nodes[ends[1].0.index()].name);
         let (forward, back) = (Impairment::default(), Impairment::default());
-        self.0.links.push(PlannedLink { name, doc: String::new(), kind: LinkKind::Wire, ends: made, engine, forward, back, tunnel: None });
+        self.0.links.push(PlannedLink { name, doc: String::new(), kind: LinkKind::Wire, ends: made, engine, packets_alone: false, forward, back, tunnel: None });
         link
     }
 
@@ -118,12 +119,18 @@ impl Net {
         self.0.links[link.index()].back = Impairment::delaying(delay_ns);
     }
 
+    /// What a link does each way; each packet crosses it alone.
+    pub fn impair(&mut self, link: LinkId, forward: Impairment, back: Impairment) {
+        let planned = &mut self.0.links[link.index()];
+        (planned.forward, planned.back, planned.packets_alone) = (forward, back, true);
+    }
+
     pub fn route(&mut self, node: NodeId, to: &str, via: &str) {
         self.0.nodes[node.index()].routes.push(PlannedRoute { to: prefix(to), via: via.parse().unwrap(), said: true });
     }
 
     pub fn build(&self) -> KernelLab {
-        KernelLab::build(&self.0, &|_| {}).unwrap()
+        KernelLab::build(&self.0, &Arc::default(), &|_| {}).unwrap()
     }
 }
 
@@ -138,6 +145,22 @@ pub fn socket(door: &Door, node: NodeId, ipv6: bool) -> socket2::Socket {
     assert!(socket.nonblocking().unwrap());
     socket.set_nonblocking(false).unwrap();
     socket
+}
+
+/// Does something on a thread in a node's namespace: for sockets that the door does not make.
+pub fn inside<R: Send + 'static>(door: &Door, node: NodeId, work: impl FnOnce() -> R + Send + 'static) -> std::thread::JoinHandle<R> {
+    /// From `linux/sockios.h`: the namespace of a socket, as a descriptor.
+    const SIOCGSKNS: libc::Ioctl = 0x894c;
+    let door_socket = socket(door, node, false);
+    // SAFETY: this ioctl takes no argument; the result is checked before it is owned.
+    let raw = unsafe { libc::ioctl(door_socket.as_raw_fd(), SIOCGSKNS) };
+    assert!(raw >= 0, "{}", std::io::Error::last_os_error());
+    // SAFETY: the kernel just made this descriptor for us; nobody else owns it.
+    let namespace = unsafe { std::os::fd::OwnedFd::from_raw_fd(raw) };
+    std::thread::spawn(move || {
+        nix::sched::setns(&namespace, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        work()
+    })
 }
 
 /// Answers every connection with the node's own word, then echoes. Ends with the process.

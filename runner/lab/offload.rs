@@ -1,0 +1,90 @@
+//! Switches off what joins packets: segmentation offload and its counterparts for receiving, so that each packet crosses a link alone. In: the
+//! name of an interface in the calling thread's namespace. Out: nothing, or the kernel's refusal. Checksums stay as they are: who changes a
+//! packet makes its checksum first.
+
+use std::io;
+use std::os::fd::AsRawFd;
+
+use socket2::{Domain, Socket, Type};
+
+/// From `linux/sockios.h` and `linux/ethtool.h`.
+const SIOCETHTOOL: libc::Ioctl = 0x8946;
+const ETHTOOL_GSTRINGS: u32 = 0x1b;
+const ETHTOOL_GSSET_INFO: u32 = 0x37;
+const ETHTOOL_GFEATURES: u32 = 0x3a;
+const ETHTOOL_SFEATURES: u32 = 0x3b;
+/// The set of strings that names features.
+const FEATURE_NAMES: u32 = 4;
+/// Bytes of one name.
+const NAME_BYTES: usize = 32;
+/// No kernel has more features than this; today's have some 64.
+const MOST_FEATURES: usize = 1024;
+/// Words before the features of a question.
+const HEAD: usize = 2;
+/// Words for 32 features in an answer: those that can be changed, that are wanted, that are active, that never change; in an order: those that
+/// it is about, and their values.
+const ANSWER: usize = 4;
+const WISH: usize = 2;
+
+/// Switches all joining of packets off at an interface.
+pub(super) fn judge_packets_alone(interface: &str) -> io::Result<()> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
+    let joins: Vec<usize> = (0..).zip(names(&socket, interface)?).filter(|(_, name)| joins(name)).map(|(at, _)| at).collect();
+    let words = joins.last().map_or(0, |last| last / 32 + 1);
+    let before = features(&socket, interface, words)?;
+    let bit = |at: usize| 1u32 << (at % 32);
+    let can_change = |at: &&usize| before[*at / 32 * ANSWER] & bit(**at) != 0;
+    let mut order = vec![0u32; HEAD + words * WISH];
+    (order[0], order[1]) = (ETHTOOL_SFEATURES, u32::try_from(words).unwrap_or(0));
+    for at in joins.iter().filter(can_change) {
+        order[HEAD + at / 32 * WISH] |= bit(*at);
+    }
+    ask(&socket, interface, &mut order)?;
+    let after = features(&socket, interface, words)?;
+    match joins.iter().filter(can_change).any(|at| after[at / 32 * ANSWER + 2] & bit(*at) != 0) {
+        true => Err(io::Error::other("an offload stayed on")),
+        false => Ok(()),
+    }
+}
+
+/// A feature that makes one of several packets.
+fn joins(name: &str) -> bool {
+    (name.starts_with("tx-") && name.ends_with("-segmentation")) || name.starts_with("rx-gro") || name == "rx-lro" || name == "tx-gso-list"
+}
+
+/// The kernel's names of features, by their numbers.
+fn names(socket: &Socket, interface: &str) -> io::Result<Vec<String>> {
+    // The mask has 64 bits: which of its two words is the lower one depends on the machine.
+    let [low, high] = if cfg!(target_endian = "little") { [1 << FEATURE_NAMES, 0] } else { [0, 1 << FEATURE_NAMES] };
+    let mut question = [ETHTOOL_GSSET_INFO, 0, low, high, 0];
+    ask(socket, interface, &mut question)?;
+    let count = (question[4] as usize).min(MOST_FEATURES);
+    let mut answer = vec![0u32; 3 + count * NAME_BYTES / 4];
+    (answer[0], answer[1], answer[2]) = (ETHTOOL_GSTRINGS, FEATURE_NAMES, u32::try_from(count).unwrap_or(0));
+    ask(socket, interface, &mut answer)?;
+    let bytes: Vec<u8> = answer[3..].iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let name = |bytes: &[u8]| String::from_utf8_lossy(bytes.split(|byte| *byte == 0).next().unwrap_or(&[])).into_owned();
+    Ok(bytes.chunks(NAME_BYTES).map(name).collect())
+}
+
+/// How features are, [`ANSWER`] words for each 32 of them.
+fn features(socket: &Socket, interface: &str, words: usize) -> io::Result<Vec<u32>> {
+    let mut answer = vec![0u32; HEAD + words * ANSWER];
+    (answer[0], answer[1]) = (ETHTOOL_GFEATURES, u32::try_from(words).unwrap_or(0));
+    ask(socket, interface, &mut answer)?;
+    Ok(answer.split_off(HEAD))
+}
+
+fn ask(socket: &Socket, interface: &str, words: &mut [u32]) -> io::Result<()> {
+    // SAFETY: all zero bytes are a valid ifreq.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    let room = request.ifr_name.len() - 1;
+    for (to, from) in request.ifr_name.iter_mut().zip(interface.bytes()).take(room) {
+        *to = from.cast_signed() as libc::c_char;
+    }
+    request.ifr_ifru.ifru_data = words.as_mut_ptr().cast();
+    // SAFETY: the request and what it points to live through the call; the words hold the number of entries that they have room
+    // for, and the kernel reads and writes no more.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

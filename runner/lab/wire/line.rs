@@ -1,0 +1,96 @@
+//! One wire as the pump has it: its taps, its two ways, and how late the pump was. In: frames, changes. Out: frames, the account. Waits for
+//! nothing.
+
+use hdrhistogram::Histogram;
+use nix::time::{ClockId, clock_gettime};
+use scn_reports::record::LinkAccount;
+use socket2::Socket;
+
+use super::super::packet;
+use super::frame::Stored;
+use crate::emulate::{Counts, Way};
+
+/// Lateness is kept with this many significant digits.
+const DIGITS: u8 = 2;
+/// Lateness beyond this is kept as this, ns.
+const LATEST_NS: u64 = 60_000_000_000;
+/// The first step of the histogram in the record, ns; each further is twice as large.
+const FIRST_STEP_NS: u64 = 1_000;
+
+/// A wire.
+pub(crate) struct Line {
+    /// On its outer ends.
+    pub(crate) taps: [Socket; 2],
+    /// From the first end, from the second.
+    pub(crate) ways: [Way<Stored>; 2],
+    late: Histogram<u64>,
+}
+
+/// Now on the monotonic clock, ns.
+pub(crate) fn now_ns() -> u64 {
+    clock_ns(ClockId::CLOCK_MONOTONIC)
+}
+
+pub(crate) fn clock_ns(clock: ClockId) -> u64 {
+    let now = clock_gettime(clock).expect("these clocks exist on every Linux");
+    u64::try_from(now.tv_sec()).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec()).unwrap_or(0)
+}
+
+impl Line {
+    pub(crate) fn new(taps: [Socket; 2], ways: [Way<Stored>; 2]) -> Self {
+        let late = Histogram::new_with_bounds(1, LATEST_NS, DIGITS).expect("constant bounds that the histogram takes");
+        Line { taps, ways, late }
+    }
+
+    /// Remembers how much later than meant a frame went out, ns.
+    pub(crate) fn late(&mut self, ns: u64) {
+        self.late.saturating_record(ns.max(1));
+    }
+
+    /// What is counted from the timeline's start is counted from this instant, ns.
+    pub(crate) fn begin(&mut self, at_ns: u64) {
+        for tap in &self.taps {
+            let _ = packet::lost(tap);
+        }
+        self.ways.iter_mut().for_each(|way| way.begin(at_ns));
+        self.late.reset();
+    }
+
+    /// The account as the record has it.
+    pub(crate) fn account(&mut self) -> LinkAccount {
+        for end in 0..2 {
+            // What the kernel could not keep for us came in, too.
+            self.ways[end].missed(packet::lost(&self.taps[end]));
+        }
+        let both = |of: fn(&Counts) -> u64| [of(self.ways[0].counts()), of(self.ways[1].counts())];
+        let quantile = |share| if self.late.is_empty() { 0 } else { self.late.value_at_quantile(share) };
+        LinkAccount {
+            entered: both(|counts| counts.entered),
+            duplicated: both(|counts| counts.duplicated),
+            delivered: both(|counts| counts.delivered),
+            cut: both(|counts| counts.cut),
+            filtered: both(|counts| counts.filtered),
+            oversized: both(|counts| counts.oversized),
+            lost: both(|counts| counts.lost),
+            overflowed: both(|counts| counts.overflowed),
+            managed: both(|counts| counts.managed),
+            dropped: both(|counts| counts.failed),
+            queued: [0, 1].map(|end: usize| self.ways[end].queued() as u64),
+            corrupted: both(|counts| counts.corrupted),
+            reordered: both(|counts| counts.reordered),
+            marked: both(|counts| counts.marked),
+            joined: both(|counts| counts.joined),
+            late_p50_ns: quantile(0.5),
+            late_p99_ns: quantile(0.99),
+            late_max_ns: if self.late.is_empty() { 0 } else { self.late.max() },
+            late: self.steps(),
+        }
+    }
+
+    /// The histogram in steps that double: upper end in ns, count; steps without any are left out.
+    fn steps(&self) -> Vec<(u64, u64)> {
+        let steps = self.late.iter_log(FIRST_STEP_NS, 2.0);
+        let steps = steps.map(|step| (step.value_iterated_to() + 1, step.count_since_last_iteration()));
+        steps.filter(|(_, count)| *count > 0).collect()
+    }
+}
