@@ -3,8 +3,10 @@
 //!
 //! Percentiles are exact: the nearest rank of all samples, sorted; nothing is binned and nothing is averaged.
 
+use scn_reports::record::packet::PacketWay;
+
 use super::series::Series;
-use super::{Measured, Window, connection, latency};
+use super::{Measured, Window, connection, delay, latency};
 
 /// Families of durations that have statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,12 @@ pub(crate) enum Family {
     ConnectTime,
     /// From a break to the successor's first transaction.
     ReconnectTime,
+    /// From a datagram to its answer.
+    RoundTrip,
+    /// From a datagram's sending to its arrival.
+    OneWay(PacketWay),
+    /// That over its least; of the flow's own way if none is said.
+    Variation(Option<PacketWay>),
 }
 
 impl Family {
@@ -30,6 +38,12 @@ impl Family {
             "lag" => Family::Lag,
             "connect_time" => Family::ConnectTime,
             "reconnect_time" => Family::ReconnectTime,
+            "rtt" => Family::RoundTrip,
+            "owd" | "forward.owd" => Family::OneWay(PacketWay::Forward),
+            "back.owd" => Family::OneWay(PacketWay::Back),
+            "delay_variation" => Family::Variation(None),
+            "forward.delay_variation" => Family::Variation(Some(PacketWay::Forward)),
+            "back.delay_variation" => Family::Variation(Some(PacketWay::Back)),
             _ => return None,
         })
     }
@@ -41,6 +55,9 @@ impl Family {
             Family::Lag => latency::lag(flow, window),
             Family::ConnectTime => connection::connect_time(flow, window),
             Family::ReconnectTime => connection::reconnect_time(flow, window),
+            Family::RoundTrip => delay::round_trip(flow, window),
+            Family::OneWay(way) => delay::one_way(flow, window, way),
+            Family::Variation(way) => delay::variation(flow, window, way),
         }
     }
 }

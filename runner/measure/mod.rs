@@ -12,6 +12,8 @@
 //! | `outage` | `outage.*` (RFC 6414) |
 //! | `failover` | `failover_time`, `reversion_time`, `time_to_first_loss` (RFC 6414) |
 //! | `tcp` | `tcp.*` |
+//! | `packets` | `late`, `duplicates`, `reordered`, `forward.*`, `back.*` (RFC 7680, 5560, 4737) |
+//! | `delay` | `rtt.*`, `owd.*`, `delay_variation.*`, each way too (RFC 2681, 7679, 5481) |
 //! | `programs` | everything of programs under test and of commands |
 //!
 //! An event belongs to the instant at which it happens: a transaction is *sent* at `sent_ns`, *done* or *failed* at `done_ns`,
@@ -20,12 +22,14 @@
 mod connection;
 mod counters;
 pub mod definitions;
+mod delay;
 mod distribution;
 mod failover;
 mod gauges;
 mod latency;
 mod loss;
 mod outage;
+mod packets;
 pub mod programs;
 mod rate;
 mod series;
@@ -40,6 +44,7 @@ pub(crate) mod build;
 mod tests;
 
 use scn_grammar::scenario::expect::{Metric, Shape};
+use scn_reports::record::packet::PacketWay;
 
 pub use series::Series;
 pub use steps::Steps;
@@ -222,6 +227,8 @@ fn value(metric: &Metric, flow: &Series<'_>, context: &Context, window: Window) 
     match name {
         "active" | "connecting" => gauges::at_end(flow, name, window),
         "loss" => loss::ratio(flow, window),
+        "forward.loss" => packets::loss(flow, PacketWay::Forward, window),
+        "back.loss" => packets::loss(flow, PacketWay::Back, window),
         "rate" => rate::rate(flow, window),
         "goodput.forward" => rate::goodput(flow, window, rate::Direction::Forward),
         "goodput.back" => rate::goodput(flow, window, rate::Direction::Back),
@@ -245,7 +252,7 @@ fn value(metric: &Metric, flow: &Series<'_>, context: &Context, window: Window) 
             {
                 return flow.distribution(family, window).statistic(statistic);
             }
-            counters::count(flow, name, window)
+            packets::count(flow, name, window).unwrap_or_else(|| counters::count(flow, name, window))
         }
     }
 }
@@ -261,7 +268,10 @@ pub fn lag_p99(flow: &Series<'_>, window: Window) -> Option<f64> {
 #[must_use]
 pub fn steps(metric: &Metric, flow: &Series<'_>, window: Window) -> Option<Steps> {
     match metric.shape {
-        Shape::Counter => counters::steps(flow, &metric.name, window),
+        Shape::Counter => match packets::counted(flow, &metric.name, window) {
+            Some(instants) => Some(Steps::new(0.0, instants.into_iter().map(|at| (at, 1.0)).collect())),
+            None => counters::steps(flow, &metric.name, window),
+        },
         Shape::Gauge => gauges::steps(flow, &metric.name, window),
         Shape::Interval => None,
     }

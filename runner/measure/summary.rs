@@ -68,6 +68,43 @@ const WHERE_KNOWN: &[&str] = &[
     "lag.max",
 ];
 
+/// Rows of flows that have connections.
+const OF_CONNECTIONS: &[&str] = &[
+    "connections",
+    "failed_connects",
+    "failed_connections",
+    "reconnects",
+    "resets",
+    "timeouts",
+    "lasting_connections",
+    "connect_time.p50",
+    "connect_time.p99",
+    "connect_time.max",
+    "backends",
+];
+
+/// Rows of flows that have none, where there is something to show.
+const OF_DATAGRAMS: &[&str] = &[
+    "late",
+    "duplicates",
+    "reordered",
+    "forward.loss",
+    "back.loss",
+    "rtt.p50",
+    "rtt.p99",
+    "rtt.max",
+    "owd.p50",
+    "owd.p99",
+    "owd.max",
+    "back.owd.p50",
+    "back.owd.p99",
+    "back.owd.max",
+    "delay_variation.p50",
+    "delay_variation.p99",
+    "delay_variation.max",
+    "backends",
+];
+
 /// A metric by its full name, from the table.
 pub(super) fn metric(name: &str, event: Option<EventId>) -> Option<Metric> {
     let row = metrics::find(OwnerKind::Flow, name)?;
@@ -97,8 +134,10 @@ fn row(name: String, metric: &Metric, measured: &Measured) -> Measurement {
 #[must_use]
 pub fn summary(flow: &Series<'_>, context: &Context) -> Vec<Measurement> {
     let Some(window) = flow.running() else { return Vec::new() };
-    let always = ALWAYS.iter().map(|name| (*name, true));
-    let known = WHERE_KNOWN.iter().map(|name| (*name, false));
+    let datagrams = flow.record.datagrams.is_some();
+    let always = ALWAYS.iter().filter(|name| !(datagrams && OF_CONNECTIONS.contains(name))).map(|name| (*name, true));
+    let own = OF_DATAGRAMS.iter().filter(|_| datagrams);
+    let known = own.chain(WHERE_KNOWN).map(|name| (*name, false));
     let mut rows: Vec<Measurement> = always
         .chain(known)
         .filter_map(|(name, always)| {
@@ -107,7 +146,7 @@ pub fn summary(flow: &Series<'_>, context: &Context) -> Vec<Measurement> {
             (always || measured.value.is_some()).then(|| row(name.to_owned(), &metric, &measured))
         })
         .collect();
-    let after_outages = rows.iter().position(|row| row.name == "connections").unwrap_or(rows.len());
+    let after_outages = rows.iter().position(|row| row.name == "outage.total").map_or(rows.len(), |at| at + 1);
     let failovers = context.faults.iter().filter_map(|id| {
         let metric = metric("failover_time", Some(EventId(*id)))?;
         let measured = measure(&metric, flow, context, window);
