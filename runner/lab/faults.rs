@@ -158,6 +158,7 @@ impl Faults {
         };
         links.sort_unstable();
         links.dedup();
+        links.retain(|link| !self.layout.links[*link].fixed);
         let plain = |link: &&usize| !self.is_wire(**link) && self.ports(**link).is_empty();
         match links.iter().find(plain) {
             Some(link) => Err(LabError::CannotStrike { link: self.links[*link].clone() }),
@@ -391,7 +392,7 @@ mod tests {
     /// Nodes a and b on the bridge lan (links 0 and 1), and a wire from a to b (link 2).
     fn faults() -> Faults {
         let end = |node, interface, index, bridge| EndPlace { node, interface, index, wire: index, bridge };
-        let place = |engine, ends, outer| LinkPlace { engine, ends, outer };
+        let place = |engine, ends, outer| LinkPlace { engine, ends, outer, fixed: false };
         let layout = Layout {
             slots: ["a", "b", "lan", "fabric"].map(str::to_owned).into(),
             fabric: Some(3),
@@ -400,6 +401,9 @@ mod tests {
             uppers: vec![vec![]; 3],
             tags: BTreeMap::new(),
             widths: vec![],
+            host: vec![false; 3],
+            standing: BTreeSet::new(),
+            on_machine: vec![],
             links: vec![
                 place(Engine::Direct, [end(0, 0, 3, None), end(2, 0, 5, Some(2))], None),
                 place(Engine::Direct, [end(1, 0, 4, None), end(2, 1, 6, Some(2))], None),

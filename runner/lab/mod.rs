@@ -15,11 +15,15 @@ mod error;
 mod faults;
 mod features;
 mod furnish;
+mod journal;
+mod journal_undo;
 mod layout;
+mod machine;
 mod messages;
 mod namespace;
 mod needs;
 mod netlink;
+mod outside;
 mod packet;
 mod preflight;
 mod stacks;
@@ -38,7 +42,9 @@ use self::bench::Keeper;
 use self::door::DoorKeeper;
 use self::faults::{Faults, Todo};
 use self::layout::Layout;
+use self::machine::Machine;
 use self::namespace::Namespace;
+use self::outside::Outside;
 use self::wire::{Span, Wires};
 use crate::plan::types::Plan;
 
@@ -46,6 +52,7 @@ pub use self::doctor::{Finding, State, doctor};
 pub use self::door::Door;
 pub use self::enter::{Privilege, enter};
 pub use self::error::LabError;
+pub use self::journal_undo::{Cleaned, clean};
 pub use self::needs::unmet;
 pub use self::preflight::preflight;
 
@@ -71,6 +78,8 @@ pub struct KernelLab {
     silent: BTreeMap<usize, u64>,
     facts: Vec<(String, String)>,
     warnings: Vec<String>,
+    /// Goes last: what was changed on the machine is undone when the network is gone.
+    outside: Option<Outside>,
 }
 
 impl KernelLab {
@@ -79,14 +88,17 @@ impl KernelLab {
     /// # Errors
     /// The node or link where it failed, the kernel's words, what to do. Whatever had been made is gone then.
     pub fn build(plan: &Plan, progress: &dyn Fn(&str)) -> Result<Self, LabError> {
-        let layout = Layout::of(plan)?;
-        let built = build::build(plan, &layout, progress)?;
+        let machine = Machine::look(plan)?;
+        let layout = Layout::of(plan, &machine)?;
+        let outside = Outside::begin(plan, &layout, &machine)?;
+        let built = build::build(plan, &layout, outside.as_ref(), progress)?;
         let wires = start_wires(plan, &layout, &built.namespaces)?;
         let (settings, warnings) = sysctl::summary(&built.settings);
         let congestion = built.settings.iter().take(plan.nodes.len()).map(|(_, settings)| settings.congestion_of_sockets()).collect();
-        let mut facts = machine();
+        let mut facts = about_machine();
         facts.extend(wires.as_ref().map(|wires| ("wire thread".to_owned(), wires.scheduling.to_owned())));
         facts.extend(settings);
+        facts.extend(layout.on_machine.iter().map(|made| ("made on this machine".to_owned(), made.name.clone())));
         Ok(KernelLab {
             keeper: Keeper::start(Arc::clone(&built.namespaces))?,
             doors: DoorKeeper::start(built.namespaces, congestion)?,
@@ -96,6 +108,7 @@ impl KernelLab {
             silent: BTreeMap::new(),
             facts,
             warnings,
+            outside,
         })
     }
 
@@ -185,7 +198,9 @@ impl KernelLab {
     #[must_use]
     pub fn destroy(mut self) -> Vec<LabError> {
         let pump = self.wires.as_mut().map_or(Ok(()), Wires::stop);
-        [pump, self.doors.stop(), self.keeper.stop()].into_iter().filter_map(Result::err).collect()
+        let mut wrong: Vec<LabError> = [pump, self.doors.stop(), self.keeper.stop()].into_iter().filter_map(Result::err).collect();
+        wrong.extend(self.outside.as_mut().map(Outside::end).into_iter().flatten());
+        wrong
     }
 }
 
@@ -201,7 +216,7 @@ fn start_wires(plan: &Plan, layout: &Layout, namespaces: &Arc<Vec<Namespace>>) -
 }
 
 /// What the machine is.
-fn machine() -> Vec<(String, String)> {
+fn about_machine() -> Vec<(String, String)> {
     let kernel = nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     vec![

@@ -7,6 +7,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use super::enter;
 use super::error::LabError;
 use super::features;
+use super::machine;
 use crate::plan::types::{Engine, Plan};
 
 /// Descriptors of the lab besides those of namespaces: its threads' sockets, epoll, timer, pipe.
@@ -23,6 +24,7 @@ pub fn preflight(plan: &Plan) -> Result<Vec<String>, LabError> {
     }
     descriptors(plan)?;
     writable()?;
+    machine::check(plan)?;
     features::check(plan)?;
     let mut warnings = Vec::new();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -1,6 +1,7 @@
 //! The lab on the real kernel: networks carry traffic, faults strike and heal, and nothing is left.
 
 mod lab_support;
+mod topology;
 
 use std::time::{Duration, Instant};
 
