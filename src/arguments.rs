@@ -50,6 +50,8 @@ pub enum Command {
     Lsp,
     /// Tell what this machine can do
     Doctor(DoctorArguments),
+    /// Undo what dead runs of root left on this machine: ports of bridges that stand there, and interfaces that they made
+    Clean,
     /// Add a library to scn.toml and lock it
     Add(AddArguments),
     /// Raise libraries to their newest versions that break nothing, and take changed folders into the lock

@@ -17,8 +17,8 @@ use super::clock::Clock;
 use super::parts::{Load, Network, News, Notice};
 use super::recorder;
 use super::timeline::{Driven, Progress, Timeline};
-use crate::judge;
 use crate::emulate::Traces;
+use crate::judge;
 use crate::lab::{KernelLab, LabError, preflight};
 use crate::plan::types::Plan;
 use crate::traffic::{self, Files, Traffic};
@@ -184,7 +184,7 @@ impl Network for RealNetwork<'_> {
     }
 
     fn undo(&mut self, action: &Action) -> Result<Option<Vec<String>>, String> {
-        Ok(self.0.undo(action).map_err(|error| error.to_string())?.map(|done| done.warnings))
+        Ok(self.lab.undo(action).map_err(|error| error.to_string())?.map(|done| done.warnings))
     }
 
     fn trouble(&self) -> Option<String> {

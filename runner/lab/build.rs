@@ -2,19 +2,21 @@
 //! threads that end with it; what a failed build had made goes with its descriptors.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use scn_grammar::scenario::topology::{LinkKind, NodeKind};
+use scn_grammar::scenario::topology::NodeKind;
 
 use super::bench::{Awaited, Request, await_up, run};
 use super::error::LabError;
 use super::furnish::{self, Stage};
-use super::layout::{BRIDGE_NAME, EndPlace, Layout, LinkPlace};
+use super::layout::{EndPlace, Layout, LinkPlace, Made, hidden_name};
 use super::messages::{self, VethEnd};
 use super::namespace::Namespace;
 use super::netlink::Netlink;
 use super::offload;
+use super::outside::Outside;
 use super::sysctl::{self, Settings};
 use crate::plan::types::{Plan, PlannedInterface};
 
@@ -36,14 +38,28 @@ pub(crate) struct Built {
 }
 
 /// Makes it all.
-pub(crate) fn build(plan: &Plan, layout: &Layout, progress: &dyn Fn(&str)) -> Result<Built, LabError> {
+pub(crate) fn build(plan: &Plan, layout: &Layout, outside: Option<&Outside>, progress: &dyn Fn(&str)) -> Result<Built, LabError> {
     progress("namespaces");
-    let begun = spread((0..layout.slots.len()).map(|slot| (slot, ())).collect(), |slot, ()| begin(plan, layout, slot))?;
+    let machine = Namespace::current().map_err(|cause| LabError::system("lab", "open this machine's network namespace", &cause))?;
+    let slots = (0..layout.slots.len()).map(|slot| (slot, ())).collect();
+    let begun = spread(slots, |slot, ()| begin(plan, layout, slot, &machine))?;
     let (namespaces, settings): (Vec<_>, Vec<_>) = begun.into_iter().unzip();
     let namespaces = Arc::new(namespaces);
 
     progress("links");
     links(plan, layout, &namespaces)?;
+    if let Some(outside) = outside {
+        let mark = |made: &Made| Request {
+            message: outside.mark(made.index),
+            place: made.name.clone(),
+            doing: "write the run's word at it".to_owned(),
+        };
+        // Tunnels are made later, and marked by what the journal says of them alone.
+        let tunnels = layout.links.iter().filter(|link| link.fixed).flat_map(|link| link.ends.map(|end| end.wire));
+        let tunnels: BTreeSet<u32> = tunnels.collect();
+        let marks: Vec<Request> = layout.on_machine.iter().filter(|made| !tunnels.contains(&made.index)).map(mark).collect();
+        run(&mut open("this machine")?, marks)?;
+    }
 
     progress("addresses and routes");
     // Bridges last: what nodes say by themselves when they come up would flood through them, to all from all.
@@ -97,17 +113,22 @@ fn spread<T: Send, U: Send>(inputs: Vec<(usize, T)>, work: impl Fn(usize, T) -> 
 }
 
 /// A namespace with its settings and, for a bridge, the bridge device.
-fn begin(plan: &Plan, layout: &Layout, slot: usize) -> Result<(Namespace, Settings), LabError> {
+fn begin(plan: &Plan, layout: &Layout, slot: usize, machine: &Namespace) -> Result<(Namespace, Settings), LabError> {
     let place = &layout.slots[slot];
-    let namespace = Namespace::create().map_err(|cause| LabError::system(place, "make its network namespace", &cause))?;
+    let on_machine = layout.host.get(slot).copied().unwrap_or(false);
+    let namespace = if on_machine { machine.again().and_then(|own| own.enter().map(|()| own)) } else { Namespace::create() };
+    let namespace = namespace.map_err(|cause| LabError::system(place, "make its network namespace", &cause))?;
     let mut settings = match plan.nodes.get(slot) {
+        // The machine's settings are its own.
+        Some(_) if on_machine => Settings::default(),
         Some(node) => Settings::of(node.kind, &node.sysctls),
         None => Settings::of(NodeKind::Bridge, &[]),
     };
     settings.write(false);
-    if let Some(index) = layout.bridges.get(slot).copied().flatten() {
-        let settings = &plan.nodes[slot].settings;
-        let message = messages::bridge(BRIDGE_NAME, index, settings.mac.map(|mac| mac.0), settings.mtu);
+    let own = plan.nodes.get(slot).is_some_and(|node| node.kind == NodeKind::Bridge);
+    if let Some(index) = layout.bridges.get(slot).copied().flatten().filter(|_| own) {
+        let (name, mac) = (layout.bridge_name(slot, index), layout.bridge_mac(plan, slot));
+        let message = messages::bridge(&name, index, mac, plan.nodes[slot].settings.mtu);
         let request = Request { message, place: place.clone(), doing: "make its bridge device".to_owned() };
         run(&mut open(place)?, vec![request])?;
     }
@@ -126,7 +147,7 @@ fn links(plan: &Plan, layout: &Layout, namespaces: &[Namespace]) -> Result<(), L
         let _empty = Namespace::create().map_err(|cause| LabError::system("lab", "make a network namespace", &cause))?;
         let mut requests = Vec::with_capacity(plan.links.len());
         for (number, place) in layout.links.iter().enumerate() {
-            if plan.links[number].kind != LinkKind::Wire {
+            if place.fixed {
                 continue;
             }
             let pairs = match place.outer {
@@ -149,10 +170,9 @@ fn planned(plan: &Plan, end: EndPlace) -> &PlannedInterface {
 
 /// An end at a node, as it is made.
 fn at_node<'a>(plan: &'a Plan, layout: &Layout, end: EndPlace, namespaces: &'a [Namespace]) -> VethEnd<'a> {
-    let interface = planned(plan, end);
-    let name = if end.wire == end.index { Cow::Borrowed(interface.name.as_str()) } else { Cow::Owned(furnish::hidden_name(end.wire)) };
-    let mtu = layout.widths[end.node][end.interface].wire;
-    VethEnd { name, index: end.wire, namespace: namespaces[end.node].fd(), mac: interface.mac, mtu }
+    let name = if end.wire == end.index { layout.name(plan, end.node, end.interface) } else { Cow::Owned(hidden_name(end.wire)) };
+    let (mac, mtu) = (layout.mac(plan, end.node, end.interface), layout.widths[end.node][end.interface].wire);
+    VethEnd { name, index: end.wire, namespace: namespaces[end.node].fd(), mac, mtu }
 }
 
 /// One pair from node to node. A port is the near end, which can be born into its bridge.
@@ -213,8 +233,9 @@ fn await_node(plan: &Plan, layout: &Layout, namespace: &Namespace, slot: usize, 
     namespace.enter().map_err(|cause| LabError::system(&node.name, "enter its network namespace", &cause))?;
     let mut socket = open(&node.name)?;
     for (name, _, index) in furnish::interfaces(plan, layout, slot, stage) {
-        // A tunnel has no carrier to wait for.
-        if stage == Stage::Tunnels && layout.interfaces[slot][..node.interfaces.len()].contains(&index) {
+        let of_host = node.kind == NodeKind::ThisHost && layout.standing.contains(&index);
+        // A tunnel has no carrier to wait for, and what stands already is waited for as a port.
+        if of_host || (stage == Stage::Tunnels && layout.interfaces[slot][..node.interfaces.len()].contains(&index)) {
             continue;
         }
         let place = format!("{}.{name}", node.name);
@@ -227,6 +248,7 @@ fn await_node(plan: &Plan, layout: &Layout, namespace: &Namespace, slot: usize, 
     }
     // A router without its link-local addresses could ask no neighbour, and would ask again a second later.
     while layout.bridges[slot].is_none()
+        && !layout.host[slot]
         && socket.tentative().map_err(|refusal| LabError::netlink(&node.name, "look at its addresses", &refusal))?
     {
         if Instant::now() >= until {

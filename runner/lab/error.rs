@@ -65,6 +65,23 @@ pub enum LabError {
         /// The kernel's own words.
         cause: String,
     },
+    /// What stands on the machine is root's to touch.
+    #[error(
+        "`{node}` stands on this machine, and only root may put something beside it. \
+         Run as root, or make it a `node` or a `bridge` of the run, which needs no root"
+    )]
+    NeedsRoot {
+        /// The node.
+        node: String,
+    },
+    /// What stands on the machine is not as the scenario says.
+    #[error("{what}: {why}")]
+    Outside {
+        /// The node or interface as written.
+        what: String,
+        /// What is wrong, and what to do.
+        why: String,
+    },
     /// A setting that the file says does not hold.
     #[error("{place}: `sysctl \"{key}\" = {value}` can't be set: {why}. Take it out, or run where the kernel has it")]
     Setting {

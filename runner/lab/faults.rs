@@ -113,6 +113,7 @@ impl Faults {
             interfaces: n.interfaces.iter().map(interface).chain(upon(plan, &layout, at)).collect(),
         };
         let links: Vec<String> = plan.links.iter().map(|link| link.name.clone()).collect();
+        let nodes = plan.nodes.iter().enumerate().map(node).collect();
         let uppers = plan.interfaces.iter().flat_map(|upper| upper.addresses.iter().map(|prefix| (prefix.address, upper.node.index())));
         let sources = plan.flows.iter().flat_map(|flow| flow.source.iter().map(|range| (*range, flow.from.index())));
         let said = plan.links.iter().map(|link| [link.forward.clone(), link.back.clone()]).collect();
@@ -120,7 +121,7 @@ impl Faults {
             layout,
             held: vec![Held::default(); links.len()],
             links,
-            nodes: plan.nodes.iter().enumerate().map(node).collect(),
+            nodes,
             impairments: Impairments::new(said),
             partitions: Partitions::default(),
             sources: sources.collect(),
@@ -202,6 +203,7 @@ impl Faults {
         };
         links.sort_unstable();
         links.dedup();
+        links.retain(|link| !self.layout.links[*link].fixed);
         let plain = |link: &&usize| !self.is_wire(**link) && self.ports(**link).is_empty();
         match links.iter().find(plain) {
             Some(link) => Err(LabError::CannotStrike { link: self.links[*link].clone() }),
@@ -435,7 +437,7 @@ mod tests {
     /// Nodes a and b on the bridge lan (links 0 and 1), and a wire from a to b (link 2).
     fn faults() -> Faults {
         let end = |node, interface, index, bridge| EndPlace { node, interface, index, wire: index, bridge };
-        let place = |engine, ends, outer| LinkPlace { engine, ends, outer };
+        let place = |engine, ends, outer| LinkPlace { engine, ends, outer, fixed: false };
         let layout = Layout {
             slots: ["a", "b", "lan", "fabric"].map(str::to_owned).into(),
             fabric: Some(3),
@@ -444,6 +446,9 @@ mod tests {
             uppers: vec![vec![]; 3],
             tags: BTreeMap::new(),
             widths: vec![],
+            host: vec![false; 3],
+            standing: BTreeSet::new(),
+            on_machine: vec![],
             links: vec![
                 place(Engine::Direct, [end(0, 0, 3, None), end(2, 0, 5, Some(2))], None),
                 place(Engine::Direct, [end(1, 0, 4, None), end(2, 1, 6, Some(2))], None),

@@ -2,10 +2,10 @@
 //! In: a plan and its layout. Out: requests for the kernel. Sends nothing.
 
 use netlink_packet_route::RouteNetlinkMessage;
-use scn_grammar::scenario::topology::{InterfaceKind, LinkKind, Prefix};
+use scn_grammar::scenario::topology::{InterfaceKind, LinkKind, NodeKind, Prefix};
 
 use super::bench::Request;
-use super::layout::Layout;
+use super::layout::{Layout, hidden_name};
 use super::messages;
 use super::stacks::{self, Fresh};
 use super::widths::{DEFAULT, TAG};
@@ -38,8 +38,9 @@ pub(crate) fn stack(plan: &Plan, layout: &Layout, slot: usize) -> Vec<Request> {
             let end = usize::from(interface.end);
             let lowest = tags.first().copied().unwrap_or(top);
             let hidden = hidden_name(lowest);
-            let name = if tags.is_empty() { &interface.name } else { &hidden };
-            let fresh = Fresh { name, index: lowest, mac: interface.mac, mtu: width.wire.or(Some(tunnel.mtu)) };
+            let named = layout.name(plan, slot, position);
+            let name = if tags.is_empty() { named.as_ref() } else { &hidden };
+            let fresh = Fresh { name, index: lowest, mac: layout.mac(plan, slot, position), mtu: width.wire.or(Some(tunnel.mtu)) };
             let message = stacks::vxlan(&fresh, id, port, tunnel.between[end], tunnel.between[1 - end]);
             wishes.ask(message, format!("make the end {} of the tunnel {}", interface.name, link.name));
         }
@@ -47,8 +48,9 @@ pub(crate) fn stack(plan: &Plan, layout: &Layout, slot: usize) -> Vec<Request> {
             let index = tags.get(depth + 1).copied().unwrap_or(top);
             let outer = index != top;
             let hidden = hidden_name(index);
-            let name = if outer { &hidden } else { &interface.name };
-            let fresh = Fresh { name, index, mac: interface.mac, mtu: width.own.filter(|_| !outer) };
+            let named = layout.name(plan, slot, position);
+            let name = if outer { &hidden } else { named.as_ref() };
+            let fresh = Fresh { name, index, mac: layout.mac(plan, slot, position), mtu: width.own.filter(|_| !outer) };
             wishes.ask(messages::set_up(*below, true), format!("bring up what is below {}", interface.name));
             wishes.ask(stacks::vlan(&fresh, *below, *id, outer), format!("make {} with the tag {id}", interface.name));
         }
@@ -108,11 +110,6 @@ fn mtu(plan: &Plan, layout: &Layout, slot: usize, upper: &PlannedUpper) -> u32 {
     lowest.saturating_sub(tags)
 }
 
-/// The name of an interface that the file does not know: no name of the language has this sign.
-pub(crate) fn hidden_name(index: u32) -> String {
-    format!("~{index}")
-}
-
 /// Which part of a node's inside is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -149,12 +146,16 @@ pub(crate) fn inside(plan: &Plan, layout: &Layout, slot: usize, stage: Stage) ->
     let Some(node) = plan.nodes.get(slot) else { return Vec::new() };
     let mut wishes = Wishes { place: &node.name, requests: Vec::new() };
     let bridge = layout.bridges[slot];
-    if bridge.is_none() && stage == Stage::First {
+    if bridge.is_none() && stage == Stage::First && !layout.host[slot] {
         wishes.ask(messages::set_up(LOOPBACK, true), "bring lo up".to_owned());
     }
     for (name, addresses, index) in interfaces(plan, layout, slot, stage) {
         if let Some(bridge) = bridge {
             wishes.ask(messages::set_bridge(index, bridge), format!("make {name} a port"));
+        }
+        // What stands already is up, and stays as it is otherwise.
+        if layout.standing.contains(&index) {
+            continue;
         }
         wishes.ask(messages::set_up(index, true), format!("bring {name} up"));
         for address in addresses {
@@ -171,7 +172,7 @@ pub(crate) fn inside(plan: &Plan, layout: &Layout, slot: usize, stage: Stage) ->
             wishes.ask(messages::route(route.to, route.via), format!("add the route to {} via {}", route.to, route.via));
         }
     }
-    if let Some(bridge) = bridge {
+    if let Some(bridge) = bridge.filter(|_| node.kind == NodeKind::Bridge) {
         wishes.ask(messages::set_up(bridge, true), "bring its bridge device up".to_owned());
     }
     wishes.requests

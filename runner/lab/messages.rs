@@ -97,6 +97,22 @@ pub(crate) fn set_bridge(index: u32, bridge: u32) -> RouteNetlinkMessage {
     RouteNetlinkMessage::SetLink(message)
 }
 
+/// Writes words at an interface.
+pub(crate) fn set_alias(index: u32, words: &str) -> RouteNetlinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    message.attributes.push(LinkAttribute::IfAlias(words.to_owned()));
+    RouteNetlinkMessage::SetLink(message)
+}
+
+/// Gives an interface a hardware address.
+pub(crate) fn set_address(index: u32, mac: [u8; 6]) -> RouteNetlinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    message.attributes.push(LinkAttribute::Address(mac.to_vec()));
+    RouteNetlinkMessage::SetLink(message)
+}
+
 /// Makes a bridge keep what is meant for a hardware address to itself (it counts that as received), or no longer.
 pub(crate) fn keep_frames_to(mac: [u8; 6], bridge: u32, kept: bool) -> RouteNetlinkMessage {
     let mut message = NeighbourMessage::default();

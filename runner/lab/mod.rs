@@ -18,23 +18,26 @@ mod faults;
 mod features;
 mod furnish;
 mod impairments;
+mod journal;
+mod journal_undo;
 mod layout;
+mod machine;
 mod messages;
 mod namespace;
 mod needs;
 mod netlink;
 mod offload;
+mod outside;
 mod packet;
 mod partitions;
 mod preflight;
-mod stacks;
+mod process;
 mod shaping;
 mod spans;
-mod sysctl;
-mod widths;
-mod process;
+mod stacks;
 mod sysctl;
 mod vanished;
+mod widths;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -52,7 +55,8 @@ use self::door::DoorKeeper;
 use self::effects::Effects;
 use self::faults::{Faults, Todo};
 use self::layout::Layout;
-use self::namespace::Namespace;
+use self::machine::Machine;
+use self::outside::Outside;
 use self::process::Programs;
 use self::vanished::Vanished;
 use self::wire::Wires;
@@ -63,6 +67,7 @@ pub use self::doctor::{Finding, State, doctor};
 pub use self::door::Door;
 pub use self::enter::{Privilege, enter};
 pub use self::error::LabError;
+pub use self::journal_undo::{Cleaned, clean};
 pub use self::needs::unmet;
 pub use self::preflight::preflight;
 pub use self::process::{News, keep};
@@ -92,6 +97,8 @@ pub struct KernelLab {
     effects: Effects,
     facts: Vec<(String, String)>,
     warnings: Vec<String>,
+    /// Goes last: what was changed on the machine is undone when the network is gone.
+    outside: Option<Outside>,
 }
 
 impl KernelLab {
@@ -101,14 +108,17 @@ impl KernelLab {
     /// # Errors
     /// The node or link where it failed, the kernel's words, what to do. Whatever had been made is gone then.
     pub fn build(plan: &Plan, traces: &Arc<Traces>, progress: &dyn Fn(&str)) -> Result<Self, LabError> {
-        let layout = Layout::of(plan)?;
-        let built = build::build(plan, &layout, progress)?;
+        let machine = Machine::look(plan)?;
+        let layout = Layout::of(plan, &machine)?;
+        let outside = Outside::begin(plan, &layout, &machine)?;
+        let built = build::build(plan, &layout, outside.as_ref(), progress)?;
         let wires = spans::start(plan, &layout, traces, &built.namespaces)?;
         let (settings, warnings) = sysctl::summary(&built.settings);
         let congestion = built.settings.iter().take(plan.nodes.len()).map(|(_, settings)| settings.congestion_of_sockets()).collect();
-        let mut facts = machine();
+        let mut facts = about_machine();
         facts.extend(wires.as_ref().map(|wires| ("wire threads".to_owned(), wires.scheduling.clone())));
         facts.extend(settings);
+        facts.extend(layout.on_machine.iter().map(|made| ("made on this machine".to_owned(), made.name.clone())));
         let keeper = Keeper::start(Arc::clone(&built.namespaces))?;
         let doors = DoorKeeper::start(Arc::clone(&built.namespaces), congestion)?;
         let programs = Programs::prepare(plan, &built.namespaces, doors.door())?;
@@ -125,6 +135,7 @@ impl KernelLab {
             effects: Effects::default(),
             facts,
             warnings,
+            outside,
         })
     }
 
@@ -296,12 +307,15 @@ impl KernelLab {
     pub fn destroy(mut self) -> Vec<LabError> {
         let pump = self.wires.as_mut().map_or(Ok(()), Wires::stop);
         let programs = self.programs.as_mut().map_or(Ok(()), Programs::stop);
-        [programs, pump, self.doors.stop(), self.keeper.stop()].into_iter().filter_map(Result::err).collect()
+        let mut wrong: Vec<LabError> =
+            [programs, pump, self.doors.stop(), self.keeper.stop()].into_iter().filter_map(Result::err).collect();
+        wrong.extend(self.outside.as_mut().map(Outside::end).into_iter().flatten());
+        wrong
     }
 }
 
 /// What the machine is.
-fn machine() -> Vec<(String, String)> {
+fn about_machine() -> Vec<(String, String)> {
     let kernel = nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     vec![

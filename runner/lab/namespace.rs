@@ -27,6 +27,11 @@ impl Namespace {
         Ok(Namespace { descriptor: File::open("/proc/thread-self/ns/net")?.into() })
     }
 
+    /// Another handle of the same.
+    pub(crate) fn again(&self) -> io::Result<Self> {
+        Ok(Namespace { descriptor: self.descriptor.try_clone()? })
+    }
+
     /// Moves the calling thread into it.
     pub(crate) fn enter(&self) -> io::Result<()> {
         setns(self.descriptor.as_fd(), CloneFlags::CLONE_NEWNET)?;

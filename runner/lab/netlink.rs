@@ -8,13 +8,14 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::address::{AddressHeaderFlags, AddressMessage};
+use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::LinkMessage;
 use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use scn_grammar::scenario::topology::Prefix;
 
 /// Messages in one `send`.
 const BATCH_MESSAGES: usize = 64;
@@ -148,53 +149,76 @@ impl Netlink {
 
     /// Some IPv6 address is not usable yet: the kernel takes them up one after the other, after their interfaces.
     pub(crate) fn tentative(&mut self) -> Result<bool, Refusal> {
-        self.sequence = self.sequence.wrapping_add(1);
         let mut wanted = AddressMessage::default();
         wanted.header.family = AddressFamily::Inet6;
-        let mut message = NetlinkMessage::from(RouteNetlinkMessage::GetAddress(wanted));
-        message.header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-        message.header.sequence_number = self.sequence;
-        message.finalize();
-        let mut bytes = vec![0; message.buffer_len()];
-        message.serialize(&mut bytes);
-        self.socket.send(&bytes, 0).map_err(|cause| Refusal::of(0, &cause))?;
         let mut found = false;
-        loop {
-            for answer in self.receive().map_err(|cause| Refusal::of(0, &cause))? {
-                match answer.payload {
-                    NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewAddress(address)) => {
-                        found |= address.header.flags.contains(AddressHeaderFlags::Tentative);
-                    }
-                    NetlinkPayload::Done(_) => return Ok(found),
-                    NetlinkPayload::Error(error) => {
-                        return Err(Refusal { message: 0, errno: -error.raw_code(), text: text(&error.header) });
-                    }
-                    _ => {}
-                }
+        self.dump(RouteNetlinkMessage::GetAddress(wanted), |answer| {
+            if let RouteNetlinkMessage::NewAddress(address) = answer {
+                found |= address.header.flags.contains(AddressHeaderFlags::Tentative);
             }
-        }
+        })?;
+        Ok(found)
     }
 
     /// Addresses for which an interface still waits to learn the hardware address.
     pub(crate) fn unresolved(&mut self, index: u32) -> Result<Vec<IpAddr>, Refusal> {
+        let mut found = Vec::new();
+        self.dump(RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()), |answer| match answer {
+            RouteNetlinkMessage::NewNeighbour(entry)
+                if entry.header.ifindex == index && entry.header.state == NeighbourState::Incomplete =>
+            {
+                found.extend(entry.attributes.iter().filter_map(neighbour_address));
+            }
+            _ => {}
+        })?;
+        Ok(found)
+    }
+
+    /// Every interface.
+    pub(crate) fn links(&mut self) -> Result<Vec<LinkMessage>, Refusal> {
+        let mut found = Vec::new();
+        self.dump(RouteNetlinkMessage::GetLink(LinkMessage::default()), |answer| {
+            if let RouteNetlinkMessage::NewLink(link) = answer {
+                found.push(link);
+            }
+        })?;
+        Ok(found)
+    }
+
+    /// Every address, with the length of its subnet.
+    pub(crate) fn addresses(&mut self) -> Result<Vec<Prefix>, Refusal> {
+        let mut found = Vec::new();
+        self.dump(RouteNetlinkMessage::GetAddress(AddressMessage::default()), |answer| {
+            let RouteNetlinkMessage::NewAddress(address) = answer else { return };
+            let own = |local: bool| {
+                address.attributes.iter().find_map(|attribute| match attribute {
+                    AddressAttribute::Local(own) if local => Some(*own),
+                    AddressAttribute::Address(own) if !local => Some(*own),
+                    _ => None,
+                })
+            };
+            // Of IPv4 the address may be that of a peer.
+            let length = address.header.prefix_len;
+            found.extend(own(true).or_else(|| own(false)).map(|address| Prefix { address, length }));
+        })?;
+        Ok(found)
+    }
+
+    /// Asks for all of a kind and hands over each.
+    fn dump(&mut self, wanted: RouteNetlinkMessage, mut take: impl FnMut(RouteNetlinkMessage)) -> Result<(), Refusal> {
         self.sequence = self.sequence.wrapping_add(1);
-        let mut message = NetlinkMessage::from(RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()));
+        let mut message = NetlinkMessage::from(wanted);
         message.header.flags = NLM_F_REQUEST | NLM_F_DUMP;
         message.header.sequence_number = self.sequence;
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
         self.socket.send(&bytes, 0).map_err(|cause| Refusal::of(0, &cause))?;
-        let mut found = Vec::new();
         loop {
             for answer in self.receive().map_err(|cause| Refusal::of(0, &cause))? {
                 match answer.payload {
-                    NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNeighbour(entry))
-                        if entry.header.ifindex == index && entry.header.state == NeighbourState::Incomplete =>
-                    {
-                        found.extend(entry.attributes.iter().filter_map(neighbour_address));
-                    }
-                    NetlinkPayload::Done(_) => return Ok(found),
+                    NetlinkPayload::InnerMessage(message) => take(message),
+                    NetlinkPayload::Done(_) => return Ok(()),
                     NetlinkPayload::Error(error) => {
                         return Err(Refusal { message: 0, errno: -error.raw_code(), text: text(&error.header) });
                     }

@@ -8,6 +8,7 @@ use scn_grammar::scenario::timeline::Action;
 use super::enter;
 use super::error::LabError;
 use super::features;
+use super::machine;
 use super::process;
 use crate::plan::types::{Engine, Plan};
 
@@ -27,6 +28,7 @@ pub fn preflight(plan: &Plan) -> Result<Vec<String>, LabError> {
     }
     descriptors(plan)?;
     writable()?;
+    machine::check(plan)?;
     features::check(plan)?;
     process::check(plan)?;
     process::Secrets::read(plan)?;

@@ -3,7 +3,7 @@
 
 use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::timeline::{Action, Cut, Entry, Target};
-use scn_grammar::scenario::topology::{Impairment, Link, LinkKind};
+use scn_grammar::scenario::topology::{Impairment, Link, LinkKind, NodeKind};
 
 use super::errors::{Findings, PlanError};
 use super::graph::Graph;
@@ -27,11 +27,10 @@ pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &m
     for entry in timeline {
         for target in targets(&entry.action) {
             for link in links_of(target, entry, graph, findings) {
-                if links[link].kind != LinkKind::Wire {
-                    // A node's faults strike the wires that its tunnels go over.
+                if let Some(problem) = beyond_faults(&links[link], entry, graph) {
+                    // A node's faults strike the rest of its links.
                     if !matches!(target, Target::Node(_)) {
-                        let (link, declared) = (links[link].name.clone(), links[link].span);
-                        findings.add(PlanError::TunnelStruck { link, span: entry.span, declared });
+                        findings.add(problem);
                     }
                     continue;
                 }
@@ -49,8 +48,8 @@ pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &m
     }
     let bridged = |link: &Link| link.ends.iter().any(|end| graph.kind(end.node.index()).is_bridge());
     let impaired = |link: &Link| !link.forward.is_nothing() || !link.back.is_nothing();
-    for link in (0..links.len()).filter(|link| links[*link].kind != LinkKind::Wire) {
-        changed[link] = false;
+    for (link, changed) in links.iter().zip(&mut changed) {
+        *changed &= link.kind == LinkKind::Wire && standing(link, graph).is_none();
     }
     let making = |(((link, struck), changed), packets_alone)| {
         let wire = impaired(link) || changed || (struck && !bridged(link));
@@ -62,6 +61,21 @@ pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &m
 /// It does more than to delay all packets by the same time: what several packets in one would meet, each of them would not.
 fn touches_single(of: &Impairment) -> bool {
     of.fixed_delay_ns().is_none_or(|ns| *of != Impairment::delaying(ns))
+}
+
+/// The interface of a link that stands on this machine already.
+fn standing(link: &Link, graph: &Graph<'_>) -> Option<String> {
+    let of_host = link.ends.iter().find(|end| graph.kind(end.node.index()) == NodeKind::ThisHost)?;
+    of_host.interface.as_ref().map(|name| format!("{}.{name}", graph.name(of_host.node)))
+}
+
+/// Why no fault strikes a link; `None`: one can.
+fn beyond_faults(link: &Link, entry: &Entry, graph: &Graph<'_>) -> Option<PlanError> {
+    let (span, declared) = (entry.span, link.span);
+    if link.kind != LinkKind::Wire {
+        return Some(PlanError::TunnelStruck { link: link.name.clone(), span, declared });
+    }
+    standing(link, graph).map(|interface| PlanError::OutsideStruck { interface, span, declared })
 }
 
 /// The nodes that an action cuts off.

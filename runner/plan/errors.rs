@@ -176,6 +176,11 @@ problems! {
         at(span, format!("the tunnel `{link}` has no wire of its own that could fail"), "strikes nothing").also(declared, "declared here")
             .help("strike a link that its packets go over")
     }
+    /// A fault on what stands on this machine.
+    OutsideStruck { interface: String, span: Span, declared: Span } Error "scn::plan::nothing_to_strike" {
+        at(span, format!("`{interface}` stands on this machine already: no fault strikes it"), "strikes nothing").also(declared, "declared here")
+            .help("strike a link between the bridge and a node of the run")
+    }
     /// A flow that never ends.
     EndlessFlow { flow: String, span: Span } Error "scn::plan::endless_flow" {
         at(span, format!("`{flow}` never ends: nothing of the timeline comes after its start"), "no end")

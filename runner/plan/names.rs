@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scn_grammar::scenario::topology::Topology;
+use scn_grammar::scenario::topology::{NodeKind, Topology};
 use scn_grammar::scenario::{LinkId, NodeId};
 use scn_grammar::source::Span;
 
@@ -33,7 +33,7 @@ pub(crate) struct Interfaces {
     pub(crate) uppers: Vec<Upper>,
     /// By node: its own among them.
     pub(crate) uppers_of: Vec<Vec<usize>>,
-    /// Those that another one has taken over: members of bonds.
+    /// Those that are no end of packets: members of bonds, and interfaces that stand on this machine already.
     pub(crate) covered: BTreeSet<(NodeId, u32)>,
 }
 
@@ -65,6 +65,9 @@ pub(crate) fn name_interfaces(topology: &Topology, findings: &mut Findings) -> I
             let said = &topology.links[link].ends[end];
             let name = said.interface.clone().unwrap_or_else(|| free_name(stem, &mut next, &mut taken));
             interfaces.of_link[link][end] = (node_id(index), position);
+            if node.kind == NodeKind::ThisHost && said.interface.is_some() {
+                interfaces.covered.insert((node_id(index), position));
+            }
             interfaces.of_node[index].push(PlannedInterface {
                 name,
                 named: said.interface.is_some(),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use scn_grammar::scenario::Scenario;
+use scn_grammar::scenario::topology::NodeKind;
 use scn_grammar::source::Span;
 
 use super::errors::{Findings, PlanError};
@@ -172,11 +173,12 @@ impl<'a> Search<'a> {
             match gate {
                 None if edges.is_empty() => {}
                 Some(Gates::None) => {}
-                Some(Gates::One(router, address)) => {
+                // This machine keeps the default route that it has.
+                Some(Gates::One(router, address)) if graph.kind(node) != NodeKind::ThisHost => {
                     let leads_on = graph.edges[router].iter().any(|edge| !own.contains(&edge.domain));
                     self.defaults[node] = Some(address).filter(|_| leads_on);
                 }
-                Some(Gates::Several) | None => {
+                Some(Gates::One(..) | Gates::Several) | None => {
                     // Neighbours that are bridges are the same for all; a link to a router has addresses of its own.
                     let point = |edge: &Edge| (!graph.kind(edge.to).is_bridge()).then_some(edge.there);
                     let key = edges.iter().map(|(_, edge)| (edge.to, point(edge))).collect();
@@ -301,11 +303,10 @@ impl<'a> Search<'a> {
         }
         for group in self.groups {
             let one_way = group.routes.first().copied().filter(|first| group.routes.iter().all(|route| route.1 == first.1));
-            let list = match one_way {
-                Some((_, (_, via))) => vec![(everywhere, via)],
-                None => aggregated(group.routes),
-            };
+            let each = aggregated(group.routes);
+            let list = one_way.map_or_else(|| each.clone(), |(_, (_, via))| vec![(everywhere, via)]);
             for member in group.members {
+                let list = if self.graph.kind(member) == NodeKind::ThisHost { &each } else { &list };
                 routes[member].extend(planned(list.clone()));
             }
         }

@@ -47,6 +47,11 @@ pub(crate) fn beyond_interfaces(pools: Vec<Pool>, interfaces: &Interfaces) -> Ve
 pub(crate) fn check_pools(pools: &[Pool], scenario: &Scenario, domains: &Domains, interfaces: &Interfaces, findings: &mut Findings) {
     let name = |node: NodeId| format!("`{}`", scenario.topology.nodes[node.index()].name);
     for (index, pool) in pools.iter().enumerate() {
+        let declared = &scenario.topology.nodes[pool.node.index()];
+        if declared.kind.is_external() {
+            let holder = format!("{} stands outside of the run, and keeps the addresses that it has", name(pool.node));
+            findings.add(PlanError::SourceInUse { network: pool.network.to_string(), holder, span: pool.span, other: declared.span });
+        }
         // Sorted by their first address, and few: those that overlap stand behind.
         let twice = pools[index + 1..].iter().find(|other| other.node != pool.node && other.network.overlaps(pool.network));
         if let Some(other) = twice {

@@ -70,9 +70,7 @@ impl Missing {
 
     fn node(&mut self, node: &Node) {
         match node.kind {
-            NodeKind::Host | NodeKind::Router | NodeKind::Bridge => {}
-            NodeKind::ExternalBridge => self.add(node.span, "`external bridge`"),
-            NodeKind::ThisHost => self.add(node.span, "`host`"),
+            NodeKind::Host | NodeKind::Router | NodeKind::Bridge | NodeKind::ExternalBridge | NodeKind::ThisHost => {}
             NodeKind::Remote => self.add(node.span, "`remote`"),
         }
         self.settings(&node.settings, node.span);

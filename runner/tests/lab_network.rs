@@ -2,6 +2,7 @@
 
 mod lab_support;
 mod lab_wire;
+mod topology;
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,7 @@
 //! One file a subcommand: each takes its arguments and gives an exit. What they print goes through here.
 
 pub mod check;
+pub mod clean;
 pub mod diff;
 pub mod doc;
 pub mod doctor;
@@ -40,6 +41,7 @@ pub fn execute(arguments: Arguments, words: &str) -> Exit {
         Command::Doc(arguments) => doc::doc(&arguments),
         Command::Lsp => lsp::lsp(),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Clean => clean::clean(),
         Command::Add(arguments) => libraries::add(&arguments),
         Command::Update(arguments) => libraries::update(&arguments),
         Command::Fetch(arguments) => libraries::fetch(&arguments),

@@ -1,14 +1,12 @@
 //! Every topology on the real kernel: interfaces upon others, tunnels, addresses of one family, pools, widths, settings, with traffic.
 
-mod lab_support;
-
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use lab_support::{BOUND, connect, echo, in_own_process, serve, socket};
+use crate::lab_support::{BOUND, connect, echo, in_own_process, serve, socket};
 use scn_grammar::check;
 use scn_grammar::scenario::NodeId;
 use scn_grammar::source::Sources;
@@ -33,7 +31,7 @@ fn planned(topology: &str, flow: &str) -> Plan {
 
 fn built(plan: &Plan) -> KernelLab {
     preflight(plan).unwrap();
-    KernelLab::build(plan, &|_| {}).unwrap()
+    KernelLab::build(plan, &std::sync::Arc::default(), &|_| {}).unwrap()
 }
 
 fn id(plan: &Plan, name: &str) -> NodeId {
@@ -70,7 +68,7 @@ fn talks(door: &Door, from: NodeId, to: &str) {
 
 #[test]
 fn macvlans_are_neighbours_of_their_own() {
-    in_own_process("macvlans_are_neighbours_of_their_own", || {
+    in_own_process("topology::macvlans_are_neighbours_of_their_own", || {
         let plan = planned(
             "node a, b\nbridge lan\nlink a 10.0.0.1/24 <-> lan\nlink b 10.0.0.2/24 <-> lan
             macvlan b.one 10.0.0.3/24, fd00::3/64 on b.eth0 { mac 02:00:00:aa:bb:01 }\nmacvlan b.two 10.0.0.4/24 on b.eth0 { mode private }
@@ -91,7 +89,7 @@ fn macvlans_are_neighbours_of_their_own() {
 
 #[test]
 fn tunnels_carry_both_families_over_a_router() {
-    in_own_process("tunnels_carry_both_families_over_a_router", || {
+    in_own_process("topology::tunnels_carry_both_families_over_a_router", || {
         for (wire, overhead) in [(["10.1.0.2/24", "10.2.0.2/24"], 50), (["fd00:1::2/64", "fd00:2::2/64"], 70)] {
             let [a, b] = wire;
             let plan = planned(
@@ -113,7 +111,7 @@ fn tunnels_carry_both_families_over_a_router() {
 
 #[test]
 fn one_family_or_both() {
-    in_own_process("one_family_or_both", || {
+    in_own_process("topology::one_family_or_both", || {
         let plan = planned("node a, b\nrouter r\nlink a 2001:db8:1::2/64 <-> r\nlink r <-> b 2001:db8:2::2/64", "");
         let lab = built(&plan);
         assert!(plan.nodes.iter().flat_map(|node| &node.interfaces).flat_map(|i| &i.addresses).all(|prefix| prefix.address.is_ipv6()));
@@ -132,7 +130,7 @@ fn one_family_or_both() {
 
 #[test]
 fn hosts_that_forward_are_routers_too() {
-    in_own_process("hosts_that_forward_are_routers_too", || {
+    in_own_process("topology::hosts_that_forward_are_routers_too", || {
         let net = "node a, b\nnode m { forwarding on }\nlink a <-> m\nlink m <-> b";
         let plan = planned(net, "");
         let lab = built(&plan);
@@ -162,7 +160,7 @@ fn talks_from(door: &Door, node: NodeId, source: &str, to: &str) {
 
 #[test]
 fn clients_start_from_any_address_of_a_pool() {
-    in_own_process("clients_start_from_any_address_of_a_pool", || {
+    in_own_process("topology::clients_start_from_any_address_of_a_pool", || {
         let plan = planned(
             "node a, b, c\nrouter r\nbridge lan\nlink a 10.1.0.2/24, fd00:1::2/64 <-> lan\nlink c <-> lan\nlink r 10.1.0.1/24, fd00:1::1/64 <-> lan
             link r 10.2.0.1/24, fd00:2::1/64 <-> b 10.2.0.2/24, fd00:2::2/64",
@@ -185,14 +183,14 @@ fn clients_start_from_any_address_of_a_pool() {
 
 #[test]
 fn wide_links_carry_wide_packets_across_bridges() {
-    in_own_process("wide_links_carry_wide_packets_across_bridges", || {
+    in_own_process("topology::wide_links_carry_wide_packets_across_bridges", || {
         let net = "node a { mtu 9000 }\nnode b { mtu 9000 }\nnode c\nbridge x, y\nlink a 10.0.0.1/24 <-> x\nlink x <-> y\nlink y <-> b 10.0.0.2/24\nlink y <-> c 10.0.0.3/24";
         let plan = planned(net, "");
         let lab = built(&plan);
         let door = lab.door();
         assert_eq!(["a", "b", "c"].map(|node| mtu(&door, id(&plan, node), "eth0")), [9000, 9000, 1500]);
         // 8 kB in one packet that no one divides.
-        lab_support::pour(&door, id(&plan, "b"), "10.0.0.2:80", 8000);
+        crate::lab_support::pour(&door, id(&plan, "b"), "10.0.0.2:80", 8000);
         let socket = socket(&door, id(&plan, "a"), false);
         socket.connect_timeout(&"10.0.0.2:80".parse::<SocketAddr>().unwrap().into(), BOUND).unwrap();
         let mut stream = std::net::TcpStream::from(socket);
@@ -215,7 +213,7 @@ fn largest_segment(stream: &std::net::TcpStream) -> u32 {
 
 #[test]
 fn hardware_addresses_and_settings_are_as_said() {
-    in_own_process("hardware_addresses_and_settings_are_as_said", || {
+    in_own_process("topology::hardware_addresses_and_settings_are_as_said", || {
         let plan = planned(
             "node a { sysctl \"net.ipv4.tcp_ecn\" = 1  sysctl \"net.ipv4.ip_default_ttl\" = 33 }\nnode b { mac 02:12:34:56:78:9a }\nbridge lan { mac 02:aa:00:00:00:01 }
             link a <-> lan\nlink lan <-> b\ninterface a.eth0 { mac 02:00:00:00:00:77  sysctl \"net.ipv4.conf.eth0.proxy_arp\" = 1 }",
@@ -240,7 +238,7 @@ fn hardware_addresses_and_settings_are_as_said() {
 
 #[test]
 fn a_setting_that_cannot_be_is_refused_before_anything_is_made() {
-    in_own_process("a_setting_that_cannot_be_is_refused_before_anything_is_made", || {
+    in_own_process("topology::a_setting_that_cannot_be_is_refused_before_anything_is_made", || {
         let wrong = |said: &str| preflight(&planned(&format!("node a {{ sysctl {said} }}\nnode b\nlink a <-> b"), "")).unwrap_err();
         assert!(matches!(wrong("\"net.ipv4.no_such_thing\" = 1"), LabError::Setting { place, .. } if place == "a"));
         let refused = wrong("\"net.ipv4.conf.eth0.rp_filter\" = \"many\"").to_string();
@@ -268,7 +266,7 @@ fn carries_or_names(topology: &str, option: &str) {
 
 #[test]
 fn tags_and_bonds_where_the_kernel_has_them() {
-    in_own_process("tags_and_bonds_where_the_kernel_has_them", || {
+    in_own_process("topology::tags_and_bonds_where_the_kernel_has_them", || {
         carries_or_names("node a, b\nbridge lan\nlink a <-> lan { vlan 7 }\nlink lan <-> b { vlan [10, 20] }", "CONFIG_VLAN_8021Q");
         carries_or_names(
             "node a, b\nbridge lan\nlink a <-> lan\nlink lan <-> b\nvlan a.v 10.1.0.1/24 on a.eth0 { id 5 }\nvlan b.v 10.1.0.2/24 on b.eth0 { id 5 }\nrouting manual",
@@ -283,7 +281,7 @@ fn tags_and_bonds_where_the_kernel_has_them() {
 
 #[test]
 fn several_links_between_two_nodes_are_several_ways() {
-    in_own_process("several_links_between_two_nodes_are_several_ways", || {
+    in_own_process("topology::several_links_between_two_nodes_are_several_ways", || {
         let plan = planned(
             "node a, b\nlink a 10.1.0.1/24 <-> b 10.1.0.2/24\nlink a 10.2.0.1/24 <-> b 10.2.0.2/24\nlink a 10.3.0.1/24 <-> b 10.3.0.2/24 { mtu 1400 }",
             "",
