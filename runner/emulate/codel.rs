@@ -130,7 +130,12 @@ impl Control {
 
     /// When the next is dropped: the more were, the sooner.
     fn law(&self, from_ns: u64) -> u64 {
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an interval of seconds in ns")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an interval of seconds in ns"
+        )]
         let step = (self.setting.interval_ns as f64 / (self.count.max(1) as f64).sqrt()) as u64;
         from_ns + step
     }

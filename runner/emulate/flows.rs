@@ -108,9 +108,11 @@ fn whole(headers: &Headers, frame: &[u8], port: impl Fn(u16) -> u64) -> u64 {
     let key = match headers.network {
         Network::Ipv4 => key.part(low(headers.addresses[0]) << 32 | low(headers.addresses[1])),
         Network::Ipv6 => headers.addresses.iter().fold(key, |key, address| key.part(low(*address)).part(low(*address >> 64))),
-        Network::Arp | Network::Other(_) => frame.get(..12).unwrap_or(frame).chunks(6).fold(key, |key, mac| {
-            key.part(mac.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte)))
-        }),
+        Network::Arp | Network::Other(_) => frame
+            .get(..12)
+            .unwrap_or(frame)
+            .chunks(6)
+            .fold(key, |key, mac| key.part(mac.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte)))),
     };
     match headers.ports {
         Some([from, to]) => key.part(port(from) << 32 | port(to)).bits(),

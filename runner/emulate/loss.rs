@@ -15,9 +15,17 @@ pub(super) enum Model {
     Random(u64),
     Every(u64),
     /// From good to bad, back, and the loss in each, all in 1e-9.
-    TwoStates { p: u64, r: u64, good: u64, bad: u64 },
+    TwoStates {
+        p: u64,
+        r: u64,
+        good: u64,
+        bad: u64,
+    },
     /// Spans of numbers, both ends in; spans of times, the last not in.
-    List { packets: Vec<(u64, u64)>, times: Vec<(u64, u64)> },
+    List {
+        packets: Vec<(u64, u64)>,
+        times: Vec<(u64, u64)>,
+    },
     Trace(Arc<[bool]>),
 }
 

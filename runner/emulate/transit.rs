@@ -57,7 +57,15 @@ pub(super) struct Transit<T> {
 
 impl<T: Packet> Transit<T> {
     pub(super) fn new() -> Self {
-        Transit { lane: VecDeque::new(), strays: BinaryHeap::new(), held: Vec::new(), released: VecDeque::new(), came: 0, last_due_ns: 0, bytes: 0 }
+        Transit {
+            lane: VecDeque::new(),
+            strays: BinaryHeap::new(),
+            held: Vec::new(),
+            released: VecDeque::new(),
+            came: 0,
+            last_due_ns: 0,
+            bytes: 0,
+        }
     }
 
     pub(super) fn len(&self) -> usize {

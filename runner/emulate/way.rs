@@ -158,7 +158,12 @@ impl<T: Packet> Way<T> {
 
     /// Nothing stands in the way but what the impairment does.
     fn is_bare(&self) -> bool {
-        !self.is_cut && !self.nature.judges && self.barriers.is_empty() && self.ramp.is_none() && self.shaper.is_open() && self.transit.len() == 0
+        !self.is_cut
+            && !self.nature.judges
+            && self.barriers.is_empty()
+            && self.ramp.is_none()
+            && self.shaper.is_open()
+            && self.transit.len() == 0
     }
 
     /// Packets came through an open way and went out.

@@ -22,7 +22,8 @@ pub(super) fn spoiled(record: &RunRecord, verdict: Verdict) -> Option<String> {
     for (name, account) in accounts(record) {
         for (way, words) in ways(name).iter().enumerate() {
             if !account.closes(way) {
-                let (came, told) = (account.entered[way] + account.duplicated[way], account.places(way).iter().map(|(_, n)| n).sum::<u64>());
+                let (came, told) =
+                    (account.entered[way] + account.duplicated[way], account.places(way).iter().map(|(_, n)| n).sum::<u64>());
                 return Some(format!("the account of link {words}, does not close: {came} frames came, {told} are accounted for"));
             }
             if account.joined[way] > 0 {
@@ -32,7 +33,9 @@ pub(super) fn spoiled(record: &RunRecord, verdict: Verdict) -> Option<String> {
             // What scn lost can have made things worse, hardly better.
             if account.dropped[way] > 0 && verdict == Verdict::Fail {
                 let lost = account.dropped[way];
-                return Some(format!("scn itself or the machine lost {lost} frames on link {words}, which nothing in the scenario asked for"));
+                return Some(format!(
+                    "scn itself or the machine lost {lost} frames on link {words}, which nothing in the scenario asked for"
+                ));
             }
         }
     }

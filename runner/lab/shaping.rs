@@ -29,7 +29,12 @@ impl Faults {
                 let is_new = self.partitions.begin(action, cut);
                 let known = (!is_new).then(|| "partition had no effect: nothing passed there already".to_owned());
                 let nodes: BTreeSet<usize> = cut.from.iter().chain(&cut.to).map(|node| node.index()).collect();
-                Ok(Todo { barriers: self.barriers(), meets: self.wires_of(&nodes), warnings: known.into_iter().collect(), ..Todo::default() })
+                Ok(Todo {
+                    barriers: self.barriers(),
+                    meets: self.wires_of(&nodes),
+                    warnings: known.into_iter().collect(),
+                    ..Todo::default()
+                })
             }
             Action::Isolate(nodes) => Ok(self.isolate(nodes)),
             Action::Heal(healed) => Ok(self.end_of_cuts(healed)),

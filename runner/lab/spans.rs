@@ -11,7 +11,12 @@ use crate::emulate::{Draws, Nature, Traces};
 use crate::plan::types::Plan;
 
 /// Starts the pumps if there is anything to carry.
-pub(super) fn start(plan: &Plan, layout: &Layout, traces: &Arc<Traces>, namespaces: &Arc<Vec<Namespace>>) -> Result<Option<Wires>, LabError> {
+pub(super) fn start(
+    plan: &Plan,
+    layout: &Layout,
+    traces: &Arc<Traces>,
+    namespaces: &Arc<Vec<Namespace>>,
+) -> Result<Option<Wires>, LabError> {
     let Some(fabric) = layout.fabric else { return Ok(None) };
     let ports = named_ports(plan);
     let span = |(link, place): (usize, &LinkPlace)| {

@@ -2,7 +2,7 @@
 
 use scn_grammar::scenario::topology::{Codel, Impairment, Queue, QueueLimit};
 
-use super::{Bench, Made, MS, SECOND, sum, udp};
+use super::{Bench, MS, Made, SECOND, sum, udp};
 
 const TARGET: u64 = 5 * MS;
 const INTERVAL: u64 = 100 * MS;

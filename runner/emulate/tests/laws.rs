@@ -29,7 +29,16 @@ fn impairment() -> impl Strategy<Value = Impairment> {
     let rate = proptest::option::of(100_000..1_000_000_000u64);
     let first = (any::<bool>(), proptest::option::of(100..1400u32), loss, share(), share());
     (first, rate, 0..30u32, limit, codel, delay, any::<bool>(), reorder).prop_map(
-        |((drops, mtu_black_hole, loss, corrupt_nano, duplicate_nano), rate_bps, overhead_bytes, limit, codel, delay, keep_order, reorder)| {
+        |(
+            (drops, mtu_black_hole, loss, corrupt_nano, duplicate_nano),
+            rate_bps,
+            overhead_bytes,
+            limit,
+            codel,
+            delay,
+            keep_order,
+            reorder,
+        )| {
             let rule = DropRule { kind: DropKind::Udp, ports: Some((50, 60)) };
             Impairment {
                 drops: if drops { vec![rule] } else { vec![] },

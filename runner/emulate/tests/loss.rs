@@ -91,7 +91,13 @@ fn runs(lost: &[bool], of: bool) -> Vec<f64> {
 fn assert_geometric(lengths: &[f64], p: f64) {
     let mean = lengths.iter().sum::<f64>() / lengths.len() as f64;
     let error = ((1.0 - p) / (p * p) / lengths.len() as f64).sqrt();
-    assert!((mean - 1.0 / p).abs() < 5.0 * error, "mean {mean:.2} of {} runs, expected {:.2} +- {:.2}", lengths.len(), 1.0 / p, 5.0 * error);
+    assert!(
+        (mean - 1.0 / p).abs() < 5.0 * error,
+        "mean {mean:.2} of {} runs, expected {:.2} +- {:.2}",
+        lengths.len(),
+        1.0 / p,
+        5.0 * error
+    );
 }
 
 #[test]
@@ -110,9 +116,8 @@ fn bursts_of_two_flows_are_as_long_as_their_chances_say() {
     let lost = missing_flags(&bench, bench.given as usize);
     // The first of each round is the first flow's.
     let is_first = |id: usize| matches!(id % 6, 0 | 4 | 5);
-    let of = |first: bool| -> Vec<bool> {
-        lost.iter().enumerate().filter(|(id, _)| is_first(*id) == first).map(|(_, lost)| *lost).collect()
-    };
+    let of =
+        |first: bool| -> Vec<bool> { lost.iter().enumerate().filter(|(id, _)| is_first(*id) == first).map(|(_, lost)| *lost).collect() };
     for flow in [of(true), of(false)] {
         assert!(flow.len() as u64 >= EACH - 1);
         assert_geometric(&runs(&flow, true), 0.25);

@@ -3,8 +3,8 @@
 use scn_grammar::scenario::pattern::Varying;
 use scn_grammar::scenario::topology::{Delay, Impairment, Reorder, ReorderBy};
 
-use super::super::{Trace, Traces};
 use super::super::transit::HOLD_MOST_NS;
+use super::super::{Trace, Traces};
 use super::{Bench, MS, assert_share, nature, ports, stream, udp};
 
 fn delaying(by: Varying, keep_order: bool) -> Impairment {
@@ -91,7 +91,8 @@ fn a_share_lets_later_ones_pass() {
         assert_eq!(ids.len(), 20_000);
         assert_share(bench.way.counts().reordered, 20_000, 0.05);
         // Who is held back lets exactly so many others pass, those not counted that are held back themselves.
-        let late: Vec<usize> = (1..ids.len()).filter(|at| ids[*at] < ids[*at - 1] || ids[..*at].iter().rev().take(8).any(|id| id > &ids[*at])).collect();
+        let late: Vec<usize> =
+            (1..ids.len()).filter(|at| ids[*at] < ids[*at - 1] || ids[..*at].iter().rev().take(8).any(|id| id > &ids[*at])).collect();
         assert!(late.len() > 800, "{}", late.len());
         for at in late.into_iter().filter(|at| *at + 10 < ids.len()) {
             let passed = ids[at.saturating_sub(40)..at].iter().filter(|id| **id > ids[at]).count() as u64;

@@ -129,7 +129,8 @@ impl Pump {
         }
         let now = now_ns();
         let wall_ahead = clock_ns(ClockId::CLOCK_REALTIME).wrapping_sub(now);
-        let arrived = |wall: Option<u64>| wall.map_or(now, |wall| wall.wrapping_sub(wall_ahead).clamp(now.saturating_sub(LONGEST_UNREAD_NS), now));
+        let arrived =
+            |wall: Option<u64>| wall.map_or(now, |wall| wall.wrapping_sub(wall_ahead).clamp(now.saturating_sub(LONGEST_UNREAD_NS), now));
         if line.ways[end].is_open() {
             self.pass(way, count, arrived);
             return;

@@ -108,7 +108,16 @@ impl Net {
         }
         let name = format!("{}--{}", self.0.nodes[ends[0].0.index()].name, self.0.nodes[ends[1].0.index()].name);
         let (forward, back) = (Impairment::default(), Impairment::default());
-        self.0.links.push(PlannedLink { name, doc: String::new(), kind: LinkKind::Wire, ends: made, engine, packets_alone: false, forward, back });
+        self.0.links.push(PlannedLink {
+            name,
+            doc: String::new(),
+            kind: LinkKind::Wire,
+            ends: made,
+            engine,
+            packets_alone: false,
+            forward,
+            back,
+        });
         link
     }
 

@@ -67,7 +67,8 @@ fn listen(door: &Door, node: NodeId, port: u16) -> std::thread::JoinHandle<Came>
         loop {
             let mut vectors = [IoSliceMut::new(&mut buffer)];
             let Ok(message) = recvmsg::<()>(socket.as_raw_fd(), &mut vectors, Some(&mut space), MsgFlags::empty()) else { return came };
-            let stamp = message.cmsgs().unwrap().find_map(|one| if let ControlMessageOwned::ScmTimestampns(at) = one { Some(at) } else { None });
+            let stamp =
+                message.cmsgs().unwrap().find_map(|one| if let ControlMessageOwned::ScmTimestampns(at) = one { Some(at) } else { None });
             let (stamp, length) = (stamp.unwrap(), message.bytes);
             assert!(buffer[8..length].iter().all(|byte| *byte == 7), "no corrupt packet reaches a program");
             let at = stamp.tv_sec() as u64 * 1_000_000_000 + stamp.tv_nsec() as u64;
@@ -140,7 +141,8 @@ fn the_same_seed_loses_the_same_packets() {
             let (mut net, nodes, _) = pair(losing(100_000_000), losing(100_000_000));
             net.0.seed = seed;
             let lab = net.build();
-            let came: BTreeSet<u64> = carried(&lab.door(), nodes, 2000, 106, Duration::from_micros(100)).into_iter().map(|(n, _)| n).collect();
+            let came: BTreeSet<u64> =
+                carried(&lab.door(), nodes, 2000, 106, Duration::from_micros(100)).into_iter().map(|(n, _)| n).collect();
             (0..2000).filter(|number| !came.contains(number)).collect::<Vec<u64>>()
         };
         let first = lost(5);
@@ -280,7 +282,12 @@ fn changes_lose_nothing_and_end_as_they_began() {
         let (receiver, sender) = (listen(&door, nodes[1], PORT), send(&door, nodes[0], PORT, 5000, 400, Duration::from_micros(100)));
         let queue = Queue { limit: QueueLimit::Packets(10_000), said: true, codel: None };
         let rates = [50_000_000, 10_000_000, 400_000_000].map(|bps| Impairment { rate_bps: Some(bps), queue, ..Impairment::delaying(MS) });
-        let impair = |forward: &Impairment, over_ns| Action::Impair { targets: vec![Target::Link(wan)], forward: Some(forward.clone()), back: None, over_ns };
+        let impair = |forward: &Impairment, over_ns| Action::Impair {
+            targets: vec![Target::Link(wan)],
+            forward: Some(forward.clone()),
+            back: None,
+            over_ns,
+        };
         let actions: Vec<Action> = rates.iter().zip([0, 20 * MS, 0]).map(|(does, over)| impair(does, over)).collect();
         while !sender.is_finished() {
             for action in &actions {
@@ -404,7 +411,12 @@ fn tags_cross_a_wire() {
         let door = lab.door();
         let raw = |door: &Door, node: NodeId| {
             inside(door, node, || {
-                let socket = socket2::Socket::new(socket2::Domain::PACKET, socket2::Type::RAW, Some(i32::from((libc::ETH_P_ALL as u16).to_be()).into())).unwrap();
+                let socket = socket2::Socket::new(
+                    socket2::Domain::PACKET,
+                    socket2::Type::RAW,
+                    Some(i32::from((libc::ETH_P_ALL as u16).to_be()).into()),
+                )
+                .unwrap();
                 let index = nix::net::if_::if_nametoindex("eth0").unwrap();
                 // SAFETY: all zero bytes are a valid address of this sort.
                 let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
