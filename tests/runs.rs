@@ -77,6 +77,44 @@ fn the_mail_session_passes() {
 }
 
 #[test]
+fn the_impaired_wan_passes_and_its_accounts_close() {
+    for place in places() {
+        place.write("wan.scn", scenario("wan.scn"));
+        assert_passes(&until_told(|| place.scn(&["run", "wan.scn"])));
+        let record = record(&place, "wan.wan.run.json");
+        let links = record["links"].as_array().unwrap();
+        let wan = &links.iter().find(|link| link["name"] == "wan").unwrap()["account"];
+        let count = |place: &str, way: usize| wan[place][way].as_u64().unwrap();
+        for way in 0..2 {
+            let places = ["delivered", "cut", "filtered", "oversized", "lost", "overflowed", "managed", "dropped", "queued"];
+            let told: u64 = places.iter().map(|place| count(place, way)).sum();
+            assert_eq!(count("entered", way) + count("duplicated", way), told, "{wan}");
+            assert_eq!(count("joined", way), 0, "each packet crossed alone: {wan}");
+        }
+        assert!(count("lost", 0) > 0 && count("lost", 1) == 0, "{wan}");
+        let warnings = record["warnings"].as_array().unwrap();
+        assert!(!warnings.iter().any(|warning| warning.to_string().contains("had no effect")), "{warnings:?}");
+        let page = place.read("scn-results/report.html");
+        assert!(page.contains(&format!("{} lost", count("lost", 0))), "the page shows the account");
+    }
+}
+
+#[test]
+fn a_trace_that_cannot_be_used_is_refused_before_anything_is_made() {
+    let place = Place::new();
+    place.write("scenario.scn", "scn 1\nscenario traced {\n    topology {\n        node a, b\n        link a <-> b { loss trace \"drops.txt\" }\n    }\n    flow f from a to b { total 1 }\n    expect { f.errors == 0 }\n}\n");
+    let absent = place.scn(&["run", "scenario.scn"]);
+    assert_eq!(absent.code, Some(2), "{absent:?}");
+    place.write("drops.txt", "0 0\n2\n");
+    let wrong = place.scn(&["run", "scenario.scn"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(wrong.stderr.contains("drops.txt") && wrong.stderr.contains("line 2 has `2`"), "{}", wrong.stderr);
+    assert!(!place.path().join("scn-results").exists());
+    place.write("drops.txt", "# nothing is lost\n0 0\n");
+    assert_passes(&until_told(|| place.scn(&["run", "scenario.scn"])));
+}
+
+#[test]
 fn scenarios_run_at_the_same_time() {
     let place = Place::new();
     place.write("two_nodes.scn", scenario("two_nodes.scn"));

@@ -111,7 +111,11 @@ fn pure_rooms_are_pure() {
         "HashSet",
     ];
     let rooms: Vec<Source> = sources().into_iter().filter(|s| s.is_in(&pure) && !s.is_test() && !s.path.ends_with("build.rs")).collect();
-    let broken: Vec<String> = rooms.iter().flat_map(|s| impure.iter().flat_map(|word| s.lines_with(word))).collect();
+    let mut broken: Vec<String> = rooms.iter().flat_map(|s| impure.iter().flat_map(|word| s.lines_with(word))).collect();
+    // The model of links finds flows by hashes; nothing that it tells hangs on their order.
+    let model = sources().into_iter().filter(|s| s.is_in(&["runner/emulate/"]) && !s.is_test());
+    let ordered = impure.iter().filter(|word| **word != "HashMap");
+    broken.extend(model.flat_map(|s| ordered.clone().flat_map(|word| s.lines_with(word)).collect::<Vec<_>>()));
     assert_none(
         &broken,
         "grammar, plan, measure, judge, reports, the language server and the pure files of libraries have no clock, no files, no threads, no async, no unordered maps",

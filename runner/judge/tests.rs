@@ -10,7 +10,8 @@ use scn_grammar::scenario::{EventId, FlowId, Load};
 use scn_grammar::source::Span;
 use scn_reports::record::flow::{ConnectionEnd, Corruption, CorruptionKind, FlowRecord, Item};
 use scn_reports::record::{
-    Ended, EventKind, EventRecord, ExpectationKind, ExpectationRecord, FORMAT, Outcome, RunRecord, ScenarioRecord, VERSION, Verdict,
+    Ended, EventKind, EventRecord, ExpectationKind, ExpectationRecord, FORMAT, LinkAccount, LinkRecord, Outcome, RunRecord, ScenarioRecord,
+    VERSION, Verdict,
 };
 
 use super::{JudgeError, judge, live};
@@ -471,6 +472,38 @@ fn a_broken_run_is_an_error_and_a_violated_require_fails() {
     let required = cut(failover(), 6 * S, Ended::Required("few".to_owned()), named);
     assert_eq!((outcomes(&required)[0].verdict, required.verdict), (Verdict::Fail, Some(Verdict::Fail)));
     assert_eq!(outcomes(&required)[0].decided_ns, Some(6 * S));
+}
+
+#[test]
+fn links_that_cannot_be_trusted_decide_nothing() {
+    let verdict = |account: LinkAccount, expectation: Expectation| {
+        let mut record = run(vec![failover()], vec![expectation]);
+        let (name, engine) = ("wan".to_owned(), "wire".to_owned());
+        record.links = vec![LinkRecord { name, ends: [0, 1], engine, impairment: String::new(), account: Some(account) }];
+        let outcome = judged(record).expectations[0].outcome.clone().unwrap();
+        (outcome.verdict, outcome.reason)
+    };
+    let good = || LinkAccount { entered: [10, 5], delivered: [9, 5], lost: [1, 0], ..LinkAccount::default() };
+    let passes = || before_failure(expect("latency.p99", Op::Less, 20e6));
+    let fails = || before_failure(expect("latency.p99", Op::Less, 1.0));
+    assert_eq!((verdict(good(), passes()).0, verdict(good(), fails()).0), (Verdict::Pass, Verdict::Fail));
+    let open = LinkAccount { delivered: [8, 5], ..good() };
+    let (doubtful, reason) = verdict(open.clone(), passes());
+    assert_eq!(doubtful, Verdict::Inconclusive);
+    assert!(
+        reason.starts_with("the account of link wan, from its first end, does not close: 10 frames came, 9 are accounted for"),
+        "{reason}"
+    );
+    assert_eq!(verdict(open, fails()).0, Verdict::Inconclusive);
+    let joined = LinkAccount { joined: [0, 1], ..good() };
+    assert_eq!(verdict(joined, passes()).0, Verdict::Inconclusive);
+    // What scn lost itself makes nothing better.
+    let own = LinkAccount { entered: [11, 5], dropped: [1, 0], ..good() };
+    assert_eq!((verdict(own.clone(), passes()).0, verdict(own, fails()).0), (Verdict::Pass, Verdict::Inconclusive));
+    let late = LinkAccount { late_p99_ns: 6_000_000, ..good() };
+    assert_eq!((verdict(late.clone(), passes()).0, verdict(late.clone(), fails()).0), (Verdict::Pass, Verdict::Inconclusive));
+    assert!(verdict(late.clone(), fails()).1.contains("the p99 of link wan's lateness was 6ms, the tolerance is 5ms"));
+    assert_eq!(verdict(late, expect("resets", Op::Equal, 0.0)).0, Verdict::Fail, "a plain count hangs on no time");
 }
 
 #[test]

@@ -173,6 +173,7 @@ pub struct PlannedLink {
     pub engine: Engine,
     /// Now or by the timeline something is done to single packets: segmentation and receive offloads are off at both ends, so that each
     /// packet crosses alone.
+    #[serde(default)]
     pub packets_alone: bool,
     /// From the first end to the second.
     pub forward: Impairment,

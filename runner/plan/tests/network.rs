@@ -2,9 +2,9 @@
 
 use super::build::{addresses, build, routes};
 use crate::plan::types::Engine;
-use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::timeline::{Action, Target};
-use scn_grammar::scenario::topology::{Impairment, NodeKind};
+use scn_grammar::scenario::topology::{Impairment, Loss, NodeKind};
+use scn_grammar::scenario::{LinkId, NodeId};
 
 #[test]
 fn two_nodes_get_both_families() {
@@ -158,4 +158,25 @@ fn engines_follow_impairments_and_faults() {
     let apart = build("host a, b, c; bridge lan", "a - lan; b - lan; c - lan");
     let apart = apart.at(0, Action::Isolate(vec![NodeId(1)]));
     assert_eq!(engines(&apart), [Engine::Direct, Engine::Wire, Engine::Direct]);
+}
+
+#[test]
+fn packets_cross_alone_where_something_is_done_to_single_ones() {
+    let lossy = || Impairment { loss: Loss::Every { n: 9 }, ..Impairment::default() };
+    let mut lab = build("host a, b, c", "a - b; b - c; c - a; a - b");
+    lab.scenario.topology.links[0].forward = Impairment::delaying(1);
+    lab.scenario.topology.links[1].back = lossy();
+    let impair = |link: u32, does: Impairment| Action::Impair {
+        targets: vec![Target::Link(LinkId(link))],
+        forward: None,
+        back: Some(does),
+        over_ns: 0,
+    };
+    // By the timeline: one that only delays, and one that loses.
+    let lab = lab.at(0, impair(2, Impairment::delaying(5))).at(1, impair(3, lossy()));
+    let plan = lab.good();
+    assert_eq!(plan.links.iter().map(|link| link.packets_alone).collect::<Vec<_>>(), [false, true, false, true]);
+    assert!(plan.links.iter().all(|link| link.engine == Engine::Wire));
+    let printed = crate::plan::print::text(&plan);
+    assert_eq!(printed.matches("offload off at both ends").count(), 2, "{printed}");
 }
