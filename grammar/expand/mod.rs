@@ -199,6 +199,7 @@ impl<'a> Draft<'_, 'a> {
                 draft.process(process);
             }
         });
+        self.check_loops(&mut parts);
         self.kind_of(&parts, |draft, part| {
             if let ScenarioPart::Service(service) = part {
                 draft.service(service);
@@ -214,6 +215,7 @@ impl<'a> Draft<'_, 'a> {
                 draft.stress(stress);
             }
         });
+        self.check_loops(&mut parts);
         let mut spoken = Vec::new();
         self.restart_calls();
         self.kind_of(&parts, |draft, part| {

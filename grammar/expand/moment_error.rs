@@ -27,8 +27,8 @@ problems! {
             at(span, format!("`{verb}` can't be undone, so it lasts for no time"), "undone when?").help("leave `for` out")
         }
         /// An address taken from a node that has it not.
-        AddressNotThere { address: String, node: String, span: Span, help: Option<String> } Error "scn::expand::address_not_there" {
-            at(span, format!("`{node}` does not have {address}"), "no link gives it, and no entry").maybe_help(help)
+        AddressNotThere { address: String, node: String, span: Span, label: &'static str, help: Option<String> } Error "scn::expand::address_not_there" {
+            at(span, format!("`{node}` does not have {address}"), label).maybe_help(help)
         }
         /// A condition that looks at nothing.
         NothingMeasured { span: Span } Error "scn::expand::nothing_measured" {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::draft::Draft;
 use super::error::ExpandError;
+use super::evaluate::{Binding, Scope};
 use super::things::{Frame, Missing, Pick, Slot, ThingKind, Things};
 use super::value::{Value, article};
 use crate::quantity::Dimension;
@@ -37,6 +38,8 @@ impl Draft<'_, '_> {
         let (text, span) = (&name.name.text, name.name.span);
         if let Some(first) = self.taken(text) {
             self.context.raise(ResolveError::Redefined { name: text.clone(), span, first });
+            // Nobody calls it unknown afterwards.
+            let _ = self.context.things.take(kind, name, name.index.as_ref().map(|_| Vec::new()));
             return None;
         }
         // What is declared with a wrong index is declared all the same, so that nobody calls it unknown.
@@ -45,8 +48,40 @@ impl Draft<'_, '_> {
         match self.context.things.take(kind, name, indices) {
             Ok(slot) => (!wrong).then_some(slot),
             Err(first) => {
-                self.context.raise(ResolveError::Redefined { name: self.context.words(name.span), span, first });
+                let index = if first == span && name.index.is_none() { self.loop_name() } else { None };
+                let name = self.context.words(name.span);
+                self.context.raise(match index {
+                    Some(index) => ResolveError::RepeatedInLoop { name, span, index },
+                    None => ResolveError::Redefined { name, span, first },
+                });
                 None
+            }
+        }
+    }
+
+    /// The name of the innermost loop that counts.
+    fn loop_name(&self) -> Option<String> {
+        let loops = self.scope.layers.iter().skip(1).rev().filter(|layer| layer.len() == 1);
+        let mut counts = loops.flat_map(|layer| layer.iter()).filter(|(_, binding)| match &binding.value {
+            Some(Value::Quantity(value)) => value.dimension == Dimension::Count,
+            _ => false,
+        });
+        counts.next().map(|(name, _)| name.clone())
+    }
+
+    /// Reports loops around parts of the scenario whose names are those of things. Their values are not known from then on.
+    pub(super) fn check_loops<P>(&mut self, parts: &mut [(P, Scope)]) {
+        for (_, scope) in parts {
+            for layer in scope.layers.iter_mut().skip(1) {
+                let clash = |(name, binding): (&String, &Binding)| {
+                    let first = self.context.things.group(name)?.span;
+                    binding.value.is_some().then(|| (name.clone(), binding.span, first))
+                };
+                let Some((name, span, first)) = layer.iter().find_map(clash) else { continue };
+                self.context.raise(ResolveError::Redefined { name: name.clone(), span, first });
+                if let Some(binding) = Rc::make_mut(layer).get_mut(&name) {
+                    binding.value = None;
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Templates and functions that nobody calls: looked at with sample values, so that a library alone finds its mistakes. In: the
 //! declarations of a file. Out: diagnostics that hold whatever the values are. Keeps nothing of what it makes.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::Context;
@@ -13,10 +14,11 @@ use super::things::{Frame, Things};
 use super::value::{Type, Value};
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::quantity::{BILLION, Dimension, Quantity};
-use crate::resolve::ScenarioRef;
 use crate::resolve::load::SAMPLE;
+use crate::resolve::{ResolveError, ScenarioRef};
 use crate::scenario::topology::Prefix;
-use crate::syntax::tree::{Block, Name, ParamDecl, Template};
+use crate::source::Span;
+use crate::syntax::tree::{Block, ItemKind, Name, ParamDecl, ScenarioPart, Template, plain};
 
 /// Problems that depend on no value: the others show when the template is called.
 const TOLD: &[&str] = &[
@@ -94,6 +96,7 @@ pub(super) fn check_declarations(context: &mut Context<'_>, position: usize) {
     let modules = context.modules;
     let Some(module) = modules.get(position) else { return };
     let own = &module.declarations;
+    context.check_parameters(position);
     context.sampling = true;
     for found in own.functions.values().filter(|found| found.module == position) {
         let function = found.declaration;
@@ -126,6 +129,42 @@ pub(super) fn check_declarations(context: &mut Context<'_>, position: usize) {
 }
 
 impl Context<'_> {
+    /// Reports names of parameters that are taken, whether anybody calls the declaration or not.
+    fn check_parameters(&mut self, position: usize) {
+        let modules = self.modules;
+        let Some(module) = modules.get(position) else { return };
+        let own = &module.declarations;
+        let mut all: Vec<&[ParamDecl]> = Vec::new();
+        all.extend(own.functions.values().filter(|found| found.module == position).map(|found| found.declaration.params.as_slice()));
+        all.extend(own.patterns.values().filter(|found| found.module == position).map(|found| found.declaration.params.as_slice()));
+        all.extend(own.topologies.values().filter(|found| found.module == position).map(|found| found.declaration.params.as_slice()));
+        all.extend(own.actions.values().filter(|found| found.module == position).map(|found| found.declaration.params.as_slice()));
+        all.extend(own.checks.values().filter(|found| found.module == position).map(|found| found.declaration.params.as_slice()));
+        let inside = module.scenarios.iter().flat_map(|scenario| plain(&scenario.declaration.body));
+        all.extend(inside.filter_map(|part| match part {
+            ScenarioPart::Item(item) => match &item.kind {
+                ItemKind::Function(declared) => Some(declared.params.as_slice()),
+                ItemKind::Pattern(declared) => Some(declared.params.as_slice()),
+                ItemKind::Topology(declared) => Some(declared.params.as_slice()),
+                ItemKind::Action(declared) => Some(declared.params.as_slice()),
+                ItemKind::Check(declared) => Some(declared.params.as_slice()),
+                _ => None,
+            },
+            _ => None,
+        }));
+        for params in all {
+            let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+            for Name { text, span, .. } in params.iter().map(|param| &param.name) {
+                let taken = module.place(text).or_else(|| seen.get(text.as_str()).copied());
+                if let Some(first) = taken {
+                    self.raise(ResolveError::Redefined { name: text.clone(), span: *span, first });
+                } else {
+                    seen.insert(text, *span);
+                }
+            }
+        }
+    }
+
     /// The parameters of a declaration with defaults or sample values, in a scope of their own.
     fn sample_scope(&mut self, module: usize, name: &Name, params: &[ParamDecl]) -> Scope {
         let mut scope = Scope { module, ..Scope::default() };

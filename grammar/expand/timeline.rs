@@ -16,9 +16,9 @@ impl<'a> Draft<'_, 'a> {
     /// Takes what happens in; the names of all its events are known. Then looks at the timeline as a whole.
     pub(super) fn timeline(&mut self, spoken: &[Spoken<'a>]) {
         self.entries(spoken);
-        self.check_taken_addresses();
         self.check_captures();
         self.check_times();
+        self.check_taken_addresses();
         self.check_effects();
     }
 

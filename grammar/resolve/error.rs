@@ -96,6 +96,10 @@ problems! {
             at(span, format!("`{name}` is defined twice"), "defined again here")
                 .also(first, "first defined here").help("give one of them another name: nothing is redefined or shadowed")
         }
+        /// A name without an index in a loop.
+        RepeatedInLoop { name: String, span: Span, index: String } Error "scn::resolve::redefined" {
+            at(span, format!("`{name}` is defined in each round of the loop"), "the same name again").help(format!("write `{name}[{index}]`: each round declares its own"))
+        }
         /// A name of another kind.
         NotAValue { name: String, what: &'static str, span: Span, declared: Span } Error "scn::resolve::not_a_value" {
             at(span, format!("`{name}` is {what}, not a value"), "a value is needed here").also(declared, "declared here")
