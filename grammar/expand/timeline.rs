@@ -99,6 +99,7 @@ impl<'a> Draft<'_, 'a> {
         if count == ENTRY_LIMIT + 1 {
             let (what, span) = ("entries of a timeline", entry.span);
             self.context.raise(ExpandError::TooLarge { what, count, limit: ENTRY_LIMIT, span });
+            self.context.stop_unrolling();
         }
         // What is beyond the limit is an error already; one entry more than it keeps that from being said again.
         if count <= ENTRY_LIMIT + 1 {

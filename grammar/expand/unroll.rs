@@ -164,6 +164,11 @@ impl Context<'_> {
         self.unrolled <= UNROLL_LIMIT && self.unrolled_ever <= UNROLL_TOTAL
     }
 
+    /// Loops and templates of this scenario make no more: what they would make is too much, which was reported.
+    pub(super) fn stop_unrolling(&mut self) {
+        self.unrolled = self.unrolled.max(UNROLL_LIMIT + 1);
+    }
+
     /// Begins to count anew, for another scenario or variant.
     pub(super) fn restart_unrolling(&mut self) {
         self.unrolled = 0;
