@@ -110,11 +110,23 @@ fn a_program_is_struck_and_comes_back() {
 }
 
 #[test]
+fn a_node_vanishes_without_a_word() {
+    let body = format!(
+        "{ECHO}\ntimeline {{\n at 0s start steady\n at 1s for 1s vanish edge as gone\n at 5s stop steady\n}}\nexpect {{\n \
+         steady.failed_transactions == 0 before gone + 900ms\n steady.failed_connections == 0 before gone + 900ms\n \
+         steady.transactions == 0 during gone + 100ms..gone + 900ms\n steady.transactions > 100 after gone + 2500ms\n echo.exits == 1\n}}\n"
+    );
+    for place in places() {
+        assert_passes(&until_told(|| run(&place, &body)));
+    }
+}
+
+#[test]
 fn programs_go_to_the_background_and_are_found_again() {
     let body = r#"
         process daemon on client {
             run "setsid sh -c 'trap \"\" HUP; while :; do sleep 1; done' & echo 'in the background' >&2"
-            ready run "pgrep -f 'while :'" within 5s
+            ready run "pgrep -f '[w]hile :'" within 5s
             stop SIGINT within 200ms
         }
         process names on edge {
@@ -124,9 +136,9 @@ fn programs_go_to_the_background_and_are_found_again() {
         flow steady from client to edge { rate 10/s }
         timeline {
             at 0s     start steady
-            at 100ms  run on client "pgrep -c -f 'while :'; cat /proc/sys/kernel/hostname; echo $$; exit 3"  as before
+            at 100ms  run on client "pgrep -c -f '[w]hile :'; cat /proc/sys/kernel/hostname; echo $$; exit 3"  as before
             at 300ms  stop daemon
-            at 800ms  run on client "pgrep -c -f 'while :'; ls /run/scn"  as after_stop
+            at 800ms  run on client "pgrep -c -f '[w]hile :'; ls /run/scn"  as after_stop
             at 900ms  restart daemon
             at 1200ms  run on edge "echo lost; sleep 0.3 & echo also >&2"  as quick
             at 2s     stop steady

@@ -388,3 +388,38 @@ async fn a_violated_requirement_stops_the_run_at_once() {
     assert_eq!(driven.ended, Ended::Required("nobody is active".to_owned()));
     assert!(driven.end_ns < 100 * MS, "{}", driven.end_ns);
 }
+
+fn command() -> Action {
+    Action::Run { node: NodeId(0), command: Text::literal("true") }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_run_waits_for_its_commands() {
+    let mut network = PaperNetwork { takes: Duration::from_millis(300), ..PaperNetwork::default() };
+    let (driven, _) = drive(&plan(vec![entry(at(10 * MS), command(), "run on a")], endless()), &mut network, |_| {}, None).await;
+    assert_eq!(driven.ended, Ended::Complete);
+    assert_eq!(network.asked, ["command 0: true"]);
+    assert!(driven.end_ns >= 310 * MS && driven.end_ns < 320 * MS, "{}", driven.end_ns);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_does_not_end_is_cut_by_the_timeout() {
+    let mut network = PaperNetwork { takes: Duration::from_secs(3600), ..PaperNetwork::default() };
+    let (driven, _) = drive(&plan(vec![entry(at(0), command(), "run on a")], endless()), &mut network, |_| {}, None).await;
+    let Ended::Timeout(what) = &driven.ended else { panic!("{:?}", driven.ended) };
+    assert!(what.contains("commands still running"), "{what}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_programs_do_is_told_and_an_unexpected_death_breaks_the_run() {
+    let now = Instant::now();
+    let died = News::Happened { at: (now + Duration::from_millis(40)).into_std(), text: "lb on a ended".to_owned(), kind: EventKind::Stop };
+    let mut network = PaperNetwork::default();
+    network.news.push_back((now + Duration::from_millis(45), died));
+    network.news.push_back((now + Duration::from_millis(50), News::Broken("process lb on a ended unasked".to_owned())));
+    let marks = vec![entry(at(42 * MS), Action::Mark, "mark early"), entry(at(900 * MS), Action::Mark, "mark late")];
+    let (driven, _) = drive(&plan(marks, endless()), &mut network, |_| {}, None).await;
+    assert_eq!(driven.ended, Ended::Failed("process lb on a ended unasked".to_owned()));
+    let told: Vec<(&str, i64)> = driven.events.iter().map(|event| (event.text.as_str(), event.planned_ns)).collect();
+    assert_eq!(told, [("lb on a ended", 40 * MS), ("mark early", 42 * MS)], "in the order of the instants, and nothing after it");
+}

@@ -125,7 +125,7 @@ impl Guard<'_> {
 
     fn obey(&mut self, order: &ToGuard) -> io::Result<()> {
         let answer = match order {
-            ToGuard::Signal(number) => self.signal(*number).map(FromGuard::Reached),
+            ToGuard::Signal { number, stop } => self.signal(*number, *stop).map(FromGuard::Reached),
             // `Gone` is said by the loop.
             ToGuard::Kill { silently: false } => return self.kill_all(),
             ToGuard::Kill { silently: true } => match self.freeze().and_then(|_| vanish::take(&processes()?)) {
@@ -145,13 +145,17 @@ impl Guard<'_> {
     }
 
     /// To the program itself. Where a shell still stands for it, or its first process has ended, to all its processes.
-    fn signal(&self, number: i32) -> io::Result<usize> {
+    fn signal(&self, number: i32, stop: bool) -> io::Result<usize> {
         let signal = Signal::try_from(number)?;
-        let shell = || fs::read_link(format!("/proc/{}/exe", self.first)).ok() == fs::canonicalize(SHELL).ok();
-        if self.first_ended || shell() {
-            return self.signal_all(signal);
+        if !self.first_ended && !tree::is_shell(self.first) {
+            return Ok(usize::from(kill(Pid::from_raw(self.first), signal).is_ok()));
         }
-        Ok(usize::from(kill(Pid::from_raw(self.first), signal).is_ok()))
+        let spared = |process: &tree::Process, living: &[tree::Process]| {
+            !stop && living.len() > 1 && tree::is_shell(process.id) && !tree::minds(process.id, number)
+        };
+        let living = processes()?;
+        let reached = living.iter().filter(|process| !spared(process, &living) && kill(Pid::from_raw(process.id), signal).is_ok());
+        Ok(reached.count())
     }
 
     fn signal_all(&self, signal: Signal) -> io::Result<usize> {

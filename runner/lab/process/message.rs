@@ -60,7 +60,12 @@ pub(super) enum FromKeeper {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum ToGuard {
     /// Sends a signal, by its number: to the program itself, or to all of it where a shell stands for it or it went to the background.
-    Signal(i32),
+    Signal {
+        /// Its number.
+        number: i32,
+        /// All is to end by it. Otherwise a shell that waits for the program is spared what it would die of.
+        stop: bool,
+    },
     /// Ends all processes of the program at once. Answered by [`FromGuard::Gone`].
     Kill {
         /// Peers of its TCP connections hear nothing of it.

@@ -185,7 +185,7 @@ impl Minder {
             Order::Signal(signal, reply) => match &mut self.life {
                 Some(life) => {
                     life.asked |= spec::ends(signal);
-                    self.tell(ToGuard::Signal(spec::number(signal)), Some(reply)).await;
+                    self.tell(ToGuard::Signal { number: spec::number(signal), stop: false }, Some(reply)).await;
                 }
                 None => reply(Ok(self.idle(&format!("signal {signal} to")))),
             },
@@ -244,7 +244,7 @@ impl Minder {
         let Some(life) = &mut self.life else { return };
         life.asked = true;
         life.kill_at.get_or_insert(Instant::now() + within);
-        self.tell(ToGuard::Signal(spec::number(signal)), reply).await;
+        self.tell(ToGuard::Signal { number: spec::number(signal), stop: true }, reply).await;
     }
 
     async fn kill(&mut self) {

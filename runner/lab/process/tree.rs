@@ -8,6 +8,9 @@ use std::io;
 use nix::time::clock_getcpuclockid;
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
+/// Programs that wait for others.
+const SHELLS: [&str; 7] = ["sh", "dash", "bash", "ash", "ksh", "zsh", "busybox"];
+
 /// A process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Process {
@@ -71,6 +74,20 @@ fn parse(text: &str) -> Option<Process> {
     })
 }
 
+/// A process is a shell.
+pub(super) fn is_shell(process: i32) -> bool {
+    let program = fs::read_link(format!("/proc/{process}/exe")).unwrap_or_default();
+    program.file_name().and_then(|name| name.to_str()).is_some_and(|name| SHELLS.contains(&name))
+}
+
+/// A process catches a signal or ignores it.
+pub(super) fn minds(process: i32, number: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let bits = |key: &str| status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix(key)?.trim(), 16).ok()).unwrap_or(0);
+    let bit = u32::try_from(number - 1).unwrap_or(u32::MAX);
+    (bits("SigCgt:") | bits("SigIgn:")).checked_shr(bit).unwrap_or(0) & 1 == 1
+}
+
 /// Processor time that the processes and the children they reaped have used, ns, and their resident memory, bytes.
 pub(super) fn usage(processes: &[Process]) -> (u64, u64) {
     let constant = |which| sysconf(which).ok().flatten().and_then(|value| u64::try_from(value).ok());
@@ -105,6 +122,7 @@ mod tests {
         let found = descendants(own).unwrap();
         let process = found.iter().find(|process| process.id == id).unwrap();
         assert!(usage(std::slice::from_ref(process)).1 > 0);
+        assert!(!is_shell(id) && !minds(id, libc::SIGHUP));
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!descendants(own).unwrap().iter().any(|process| process.id == id));
