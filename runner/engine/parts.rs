@@ -13,6 +13,12 @@ pub trait Network {
     /// What could not be done, and why, for people.
     fn apply(&mut self, action: &Action) -> Result<Vec<String>, String>;
 
+    /// Undoes an action whose undoing hangs on what was before it. `None`: it is not of that sort, another action undoes it.
+    ///
+    /// # Errors
+    /// What could not be done, and why, for people.
+    fn undo(&mut self, action: &Action) -> Result<Option<Vec<String>>, String>;
+
     /// What broke in the network that no fault of the scenario did, if anything.
     fn trouble(&self) -> Option<String>;
 }

@@ -156,6 +156,10 @@ impl Network for RealNetwork<'_> {
         Ok(self.0.apply(action).map_err(|error| error.to_string())?.warnings)
     }
 
+    fn undo(&mut self, action: &Action) -> Result<Option<Vec<String>>, String> {
+        Ok(self.0.undo(action).map_err(|error| error.to_string())?.map(|done| done.warnings))
+    }
+
     fn trouble(&self) -> Option<String> {
         self.0.trouble()
     }

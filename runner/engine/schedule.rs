@@ -170,6 +170,8 @@ pub fn undo_of(action: &Action) -> Option<Action> {
         Action::Up(targets) => Action::Down(targets),
         Action::Silence(targets) => Action::Unsilence(targets),
         Action::Unsilence(targets) => Action::Silence(targets),
+        // The one before comes back: which that is only the network knows, so it undoes it.
+        Action::Route { nodes, to, .. } => Action::Route { nodes, to, via: None },
         Action::AddAddress { prefix, node, .. } => Action::RemoveAddress { address: prefix.address, node },
         Action::MoveAddress { prefix, from, to, .. } => Action::MoveAddress { prefix, from: to, to: from, interface: None },
         // The checker refuses `remove ... for D`: the subnet's length is not said there. The others wait for the lab and the

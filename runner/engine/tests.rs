@@ -38,6 +38,12 @@ impl Network for PaperNetwork {
         }
     }
 
+    fn undo(&mut self, action: &Action) -> Result<Option<Vec<String>>, String> {
+        let knows = matches!(action, Action::Impair { .. });
+        self.asked.extend(knows.then(|| format!("undo {action:?}")));
+        Ok(knows.then(Vec::new))
+    }
+
     fn trouble(&self) -> Option<String> {
         self.broken.map(str::to_owned)
     }

@@ -292,6 +292,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         let action = if due.undo { undone.as_ref() } else { Some(&entry.action) };
         let asked_ns = self.now_ns();
         let result = match action {
+            Some(action) if due.undo => self.undo(&entry.action, action, due.at_ns).await,
             Some(action) => self.perform(action, due.at_ns).await,
             None => Ok(()),
         };
@@ -318,6 +319,17 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         self.actions.push(action.cloned());
         self.schedule.acted(due, asked_ns);
         result.map_err(|why| format!("`{}` could not be done: {why}", entry.text))
+    }
+
+    /// Undoes an action: the network by what it knows was before, or else by the action that is its contrary.
+    async fn undo(&mut self, of: &Action, by: &Action, at_ns: i64) -> Result<(), String> {
+        match self.network.undo(of)? {
+            Some(warnings) => {
+                self.warnings.extend(warnings);
+                Ok(())
+            }
+            None => self.perform(by, at_ns).await,
+        }
     }
 
     async fn perform(&mut self, action: &Action, at_ns: i64) -> Result<(), String> {

@@ -26,6 +26,7 @@ mod netlink;
 mod outside;
 mod packet;
 mod preflight;
+mod routes;
 mod stacks;
 mod sysctl;
 mod widths;
@@ -124,13 +125,29 @@ impl KernelLab {
         &self.warnings
     }
 
-    /// Does a fault, ends one, or changes addresses. Blocks until it is done: some 0.1 to 10 ms.
+    /// Does a fault, ends one, or changes addresses and routes. Blocks until it is done: some 0.1 to 10 ms.
     ///
     /// # Errors
     /// What could not be done, where, and why. Actions that are not the lab's are refused.
     pub fn apply(&mut self, action: &Action) -> Result<Done, LabError> {
         let asked = Instant::now();
-        let Todo { cuts, steps, silenced, unsilenced, mut warnings } = self.faults.plan(action)?;
+        let todo = self.faults.plan(action)?;
+        self.carry_out(asked, todo)
+    }
+
+    /// Undoes an action whose undoing hangs on what was before it; `None`: it is not of that sort, another action undoes it.
+    ///
+    /// # Errors
+    /// What could not be done, where, and why.
+    pub fn undo(&mut self, action: &Action) -> Result<Option<Done>, LabError> {
+        let asked = Instant::now();
+        let Action::Route { nodes, to, via } = action else { return Ok(None) };
+        let todo = self.faults.unroute(nodes, *to, *via)?;
+        self.carry_out(asked, todo).map(Some)
+    }
+
+    fn carry_out(&mut self, asked: Instant, todo: Todo) -> Result<Done, LabError> {
+        let Todo { cuts, steps, silenced, unsilenced, mut warnings } = todo;
         for link in silenced {
             let crossed = self.crossed(link)?;
             self.silent.insert(link, crossed);

@@ -198,6 +198,7 @@ fn action(action: &Action) -> Option<&'static str> {
         | Action::AddAddress { .. }
         | Action::RemoveAddress { .. }
         | Action::MoveAddress { .. }
+        | Action::Route { .. }
         | Action::Mark => None,
         Action::Pause(_) | Action::PauseStress(_) => Some("`pause`"),
         Action::Resume(_) | Action::ResumeStress(_) => Some("`resume`"),
@@ -209,7 +210,6 @@ fn action(action: &Action) -> Option<&'static str> {
         Action::Partition(_) => Some("`partition`"),
         Action::Isolate(_) => Some("`isolate`"),
         Action::Heal(_) => Some("`heal`"),
-        Action::Route { .. } => Some("`route`"),
         Action::Kill(_) => Some("`kill`"),
         Action::Signal { .. } => Some("`signal`"),
         Action::Freeze(_) => Some("`freeze`"),
