@@ -31,6 +31,7 @@ struct Job {
     lacks: Option<String>,
     files: Files,
     sources: Sources,
+    libraries: Vec<(String, String)>,
 }
 
 /// What became of it.
@@ -90,7 +91,7 @@ fn fresh_seed() -> u64 {
 /// Plans everything, or tells what is wrong; nothing runs while anything is.
 fn prepare(mut loaded: Loaded, arguments: &RunArguments, seed: u64) -> Result<Vec<Job>, Exit> {
     let mut jobs = Vec::new();
-    for (_, scenario) in &loaded.scenarios {
+    for (file, scenario) in &loaded.scenarios {
         match plan::plan(scenario, &Settings { seed, timing: arguments.timing.factor() }) {
             Ok(planned) => {
                 loaded.diagnostics.extend(planned.warnings);
@@ -101,7 +102,8 @@ fn prepare(mut loaded: Loaded, arguments: &RunArguments, seed: u64) -> Result<Ve
                 } else {
                     Files::new()
                 };
-                jobs.push(Job { plan: planned.plan, lacks, files, sources: loaded.sources.clone() });
+                let libraries = loaded.libraries.get(file).cloned().unwrap_or_default();
+                jobs.push(Job { plan: planned.plan, lacks, files, sources: loaded.sources.clone(), libraries });
             }
             Err(problems) => loaded.diagnostics.extend(problems),
         }
@@ -155,7 +157,8 @@ fn run_one(job: &Job, words: &str, cancel: watch::Receiver<Option<String>>, boar
     }
     let line = board.line(&job.plan.scenario);
     let (plan, files, sources) = (job.plan.clone(), job.files.clone(), job.sources.clone());
-    let request = Request { plan, files, sources, command: words.to_owned(), wall_clock: results::timestamp, cancel };
+    let libraries = job.libraries.clone();
+    let request = Request { plan, files, sources, libraries, command: words.to_owned(), wall_clock: results::timestamp, cancel };
     let result = run_plan(request, &mut |progress| line.show(&progress));
     line.finish();
     match result {
