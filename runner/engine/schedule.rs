@@ -180,6 +180,8 @@ pub fn undo_of(action: &Action) -> Option<Action> {
         Action::Impair { targets, .. } => Action::Restore(targets),
         Action::Partition(cut) => Action::Heal(Healed::Between(cut)),
         Action::Isolate(nodes) => Action::Heal(Healed::Nodes(nodes)),
+        // The one before comes back: which that is only the network knows, so it undoes it.
+        Action::Route { nodes, to, .. } => Action::Route { nodes, to, via: None },
         Action::AddAddress { prefix, node, .. } => Action::RemoveAddress { address: prefix.address, node },
         Action::MoveAddress { prefix, from, to, .. } => Action::MoveAddress { prefix, from: to, to: from, interface: None },
         // The checker refuses `remove ... for D`: the subnet's length is not said there. The others wait for the lab and the

@@ -43,6 +43,8 @@ pub(crate) struct Request {
 pub(crate) enum Step {
     /// Requests in one namespace.
     Netlink(usize, Vec<Request>),
+    /// Puts something in the place of what is there, at once: of a route no packet is without one meanwhile.
+    Replace(usize, Request),
     /// Wait until an interface carries frames; a port of a bridge until the bridge forwards there.
     Await(Awaited),
     /// Tell the neighbours which addresses an interface has.
@@ -101,6 +103,10 @@ impl Bench {
         for step in steps {
             match step {
                 Step::Netlink(slot, requests) => run(self.socket(slot)?, requests)?,
+                Step::Replace(slot, Request { message, place, doing }) => {
+                    let done = self.socket(slot)?.replace(message);
+                    done.map_err(|refusal| LabError::netlink(place, doing, &refusal))?;
+                }
                 Step::Await(awaited) => {
                     if !await_up(self.socket(awaited.slot)?, &awaited, until)? {
                         warnings.push(format!("{} did not come up within {} s", awaited.place, UP_WITHIN.as_secs()));

@@ -59,6 +59,7 @@ pub(crate) fn build(plan: &Plan, layout: &Layout, outside: Option<&Outside>, pro
         let tunnels: BTreeSet<u32> = tunnels.collect();
         let marks: Vec<Request> = layout.on_machine.iter().filter(|made| !tunnels.contains(&made.index)).map(mark).collect();
         run(&mut open("this machine")?, marks)?;
+        calm(plan, layout);
     }
 
     progress("addresses and routes");
@@ -133,6 +134,18 @@ fn begin(plan: &Plan, layout: &Layout, slot: usize, machine: &Namespace) -> Resu
         run(&mut open(place)?, vec![request])?;
     }
     Ok((namespace, settings))
+}
+
+/// Interfaces of the run on the machine say nothing of their own there, and learn nothing from the run's nodes.
+fn calm(plan: &Plan, layout: &Layout) {
+    let ports = layout.links.iter().flat_map(|link| &link.ends).filter(|end| end.bridge.is_some()).map(|end| end.wire);
+    let bridges = layout.bridges.iter().zip(&plan.nodes).filter(|(_, node)| node.kind == NodeKind::Bridge).filter_map(|(index, _)| *index);
+    let silent: BTreeSet<u32> = ports.chain(bridges).collect();
+    for made in &layout.on_machine {
+        let (key, value) = if silent.contains(&made.index) { ("disable_ipv6", "1") } else { ("accept_ra", "0") };
+        // A machine without IPv6 has neither.
+        let _ = sysctl::attempt(&format!("net.ipv6.conf.{}.{key}", made.name), value);
+    }
 }
 
 /// A routing socket in the calling thread's namespace.

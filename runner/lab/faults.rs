@@ -18,6 +18,7 @@ use super::impairments::{Change, Impairments};
 use super::layout::{EndPlace, Layout};
 use super::messages;
 use super::partitions::{Barriers, Partitions};
+use super::routes::Routes;
 use crate::plan::types::{Engine, Plan};
 
 /// What strikes a link, told apart from other faults on the same link.
@@ -79,6 +80,7 @@ pub(crate) struct Faults {
     pub(super) sources: Vec<(Prefix, usize)>,
     /// Addresses of interfaces upon others.
     pub(super) uppers: Vec<(IpAddr, usize)>,
+    pub(super) routes: Routes,
 }
 
 /// A node's interfaces as they are now.
@@ -126,6 +128,7 @@ impl Faults {
             partitions: Partitions::default(),
             sources: sources.collect(),
             uppers: uppers.collect(),
+            routes: Routes::new(plan),
         }
     }
 
@@ -178,6 +181,7 @@ impl Faults {
             Action::AddAddress { prefix, node, interface } => self.add(*prefix, node.index(), interface.as_deref()),
             Action::RemoveAddress { address, node } => self.remove(*address, node.index()),
             Action::MoveAddress { prefix, from, to, interface } => self.relocate(*prefix, from.index(), to.index(), interface.as_deref()),
+            Action::Route { nodes, to, via } => Ok(self.route(nodes, *to, *via)),
             _ => Err(LabError::NotTheLabs { action: format!("{action:?}") }),
         }
     }
@@ -474,6 +478,7 @@ mod tests {
             partitions: Partitions::default(),
             sources: Vec::new(),
             uppers: Vec::new(),
+            routes: Routes::default(),
         }
     }
 
@@ -481,6 +486,7 @@ mod tests {
     fn short(todo: &Todo) -> Vec<String> {
         let step = |step: &Step| match step {
             Step::Netlink(slot, requests) => format!("set {slot} x{}", requests.len()),
+            Step::Replace(slot, _) => format!("replace {slot}"),
             Step::Await(awaited) => format!("await {}.{}{}", awaited.slot, awaited.index, if awaited.port { "p" } else { "" }),
             Step::Announce(from) => format!("tell {}.{}", from.slot, from.index),
             Step::Answer { slot, index, .. } => format!("answer {slot}.{index}"),
@@ -548,6 +554,30 @@ mod tests {
         // It comes back though nothing of its subnet is left there.
         let back = Action::MoveAddress { prefix, from: NodeId(1), to: NodeId(0), interface: None };
         assert_eq!(short(&faults.plan(&back).unwrap()), ["set 1 x1", "set 0 x1", "tell 0.3"]);
+    }
+
+    #[test]
+    fn a_route_that_ends_first_takes_nothing_from_a_later_one() {
+        let mut faults = faults();
+        let to = Prefix { address: "10.9.0.7".parse().unwrap(), length: 16 };
+        let via = |text: &str| Some(text.parse().unwrap());
+        let nodes = [NodeId(0)];
+        let said = |todo: &Todo| match todo.steps.as_slice() {
+            [Step::Netlink(0, requests)] => requests[0].doing.clone(),
+            [Step::Replace(0, request)] => request.doing.clone(),
+            [] => String::new(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(said(&faults.route(&nodes, to, via("10.0.0.2"))), "add the route to 10.9.0.0/16 via 10.0.0.2");
+        assert_eq!(said(&faults.route(&nodes, to, via("10.1.0.2"))), "change the route to 10.9.0.0/16 to via 10.1.0.2");
+        let same = faults.route(&nodes, to, via("10.1.0.2"));
+        assert_eq!((said(&same), same.warnings.len()), (String::new(), 1));
+        assert_eq!(said(&faults.unroute(&nodes, to, via("10.0.0.2")).unwrap()), "");
+        assert_eq!(said(&faults.route(&nodes, to, None)), "remove the route to 10.9.0.0/16 via 10.1.0.2");
+        assert_eq!(said(&faults.unroute(&nodes, to, None).unwrap()), "add the route to 10.9.0.0/16 via 10.1.0.2");
+        faults.unroute(&nodes, to, via("10.1.0.2")).unwrap();
+        assert_eq!(said(&faults.unroute(&nodes, to, via("10.1.0.2")).unwrap()), "remove the route to 10.9.0.0/16 via 10.1.0.2");
+        assert!(faults.unroute(&nodes, to, via("10.1.0.2")).is_err());
     }
 
     #[test]

@@ -156,6 +156,11 @@ pub(crate) fn remove_address(index: u32, prefix: Prefix) -> RouteNetlinkMessage 
 
 /// A route through a next hop.
 pub(crate) fn route(to: Prefix, via: IpAddr) -> RouteNetlinkMessage {
+    RouteNetlinkMessage::NewRoute(route_message(to, via))
+}
+
+/// The part that setting and taking a route share.
+fn route_message(to: Prefix, via: IpAddr) -> RouteMessage {
     let mut message = RouteMessage::default();
     message.header.address_family = family(to.address);
     message.header.destination_prefix_length = to.length;
@@ -167,7 +172,12 @@ pub(crate) fn route(to: Prefix, via: IpAddr) -> RouteNetlinkMessage {
         message.attributes.push(RouteAttribute::Destination(network(to).into()));
     }
     message.attributes.push(RouteAttribute::Gateway(via.into()));
-    RouteNetlinkMessage::NewRoute(message)
+    message
+}
+
+/// Takes a route away.
+pub(crate) fn no_route(to: Prefix, via: IpAddr) -> RouteNetlinkMessage {
+    RouteNetlinkMessage::DelRoute(route_message(to, via))
 }
 
 /// Every address of a prefix is the node's own, by way of its loopback interface.
@@ -186,6 +196,11 @@ pub(crate) fn local(prefix: Prefix, loopback: u32) -> RouteNetlinkMessage {
 
 fn family(address: IpAddr) -> AddressFamily {
     if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}
+
+/// A prefix without host bits.
+pub(crate) fn subnet(of: Prefix) -> Prefix {
+    Prefix { address: network(of), length: of.length }
 }
 
 /// The first address of a subnet; the kernel takes no other as a destination.

@@ -32,6 +32,7 @@ mod packet;
 mod partitions;
 mod preflight;
 mod process;
+mod routes;
 mod shaping;
 mod spans;
 mod stacks;
@@ -159,7 +160,7 @@ impl KernelLab {
         self.wires.iter().try_for_each(|wires| wires.begin(at))
     }
 
-    /// Does a fault, ends one, or changes addresses. Blocks until it is done: some 0.1 to 10 ms.
+    /// Does a fault, ends one, or changes addresses and routes. Blocks until it is done: some 0.1 to 10 ms.
     ///
     /// # Errors
     /// What could not be done, where, and why. Actions that are not the lab's are refused.
@@ -183,8 +184,14 @@ impl KernelLab {
     /// What could not be done, where, and why.
     pub fn undo(&mut self, action: &Action) -> Result<Option<Done>, LabError> {
         let asked = Instant::now();
-        let Some(todo) = self.faults.unshape(action) else { return Ok(None) };
-        self.carry_out(asked, action, true, todo?).map(Some)
+        let todo = match action {
+            Action::Route { nodes, to, via } => self.faults.unroute(nodes, *to, *via)?,
+            _ => match self.faults.unshape(action) {
+                Some(todo) => todo?,
+                None => return Ok(None),
+            },
+        };
+        self.carry_out(asked, action, true, todo).map(Some)
     }
 
     fn carry_out(&mut self, asked: Instant, action: &Action, undone: bool, todo: Todo) -> Result<Done, LabError> {

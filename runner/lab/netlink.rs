@@ -80,6 +80,19 @@ impl Netlink {
 
     /// Does all of it, in order. At the first refusal what follows in later batches is left undone.
     pub(crate) fn run(&mut self, messages: Vec<RouteNetlinkMessage>) -> Result<(), Refusal> {
+        self.send_all(messages, flags)
+    }
+
+    /// Puts something in the place of what is there.
+    pub(crate) fn replace(&mut self, message: RouteNetlinkMessage) -> Result<(), Refusal> {
+        self.send_all(vec![message], |_| NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE)
+    }
+
+    fn send_all(
+        &mut self,
+        messages: Vec<RouteNetlinkMessage>,
+        flags: impl Fn(&NetlinkMessage<RouteNetlinkMessage>) -> u16,
+    ) -> Result<(), Refusal> {
         let mut batch = Vec::with_capacity(BATCH_BYTES);
         let mut first = 0;
         let count = messages.len();

@@ -109,7 +109,11 @@ pub fn plan(scenario: &Scenario, settings: &Settings) -> Result<Planned, Vec<Dia
     let listeners = listeners::find_listeners(scenario, &graph, &holders, &mut findings);
     let moments = schedule::find_schedule(&scenario.timeline, &mut findings);
     ends::check_ends(scenario, &moments, &mut findings);
+    let later = routes::with_timeline(&routes, &scenario.timeline, &graph, &mut findings);
     let mut walker = walk::Walker::new(&graph, &routes);
+    if let Some(later) = &later {
+        walker = walker.or(walk::Walker::new(&graph, later));
+    }
     let tunnels = if routed { tunnels::find_tunnels(&graph, &interfaces, &mut walker, &mut findings) } else { Vec::new() };
     let flows = flows::Targets::new(scenario, &graph, &holders, &listeners, walker, routed).plan_flows(&mut work, &mut findings);
     if findings.failed() {

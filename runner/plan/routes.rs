@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use scn_grammar::scenario::Scenario;
+use scn_grammar::scenario::timeline::{Action, Entry};
 use scn_grammar::scenario::topology::NodeKind;
+use scn_grammar::scenario::{NodeId, Scenario};
 use scn_grammar::source::Span;
 
 use super::errors::{Findings, PlanError};
@@ -80,17 +81,47 @@ fn said_routes(scenario: &Scenario, graph: &Graph<'_>, findings: &mut Findings) 
             continue;
         }
         let (to, via) = (Network::of(route.to), route.via);
-        let subnets = subnets_of(graph, index);
-        let own = graph.interfaces[index].iter().flat_map(|interface| &interface.addresses).any(|prefix| prefix.address == via);
-        if own || !subnets.iter().any(|subnet| subnet.contains(via)) {
-            findings.add(PlanError::NextHop { via: via.to_string(), node: name.clone(), subnets: words(&subnets), span: route.span });
-        }
+        check_hop(graph, route.node, via, route.span, findings);
         if let Some(first) = seen.insert((index, to), route.span) {
             findings.add(PlanError::RouteTwice { node: name, to: to.to_string(), span: route.span, first });
         }
         routes[index].push(PlannedRoute { to: to.prefix(), via, said: true });
     }
     routes
+}
+
+/// Each node's routes with those of the timeline before them; `None`: it sets none. Their next hops are checked.
+pub(crate) fn with_timeline(
+    routes: &[Vec<PlannedRoute>],
+    timeline: &[Entry],
+    graph: &Graph<'_>,
+    findings: &mut Findings,
+) -> Option<Vec<Vec<PlannedRoute>>> {
+    let mut later: Option<Vec<Vec<PlannedRoute>>> = None;
+    for entry in timeline {
+        let Action::Route { nodes, to, via: Some(via) } = &entry.action else { continue };
+        for node in nodes {
+            let name = graph.name(*node).to_owned();
+            if graph.kind(node.index()).is_bridge() {
+                let declared = graph.topology.nodes[node.index()].span;
+                findings.add(PlanError::NotAHost { name, what: "have a route", span: entry.span, declared });
+                continue;
+            }
+            check_hop(graph, *node, *via, entry.span, findings);
+            let route = PlannedRoute { to: Network::of(*to).prefix(), via: *via, said: true };
+            later.get_or_insert_with(|| routes.to_vec())[node.index()].insert(0, route);
+        }
+    }
+    later
+}
+
+/// A next hop is a neighbour.
+fn check_hop(graph: &Graph<'_>, node: NodeId, via: IpAddr, span: Span, findings: &mut Findings) {
+    let subnets = subnets_of(graph, node.index());
+    if graph.holding(node, via).is_some() || !subnets.iter().any(|subnet| subnet.contains(via)) {
+        let node = graph.name(node).to_owned();
+        findings.add(PlanError::NextHop { via: via.to_string(), node, subnets: words(&subnets), span });
+    }
 }
 
 /// The subnets that a node's interfaces are on.

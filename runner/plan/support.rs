@@ -229,12 +229,12 @@ fn action(action: &Action) -> Option<&'static str> {
         | Action::Partition(_)
         | Action::Isolate(_)
         | Action::Heal(_)
+        | Action::Route { .. }
         | Action::Mark => None,
         Action::Pause(_) | Action::PauseStress(_) => Some("`pause`"),
         Action::Resume(_) | Action::ResumeStress(_) => Some("`resume`"),
         Action::Set { .. } | Action::SetStress { .. } => Some("`set`"),
         Action::StartStress(_) | Action::StopStress(_) => Some("`stress`"),
-        Action::Route { .. } => Some("`route`"),
         Action::Capture { .. } => Some("`capture`"),
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Walker<'a> {
     /// Who has an address at the start, and on which interface.
     holders: BTreeMap<IpAddr, (usize, u32)>,
     tables: BTreeMap<usize, Table>,
+    /// What entries of the timeline make of the routes.
+    later: Option<Box<Walker<'a>>>,
 }
 
 /// One node's table: networks, and the lengths that occur, longest first.
@@ -53,12 +55,23 @@ impl<'a> Walker<'a> {
                 holders.extend(interface.addresses.iter().map(|prefix| (prefix.address, (node, position))));
             }
         }
-        Walker { graph, routes, holders, tables: BTreeMap::new() }
+        Walker { graph, routes, holders, tables: BTreeMap::new(), later: None }
+    }
+
+    /// A way that there is only by the routes of the timeline is a way too.
+    pub(crate) fn or(self, later: Walker<'a>) -> Walker<'a> {
+        Walker { later: Some(Box::new(later)), ..self }
     }
 
     /// There and back: from a node to an address that `to` has, and from there to the address that the kernel picks for the
     /// sender. The error says where it ends.
     pub(crate) fn both_ways(&mut self, from: NodeId, to: NodeId, target: IpAddr) -> Result<(), String> {
+        let found = self.there_and_back(from, to, target);
+        let later = self.later.as_mut().filter(|_| found.is_err());
+        if later.is_some_and(|later| later.both_ways(from, to, target).is_ok()) { Ok(()) } else { found }
+    }
+
+    fn there_and_back(&mut self, from: NodeId, to: NodeId, target: IpAddr) -> Result<(), String> {
         if from == to {
             return Ok(());
         }

@@ -132,6 +132,21 @@ fn written_routes_replace_computed_ones() {
 }
 
 #[test]
+fn routes_of_the_timeline_are_ways_too() {
+    let links = "a 10.1.0.2/24 - r 10.1.0.1/24; r 10.2.0.1/24 - b 10.2.0.2/24";
+    let without = || {
+        let mut manual = build("host a, b; router r", links).route("b", "10.1.0.0/16", "10.2.0.1").talk("a", "b");
+        manual.scenario.topology.routing_manual = true;
+        manual
+    };
+    assert_eq!(without().codes(), ["scn::plan::unreachable"]);
+    let set = |to: &str, via: &str| Action::Route { nodes: vec![NodeId(0)], to: super::build::prefix(to), via: Some(via.parse().unwrap()) };
+    let plan = without().at(0, set("10.2.0.0/16", "10.1.0.1")).good();
+    assert!(plan.nodes[0].routes.is_empty(), "the plan begins without it");
+    assert_eq!(without().at(0, set("10.2.0.0/16", "10.3.0.1")).codes(), ["scn::plan::unreachable", "scn::plan::next_hop"]);
+}
+
+#[test]
 fn long_lists_of_routes_are_aggregated_exactly() {
     let mut star = build("router hub, out; host far", "hub - out; out - far");
     for index in 0..256 {

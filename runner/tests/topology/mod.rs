@@ -6,9 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use crate::lab_support::{BOUND, connect, echo, in_own_process, serve, socket};
+use crate::lab_support::{BOUND, connect, echo, in_own_process, prefix, serve, socket};
 use scn_grammar::check;
 use scn_grammar::scenario::NodeId;
+use scn_grammar::scenario::timeline::Action;
 use scn_grammar::source::Sources;
 use scn_runner::lab::{Door, KernelLab, LabError, preflight};
 use scn_runner::plan::types::Plan;
@@ -292,5 +293,62 @@ fn several_links_between_two_nodes_are_several_ways() {
             talks(&lab.door(), id(&plan, "a"), address);
         }
         assert_eq!(["eth0", "eth1", "eth2"].map(|name| mtu(&lab.door(), id(&plan, "b"), name)), [1500, 1500, 1400]);
+    });
+}
+
+#[test]
+fn routes_change_and_come_back_in_both_families() {
+    in_own_process("topology::routes_change_and_come_back_in_both_families", || {
+        let plan = planned(
+            "node a, b\nrouter good, bad\nlink a 10.1.0.2/24, fd00:1::2/64 <-> good 10.1.0.1/24, fd00:1::1/64\nlink a 10.2.0.2/24, fd00:2::2/64 <-> bad 10.2.0.1/24, fd00:2::1/64
+            link good <-> b 10.9.0.2/24, fd00:9::2/64\nroute a 10.9.0.0/16 via 10.1.0.1\nroute a fd00:9::/48 via fd00:1::1
+            route bad 10.9.0.0/16 via 10.2.0.2\nroute bad fd00:9::/48 via fd00:2::2",
+            "",
+        );
+        let mut lab = built(&plan);
+        let (door, a, b) = (lab.door(), id(&plan, "a"), id(&plan, "b"));
+        for (target, to, via) in [("10.9.0.2:80", "10.9.0.0/16", "10.2.0.1"), ("[fd00:9::2]:80", "fd00:9::/48", "fd00:2::1")] {
+            serve(&door, b, target, 7);
+            let fails = |door: &Door| assert!(connect(door, a, target, SHORT).is_err(), "{target}");
+            let other = Action::Route { nodes: vec![a], to: prefix(to), via: Some(via.parse().unwrap()) };
+            let off = Action::Route { nodes: vec![a], to: prefix(to), via: None };
+            talks(&door, a, target);
+            assert_eq!(lab.apply(&other).unwrap().warnings, [""; 0]);
+            fails(&door);
+            assert_eq!(lab.apply(&other).unwrap().warnings.len(), 1, "it is so already");
+            lab.undo(&other).unwrap().unwrap();
+            fails(&door);
+            lab.undo(&other).unwrap().unwrap();
+            talks(&door, a, target);
+            lab.apply(&off).unwrap();
+            fails(&door);
+            lab.undo(&off).unwrap().unwrap();
+            talks(&door, a, target);
+        }
+    });
+}
+
+#[test]
+fn a_moved_ipv6_address_is_found_at_once_on_a_macvlan() {
+    in_own_process("topology::a_moved_ipv6_address_is_found_at_once_on_a_macvlan", || {
+        let plan = planned(
+            "node a, b, c\nbridge lan\nlink a fd00::1/64 <-> lan\nlink b fd00::2/64 <-> lan\nlink c fd00::3/64 <-> lan\nmacvlan b.m fd00::4/64, fd00::100/64 on b.eth0",
+            "",
+        );
+        let mut lab = built(&plan);
+        let (door, a, b, c) = (lab.door(), id(&plan, "a"), id(&plan, "b"), id(&plan, "c"));
+        for node in [b, c] {
+            serve(&door, node, "[::]:80", 7);
+        }
+        let target = "[fd00::100]:80";
+        talks(&door, a, target);
+        let there = Action::MoveAddress { prefix: prefix("fd00::100/64"), from: b, to: c, interface: None };
+        assert_eq!(lab.apply(&there).unwrap().warnings, [""; 0]);
+        // Had the neighbour not been told, it would ask the old place for seconds.
+        let (_, word) = connect(&door, a, target, SHORT).unwrap();
+        assert_eq!(word, 7);
+        let back = Action::MoveAddress { prefix: prefix("fd00::100/64"), from: c, to: b, interface: Some("m".into()) };
+        assert_eq!(lab.apply(&back).unwrap().warnings, [""; 0]);
+        connect(&door, a, target, SHORT).unwrap();
     });
 }
