@@ -307,6 +307,7 @@ fn steady() -> FlowRecord {
             },
         ],
         corrupt: Vec::new(),
+        datagrams: None,
         summary: summary(),
     }
 }

@@ -16,7 +16,7 @@ use scn_grammar::source::Span;
 use scn_reports::record::flow::ItemOutcome;
 use scn_runner::engine::clock::Clock;
 use scn_runner::plan::types::{Plan, PlannedFlow, PlannedListener, PlannedNode};
-use scn_runner::traffic::sockets::{Answer, Sockets};
+use scn_runner::traffic::sockets::{Answer, Packets, Sockets};
 use scn_runner::traffic::{Files, Traffic};
 
 struct Loopback;
@@ -40,6 +40,15 @@ impl Sockets for Loopback {
             socket.listen(4096)?;
             Ok(socket.into())
         })
+    }
+
+    // The plan has flows over TCP alone.
+    fn packets(&self, _node: NodeId, _kind: Packets, _count: usize) -> Answer<Vec<OwnedFd>> {
+        Box::pin(std::future::ready(Err(std::io::ErrorKind::Unsupported.into())))
+    }
+
+    fn udp_listener(&self, _node: NodeId, _address: SocketAddr) -> Answer<OwnedFd> {
+        Box::pin(std::future::ready(Err(std::io::ErrorKind::Unsupported.into())))
     }
 }
 

@@ -340,8 +340,7 @@ fn compile(plan: &Plan, files: &Files) -> Result<Programs, TrafficError> {
     let program = |pattern: &Pattern, side, owner: &str| Program::new(pattern, side, files).map_err(wrong(owner));
     let missing = |owner: &str| wrong(owner)("it has none".to_owned());
     let program = |pattern: Option<&Pattern>, side, owner: &str| program(pattern.ok_or_else(|| missing(owner))?, side, owner);
-    let clients =
-        plan.flows.iter().map(|f| program(datagram::pattern(f).as_deref(), Side::Client, &f.name)).collect::<Result<_, _>>()?;
+    let clients = plan.flows.iter().map(|f| program(datagram::pattern(f).as_deref(), Side::Client, &f.name)).collect::<Result<_, _>>()?;
     let servers = plan.listeners.iter().map(|l| program(l.pattern.as_ref(), Side::Server, &l.name)).collect::<Result<_, _>>()?;
     Ok(Programs { clients, servers })
 }

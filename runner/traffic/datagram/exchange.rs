@@ -258,7 +258,9 @@ impl Exchange {
     fn nothing_left(&self, operation: &Operation, message: &mut Option<&[u8]>) -> Result<(), Box<Fault>> {
         match message.take().filter(|rest| !rest.is_empty() && self.strict) {
             None => Ok(()),
-            Some(rest) => Err(fault(operation, format!("the datagram is {} bytes longer than it should be", rest.len()), ConnectionEnd::Mismatch)),
+            Some(rest) => {
+                Err(fault(operation, format!("the datagram is {} bytes longer than it should be", rest.len()), ConnectionEnd::Mismatch))
+            }
         }
     }
 

@@ -98,11 +98,7 @@ pub fn filter(socket: &SockRef<'_>, fd: std::os::fd::BorrowedFd<'_>, ipv6: bool,
     let (equals, returns) = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::BPF_RET | libc::BPF_K);
     let kind = if ipv6 { REPLY_V6 } else { REPLY };
     // The packet begins with the header of IPv4, and of IPv6 behind it.
-    let begin = if ipv6 {
-        op(libc::BPF_LDX | libc::BPF_IMM, 0, 0, 0)
-    } else {
-        op(libc::BPF_LDX | libc::BPF_B | libc::BPF_MSH, 0, 0, 0)
-    };
+    let begin = if ipv6 { op(libc::BPF_LDX | libc::BPF_IMM, 0, 0, 0) } else { op(libc::BPF_LDX | libc::BPF_B | libc::BPF_MSH, 0, 0, 0) };
     socket.attach_filter(&[
         begin,
         op(load_byte, 0, 0, 0),

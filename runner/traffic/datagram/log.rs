@@ -54,7 +54,8 @@ impl Log {
             // What was received and never sent is no datagram of this flow.
             while received.next_if(|note| key(note) < key(&sent)).is_some() {}
             let way = if sent.back { PacketWay::Back } else { PacketWay::Forward };
-            let row = |fate, received_ns, asked_ns| Packet { way, fate, connection: sent.connection, sent_ns: sent.at_ns, received_ns, asked_ns };
+            let row =
+                |fate, received_ns, asked_ns| Packet { way, fate, connection: sent.connection, sent_ns: sent.at_ns, received_ns, asked_ns };
             let mut first = true;
             while let Some(note) = received.next_if(|note| key(note) == key(&sent)) {
                 let late = note.at_ns.saturating_sub(sent.at_ns) > limit_ns;

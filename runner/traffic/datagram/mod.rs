@@ -27,9 +27,9 @@ pub mod server;
 mod socket;
 mod take;
 
+use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::pattern::{Pattern, Payload, Side, Step, StepKind};
 use scn_grammar::scenario::transport::{Listener, Transport, TransportKind};
-use scn_grammar::scenario::NodeId;
 use std::borrow::Cow;
 
 pub use options::Options;
@@ -37,7 +37,7 @@ pub use options::Options;
 use super::frame::HEADER;
 use super::shared::Shared;
 use super::sockets::Packets;
-use super::{TrafficError, Traffic};
+use super::{Traffic, TrafficError};
 use crate::plan::types::{Plan, PlannedFlow};
 
 /// An item without an answer after this long is lost, ns.

@@ -15,7 +15,7 @@ use super::socket::Arrivals;
 use super::{Options, Packets, is_identified, own_server, packets, pattern, response_limit};
 use crate::traffic::Notice;
 use crate::traffic::control::{Order, Start};
-use crate::traffic::flow::{self, DRAIN_LIMIT_NS, START_PATIENCE_NS, Run};
+use crate::traffic::flow::{self, DRAIN_LIMIT_NS, Run, START_PATIENCE_NS};
 use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::program::Program;
 use crate::traffic::worker::Worker;

@@ -58,7 +58,8 @@ impl Arrivals {
     /// Takes what waits, at most a batch: how many datagrams. Never waits.
     pub fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
         // SAFETY: both structures are integers and pointers, for which all zeros are valid.
-        let (mut parts, mut headers) = unsafe { (std::mem::zeroed::<[libc::iovec; BATCH]>(), std::mem::zeroed::<[libc::mmsghdr; BATCH]>()) };
+        let (mut parts, mut headers) =
+            unsafe { (std::mem::zeroed::<[libc::iovec; BATCH]>(), std::mem::zeroed::<[libc::mmsghdr; BATCH]>()) };
         for (at, room) in self.data.chunks_exact_mut(LARGEST).enumerate() {
             parts[at] = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: LARGEST };
             let header = &mut headers[at].msg_hdr;
@@ -71,9 +72,8 @@ impl Arrivals {
         }
         // SAFETY: each header points at memory of this structure and of this function that lives through the call, disjoint from
         // that of the others, with its true lengths; the kernel writes no more than these.
-        let count = unsafe {
-            libc::recvmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), BATCH as _, libc::MSG_DONTWAIT as _, std::ptr::null_mut())
-        };
+        let count =
+            unsafe { libc::recvmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), BATCH as _, libc::MSG_DONTWAIT as _, std::ptr::null_mut()) };
         let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
         for (at, header) in headers.iter().enumerate().take(count) {
             self.lengths[at] = header.msg_len as usize;
@@ -249,9 +249,7 @@ pub fn thrown_away(socket: BorrowedFd<'_>) -> u32 {
     let mut info = [0u32; MEMINFO_DROPS + 1];
     let mut length = size_of::<[u32; MEMINFO_DROPS + 1]>() as libc::socklen_t;
     // SAFETY: `info` is plain integers and the kernel writes at most `length` bytes, which is its size.
-    let result = unsafe {
-        libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, SO_MEMINFO, info.as_mut_ptr().cast(), &raw mut length)
-    };
+    let result = unsafe { libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, SO_MEMINFO, info.as_mut_ptr().cast(), &raw mut length) };
     if result == 0 { info[MEMINFO_DROPS] } else { 0 }
 }
 

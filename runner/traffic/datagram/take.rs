@@ -33,9 +33,7 @@ impl Exchange {
                 taken
             }
             Act::TakeText(pieces) => self.take_text(stage, operation, pieces, bytes)?,
-            Act::TakeRegex(regex, groups) => {
-                capture(regex, bytes, groups, &mut self.captures).ok_or_else(|| mismatch(operation, bytes))?
-            }
+            Act::TakeRegex(regex, groups) => capture(regex, bytes, groups, &mut self.captures).ok_or_else(|| mismatch(operation, bytes))?,
             Act::TakeLine(regex, groups) => self.take_line(operation, regex.as_deref(), groups, bytes)?,
             Act::TakeFile(content) => take_exactly(operation, bytes, content, "not what the file holds")?,
             Act::TakeEcho => self.take_echo(operation, bytes)?,
