@@ -8,6 +8,7 @@
 
 mod built;
 mod cleanup;
+mod datagrams;
 mod editors;
 mod formatting;
 mod fuzzing;

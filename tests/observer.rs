@@ -12,7 +12,7 @@ use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg, setsockopt, socket, sockopt,
 };
 
-use crate::built::{LIMIT, Place, collect, is_root, scenario, skip, until_told};
+use crate::built::{Ended, LIMIT, Place, collect, is_root, scenario, skip, until_told};
 
 /// The client of `failover.scn`, and its service's port.
 const CLIENT: [u8; 4] = [10, 0, 0, 10];
@@ -29,17 +29,9 @@ fn the_reported_outage_is_what_an_observer_sees() {
     place.write("failover.scn", scenario("failover.scn"));
     let seen = std::cell::RefCell::new(Vec::new());
     let ended = until_told(|| {
-        let mut command = place.command(&["run", "failover.scn"]);
-        let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
-        let process = child.id();
-        let over = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let observer = scope.spawn(|| observe(process, &over));
-            let ended = collect(child);
-            over.store(true, Ordering::Release);
-            *seen.borrow_mut() = observer.join().unwrap();
-            ended
-        })
+        let (ended, arrivals) = beside(place.command(&["run", "failover.scn"]), CLIENT, is_answer);
+        *seen.borrow_mut() = arrivals;
+        ended
     });
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let seen = seen.into_inner();
@@ -51,9 +43,23 @@ fn the_reported_outage_is_what_an_observer_sees() {
     assert!(difference <= error, "reported {reported:?} ± {error:?}, observed {seen_outage:?}");
 }
 
-/// The arrival times of data segments from the service, as the kernel stamped them.
-fn observe(process: u32, over: &AtomicBool) -> Vec<Duration> {
-    let socket = raw_socket_at_the_client(process, over);
+/// Runs a command of scn to its end, and meanwhile notes when the kernel received each frame that is wanted in the namespace of the node
+/// with an address.
+pub fn beside(mut command: std::process::Command, address: [u8; 4], wanted: fn(&[u8]) -> bool) -> (Ended, Vec<Duration>) {
+    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let process = child.id();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let observer = scope.spawn(|| observe(process, &over, address, wanted));
+        let ended = collect(child);
+        over.store(true, Ordering::Release);
+        (ended, observer.join().unwrap())
+    })
+}
+
+/// The arrival times of frames, as the kernel stamped them.
+fn observe(process: u32, over: &AtomicBool, address: [u8; 4], wanted: fn(&[u8]) -> bool) -> Vec<Duration> {
+    let socket = raw_socket_at(process, over, address);
     let mut seen = Vec::new();
     let mut frame = [0u8; 2048];
     while !over.load(Ordering::Acquire) {
@@ -65,7 +71,7 @@ fn observe(process: u32, over: &AtomicBool) -> Vec<Duration> {
             _ => None,
         });
         let length = message.bytes;
-        if is_answer(&frame[..length]) {
+        if wanted(&frame[..length]) {
             seen.push(stamp.expect("stamps were asked for"));
         }
     }
@@ -85,8 +91,8 @@ fn is_answer(frame: &[u8]) -> bool {
     u16::from_be_bytes([segment[0], segment[1]]) == PORT && data > 0
 }
 
-/// Finds, among the namespaces that the process holds, the one with the client's address, and listens in it.
-fn raw_socket_at_the_client(process: u32, over: &AtomicBool) -> OwnedFd {
+/// Finds, among the namespaces that the process holds, the one with the address, and listens in it.
+fn raw_socket_at(process: u32, over: &AtomicBool, address: [u8; 4]) -> OwnedFd {
     let deadline = Instant::now() + LIMIT;
     while Instant::now() < deadline && !over.load(Ordering::Acquire) {
         let entries = fs::read_dir(format!("/proc/{process}/fd")).map(|e| e.filter_map(Result::ok).collect::<Vec<_>>()).unwrap_or_default();
@@ -94,7 +100,7 @@ fn raw_socket_at_the_client(process: u32, over: &AtomicBool) -> OwnedFd {
             let is_namespace = fs::read_link(entry.path()).is_ok_and(|to| to.to_string_lossy().starts_with("net:["));
             if is_namespace && let Ok(file) = fs::File::open(entry.path()) {
                 // A thread of its own, so that no other test finds itself in that namespace.
-                let found = std::thread::spawn(move || enter_if_client(&file)).join().unwrap();
+                let found = std::thread::spawn(move || enter_if_there(&file, address)).join().unwrap();
                 if let Some(socket) = found {
                     return socket;
                 }
@@ -102,14 +108,14 @@ fn raw_socket_at_the_client(process: u32, over: &AtomicBool) -> OwnedFd {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    panic!("no namespace of the runner has the client's address");
+    panic!("no namespace of the runner has the address");
 }
 
-fn enter_if_client(namespace: &fs::File) -> Option<OwnedFd> {
+fn enter_if_there(namespace: &fs::File, address: [u8; 4]) -> Option<OwnedFd> {
     setns(namespace, CloneFlags::CLONE_NEWNET).ok()?;
-    let client = std::net::Ipv4Addr::from(CLIENT);
+    let wanted = std::net::Ipv4Addr::from(address);
     let mut addresses = nix::ifaddrs::getifaddrs().ok()?;
-    addresses.find(|a| a.address.is_some_and(|a| a.as_sockaddr_in().is_some_and(|a| a.ip() == client)))?;
+    addresses.find(|a| a.address.is_some_and(|a| a.as_sockaddr_in().is_some_and(|a| a.ip() == wanted)))?;
     let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::EthAll).expect("root may listen");
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true).expect("the kernel stamps packets");
     setsockopt(&socket, sockopt::RcvBuf, &(4 << 20)).expect("a larger buffer");
@@ -123,7 +129,11 @@ fn reported(place: &Place) -> (Duration, Duration) {
     let record: serde_json::Value = serde_json::from_str(&place.read("scn-results/failover.vip_failover.run.json")).unwrap();
     let expectations = record["expectations"].as_array().unwrap();
     let outage = expectations.iter().find(|e| e["words"].as_str().unwrap().contains("outage.max")).unwrap();
-    let measured = outage["outcome"]["measured"].as_str().unwrap();
+    measured(outage["outcome"]["measured"].as_str().unwrap())
+}
+
+/// A value and its error as a record says them: `steady.outage.max = 353.2ms ± 2.5ms`.
+pub fn measured(measured: &str) -> (Duration, Duration) {
     let (value, error) =
         measured.split_once("= ").unwrap().1.split_once(" ± ").unwrap_or_else(|| panic!("no error is stated in `{measured}`"));
     (duration(value), duration(error))

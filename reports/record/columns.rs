@@ -372,6 +372,33 @@ mod tests {
     }
 
     #[test]
+    fn packets_keep_their_way_and_fate() {
+        use crate::record::flow::NEVER;
+        let row = |way, fate, received_ns| Packet { way, fate, connection: 3, sent_ns: 5, received_ns, asked_ns: NEVER };
+        let rows = vec![
+            row(PacketWay::Forward, PacketFate::Arrived, 9),
+            row(PacketWay::Back, PacketFate::Copy, 10),
+            row(PacketWay::Round, PacketFate::Late, 11),
+            row(PacketWay::Forward, PacketFate::Lost, NEVER),
+            row(PacketWay::Forward, PacketFate::Unseen, NEVER),
+        ];
+        let datagrams = crate::record::packet::Datagrams { limit_ns: 7, packets: rows, late_ns: vec![12] };
+        let text = serde_json::to_string(&datagrams).unwrap();
+        // The form in the file: a change of it needs another version.
+        assert_eq!(
+            text,
+            concat!(
+                r#"{"limit_ns":7,"packets":{"rows":5,"columns":{"asked":"////////////AQAAAAA","#,
+                r#""connection":"BgAAAAA","fate":"AAICAgI","received":"EgIC6v//////////AQA","sent":"CgAAAAA","#,
+                r#""way":"AAICAwA"}},"late_ns":[12]}"#,
+            )
+        );
+        assert_eq!(serde_json::from_str::<crate::record::packet::Datagrams>(&text).unwrap(), datagrams);
+        let unknown = text.replace("\"fate\":\"AAICAgI\"", "\"fate\":\"AAICAgg\"");
+        assert!(serde_json::from_str::<crate::record::packet::Datagrams>(&unknown).unwrap_err().to_string().contains("`fate` holds 7"));
+    }
+
+    #[test]
     fn a_number_of_more_than_64_bits_is_an_error() {
         let text = STANDARD_NO_PAD.encode([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02]);
         assert!(decode(&text).unwrap_err().contains("64 bits"));

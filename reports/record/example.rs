@@ -323,6 +323,7 @@ fn steady() -> FlowRecord {
             },
         ],
         corrupt: Vec::new(),
+        datagrams: None,
         summary: summary(),
     }
 }

@@ -7,7 +7,7 @@ use crate::record::flow::{FlowRecord, ItemOutcome, NEVER};
 use crate::words;
 
 /// The numbers that the terminal shows, in this order.
-const SHOWN: [&str; 10] = [
+const SHOWN: [&str; 14] = [
     "sent",
     "transactions",
     "failed_transactions",
@@ -15,6 +15,10 @@ const SHOWN: [&str; 10] = [
     "rate",
     "latency.p50",
     "latency.p99",
+    "rtt.p50",
+    "owd.p50",
+    "forward.loss",
+    "back.loss",
     "outage.max",
     "connections",
     "failed_connections",

@@ -130,16 +130,15 @@ fn flow_record(plan: &Plan, flow: &PlannedFlow, series: FlowSeries, sources: &So
 /// `client → 10.0.0.100:5003 over tcp, sym(1KiB), 200 connections, 400/s`.
 fn describe(plan: &Plan, flow: &PlannedFlow) -> String {
     let load = &flow.load;
-    let mut text = format!(
-        "{} → {} over {}, {}",
-        plan.nodes[flow.from.index()].name,
-        flow.target,
-        flow.transport.kind().word(),
-        flow.pattern.as_ref().map_or("", |pattern| &pattern.name)
-    );
-    let connections = if load.connections == 1 { "1 connection".to_owned() } else { format!("{} connections", load.connections) };
+    let kind = flow.transport.kind();
+    let target = if flow.target.port() == 0 { flow.target.ip().to_string() } else { flow.target.to_string() };
+    let mut text = format!("{} → {target} over {}", plan.nodes[flow.from.index()].name, kind.word());
     // Writing to a String cannot fail.
-    let _ = write!(text, ", {connections}");
+    if let Some(pattern) = &flow.pattern {
+        let _ = write!(text, ", {}", pattern.name);
+    }
+    let one = if kind.has_connections() { "connection" } else { "socket" };
+    let _ = if load.connections == 1 { write!(text, ", 1 {one}") } else { write!(text, ", {} {one}s", load.connections) };
     if let Some(rate) = load.rate_nano {
         use scn_grammar::quantity::{Dimension, Quantity};
         let _ = write!(text, ", {}", Quantity::new(Dimension::Rate, i64::try_from(rate).unwrap_or(i64::MAX)));

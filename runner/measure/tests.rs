@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use scn_grammar::scenario::EventId;
 use scn_grammar::scenario::expect::{Metric, STATISTICS};
 use scn_grammar::scenario::metrics::{self, OwnerKind};
-use scn_reports::record::flow::{Connection, ConnectionEnd, Corruption, CorruptionKind, FlowRecord, Item, TcpSample};
+use scn_reports::record::flow::{Connection, ConnectionEnd, Corruption, CorruptionKind, FlowRecord, Item, NEVER, TcpSample};
+use scn_reports::record::packet::{Datagrams, Packet, PacketFate, PacketWay};
 
 use super::build::{MS, S, done, dropped, ended, failover, flow, lost, open, refused, regular, sample, unfinished};
 use super::{Context, Happening, Measured, Series, Window, definitions, measure, steps, summary};
@@ -372,6 +373,7 @@ fn tcp_info_is_told_by_end_and_window() {
 fn every_metric_that_is_said_to_be_measured_is() {
     let mut record = eventful();
     record.tcp = vec![sample(S, 0, 100, 1), TcpSample { server: true, ..sample(S, 0, 100, 1) }];
+    record.datagrams = Some(datagrams());
     for name in definitions::MEASURED {
         let names = match name.strip_suffix('*') {
             Some(family) => STATISTICS.iter().map(|statistic| format!("{family}{statistic}")).collect(),
@@ -383,6 +385,89 @@ fn every_metric_that_is_said_to_be_measured_is() {
             assert!(!measured.note.unwrap_or_default().contains("does not know"), "{name}");
         }
     }
+}
+
+/// Ten datagrams each way, 100 ms apart from 1 s on: one way 10 ms and then each 1 ms more, the other 20 ms; what is done to single ones
+/// stands beside them.
+fn datagrams() -> Datagrams {
+    use PacketFate::{Arrived, Copy, Late, Lost, Unseen};
+    use PacketWay::{Back, Forward};
+    let mut packets = Vec::new();
+    for n in 0..10 {
+        let sent = S + n * 100 * MS;
+        let row = |way, fate, sent_ns, received_ns, asked_ns| Packet { way, fate, connection: 0, sent_ns, received_ns, asked_ns };
+        let arrival = sent + (10 + n) * MS;
+        match n {
+            3 => packets.push(row(Forward, Lost, sent, NEVER, NEVER)),
+            4 => packets.push(row(Forward, Late, sent, sent + 1200 * MS, NEVER)),
+            // Overtaken by the two after it.
+            6 => packets.push(row(Forward, Arrived, sent, sent + 250 * MS, NEVER)),
+            9 => packets.push(row(Forward, Unseen, sent, NEVER, NEVER)),
+            _ => {
+                packets.push(row(Forward, Arrived, sent, arrival, NEVER));
+                packets.push(row(Back, if n == 8 { Lost } else { Arrived }, arrival, if n == 8 { NEVER } else { arrival + 20 * MS }, sent));
+            }
+        }
+        if n == 2 {
+            packets.push(row(Forward, Copy, sent, arrival + 5 * MS, NEVER));
+            packets.push(row(Back, Copy, arrival, arrival + 25 * MS, NEVER));
+            packets.push(row(Back, Copy, arrival, arrival + 26 * MS, NEVER));
+        }
+    }
+    Datagrams { limit_ns: 1_000_000_000, packets, late_ns: vec![2_600 * MS] }
+}
+
+#[test]
+fn each_way_of_datagrams_is_counted_by_itself() {
+    let mut record = flow("f", 5 * S, 100 * MS);
+    record.datagrams = Some(datagrams());
+    let value = |name: &str| whole(&record, name).value.unwrap_or_else(|| panic!("{name}"));
+    for (name, count) in [
+        ("forward.sent", 10.0),
+        ("forward.received", 8.0),
+        ("forward.lost", 2.0),
+        ("forward.late", 1.0),
+        ("forward.duplicates", 1.0),
+        ("forward.reordered", 2.0),
+        ("back.sent", 6.0),
+        ("back.received", 5.0),
+        ("back.lost", 1.0),
+        ("back.late", 0.0),
+        ("back.duplicates", 2.0),
+        ("back.reordered", 0.0),
+        ("duplicates", 3.0),
+        ("reordered", 2.0),
+        ("late", 1.0),
+    ] {
+        assert_eq!(value(name), count, "{name}");
+    }
+    let loss = whole(&record, "forward.loss");
+    assert_eq!((loss.value, loss.below, loss.above), (Some(0.2), 0.0, 0.1), "one was not seen");
+    assert_eq!(over(&record, "forward.sent", 0, 1_500 * MS).value, Some(5.0), "sent counts at its sending");
+    assert_eq!(over(&record, "forward.received", 0, 1_500 * MS).value, Some(3.0), "received at its arrival");
+    assert_eq!(over(&record, "forward.reordered", 0, 500 * MS).value, None, "nothing came that could have been overtaken");
+    assert_eq!((value("owd.min"), value("owd.max")), (10.0 * MS as f64, 250.0 * MS as f64));
+    assert_eq!(value("forward.owd.p50"), 15.0 * MS as f64);
+    assert_eq!((value("back.owd.min"), value("back.owd.max")), (20.0 * MS as f64, 20.0 * MS as f64));
+    assert_eq!((value("rtt.min"), value("rtt.max")), (30.0 * MS as f64, 37.0 * MS as f64));
+    assert_eq!((value("delay_variation.min"), value("delay_variation.max")), (0.0, 240.0 * MS as f64));
+    assert_eq!(value("back.delay_variation.max"), 0.0);
+    let steps =
+        crate::measure::steps(&metric("forward.lost", None), &Series::new(&record, &[]), Window { from_ns: 0, to_ns: 5 * S }).unwrap();
+    assert_eq!(steps.changes, [(S + 300 * MS, 1.0), (S + 400 * MS, 2.0)]);
+}
+
+#[test]
+fn an_echo_has_round_trips_alone() {
+    let mut record = flow("f", 5 * S, 100 * MS);
+    let row = |fate, asked_ns, received_ns| Packet { way: PacketWay::Round, fate, connection: 0, sent_ns: asked_ns, received_ns, asked_ns };
+    let packets = vec![row(PacketFate::Arrived, S, S + 3 * MS), row(PacketFate::Arrived, 2 * S, 2 * S + 8 * MS)];
+    record.datagrams = Some(Datagrams { limit_ns: 1_000_000_000, packets, late_ns: Vec::new() });
+    assert_eq!(whole(&record, "rtt.max").value, Some(8.0 * MS as f64));
+    assert_eq!(whole(&record, "delay_variation.max").value, Some(5.0 * MS as f64));
+    assert_eq!(whole(&record, "duplicates").value, Some(0.0));
+    assert_eq!(whole(&record, "owd.max").value, None);
+    assert_eq!(whole(&record, "forward.loss").value, None);
 }
 
 #[test]

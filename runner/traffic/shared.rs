@@ -123,6 +123,7 @@ pub struct Shared {
     told: AtomicBool,
     warnings: Mutex<BTreeSet<String>>,
     foreign: AtomicU64,
+    foreign_datagrams: AtomicU64,
 }
 
 impl Shared {
@@ -146,6 +147,7 @@ impl Shared {
             told: AtomicBool::new(false),
             warnings: Mutex::default(),
             foreign: AtomicU64::new(0),
+            foreign_datagrams: AtomicU64::new(0),
         }
     }
 
@@ -190,14 +192,20 @@ impl Shared {
         self.foreign.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The same of a datagram.
+    pub fn count_foreign_datagram(&self) {
+        self.foreign_datagrams.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The warnings so far, in order.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self.warnings.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
-        let foreign = self.foreign.load(Ordering::Relaxed);
-        if foreign > 0 {
-            warnings.push(format!(
-                "{foreign} connections or datagrams came from peers that are no flow of this scenario; they were served and not measured"
-            ));
+        for (count, what) in [(&self.foreign, "connections"), (&self.foreign_datagrams, "datagrams")] {
+            let count = count.load(Ordering::Relaxed);
+            if count > 0 {
+                warnings
+                    .push(format!("{count} {what} came from peers that are no flow of this scenario; they were served and not measured"));
+            }
         }
         warnings
     }

@@ -34,7 +34,7 @@ pub(super) fn draw(svg: &mut Svg, flow: &FlowRecord, axis: Axis, top: f64) -> f6
     if curves.slowest.iter().any(Option::is_some) {
         y = latency(svg, &curves, axis, y);
     }
-    if !flow.connections.is_empty() {
+    if flow.datagrams.is_none() && !flow.connections.is_empty() {
         y = active(svg, flow, axis, y);
     }
     y + 10.0

@@ -27,7 +27,6 @@ use super::socket::{set_number, thrown_away};
 use super::{Packets, icmp};
 use crate::traffic::control::{Control, Start};
 use crate::traffic::draw::Key;
-use crate::traffic::flow::unsent;
 use crate::traffic::frame::{Header, Way};
 use crate::traffic::pattern::session::{Fault, Identity, shown};
 use crate::traffic::registry::{Entry, Inbox, NOBODY};
@@ -38,35 +37,36 @@ const BATCHES_IN_A_ROW: u32 = 4;
 const MOST_WAITING: usize = 1024;
 /// Lost transactions that are remembered, for their answers to be called late.
 const MOST_LOST: usize = 65_536;
-/// An error of the network that was noted before the datagram in hand was sent is read, and the datagram sent again, so often.
-const MOST_ERRORS: usize = 64;
 
 /// One socket of a flow.
 pub struct Lane {
     /// Its number among the flow's.
     pub number: u32,
-    socket: UdpSocket,
-    ipv6: bool,
+    pub(super) socket: UdpSocket,
+    pub(super) ipv6: bool,
     /// Of echoes: their identifier.
-    identifier: Option<u16>,
-    identity: Identity,
-    entry: Arc<Entry>,
-    control: Rc<Control>,
+    pub(super) identifier: Option<u16>,
+    pub(super) identity: Identity,
+    pub(super) entry: Arc<Entry>,
+    pub(super) control: Rc<Control>,
     member: u64,
     row: RefCell<Option<Connection>>,
     backend: Cell<u16>,
-    state: RefCell<State>,
+    pub(super) state: RefCell<State>,
 }
 
 #[derive(Default)]
-struct State {
-    under_way: HashMap<u64, Box<Exchange>>,
+pub(super) struct State {
+    /// Transactions that are not over, by their numbers.
+    pub(super) under_way: HashMap<u64, Box<Exchange>>,
     /// When lost ones were sent.
     lost: HashMap<u64, i64>,
     lost_order: VecDeque<u64>,
     next: u64,
-    post: Post,
-    blocked: bool,
+    /// Datagrams on their way.
+    pub(super) post: Post,
+    /// The kernel takes no more now.
+    pub(super) blocked: bool,
     left_behind: bool,
     transactions: u32,
 }
@@ -89,16 +89,7 @@ impl Lane {
             icmp::filter(&SockRef::from(&socket), socket.as_fd(), ipv6, identifier)?;
         }
         let key = Key::of_seed(plan.seed).part(flow as u64).part(lanes.run.number).part(u64::from(number));
-        let entry = Arc::new(Entry {
-            flow: flow as u16,
-            connection: number,
-            key: key.bits(),
-            worker: worker.index,
-            backend: AtomicU16::new(NOBODY),
-            begun: AtomicU64::new(0),
-            waiting: AtomicWaker::new(),
-            inbox: Inbox::default(),
-        });
+        let entry = Arc::new(entry(flow, number, key, worker.index));
         let identity = Identity {
             run: worker.shared.run,
             flow: flow as u16,
@@ -109,18 +100,8 @@ impl Lane {
             server_name: "".into(),
         };
         let control = Rc::new(Control::new(lanes.run.role(), Some(flow)));
-        let now = worker.pacer.now_ns();
-        let row = Connection {
-            opened_ns: now,
-            established_ns: now,
-            closed_ns: NEVER,
-            end: ConnectionEnd::Open,
-            successor_of: u32::MAX,
-            backend: NOBODY,
-            transactions: 0,
-            local: String::new(),
-            remote: if echo { planned.target.ip().to_string() } else { planned.target.to_string() },
-        };
+        let remote = if echo { planned.target.ip().to_string() } else { planned.target.to_string() };
+        let row = row(worker.pacer.now_ns(), remote);
         let mut post = Post::new(if echo { icmp::HEADER } else { 0 });
         post.lane = (flow as u16, number);
         let lane = Rc::new(Lane {
@@ -162,7 +143,7 @@ impl Lane {
         Ok(())
     }
 
-    fn stage<'a>(&'a self, lanes: &'a Lanes, now_ns: i64) -> Stage<'a> {
+    pub(super) fn stage<'a>(&'a self, lanes: &'a Lanes, now_ns: i64) -> Stage<'a> {
         let seed = lanes.worker.shared.plan.seed;
         Stage { program: &lanes.program, identity: &self.identity, seed, now_ns, limit_ns: lanes.limit_ns }
     }
@@ -195,20 +176,7 @@ impl Lane {
         }
     }
 
-    /// A start that nothing could be sent for.
-    fn not_sent(self: &Rc<Self>, lanes: &Lanes, start: Start, error: &io::Error) {
-        self.dropped(lanes, start, errors::of_kernel(error, None).0);
-        lanes.is_free_later(self);
-    }
-
-    fn dropped(&self, lanes: &Lanes, start: Start, what: String) {
-        let step = format!("send to {}", self.remote(lanes));
-        lanes.worker.parts.borrow_mut()[lanes.run.flow].failure(&step, None, what, lanes.worker.pacer.now_ns());
-        unsent(&lanes.worker, lanes.run.flow, start, ItemOutcome::Dropped);
-        lanes.happened(start.intended_ns);
-    }
-
-    fn remote(&self, lanes: &Lanes) -> String {
+    pub(super) fn remote(&self, lanes: &Lanes) -> String {
         let target = lanes.worker.shared.plan.flows[lanes.run.flow].target;
         if self.identifier.is_some() { target.ip().to_string() } else { target.to_string() }
     }
@@ -248,7 +216,7 @@ impl Lane {
         lanes.over(exchange);
     }
 
-    fn failed(self: &Rc<Self>, lanes: &Rc<Lanes>, mut exchange: Box<Exchange>, fault: Box<Fault>) {
+    pub(super) fn failed(self: &Rc<Self>, lanes: &Rc<Lanes>, mut exchange: Box<Exchange>, fault: Box<Fault>) {
         let now = lanes.worker.pacer.now_ns();
         if exchange.sent_ns == NEVER {
             lanes.worker.transaction_sent(self.identity.flow);
@@ -495,7 +463,7 @@ impl Lane {
     }
 
     /// The network says that a datagram did not arrive.
-    fn refused(self: &Rc<Self>, lanes: &Rc<Lanes>, said: Said) {
+    pub(super) fn refused(self: &Rc<Self>, lanes: &Rc<Lanes>, said: Said) {
         let number = match self.identifier {
             Some(identifier) => icmp::quoted(&said.quoted, identifier).and_then(|(low, _)| self.nearest(low)),
             None if lanes.identified => Header::decode(&said.quoted)
@@ -507,85 +475,6 @@ impl Lane {
         if let Some(exchange) = exchange {
             let fault = exchange.failed(&self.stage(lanes, lanes.worker.pacer.now_ns()), said.what, said.end);
             self.failed(lanes, exchange, fault);
-        }
-    }
-
-    /// Sends what was written, as far as the kernel takes it.
-    pub fn flush(self: &Rc<Self>, lanes: &Rc<Lanes>) {
-        if !self.state.borrow().blocked {
-            self.flush_when(lanes, false);
-        }
-    }
-
-    fn flush_when(self: &Rc<Self>, lanes: &Rc<Lanes>, was_blocked: bool) {
-        let mut errors = 0;
-        while self.state.borrow().post.waiting() > 0 {
-            let mut state = self.state.borrow_mut();
-            let sent = match was_blocked {
-                true => self.socket.try_io(Interest::WRITABLE, || state.post.send(self.socket.as_fd(), self.ipv6)),
-                false => state.post.send(self.socket.as_fd(), self.ipv6),
-            };
-            match sent {
-                Ok(count) => {
-                    state.blocked = false;
-                    let gone = state.post.gone(count);
-                    let part = &mut lanes.worker.parts.borrow_mut()[lanes.run.flow];
-                    for letter in gone {
-                        if letter.place == 0 {
-                            lanes.worker.transaction_sent(self.identity.flow);
-                        }
-                        if lanes.own_server {
-                            let sequence = letter.number.wrapping_mul(MESSAGES) + u64::from(letter.place);
-                            let (connection, at_ns) = (self.number, letter.at_ns);
-                            part.sent(Note { connection, back: false, sequence, at_ns, asked_ns: NEVER });
-                        }
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    state.blocked = true;
-                    drop(state);
-                    self.control.wake();
-                    return;
-                }
-                Err(error) => {
-                    drop(state);
-                    errors += 1;
-                    // The kernel tells of an earlier datagram's fate by the next call, whatever that is for.
-                    let earlier = errors::next(self.socket.as_fd());
-                    match earlier {
-                        Ok(said) if said.local => self.give_up(lanes, &error, said.what),
-                        Ok(said) if errors <= MOST_ERRORS => self.refused(lanes, said),
-                        _ if errors == 1 && is_of_before(&error) => {}
-                        _ => self.give_up(lanes, &error, errors::of_kernel(&error, None).0),
-                    }
-                }
-            }
-        }
-        lanes.worker.changed();
-    }
-
-    /// The kernel does not send a datagram.
-    fn give_up(self: &Rc<Self>, lanes: &Rc<Lanes>, error: &io::Error, what: String) {
-        let mut state = self.state.borrow_mut();
-        let Some(letter) = state.post.give_up() else { return };
-        let Some(mut exchange) = state.under_way.remove(&letter.number) else { return };
-        drop(state);
-        if letter.place > 0 || error.raw_os_error() == Some(libc::EMSGSIZE) {
-            if letter.place == 0 {
-                lanes.worker.transaction_sent(self.identity.flow);
-            }
-            let end = errors::of_kernel(error, None).1;
-            let fault = exchange.failed(&self.stage(lanes, letter.at_ns), what, end);
-            return self.failed(lanes, exchange, fault);
-        }
-        let start = Start { intended_ns: exchange.intended_ns, lag_ns: exchange.lag_ns };
-        let was_free = lanes.identified && exchange.next == Next::Nothing;
-        exchange.sent_ns = NEVER;
-        lanes.over(exchange);
-        self.entry.begun.fetch_sub(1, Ordering::Release);
-        self.dropped(lanes, start, what);
-        if !was_free {
-            lanes.is_free_later(self);
         }
     }
 
@@ -623,9 +512,31 @@ impl Lane {
     }
 }
 
-/// An error that may be of an earlier datagram.
-fn is_of_before(error: &io::Error) -> bool {
-    use libc::{ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO};
-    let known = [ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO];
-    error.raw_os_error().is_some_and(|number| known.contains(&number))
+/// What a lane tells the servers.
+fn entry(flow: usize, number: u32, key: Key, worker: usize) -> Entry {
+    Entry {
+        flow: flow as u16,
+        connection: number,
+        key: key.bits(),
+        worker,
+        backend: AtomicU16::new(NOBODY),
+        begun: AtomicU64::new(0),
+        waiting: AtomicWaker::new(),
+        inbox: Inbox::default(),
+    }
+}
+
+/// A lane in the flow's table of connections: it is open from the beginning.
+fn row(now_ns: i64, remote: String) -> Connection {
+    Connection {
+        opened_ns: now_ns,
+        established_ns: now_ns,
+        closed_ns: NEVER,
+        end: ConnectionEnd::Open,
+        successor_of: u32::MAX,
+        backend: NOBODY,
+        transactions: 0,
+        local: String::new(),
+        remote,
+    }
 }

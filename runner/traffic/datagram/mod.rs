@@ -23,6 +23,7 @@ mod options;
 mod post;
 pub mod run;
 mod seen;
+mod sending;
 pub mod server;
 mod socket;
 mod take;

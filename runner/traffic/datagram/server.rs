@@ -252,7 +252,7 @@ impl Server {
         let due = under_way.as_ref().map_or(0, |(exchange, _)| exchange.incoming);
         let place = told.place.unwrap_or(if over { 0 } else { due });
         if foreign {
-            self.worker.shared.count_foreign();
+            self.worker.shared.count_foreign_datagram();
         } else {
             let sequence = number.wrapping_mul(MESSAGES) + u64::from(place);
             let note = Note { connection: lane.1, back: false, sequence, at_ns, asked_ns: NEVER };

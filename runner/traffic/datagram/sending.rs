@@ -1,0 +1,122 @@
+//! How a lane hands its datagrams to the kernel: what the kernel takes, what it does not send, what it says of earlier ones instead. In:
+//! written datagrams. Out: notes of what was sent, items that could not be.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use scn_reports::record::flow::{ItemOutcome, NEVER};
+use tokio::io::Interest;
+
+use super::errors;
+use super::exchange::{MESSAGES, Next};
+use super::lane::Lane;
+use super::log::Note;
+use super::run::Lanes;
+use crate::traffic::control::Start;
+use crate::traffic::flow::unsent;
+
+/// An error of the network that was noted before the datagram in hand was sent is read, and the datagram sent again, so often.
+const MOST_ERRORS: usize = 64;
+
+impl Lane {
+    /// A start that nothing could be sent for.
+    pub(super) fn not_sent(self: &Rc<Self>, lanes: &Lanes, start: Start, error: &io::Error) {
+        self.dropped(lanes, start, errors::of_kernel(error, None).0);
+        lanes.is_free_later(self);
+    }
+
+    fn dropped(&self, lanes: &Lanes, start: Start, what: String) {
+        let step = format!("send to {}", self.remote(lanes));
+        lanes.worker.parts.borrow_mut()[lanes.run.flow].failure(&step, None, what, lanes.worker.pacer.now_ns());
+        unsent(&lanes.worker, lanes.run.flow, start, ItemOutcome::Dropped);
+        lanes.happened(start.intended_ns);
+    }
+
+    /// Sends what was written, as far as the kernel takes it.
+    pub fn flush(self: &Rc<Self>, lanes: &Rc<Lanes>) {
+        if !self.state.borrow().blocked {
+            self.flush_when(lanes, false);
+        }
+    }
+
+    pub(super) fn flush_when(self: &Rc<Self>, lanes: &Rc<Lanes>, was_blocked: bool) {
+        let mut errors = 0;
+        while self.state.borrow().post.waiting() > 0 {
+            let mut state = self.state.borrow_mut();
+            let sent = match was_blocked {
+                true => self.socket.try_io(Interest::WRITABLE, || state.post.send(self.socket.as_fd(), self.ipv6)),
+                false => state.post.send(self.socket.as_fd(), self.ipv6),
+            };
+            match sent {
+                Ok(count) => {
+                    state.blocked = false;
+                    let gone = state.post.gone(count);
+                    let part = &mut lanes.worker.parts.borrow_mut()[lanes.run.flow];
+                    for letter in gone {
+                        if letter.place == 0 {
+                            lanes.worker.transaction_sent(self.identity.flow);
+                        }
+                        if lanes.own_server {
+                            let sequence = letter.number.wrapping_mul(MESSAGES) + u64::from(letter.place);
+                            let (connection, at_ns) = (self.number, letter.at_ns);
+                            part.sent(Note { connection, back: false, sequence, at_ns, asked_ns: NEVER });
+                        }
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    state.blocked = true;
+                    drop(state);
+                    self.control.wake();
+                    return;
+                }
+                Err(error) => {
+                    drop(state);
+                    errors += 1;
+                    // The kernel tells of an earlier datagram's fate by the next call, whatever that is for.
+                    let earlier = errors::next(self.socket.as_fd());
+                    match earlier {
+                        Ok(said) if said.local => self.give_up(lanes, &error, said.what),
+                        Ok(said) if errors <= MOST_ERRORS => self.refused(lanes, said),
+                        _ if errors == 1 && is_of_before(&error) => {}
+                        _ => self.give_up(lanes, &error, errors::of_kernel(&error, None).0),
+                    }
+                }
+            }
+        }
+        lanes.worker.changed();
+    }
+
+    /// The kernel does not send a datagram.
+    fn give_up(self: &Rc<Self>, lanes: &Rc<Lanes>, error: &io::Error, what: String) {
+        let mut state = self.state.borrow_mut();
+        let Some(letter) = state.post.give_up() else { return };
+        let Some(mut exchange) = state.under_way.remove(&letter.number) else { return };
+        drop(state);
+        if letter.place > 0 || error.raw_os_error() == Some(libc::EMSGSIZE) {
+            if letter.place == 0 {
+                lanes.worker.transaction_sent(self.identity.flow);
+            }
+            let end = errors::of_kernel(error, None).1;
+            let fault = exchange.failed(&self.stage(lanes, letter.at_ns), what, end);
+            return self.failed(lanes, exchange, fault);
+        }
+        let start = Start { intended_ns: exchange.intended_ns, lag_ns: exchange.lag_ns };
+        let was_free = lanes.identified && exchange.next == Next::Nothing;
+        exchange.sent_ns = NEVER;
+        lanes.over(exchange);
+        self.entry.begun.fetch_sub(1, Ordering::Release);
+        self.dropped(lanes, start, what);
+        if !was_free {
+            lanes.is_free_later(self);
+        }
+    }
+}
+
+/// An error that may be of an earlier datagram.
+fn is_of_before(error: &io::Error) -> bool {
+    use libc::{ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO};
+    let known = [ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EOPNOTSUPP, EPROTO];
+    error.raw_os_error().is_some_and(|number| known.contains(&number))
+}
