@@ -14,9 +14,6 @@ use crate::scenario::metrics::{Measures, MetricRow};
 use crate::source::Span;
 use crate::syntax::tree::{BinaryOperator, Expr, ExprKind};
 
-/// A compiled regex takes at most so many bytes.
-const REGEX_SIZE: usize = 1 << 20;
-
 impl Draft<'_, '_> {
     /// A condition that an entry waits for: every moment is judged, `[*]` means all of them.
     pub(super) fn watched(&mut self, expr: &Expr) -> Option<Condition> {
@@ -107,7 +104,7 @@ impl Draft<'_, '_> {
     /// `counters.output matches /errors 0/`.
     fn matches(&mut self, left: &Expr, right: &Expr, picks: &Picks) -> Option<Condition> {
         let regex = match self.context.evaluate(right, &self.scope) {
-            Some(Known::Regex(regex)) => self.regex_works(&regex, right.span).then_some(regex),
+            Some(Known::Regex(regex)) => Some(regex),
             Some(other) => {
                 self.context.wrong_type("a regex such as `/errors 0/`", &other, right.span);
                 None
@@ -126,16 +123,6 @@ impl Draft<'_, '_> {
         let help = Some("texts are the `output` of a `run` and the `output` and `log` of a process".to_owned());
         self.context.raise(ExpandError::WrongType { expected: "a measured text".into(), found, span: left.span, help });
         None
-    }
-
-    fn regex_works(&mut self, regex: &str, span: Span) -> bool {
-        let trouble = match regex::RegexBuilder::new(regex).size_limit(REGEX_SIZE).build() {
-            Ok(_) => return true,
-            Err(regex::Error::CompiledTooBig(_)) => "it is too large".to_owned(),
-            Err(other) => other.to_string().lines().last().unwrap_or("").trim_start_matches("error: ").to_owned(),
-        };
-        self.context.raise(ExpandError::BadRegex { reason: trouble, span });
-        false
     }
 
     fn comparison(

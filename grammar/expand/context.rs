@@ -46,6 +46,10 @@ pub struct Context<'a> {
     pub problems: Vec<Diagnostic>,
     /// How many errors were found.
     pub errors: usize,
+    /// Regexes that were tried.
+    pub(super) regexes: BTreeMap<String, super::regexes::Tried>,
+    /// What that cost.
+    pub(super) regex_cost: u64,
     /// Why transactions of patterns are certain to fail; the scenario being expanded may be about that.
     pub(super) failures: Vec<Diagnostic>,
     /// Names of patterns (by their place) that were instantiated.
@@ -93,6 +97,8 @@ impl<'a> Context<'a> {
             given,
             problems: Vec::new(),
             errors: 0,
+            regexes: BTreeMap::new(),
+            regex_cost: 0,
             failures: Vec::new(),
             used_patterns: BTreeSet::new(),
             things: Table::default(),

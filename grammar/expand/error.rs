@@ -64,6 +64,10 @@ problems! {
             at(span, format!("the value of `-p {name}=...` is not one value of the language"), "not a value")
                 .help("write it as in a scenario: `-p clients=50`, `-p budget=1.5s`, `-p greeting='\"hello\"'`")
         }
+        /// A parameter whose text stands without quotes.
+        UnquotedParameter { name: String, text: String, span: Span } Error "scn::expand::bad_parameter" {
+            at(span, format!("nothing is called `{text}`: a text stands in quotes"), "not a value").help(format!("write `-p {name}='\"{text}\"'`"))
+        }
         /// A parameter that says neither type nor default.
         UntypedParameter { name: String, span: Span } Error "scn::expand::untyped_parameter" {
             at(span, format!("`{name}` has neither a type nor a default"), "what is it?").help(format!("write `{name}: duration` or `{name} = 3s`"))

@@ -141,7 +141,10 @@ impl Context<'_> {
             ExprKind::Quantity(quantity) => Value::Quantity(*quantity),
             ExprKind::Text(text) => self.text_value(text, scope, depth + 1)?,
             ExprKind::Bytes(bytes) => Value::Bytes(bytes.clone()),
-            ExprKind::Regex(regex) => Value::Regex(regex.clone()),
+            ExprKind::Regex(regex) => {
+                self.regex(regex, span)?;
+                Value::Regex(regex.clone())
+            }
             ExprKind::Address(address) => Value::Address(*address),
             ExprKind::Prefix(address, length) => Value::Prefix(Prefix { address: *address, length: *length }),
             ExprKind::Mac(mac) => Value::Mac(*mac),
@@ -262,6 +265,9 @@ impl Context<'_> {
                 value
             }
             None => {
+                if let ("true" | "false", None, None) = (name, &part.index, self.not_a_value(&[name], scope)) {
+                    return Some(Value::Truth(name == "true"));
+                }
                 if let Some((what, declared)) = self.not_a_value(&[name], scope) {
                     self.raise(ResolveError::NotAValue { name: name.into(), what, span: part.span, declared });
                     return None;
@@ -311,7 +317,7 @@ impl Context<'_> {
         let places = (span, left.span, right.span);
         match (&a, &b) {
             (Value::Text(text), Value::Regex(regex)) if operator == BinaryOperator::Matches => {
-                Some(Value::Truth(self.matches(text, regex, right.span)?))
+                Some(Value::Truth(self.regex(regex, right.span)?.is_match(text)))
             }
             (Value::Quantity(x), Value::Quantity(y)) if arithmetic::is_comparison(operator) => match arithmetic::compare(*x, *y) {
                 Ok(ordering) => Some(Value::Truth(arithmetic::holds(operator, ordering))),
@@ -346,20 +352,6 @@ impl Context<'_> {
                 other => (self.evaluate_at(left, scope, depth), other),
             },
             _ => (self.evaluate_at(left, scope, depth), self.evaluate_at(right, scope, depth)),
-        }
-    }
-
-    /// A text matches a regex.
-    fn matches(&mut self, text: &str, regex: &str, span: Span) -> Option<bool> {
-        /// A compiled regex takes at most so many bytes.
-        const REGEX_SIZE: usize = 1 << 20;
-        match regex::RegexBuilder::new(regex).size_limit(REGEX_SIZE).build() {
-            Ok(regex) => Some(regex.is_match(text)),
-            Err(error) => {
-                let reason = error.to_string().lines().last().unwrap_or("").trim_start_matches("error: ").to_owned();
-                self.raise(ExpandError::BadRegex { reason, span });
-                None
-            }
         }
     }
 

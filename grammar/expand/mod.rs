@@ -50,6 +50,7 @@ mod payload;
 pub mod process;
 mod program_verbs;
 mod reading;
+mod regexes;
 mod samples;
 mod secrets;
 pub mod services;

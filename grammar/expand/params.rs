@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Context;
 use super::draft::Draft;
 use super::error::ExpandError;
-use super::evaluate::Scope;
+use super::evaluate::{Scope, word};
 use super::value::{TYPE_WORDS, Type, Value};
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::resolve::{Module, ResolveError, suggest::suggest};
@@ -117,8 +117,12 @@ impl Draft<'_, '_> {
         let given = self.context.given;
         if let Some(given) = given.get(&param.name.text) {
             let expr = given.value.as_ref()?;
-            let value = self.context.evaluate(expr, &Scope { module: self.scope.module, ..Scope::default() })?;
             let inferred = kind.or_else(|| default.as_ref().and_then(type_of));
+            if let (Some(text), None | Some(Type::Text)) = (self.unknown_word(expr), inferred) {
+                self.context.raise(ExpandError::UnquotedParameter { name: param.name.text.clone(), text, span: given.span });
+                return None;
+            }
+            let value = self.context.evaluate(expr, &Scope { module: self.scope.module, ..Scope::default() })?;
             return self.context.typed(param, inferred, value, given.span);
         }
         if default.is_none() {
@@ -130,6 +134,15 @@ impl Draft<'_, '_> {
             });
         }
         default
+    }
+}
+
+impl Draft<'_, '_> {
+    /// A word from outside that nothing in the file is called.
+    fn unknown_word(&self, expr: &Expr) -> Option<String> {
+        let text = word(expr)?;
+        let known = self.context.values.get(self.scope.module).is_some_and(|names| names.contains_key(text));
+        (!known && !matches!(text, "true" | "false")).then(|| text.to_owned())
     }
 }
 

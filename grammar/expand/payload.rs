@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use regex::RegexBuilder;
-
 use super::error::ExpandError;
 use super::evaluate::{bare, word};
 use super::pattern_error::PatternError;
@@ -18,8 +16,6 @@ use crate::syntax::tree::{Expr, ExprKind, SentAs, Text, TextPart};
 
 /// The largest message, in bytes.
 const SIZE_LIMIT: i64 = 1 << 30;
-/// A compiled regex takes at most so many bytes.
-const REGEX_SIZE: usize = 1 << 20;
 /// The longest path of a file that is sent, in bytes.
 const PATH_LIMIT: usize = 4096;
 
@@ -140,28 +136,17 @@ impl Steps<'_, '_> {
     }
 
     /// Compiles a regex and notes what it captures.
+    /// Notes what a regex captures.
     fn regex(&mut self, by: Side, source: &str, span: Span) -> Option<()> {
-        match RegexBuilder::new(source).size_limit(REGEX_SIZE).build() {
-            Ok(regex) => {
-                for name in regex.capture_names().flatten() {
-                    if let Some(binding) = self.scope.find(self.context, name) {
-                        let first = binding.span;
-                        self.context.raise(ResolveError::Redefined { name: name.into(), span, first });
-                    }
-                    self.captured[by as usize].entry(name.to_owned()).or_insert(span);
-                    self.ever[by as usize].entry(name.to_owned()).or_insert(span);
-                }
-                Some(())
+        for name in self.context.regex(source, span)?.capture_names().flatten() {
+            if let Some(binding) = self.scope.find(self.context, name) {
+                let first = binding.span;
+                self.context.raise(ResolveError::Redefined { name: name.to_owned(), span, first });
             }
-            Err(error) => {
-                let reason = match &error {
-                    regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
-                    other => other.to_string().lines().last().unwrap_or("").trim_start_matches("error: ").to_owned(),
-                };
-                self.context.raise(ExpandError::BadRegex { reason, span });
-                None
-            }
+            self.captured[by as usize].entry(name.to_owned()).or_insert(span);
+            self.ever[by as usize].entry(name.to_owned()).or_insert(span);
         }
+        Some(())
     }
 
     /// A text with its holes: constants are filled now, names and captures when it runs.

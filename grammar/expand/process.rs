@@ -1,7 +1,5 @@
 //! Programs under test. In: declarations. Out: [`Process`]es. Starts nothing.
 
-use regex::RegexBuilder;
-
 use super::draft::Draft;
 use super::error::ExpandError;
 use super::net_error::NetError;
@@ -21,8 +19,6 @@ use crate::syntax::tree::{Expr, ExprKind, Name, ProcessDecl, ProcessPart, ReadyK
 const PROCESS_LIMIT: u64 = 10_000;
 /// Files, variables of one process: at most so many each.
 const PART_LIMIT: usize = 1_000;
-/// A compiled regex takes at most so many bytes.
-const REGEX_SIZE: usize = 1 << 20;
 /// How long something may take.
 const LIMIT: Bounds = Bounds(Dimension::Duration, 1_000_000, DAY_NS);
 /// What stands in a process.
@@ -190,7 +186,7 @@ impl Draft<'_, '_> {
             ReadyKind::Udp(target) => self.probe_target(target).map(Probe::Udp),
             ReadyKind::Run(command) => self.kept_text(command, &scope, User::Process).map(Probe::Run),
             ReadyKind::Log(regex) => match self.context.evaluate(regex, &scope)? {
-                Value::Regex(source) => self.checked_regex(&source, regex.span).map(|()| Probe::Log(source)),
+                Value::Regex(source) => Some(Probe::Log(source)),
                 other => {
                     self.context.wrong_type("a regex such as `/listening/`", &other, regex.span);
                     None
@@ -198,19 +194,6 @@ impl Draft<'_, '_> {
             },
         };
         Some(Ready { probe: probe?, within_ns: within_ns?, span })
-    }
-
-    fn checked_regex(&mut self, source: &str, span: Span) -> Option<()> {
-        let error = match RegexBuilder::new(source).size_limit(REGEX_SIZE).build() {
-            Ok(_) => return Some(()),
-            Err(error) => error,
-        };
-        let reason = match &error {
-            regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
-            other => other.to_string().lines().last().unwrap_or("").trim_start_matches("error: ").to_owned(),
-        };
-        self.context.raise(ExpandError::BadRegex { reason, span });
-        None
     }
 
     fn probe_target(&mut self, target: &Target) -> Option<ProbeTarget> {
