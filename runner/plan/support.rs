@@ -76,7 +76,7 @@ impl Missing {
         if link.kind != LinkKind::Wire {
             self.add(link.span, "`vxlan`");
         }
-        if link.ends.iter().any(|end| end.settings != Settings::default()) {
+        if link.ends.iter().any(|end| Settings { offload: None, ..end.settings.clone() } != Settings::default()) {
             self.add(link.span, "options of an interface");
         }
     }
