@@ -26,7 +26,7 @@ pub mod standard;
 pub mod syntax;
 pub mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diagnostics::{Diagnostic, Severity};
 pub use expand::Reference;
@@ -59,20 +59,43 @@ pub struct LoadedText {
     pub text: String,
 }
 
-/// Loads what a text uses. Errors say why it could not be had, as the end of a sentence.
+/// Why a text that is used could not be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotLoaded {
+    /// The code of the problem, where it has one of its own; otherwise that of a file, or of a module, that can't be read.
+    pub code: Option<&'static str>,
+    /// Why, as the end of a sentence.
+    pub reason: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl From<String> for NotLoaded {
+    fn from(reason: String) -> Self {
+        NotLoaded { code: None, reason, help: None }
+    }
+}
+
+impl From<&str> for NotLoaded {
+    fn from(reason: &str) -> Self {
+        reason.to_owned().into()
+    }
+}
+
+/// Loads what a text uses.
 pub trait Load {
     /// The text that `use "./file.scn"` names: the path as written, and the name of the file that uses it.
     ///
     /// # Errors
     /// Why it can't be read.
-    fn file(&mut self, path: &str, by: &str) -> Result<LoadedText, String>;
+    fn file(&mut self, path: &str, by: &str) -> Result<LoadedText, NotLoaded>;
 
     /// The text of the module that `use acme.lab` names: its words, and the name of the file that uses it. Those of `std` are
     /// part of the program and not asked for.
     ///
     /// # Errors
     /// Why there is no such module.
-    fn module(&mut self, words: &[&str], by: &str) -> Result<LoadedText, String>;
+    fn module(&mut self, words: &[&str], by: &str) -> Result<LoadedText, NotLoaded>;
 }
 
 /// Loads nothing: for texts that stand alone.
@@ -80,11 +103,11 @@ pub trait Load {
 pub struct LoadNothing;
 
 impl Load for LoadNothing {
-    fn file(&mut self, _path: &str, _by: &str) -> Result<LoadedText, String> {
+    fn file(&mut self, _path: &str, _by: &str) -> Result<LoadedText, NotLoaded> {
         Err("this text stands alone".into())
     }
 
-    fn module(&mut self, _words: &[&str], _by: &str) -> Result<LoadedText, String> {
+    fn module(&mut self, _words: &[&str], _by: &str) -> Result<LoadedText, NotLoaded> {
         Err("this text stands alone".into())
     }
 }
@@ -107,7 +130,7 @@ fn check_all(sources: &mut Sources, file: FileId, params: &BTreeMap<String, Stri
     let mut problems = Vec::new();
     let loaded = resolve::load::load_all(sources, file, load, &mut problems);
     let given = expand::params::read_given(sources, params, &mut problems);
-    let resolve::Resolved { modules, imported } = resolve::resolve(&loaded, &mut problems);
+    let resolve::Resolved { modules, imported, missing } = resolve::resolve(&loaded, &mut problems);
     if let Some(module) = modules.last() {
         expand::params::check_given(module, &given, &mut problems);
     }
@@ -131,13 +154,13 @@ fn check_all(sources: &mut Sources, file: FileId, params: &BTreeMap<String, Stri
     references.retain(|reference| sources.get(reference.span.file).name != resolve::load::SAMPLE);
     references.sort_by_key(|reference| (reference.span, reference.declared));
     references.dedup_by_key(|reference| (reference.span, reference.declared));
-    let diagnostics = without_echoes(in_order(problems, file));
+    let diagnostics = without_echoes(in_order(problems, file), &missing, sources);
     let fine = diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning);
     Checked { scenarios: if fine { scenarios } else { Vec::new() }, diagnostics, references }
 }
 
-/// Names that are unknown, and what lacks a part. Where a statement could not be read, what it says is missing, and nothing else is
-/// wrong.
+/// Names that are unknown, and what lacks a part. Where a statement or a used file could not be read, what it says is missing, and
+/// nothing else is wrong.
 const UNKNOWN: &[&str] = &[
     "scn::resolve::unknown_node",
     "scn::resolve::unknown_destination",
@@ -153,20 +176,24 @@ const UNKNOWN: &[&str] = &[
     "scn::expand::nothing_sent",
     "scn::expand::single_branch",
     "scn::expand::no_expectations",
-    "scn::expand::incomplete",
-    "scn::expand::nothing_sent",
     "scn::expand::never_sent",
     "scn::expand::deadlock",
     "scn::expand::echo_of_nothing",
     "scn::expand::read_sometimes",
-    "scn::expand::single_branch",
     "scn::expand::branch_ratios",
 ];
 
-/// Without what only follows from a statement that could not be read.
-fn without_echoes(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    if problems.iter().any(|p| p.severity == Severity::Error && p.code.starts_with("scn::syntax::")) {
-        problems.retain(|p| !UNKNOWN.contains(&p.code));
+/// Without what only follows from a statement that could not be read, or from a file that could not be used.
+fn without_echoes(mut problems: Vec<Diagnostic>, missing: &BTreeSet<(FileId, String)>, sources: &Sources) -> Vec<Diagnostic> {
+    let broken = problems.iter().any(|p| p.severity == Severity::Error && p.code.starts_with("scn::syntax::"));
+    let all = problems.len();
+    problems.retain(|problem| {
+        let words = sources.text(problem.primary.span);
+        let first = words.split(['.', '(']).next().unwrap_or(words).trim();
+        !problem.code.starts_with("scn::resolve::unknown_") || !missing.contains(&(problem.primary.span.file, first.to_owned()))
+    });
+    if broken || problems.len() < all {
+        problems.retain(|problem| !UNKNOWN.contains(&problem.code));
     }
     problems
 }

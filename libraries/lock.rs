@@ -67,6 +67,16 @@ impl Locked {
     pub fn title(&self) -> String {
         format!("{} {}", self.name, self.version)
     }
+
+    /// Exactly which: `1.2.0, commit 4f2c..., SHA-256 9a1b...`.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let from = match &self.from {
+            From::Git { revision, .. } => format!("commit {}", revision.as_str()),
+            From::Path(path) => format!("folder {path}"),
+        };
+        format!("{}, {from}, SHA-256 {}", self.version, whole(&self.files))
+    }
 }
 
 /// What a manifest asks for, as a lock keeps it.

@@ -108,6 +108,12 @@ impl Project {
         self.text(library, &path)
     }
 
+    /// Exactly which library a name means, in words; `None`: the lock has none of this name.
+    #[must_use]
+    pub fn identity(&self, library: &str) -> Option<String> {
+        self.lock.libraries.get(library).map(Locked::identity)
+    }
+
     fn title(&self, library: &str) -> String {
         self.lock.libraries.get(library).map_or_else(|| library.to_owned(), Locked::title)
     }

@@ -73,9 +73,9 @@ pub struct Selection {
     /// Only scenarios whose tags or name match: `smoke and not slow`, `vip_*`
     #[arg(long, value_name = "EXPRESSION")]
     pub filter: Option<String>,
-    /// Set a parameter
-    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE")]
-    pub params: Vec<String>,
+    /// Parameters of the scenarios
+    #[command(flatten)]
+    pub params: ParamArguments,
     /// How problems of a scenario are written
     #[arg(long, value_enum, default_value_t = MessageFormat::Human)]
     pub message_format: MessageFormat,
@@ -85,6 +85,17 @@ pub struct Selection {
     /// Refuse a missing or stale scn.lock, as where CI is set
     #[arg(long)]
     pub locked: bool,
+}
+
+/// Values of parameters.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ParamArguments {
+    /// Set a parameter
+    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE")]
+    pub given: Vec<String>,
+    /// Set parameters from a TOML file of `name = value`; `-p` goes before it
+    #[arg(long = "params", value_name = "FILE")]
+    pub files: Vec<String>,
 }
 
 /// How problems are written.
@@ -229,9 +240,9 @@ pub struct DiffArguments {
     /// How the changes are written
     #[arg(long, value_enum, default_value_t = DiffFormat::Text)]
     pub format: DiffFormat,
-    /// Set a parameter, on both sides
-    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE")]
-    pub params: Vec<String>,
+    /// Parameters of the scenarios, on both sides
+    #[command(flatten)]
+    pub params: ParamArguments,
     /// How problems of a side are written
     #[arg(long, value_enum, default_value_t = MessageFormat::Human)]
     pub message_format: MessageFormat,

@@ -9,6 +9,7 @@ pub mod command;
 pub mod exit;
 pub mod filter;
 pub mod load;
+pub mod params;
 pub mod payload;
 pub mod progress;
 pub mod results;

@@ -13,10 +13,11 @@ use scn_grammar::source::{FileId, Sources, Span};
 
 use crate::arguments::Selection;
 use crate::filter::Filter;
+use crate::params;
 use crate::uses::Projects;
 
 /// A larger file is refused: scenarios are written by people.
-const MAX_FILE: u64 = 64 << 20;
+const MAX_FILE: u64 = 8 << 20;
 /// Folders deeper than this are not searched.
 const MAX_FOLDERS: usize = 32;
 
@@ -29,6 +30,8 @@ pub struct Loaded {
     pub files: Vec<FileId>,
     /// The selected scenarios, each with the file it stands in.
     pub scenarios: Vec<(FileId, Scenario)>,
+    /// The libraries that each of them uses: name, and exactly which.
+    pub libraries: BTreeMap<FileId, Vec<(String, String)>>,
     /// Problems of all the files.
     pub diagnostics: Vec<Diagnostic>,
     /// Scenarios before the filter.
@@ -36,6 +39,18 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Takes problems of one scenario in; what another variant of it said at the same place is not said again.
+    pub fn add_once(&mut self, problems: Vec<Diagnostic>) {
+        for problem in problems {
+            let same = |known: &Diagnostic| {
+                (known.code, known.primary.span, &known.message) == (problem.code, problem.primary.span, &problem.message)
+            };
+            if !self.diagnostics.iter().any(same) {
+                self.diagnostics.push(problem);
+            }
+        }
+    }
+
     /// Whether anything forbids running.
     #[must_use]
     pub fn has_errors(&self, strict: bool) -> bool {
@@ -49,7 +64,7 @@ impl Loaded {
 /// A mistake on the command line, as one sentence.
 pub fn load(selection: &Selection) -> Result<Loaded, String> {
     let filter = selection.filter.as_deref().map(Filter::parse).transpose()?;
-    let params = params(&selection.params)?;
+    let params = params::params(&selection.params)?;
     let mut loaded = Loaded::default();
     let mut projects = Projects::new(selection.locked);
     let files = find(&selection.paths)?;
@@ -69,6 +84,7 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
                 params.iter().filter(|(name, _)| !names(&about_params, name)).map(|(n, v)| (n.clone(), v.clone())).collect();
             scenarios = scn_grammar::check(&mut loaded.sources, file, &known, &mut uses).scenarios;
         }
+        loaded.libraries.insert(file, uses.libraries());
         for name in params.keys().filter(|name| names(&about_params, name)) {
             let first = about_params.iter().find(|d| names(std::slice::from_ref(d), name));
             let entry = first.map(|d| unknown.entry(name.clone()).or_insert_with(|| (0, d.clone())));
@@ -87,19 +103,6 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
 /// Whether diagnostics speak of a parameter.
 fn names(diagnostics: &[Diagnostic], param: &str) -> bool {
     diagnostics.iter().any(|d| d.message.contains(&format!("`{param}`")))
-}
-
-fn params(given: &[String]) -> Result<BTreeMap<String, String>, String> {
-    let mut params = BTreeMap::new();
-    for text in given {
-        let Some((name, value)) = text.split_once('=') else {
-            return Err(format!("`-p {text}` lacks a value: write `-p {text}=VALUE`"));
-        };
-        if params.insert(name.trim().to_owned(), value.trim().to_owned()).is_some() {
-            return Err(format!("the parameter `{name}` is set twice"));
-        }
-    }
-    Ok(params)
 }
 
 /// The files that paths name, each once, folders searched in the order of their names.
@@ -144,17 +147,21 @@ fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
         // `file_type` does not follow links, so a link that points upwards cannot make a circle.
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && !hidden && depth < MAX_FOLDERS => search(&path, depth + 1, found),
-            Ok(kind) if !kind.is_dir() && path.extension().is_some_and(|e| e == "scn") => found.push(path),
+            Ok(kind) if !kind.is_dir() && path.extension().is_some_and(|e| e == "scn") && !is_special(&path) => found.push(path),
             _ => {}
         }
     }
 }
 
+/// Neither a file nor missing: a pipe that nobody writes to would be waited for without end. Whoever names one means it.
+fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| !about.is_file())
+}
+
 /// Reads one file into the sources; a file that cannot be read becomes a diagnostic.
 pub fn read(path: &Path, loaded: &mut Loaded) -> Option<FileId> {
     let name = path.to_string_lossy().trim_start_matches("./").to_owned();
-    let file = fs::File::open(path);
-    take_in(name, file.and_then(read_bounded), loaded)
+    take_in(name, fs::File::open(path).and_then(read_bounded), loaded)
 }
 
 /// Reads standard input into the sources; what cannot be read becomes a diagnostic.
@@ -167,6 +174,22 @@ pub fn read_input(loaded: &mut Loaded) -> Option<FileId> {
 pub fn read_text(path: &Path) -> Option<String> {
     let bytes = fs::File::open(path).and_then(read_bounded).ok().filter(|bytes| bytes.len() as u64 <= MAX_FILE)?;
     String::from_utf8(bytes).ok()
+}
+
+/// The text of a file that another one uses.
+///
+/// # Errors
+/// Why it can't be had.
+pub fn read_used(path: &Path) -> Result<String, String> {
+    let about = fs::metadata(path).map_err(|error| error.to_string())?;
+    if !about.is_file() {
+        return Err("it is no plain file".to_owned());
+    }
+    let bytes = fs::File::open(path).and_then(read_bounded).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(format!("it has more than {} MiB, the most that a scenario may have", MAX_FILE >> 20));
+    }
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
 }
 
 /// At most one byte more than may be.

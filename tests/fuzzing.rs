@@ -12,7 +12,7 @@ mod laws;
 const LONGEST: Duration = Duration::from_secs(10);
 
 fn again(target: &str, law: impl Fn(&str)) {
-    let path = repository().join("tests/fuzz/corpus").join(target).with_extension("jsonl");
+    let path = repository(&format!("tests/fuzz/corpus/{target}.jsonl"));
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.lines().count() > 50, "the corpus of {target} is nearly empty");
     for (index, line) in text.lines().enumerate() {

@@ -66,13 +66,15 @@ fn line_ends_of_other_systems_are_accepted() {
 }
 
 #[test]
-fn ten_megabytes_are_read_or_refused_in_time() {
+fn seven_megabytes_are_read_and_more_are_refused_in_time() {
     let mut text = around(TWO_NODES);
-    while text.len() < 10 << 20 {
-        text.push_str("# a line of a comment that says nothing at all, again and again and again\n");
+    let line = "# a line of a comment that says nothing at all, again and again and again\n";
+    while text.len() < 7 << 20 {
+        text.push_str(line);
     }
     assert_eq!(check(&text).code, Some(0));
-    let nodes: String = (0..150_000).map(|i| format!(" node n{i}_with_a_long_name_so_that_it_fills_the_file_quickly\n")).collect();
+    assert_refused(&check(text + &line.repeat(20_000)), &["8 MiB"]);
+    let nodes: String = (0..100_000).map(|i| format!(" node n{i}_with_a_long_name_so_that_it_fills_the_file_quickly\n")).collect();
     let ended = check(around(&format!("topology {{\n{nodes}\n}}")));
     assert_refused(&ended, &[]);
 }
@@ -157,6 +159,26 @@ fn usage_mistakes_exit_2() {
         assert!(!ended.stderr.is_empty(), "{arguments:?}");
     }
     assert!(!place.path().join("scn-results").exists(), "nothing ran");
+}
+
+#[test]
+fn parameters_come_from_a_file_and_the_command_line_goes_before_it() {
+    let place = Place::new();
+    let params = "scenario s {\n    param budget: duration = 1s\n    param sizes: list = [1B]\n    param slow: condition = 1 == 2\n";
+    place.write("a.scn", around(TWO_NODES).replacen("scenario s {\n", params, 1));
+    place
+        .write("p.toml", "budget = \"250ms\"\nsizes = [\"64B\", \"1KiB\"]\n")
+        .write("q.toml", "budget = [")
+        .write("r.toml", "budget = {a = 1}");
+    let listed = |arguments: &[&str]| place.scn(&[&["list", "a.scn", "--format", "json"], arguments].concat());
+    let ended = listed(&["--params", "p.toml"]);
+    assert!(ended.code == Some(0) && ended.stdout.contains("250ms") && ended.stdout.contains("1KiB"), "{ended:?}");
+    let ended = listed(&["--params", "p.toml", "-p", "budget=2s"]);
+    assert!(ended.stdout.contains("2s") && !ended.stdout.contains("250ms"), "{ended:?}");
+    for (file, words) in [("q.toml", "line 1"), ("r.toml", "`budget`"), ("none.toml", "none.toml")] {
+        let ended = listed(&["--params", file]);
+        assert!(ended.code == Some(2) && ended.stderr.contains(words), "{ended:?}");
+    }
 }
 
 #[test]

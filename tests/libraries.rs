@@ -248,6 +248,10 @@ fn a_run_needs_neither_git_nor_the_repository() {
     }
     let ended = crate::built::until_told(|| finish(world.command("site", &["run"]).env("PATH", "/nonexistent")));
     assert_eq!(ended.code, Some(0), "{ended:?}");
+    let records = fs::read_dir(world.path("site/scn-results")).unwrap().map(|entry| entry.unwrap().path());
+    let record = records.filter(|path| path.to_string_lossy().ends_with(".run.json")).max().unwrap();
+    let record = fs::read_to_string(record).unwrap();
+    assert!(record.contains("\"library acme\"") && record.contains("\"1.0.0, commit "), "a record says which library it was");
     world.fine("site", &["vendor"]);
     fs::remove_dir_all(world.path("store")).unwrap();
     nowhere(&world, &["check"]);
@@ -436,7 +440,7 @@ fn only_what_scn_toml_names_can_be_used() {
 #[test]
 fn without_a_project_it_is_said_how_to_make_one() {
     let Some(world) = World::new() else { return };
-    world.refused("site", &["check"], &["no scn.toml names it", "scn add acme"]);
+    world.refused("site", &["check"], &["no scn.toml that names it", "scn add acme"]);
     for arguments in [&["update"][..], &["fetch"], &["verify"], &["vendor"]] {
         world.refused("site", arguments, &["scn.toml"]);
     }

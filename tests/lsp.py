@@ -261,6 +261,8 @@ async def test_answers_come_at_once(client):
         ("completion", lambda: client.text_document_completion_async(types.CompletionParams(text_document=document("long.scn"), position=place))),
         ("hover", lambda: client.text_document_hover_async(types.HoverParams(text_document=document("long.scn"), position=place))),
         ("tokens", lambda: client.text_document_semantic_tokens_full_async(types.SemanticTokensParams(text_document=document("long.scn")))),
+        ("tokens of 60 lines", lambda: client.text_document_semantic_tokens_range_async(types.SemanticTokensRangeParams(
+            text_document=document("long.scn"), range=types.Range(start=types.Position(3000, 0), end=types.Position(3060, 0))))),
     ]:
         times = []
         for version in range(30):

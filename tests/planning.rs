@@ -35,6 +35,42 @@ fn every_form_of_a_plan_is_printed() {
     assert!(texts.contains(&"a") && texts.contains(&"eth0 10.128.0.1/30"), "{texts:?}");
 }
 
+/// Reads a schema and plans from files; prints each file with what its plan breaks.
+const VALIDATE: &str = "
+import json, sys
+from jsonschema import Draft202012Validator
+schema = json.load(open(sys.argv[1]))
+Draft202012Validator.check_schema(schema)
+for name in sys.argv[2:]:
+    for error in Draft202012Validator(schema).iter_errors(json.load(open(name))):
+        print(name, error.json_path, error.message[:200])
+";
+
+#[test]
+fn plans_are_what_the_published_schema_says() {
+    let python = repository("target/python/bin/python");
+    if !python.exists() || finish(Command::new(&python).args(["-c", "import jsonschema"])).code != Some(0) {
+        return skip("the Python package jsonschema is not installed; tests/all installs it");
+    }
+    let place = Place::new();
+    place.write("schema.json", place.scn(&["plan", "--schema"]).stdout);
+    for folder in ["scenarios", "tests/language", "stdlib/tests"] {
+        let planned = place.scn(&["plan", &repository(folder).to_string_lossy(), "--format", "json"]);
+        assert_eq!(planned.code, Some(0), "{}", planned.stderr);
+        place.write(&folder.replace('/', "_"), planned.stdout);
+    }
+    // What is not as the schema says is seen.
+    let damaged = place.read("scenarios").replacen("\"scenario\": \"", "\"scenarioo\": \"", 1);
+    place.write("damaged", damaged);
+    let valid = |names: &[&str]| {
+        let ended = finish(Command::new(&python).current_dir(place.path()).args(["-c", VALIDATE, "schema.json"]).args(names));
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        ended.stdout
+    };
+    assert_eq!(valid(&["scenarios", "tests_language", "stdlib_tests"]), "");
+    assert!(valid(&["damaged"]).contains("'scenario' is a required property"));
+}
+
 #[test]
 fn a_picture_shows_one_scenario_that_can_be_read() {
     let place = Place::new();

@@ -23,14 +23,18 @@ const SMALL: &[&str] = &[
     "before", "during", "sampled", "every", "stays", "way", "one", "env", "at", "when", "require", "note", "always", "never",
 ];
 
-/// The tokens of a text.
+/// The tokens of a text that begin in a part of it. An editor asks for what it shows.
 #[must_use]
-pub fn tokens(text: &str, scan: &Scan, lines: &Lines) -> Vec<SemanticToken> {
-    let mut sorts: Vec<(Range<usize>, &str, bool)> = scan.comments.iter().map(|comment| (comment.clone(), "comment", false)).collect();
+pub fn tokens(text: &str, scan: &Scan, lines: &Lines, shown: &Range<usize>) -> Vec<SemanticToken> {
+    let comments = scan.comments.iter().filter(|comment| shown.contains(&comment.start));
+    let mut sorts: Vec<(Range<usize>, &str, bool)> = comments.map(|comment| (comment.clone(), "comment", false)).collect();
     let outline = outline(text, scan);
     let mut names: BTreeMap<&str, Vec<&Declared>> = BTreeMap::new();
-    outline.iter().for_each(|declared| names.entry(&declared.name).or_default().push(declared));
-    let mut painter = Painter { text, tokens: &scan.tokens, names, sorts: &mut sorts };
+    let seen = outline.iter().filter(|declared| declared.scope.start < shown.end && shown.start < declared.scope.end);
+    seen.for_each(|declared| names.entry(&declared.name).or_default().push(declared));
+    // The scopes of a name do not overlap but for one around them all: the innermost that holds a place begins last.
+    names.values_mut().for_each(|all| all.sort_by_key(|declared| declared.scope.start));
+    let mut painter = Painter { text, tokens: &scan.tokens, names, shown: shown.clone(), sorts: &mut sorts };
     painter.statements(&scan.statements, &mut Vec::new());
     sorts.sort_by_key(|(range, ..)| range.start);
     counted(text, lines, &sorts)
@@ -39,7 +43,9 @@ pub fn tokens(text: &str, scan: &Scan, lines: &Lines) -> Vec<SemanticToken> {
 struct Painter<'t> {
     text: &'t str,
     tokens: &'t [Range<usize>],
+    /// By name, in the order of the starts of their scopes.
     names: BTreeMap<&'t str, Vec<&'t Declared>>,
+    shown: Range<usize>,
     sorts: &'t mut Vec<(Range<usize>, &'static str, bool)>,
 }
 
@@ -47,10 +53,15 @@ impl<'t> Painter<'t> {
     fn statements(&mut self, statements: &[Statement], heads: &mut Vec<&'t str>) {
         let known = words::known(heads);
         for statement in statements {
+            if statement.head.start >= self.shown.end || statement.whole().end <= self.shown.start {
+                continue;
+            }
             let head = &statement.head;
             let from = self.tokens.partition_point(|token| token.start < head.start);
-            let tokens: Vec<Range<usize>> = self.tokens[from..].iter().take_while(|token| token.start < head.end).cloned().collect();
-            for (at, token) in tokens.iter().enumerate() {
+            let count = self.tokens[from..].partition_point(|token| token.start < head.end);
+            let all = self.tokens;
+            let tokens = &all[from..from + count];
+            for (at, token) in tokens.iter().enumerate().filter(|(_, token)| self.shown.contains(&token.start)) {
                 let before = at.checked_sub(1).map_or("", |at| &self.text[tokens[at].clone()]);
                 let after = tokens.get(at + 1).map_or("", |next| &self.text[next.clone()]);
                 if let Some((sort, declares)) = self.sort(token, at, before, after, &known) {
@@ -81,9 +92,8 @@ impl<'t> Painter<'t> {
         if !(first.is_ascii_alphabetic() || first == '_' || first == '`') {
             return None;
         }
-        let declared = self.names.get(word.trim_matches('`')).into_iter().flatten();
-        let declared: Vec<&&Declared> = declared.filter(|d| d.scope.start <= token.start && token.end <= d.scope.end).collect();
-        if let Some(here) = declared.iter().find(|declared| declared.span == *token) {
+        let declared = self.declared(word.trim_matches('`'), token);
+        if let Some(here) = declared.filter(|declared| declared.span == *token) {
             return Some((sort_of(here.what), true));
         }
         if before == "." {
@@ -94,16 +104,28 @@ impl<'t> Painter<'t> {
             Some(WordKind::Statement) if at == 0 => return Some(("keyword", false)),
             // A verb stands behind its time, an option behind another one.
             Some(WordKind::Verb) if after != "." => return Some(("keyword", false)),
-            Some(WordKind::Option) if at == 0 || declared.is_empty() => return Some(("property", false)),
+            Some(WordKind::Option) if at == 0 || declared.is_none() => return Some(("property", false)),
             _ => {}
         }
-        if let Some(one) = declared.first() {
+        if let Some(one) = declared {
             return Some((sort_of(one.what), false));
         }
         if SMALL.contains(&word) || (at == 0 && word == "scn") {
             return Some(("keyword", false));
         }
         (after == "(").then_some(("function", false))
+    }
+}
+
+impl<'t> Painter<'t> {
+    /// What a name means at a token: what the token itself declares, or else the innermost scope's.
+    fn declared(&self, name: &str, token: &Range<usize>) -> Option<&'t Declared> {
+        let all = self.names.get(name)?;
+        let begun = &all[..all.partition_point(|declared| declared.scope.start <= token.start)];
+        let mut around = begun.iter().rev().copied().filter(|declared| token.end <= declared.scope.end).peekable();
+        let innermost = *around.peek()?;
+        let same = around.take_while(|declared| declared.scope == innermost.scope);
+        Some(same.into_iter().find(|declared| declared.span == *token).unwrap_or(innermost))
     }
 }
 

@@ -4,7 +4,7 @@ use lsp_server::ErrorCode;
 use lsp_types::{
     CompletionParams, DocumentFormattingParams, DocumentSymbolParams, FoldingRangeParams, GotoDefinitionParams, Hover, HoverContents,
     HoverParams, Location, MarkupContent, MarkupKind, Position, ReferenceParams, RenameParams, SemanticTokens, SemanticTokensParams,
-    TextDocumentIdentifier, TextDocumentPositionParams, TextEdit, Uri,
+    SemanticTokensRangeParams, TextDocumentIdentifier, TextDocumentPositionParams, TextEdit, Uri,
 };
 use scn_grammar::source::FileId;
 use serde::Serialize;
@@ -53,6 +53,7 @@ pub fn capabilities() -> Answer {
             "semanticTokensProvider": {
                 "legend": { "tokenTypes": colours::SORTS, "tokenModifiers": colours::MODIFIERS },
                 "full": true,
+                "range": true,
             },
         },
     }))
@@ -81,8 +82,11 @@ pub fn answer(server: &mut Server, method: &str, params: Value) -> Answer {
         }
         "textDocument/semanticTokens/full" => {
             let params: SemanticTokensParams = read(params)?;
-            let data = |text: &str| colours::tokens(text, &cut(text), &Lines::of(text));
-            of_text(server, &params.text_document, |text| wrap(SemanticTokens { result_id: None, data: data(text) }))
+            of_text(server, &params.text_document, |text| coloured(text, None))
+        }
+        "textDocument/semanticTokens/range" => {
+            let params: SemanticTokensRangeParams = read(params)?;
+            of_text(server, &params.text_document, |text| coloured(text, Some(params.range)))
         }
         _ => Err((ErrorCode::MethodNotFound, format!("`{method}` is not known"))),
     }
@@ -91,6 +95,13 @@ pub fn answer(server: &mut Server, method: &str, params: Value) -> Answer {
 /// What can be told from the text alone; of a document that is not open, nothing.
 fn of_text(server: &Server, document: &TextDocumentIdentifier, tell: impl FnOnce(&str) -> Answer) -> Answer {
     server.documents.get(&name_of(&document.uri)).map_or(Ok(Value::Null), |open| tell(&open.text))
+}
+
+/// The colours of a text, or of a part of it.
+fn coloured(text: &str, part: Option<lsp_types::Range>) -> Answer {
+    let lines = Lines::of(text);
+    let shown = part.map_or(0..text.len(), |part| lines.byte(text, part.start)..lines.byte(text, part.end));
+    wrap(SemanticTokens { result_id: None, data: colours::tokens(text, &cut(text), &lines, &shown) })
 }
 
 /// An open document's name, text and byte.

@@ -7,7 +7,7 @@ use lsp_server::{Message, Notification, Request, RequestId};
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
 use scn_grammar::source::Sources;
-use scn_grammar::{Load, LoadedText};
+use scn_grammar::{Load, LoadedText, NotLoaded};
 use serde_json::{Value, json};
 
 use crate::positions::Lines;
@@ -17,13 +17,13 @@ use crate::{Disk, Server};
 struct Table(BTreeMap<String, String>);
 
 impl Load for Table {
-    fn file(&mut self, path: &str, by: &str) -> Result<LoadedText, String> {
+    fn file(&mut self, path: &str, by: &str) -> Result<LoadedText, NotLoaded> {
         let name = crate::places::beside(path, by);
-        self.0.get(&name).map(|text| LoadedText { name, text: text.clone() }).ok_or_else(|| "there is none".to_owned())
+        self.0.get(&name).map(|text| LoadedText { name, text: text.clone() }).ok_or_else(|| "there is none".into())
     }
 
-    fn module(&mut self, _words: &[&str], _by: &str) -> Result<LoadedText, String> {
-        Err("there is none".to_owned())
+    fn module(&mut self, _words: &[&str], _by: &str) -> Result<LoadedText, NotLoaded> {
+        Err("there is none".into())
     }
 }
 
@@ -286,10 +286,31 @@ fn the_text_alone_tells_shape_and_colours() {
 #[test]
 fn colours_stand_where_the_words_stand() {
     let text = "scn 1\nlet ä = 1\nlet b = \"𝄞\" # c\n";
-    let tokens = crate::colours::tokens(text, &crate::cursor::cut(text), &Lines::of(text));
+    let tokens = crate::colours::tokens(text, &crate::cursor::cut(text), &Lines::of(text), &(0..text.len()));
     let shown: Vec<(u32, u32, u32, &str)> =
         tokens.iter().map(|t| (t.delta_line, t.delta_start, t.length, crate::colours::SORTS[t.token_type as usize])).collect();
     assert!(shown.contains(&(0, 4, 4, "string")) && shown.contains(&(0, 5, 3, "comment")), "{shown:?}");
+}
+
+#[test]
+fn colours_of_a_part_are_those_of_the_whole() {
+    let text = &scenario("", "");
+    let (scan, lines) = (crate::cursor::cut(text), Lines::of(text));
+    let placed = |shown: std::ops::Range<usize>| {
+        let (mut line, mut column) = (0, 0);
+        let tokens = crate::colours::tokens(text, &scan, &lines, &shown);
+        let at = |token: &lsp_types::SemanticToken| {
+            column = if token.delta_line == 0 { column + token.delta_start } else { token.delta_start };
+            line += token.delta_line;
+            (line, column, token.length, token.token_type)
+        };
+        tokens.iter().map(at).collect::<Vec<_>>()
+    };
+    let whole = placed(0..text.len());
+    let part = text.len() / 3..text.len() / 3 * 2;
+    let inside =
+        |place: &&(u32, u32, u32, u32)| part.contains(&lines.byte(text, lsp_types::Position { line: place.0, character: place.1 }));
+    assert_eq!(placed(part.clone()), whole.iter().filter(inside).copied().collect::<Vec<_>>());
 }
 
 #[test]

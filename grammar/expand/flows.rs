@@ -123,7 +123,7 @@ impl<'a> Draft<'_, 'a> {
         self.size_of_pattern(&found, carrier, wire_of(&transport) == Wire::Own);
         let tool = carrier.tool.map(|kind| Tool { kind, arguments: self.arguments(&found) });
         self.check_tool(flow, carrier, &found, from);
-        let pattern = self.flow_pattern(flow, carrier, &transport);
+        let pattern = self.flow_pattern(flow, to.as_ref(), carrier, &transport);
         let (reconnect, timeouts) = (self.reconnect(&found), self.timeouts(&found, carrier));
         let source = found.get("source").map(|said| self.sources(said)).unwrap_or_default();
         let ports = found.get("ports").and_then(|said| {
@@ -189,7 +189,13 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// The pattern, where one is spoken. The inner `None`: none is.
-    fn flow_pattern(&mut self, flow: &FlowDecl, carrier: Carrier, transport: &Transport) -> Option<Option<Pattern>> {
+    fn flow_pattern(
+        &mut self,
+        flow: &FlowDecl,
+        to: Option<&Destination>,
+        carrier: Carrier,
+        transport: &Transport,
+    ) -> Option<Option<Pattern>> {
         let asks = matches!(transport, Transport::Http { http: Http { request: Some(_), .. }, .. });
         let what = match (carrier.tool, carrier.kind) {
             (Some(tool), _) => Some(format!("a flow made by {}", tool.word())),
@@ -201,6 +207,12 @@ impl<'a> Draft<'_, 'a> {
         let Some(what) = what else {
             if asks || (carrier.kind == TransportKind::Http && flow.pattern.is_none()) {
                 return Some(None);
+            }
+            // Who says nothing speaks as the service does: two ends that differ would understand each other by chance only.
+            if let (None, Some(Destination::Service(id))) = (&flow.pattern, to)
+                && let Some(served) = &self.scenario.services[id.index()].pattern
+            {
+                return Some(Some(served.clone()));
             }
             return self.instance(flow.pattern.as_ref(), flow.name.span).map(Some);
         };

@@ -6,8 +6,10 @@ pub mod load;
 pub mod module;
 pub mod suggest;
 
+use std::collections::BTreeSet;
+
 use crate::diagnostics::Diagnostic;
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::syntax::tree::{ItemKind, Name, Use, UseFrom};
 pub use error::ResolveError;
 pub use load::Loaded;
@@ -30,6 +32,8 @@ pub struct Resolved<'a> {
     pub modules: Vec<Module<'a>>,
     /// Imports by name, for whoever follows names to their declarations.
     pub imported: Vec<Imported>,
+    /// The names that a `use` would have made known in a file if it could be read. That they are not known needs no words.
+    pub missing: BTreeSet<(FileId, String)>,
 }
 
 /// Builds the tables of all loaded files. Files stand after those they use.
@@ -44,6 +48,8 @@ pub fn resolve<'a>(loaded: &'a [Loaded], problems: &mut Vec<Diagnostic>) -> Reso
                 ItemKind::Use(used) => {
                     if let Some(Some(from)) = uses.next() {
                         import(&mut module, used, *from, &mut resolved, problems);
+                    } else {
+                        resolved.missing.extend(introduced(used).map(|(name, span)| (span.file, name.to_owned())));
                     }
                 }
                 _ => module.declare(item, position, problems),
@@ -97,14 +103,24 @@ fn import_name<'a>(
     Some(declared)
 }
 
+/// The names that a `use` makes known: those that it lists, its alias, or else the module's own.
+fn introduced(used: &Use) -> impl Iterator<Item = (&str, Span)> {
+    let alias = used.alias.iter().map(|alias| (alias.text.as_str(), alias.span));
+    let last = if used.names.is_empty() && used.alias.is_none() { own_name(used) } else { None };
+    used.names.iter().map(|name| (name.text.as_str(), name.span)).chain(alias).chain(last)
+}
+
+/// What a module is called without an alias.
+fn own_name(used: &Use) -> Option<(&str, Span)> {
+    match &used.from {
+        UseFrom::Module(words) => words.last().map(|word| (word.text.as_str(), word.span)),
+        UseFrom::File(path) => load::stem(&path.value).map(|stem| (stem, path.span)),
+    }
+}
+
 /// Makes a module known under its qualifiers.
 fn qualify(module: &mut Module<'_>, used: &Use, from: usize, problems: &mut Vec<Diagnostic>) {
-    let last = match (&used.alias, &used.from) {
-        (Some(alias), _) => Some((alias.text.as_str(), alias.span)),
-        (None, UseFrom::Module(words)) => words.last().map(|word| (word.text.as_str(), word.span)),
-        (None, UseFrom::File(path)) => load::stem(&path.value).map(|stem| (stem, path.span)),
-    };
-    if let Some((name, span)) = last
+    if let Some((name, span)) = introduced(used).next()
         && module.introduce(name, span, problems)
     {
         module.qualifiers.insert(name.to_owned(), from);

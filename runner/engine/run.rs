@@ -36,6 +36,8 @@ pub struct Request {
     pub traces: Arc<Traces>,
     /// The texts that the plan's spans point into.
     pub sources: Sources,
+    /// The libraries that the scenario uses: name, and exactly which. For the record.
+    pub libraries: Vec<(String, String)>,
     /// The command line, for the record.
     pub command: String,
     /// Wall clock now, RFC 3339, given by the caller at the timeline's start.
@@ -129,6 +131,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     }
     let accounts = lab.accounts();
     let mut environment = vec![("command line".to_owned(), request.command), ("scn".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
+    environment.extend(request.libraries.into_iter().map(|(name, which)| (format!("library {name}"), which)));
     environment.extend(lab.environment());
     let began_cleanup = Instant::now();
     warnings.extend(lab.destroy().into_iter().map(|error| format!("clean-up: {error}")));

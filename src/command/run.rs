@@ -33,6 +33,7 @@ struct Job {
     files: Files,
     traces: Arc<Traces>,
     sources: Sources,
+    libraries: Vec<(String, String)>,
 }
 
 /// What became of it.
@@ -92,7 +93,7 @@ fn fresh_seed() -> u64 {
 /// Plans everything, or tells what is wrong; nothing runs while anything is.
 fn prepare(mut loaded: Loaded, arguments: &RunArguments, seed: u64) -> Result<Vec<Job>, Exit> {
     let mut jobs = Vec::new();
-    for (_, scenario) in &loaded.scenarios {
+    for (file, scenario) in &loaded.scenarios {
         match plan::plan(scenario, &Settings { seed, timing: arguments.timing.factor() }) {
             Ok(planned) => {
                 loaded.diagnostics.extend(planned.warnings);
@@ -104,7 +105,8 @@ fn prepare(mut loaded: Loaded, arguments: &RunArguments, seed: u64) -> Result<Ve
                 } else {
                     (Files::new(), Traces::default())
                 };
-                jobs.push(Job { plan: planned.plan, lacks, files, traces: Arc::new(fates), sources: loaded.sources.clone() });
+                let (sources, libraries) = (loaded.sources.clone(), loaded.libraries.get(file).cloned().unwrap_or_default());
+                jobs.push(Job { plan: planned.plan, lacks, files, traces: Arc::new(fates), sources, libraries });
             }
             Err(problems) => loaded.diagnostics.extend(problems),
         }
@@ -158,8 +160,8 @@ fn run_one(job: &Job, words: &str, cancel: watch::Receiver<Option<String>>, boar
     }
     let line = board.line(&job.plan.scenario);
     let (plan, files, sources) = (job.plan.clone(), job.files.clone(), job.sources.clone());
-    let traces = Arc::clone(&job.traces);
-    let request = Request { plan, files, traces, sources, command: words.to_owned(), wall_clock: results::timestamp, cancel };
+    let (traces, libraries) = (Arc::clone(&job.traces), job.libraries.clone());
+    let request = Request { plan, files, traces, sources, libraries, command: words.to_owned(), wall_clock: results::timestamp, cancel };
     let result = run_plan(request, &mut |progress| line.show(&progress));
     line.finish();
     match result {
