@@ -79,9 +79,9 @@ fn the_mail_session_passes() {
 #[test]
 fn the_impaired_wan_passes_and_its_accounts_close() {
     for place in places() {
-        place.write("wan.scn", scenario("wan.scn"));
-        assert_passes(&until_told(|| place.scn(&["run", "wan.scn"])));
-        let record = record(&place, "wan.wan.run.json");
+        place.write("branch_office.scn", scenario("branch_office.scn"));
+        assert_passes(&until_told(|| place.scn(&["run", "branch_office.scn"])));
+        let record = record(&place, "branch_office.branch_office.run.json");
         let links = record["links"].as_array().unwrap();
         let wan = &links.iter().find(|link| link["name"] == "wan").unwrap()["account"];
         let count = |place: &str, way: usize| wan[place][way].as_u64().unwrap();

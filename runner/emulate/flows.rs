@@ -85,10 +85,12 @@ impl Flows {
     /// A flow's number: what is the same in every run.
     fn name(&mut self, headers: &Headers, frame: &[u8], key: u64) -> u64 {
         let is_named = |port: u16| port < FIRST_GIVEN_PORT || self.named.iter().any(|(from, to)| (*from..=*to).contains(&port));
-        if headers.ports.is_none_or(|ports| ports.into_iter().all(is_named)) {
+        // The identifier of an echo is its program's choice, as a client's port is the kernel's; its type stands in the protocol too.
+        let is_echo = headers.icmp_type.is_some();
+        if headers.ports.is_none_or(|ports| !is_echo && ports.into_iter().all(is_named)) {
             return key;
         }
-        let group = whole(headers, frame, |port| if is_named(port) { u64::from(port) } else { GIVEN });
+        let group = whole(headers, frame, |port| if !is_echo && is_named(port) { u64::from(port) } else { GIVEN });
         let before = self.alike.entry(group).or_insert(0);
         let id = Key::from_bits(group).part(*before).bits();
         *before += 1;

@@ -81,12 +81,6 @@ impl<T: Packet> Shaper<T> {
         self.waiting.len() + usize::from(self.sending.is_some())
     }
 
-    /// Bytes of the frames here.
-    pub(super) fn bytes(&self) -> usize {
-        let sending = self.sending.as_ref().map_or(0, |sending| sending.packet.frame().len());
-        usize::try_from(self.bytes).unwrap_or(usize::MAX) + sending
-    }
-
     /// Nothing is here and nothing would be held up.
     pub(super) fn is_open(&self) -> bool {
         self.rate_bps.is_none() && self.len() == 0

@@ -18,10 +18,10 @@ use super::shaper::Shaper;
 use super::trace::Traces;
 use super::transit::Transit;
 
-/// Bytes on one way; what comes on top is lost, and counted as the program's own failure.
-const MOST_BYTES: usize = 256 << 20;
-/// Packets on one way, likewise: more than the largest queue holds.
-const MOST_PACKETS: usize = 12_000_000;
+/// Bytes under way, behind the queue, which has its own limit; what comes on top is lost, and counted as the program's own failure.
+const MOST_BYTES: usize = 512 << 20;
+/// Packets under way, likewise.
+const MOST_PACKETS: usize = 2_000_000;
 /// A ramp changes its numbers this often, ns.
 const RAMP_STEP_NS: u64 = 1_000_000;
 
@@ -242,11 +242,6 @@ impl<T: Packet> Way<T> {
 
     /// Into the queue, or straight on where there is none.
     fn admit(&mut self, at_ns: u64, place: Place, stage: Stage, packet: T) {
-        let bytes = self.shaper.bytes() + self.transit.bytes();
-        if bytes + packet.frame().len() > MOST_BYTES || self.queued() >= MOST_PACKETS {
-            self.counts.failed += 1;
-            return;
-        }
         let packet = OnWay { place, stage, packet };
         if self.shaper.is_open() {
             return self.propagate(at_ns, packet);
@@ -266,6 +261,10 @@ impl<T: Packet> Way<T> {
     /// The delay of a packet whose last bit has gone, and its order.
     fn propagate(&mut self, from_ns: u64, on_way: OnWay<T>) {
         let OnWay { place, stage, packet } = on_way;
+        if self.transit.bytes() + packet.frame().len() > MOST_BYTES || self.transit.len() >= MOST_PACKETS {
+            self.counts.failed += 1;
+            return;
+        }
         let delay = match &self.does.delays {
             Delays::Drawn(varying) => self.nature.draws.value(stage, place, varying),
             Delays::Trace(delays) => {

@@ -233,9 +233,11 @@ fn furnish(plan: &Plan, layout: &Layout, namespace: &Namespace, slot: usize, mut
         return Err(LabError::Setting { place: place.clone(), key, value, why });
     }
     run(&mut open(place)?, furnish::inside(plan, layout, slot, Stage::First))?;
-    for interface in node.interfaces.iter().filter(|interface| plan.links[interface.link.index()].packets_alone) {
-        let refused = |cause| LabError::system(format!("{place}.{}", interface.name), "switch its segmentation offload off", &cause);
-        offload::judge_packets_alone(&interface.name).map_err(refused)?;
+    for interface in &node.interfaces {
+        if let Some(extent) = offload::wanted(plan.links[interface.link.index()].packets_alone, interface.settings.offload) {
+            let refused = |cause| LabError::system(format!("{place}.{}", interface.name), "switch its offloads off", &cause);
+            offload::switch_off(&interface.name, extent).map_err(refused)?;
+        }
     }
     Ok(settings)
 }

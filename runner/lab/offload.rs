@@ -1,6 +1,6 @@
-//! Switches off what joins packets: segmentation offload and its counterparts for receiving, so that each packet crosses a link alone. In: the
-//! name of an interface in the calling thread's namespace. Out: nothing, or the kernel's refusal. Checksums stay as they are: who changes a
-//! packet makes its checksum first.
+//! Switches offloads off: those that join packets, so that each packet crosses a link alone, or all. In: the name of an interface in the
+//! calling thread's namespace. Out: nothing, or the kernel's refusal. Where packets are only to be alone checksums stay as they are: who changes
+//! a packet makes its checksum first.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -26,22 +26,40 @@ const HEAD: usize = 2;
 const ANSWER: usize = 4;
 const WISH: usize = 2;
 
-/// Switches all joining of packets off at an interface.
-pub(super) fn judge_packets_alone(interface: &str) -> io::Result<()> {
+/// Which offloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Those that make one of several packets.
+    Joining,
+    /// Those, and checksums.
+    All,
+}
+
+/// What a plan says of an interface; `None`: its offloads stay as they are.
+pub(super) fn wanted(packets_alone: bool, said: Option<bool>) -> Option<Extent> {
+    match said {
+        Some(false) => Some(Extent::All),
+        _ => packets_alone.then_some(Extent::Joining),
+    }
+}
+
+/// Switches offloads of an interface off.
+pub(super) fn switch_off(interface: &str, extent: Extent) -> io::Result<()> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
-    let joins: Vec<usize> = (0..).zip(names(&socket, interface)?).filter(|(_, name)| joins(name)).map(|(at, _)| at).collect();
-    let words = joins.last().map_or(0, |last| last / 32 + 1);
+    let is_meant = |name: &str| joins(name) || (extent == Extent::All && sums(name));
+    let meant: Vec<usize> = (0..).zip(names(&socket, interface)?).filter(|(_, name)| is_meant(name)).map(|(at, _)| at).collect();
+    let words = meant.last().map_or(0, |last| last / 32 + 1);
     let before = features(&socket, interface, words)?;
     let bit = |at: usize| 1u32 << (at % 32);
     let can_change = |at: &&usize| before[*at / 32 * ANSWER] & bit(**at) != 0;
     let mut order = vec![0u32; HEAD + words * WISH];
     (order[0], order[1]) = (ETHTOOL_SFEATURES, u32::try_from(words).unwrap_or(0));
-    for at in joins.iter().filter(can_change) {
+    for at in meant.iter().filter(can_change) {
         order[HEAD + at / 32 * WISH] |= bit(*at);
     }
     ask(&socket, interface, &mut order)?;
     let after = features(&socket, interface, words)?;
-    match joins.iter().filter(can_change).any(|at| after[at / 32 * ANSWER + 2] & bit(*at) != 0) {
+    match meant.iter().filter(can_change).any(|at| after[at / 32 * ANSWER + 2] & bit(*at) != 0) {
         true => Err(io::Error::other("an offload stayed on")),
         false => Ok(()),
     }
@@ -50,6 +68,11 @@ pub(super) fn judge_packets_alone(interface: &str) -> io::Result<()> {
 /// A feature that makes one of several packets.
 fn joins(name: &str) -> bool {
     (name.starts_with("tx-") && name.ends_with("-segmentation")) || name.starts_with("rx-gro") || name == "rx-lro" || name == "tx-gso-list"
+}
+
+/// A feature that makes or checks checksums.
+fn sums(name: &str) -> bool {
+    name.starts_with("tx-checksum-") || name == "rx-checksum"
 }
 
 /// The kernel's names of features, by their numbers.
@@ -87,4 +110,28 @@ fn ask(socket: &Socket, interface: &str, words: &mut [u32]) -> io::Result<()> {
     // for, and the kernel reads and writes no more.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_joins_packets_is_known_by_its_name() {
+        for name in
+            ["tx-tcp-segmentation", "tx-tcp6-segmentation", "tx-udp-segmentation", "tx-generic-segmentation", "rx-gro", "rx-gro-list"]
+        {
+            assert!(joins(name) && !sums(name), "{name}");
+        }
+        for name in ["tx-checksum-ip-generic", "tx-checksum-sctp", "rx-checksum"] {
+            assert!(sums(name) && !joins(name), "{name}");
+        }
+        assert!(!joins("tx-vlan-hw-insert") && !joins("tx-scatter-gather") && !sums("highdma"));
+    }
+
+    #[test]
+    fn what_is_said_goes_further_than_what_is_needed() {
+        assert_eq!((wanted(false, None), wanted(false, Some(true))), (None, None));
+        assert_eq!((wanted(true, None), wanted(true, Some(false))), (Some(Extent::Joining), Some(Extent::All)));
+    }
 }

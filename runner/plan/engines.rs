@@ -46,6 +46,10 @@ pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &m
             graph.linked(node).iter().for_each(|interface| changed[interface.link.index()] = true);
         }
     }
+    for (link, _) in links.iter().zip(&alone).filter(|(_, alone)| **alone) {
+        let on = link.ends.iter().filter(|end| end.settings.offload == Some(true));
+        on.for_each(|end| findings.add(PlanError::OffloadOn { link: link.name.clone(), span: end.span }));
+    }
     let bridged = |link: &Link| link.ends.iter().any(|end| graph.kind(end.node.index()).is_bridge());
     let impaired = |link: &Link| !link.forward.is_nothing() || !link.back.is_nothing();
     for (link, changed) in links.iter().zip(&mut changed) {

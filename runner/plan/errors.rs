@@ -44,6 +44,11 @@ problems! {
         at(span, format!("`{name}` can't be an interface's name: {reason}"), "not possible")
             .help("an interface's name has 1 to 15 bytes, without `/`, `:` and blanks")
     }
+    /// An offload that joins packets which a link is to judge one by one.
+    OffloadOn { link: String, span: Span } Error "scn::plan::offload_on" {
+        at(span, format!("offload can't be on here: `{link}` does something to single packets"), "on here")
+            .help("leave `offload on` out: scn turns off what joins packets where a link judges them one by one")
+    }
     /// One interface, two links.
     InterfaceTwice { node: String, name: String, span: Span, first: Span } Error "scn::expand::interface_twice" {
         at(span, format!("`{node}` has `{name}` on two links"), "again").also(first, "first here")

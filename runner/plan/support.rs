@@ -83,7 +83,7 @@ impl Missing {
     }
 
     fn link(&mut self, link: &Link) {
-        link.ends.iter().for_each(|end| self.settings(&end.settings, link.span));
+        link.ends.iter().for_each(|end| self.settings(&Settings { offload: None, ..end.settings.clone() }, link.span));
     }
 
     fn flow(&mut self, flow: &Flow) {

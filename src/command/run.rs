@@ -105,8 +105,8 @@ fn prepare(mut loaded: Loaded, arguments: &RunArguments, seed: u64) -> Result<Ve
                 } else {
                     (Files::new(), Traces::default())
                 };
-                let libraries = loaded.libraries.get(file).cloned().unwrap_or_default();
-                jobs.push(Job { plan: planned.plan, lacks, files, traces: Arc::new(fates), sources: loaded.sources.clone(), libraries });
+                let (sources, libraries) = (loaded.sources.clone(), loaded.libraries.get(file).cloned().unwrap_or_default());
+                jobs.push(Job { plan: planned.plan, lacks, files, traces: Arc::new(fates), sources, libraries });
             }
             Err(problems) => loaded.diagnostics.extend(problems),
         }
@@ -161,8 +161,7 @@ fn run_one(job: &Job, words: &str, cancel: watch::Receiver<Option<String>>, boar
     let line = board.line(&job.plan.scenario);
     let (plan, files, sources) = (job.plan.clone(), job.files.clone(), job.sources.clone());
     let (traces, libraries) = (Arc::clone(&job.traces), job.libraries.clone());
-    let command = words.to_owned();
-    let request = Request { plan, files, traces, sources, libraries, command, wall_clock: results::timestamp, cancel };
+    let request = Request { plan, files, traces, sources, libraries, command: words.to_owned(), wall_clock: results::timestamp, cancel };
     let result = run_plan(request, &mut |progress| line.show(&progress));
     line.finish();
     match result {

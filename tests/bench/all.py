@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Benchmarks of the whole program beside peers, in one run, alternating. Prints tables of median (min..max) and ratios.
 
-usage: tests/bench/all.py [check] [lab] [traffic] [start]      (needs root, iproute2 and gcc; builds scn in release mode)
+usage: tests/bench/all.py [check] [lab] [traffic] [start] [wire]      (needs root, iproute2 and gcc; builds scn in release mode)
 
 Compare only figures of one run: machines are noisy. No test depends on them."""
 
@@ -211,11 +211,44 @@ def start():
         print(f"first packet after {shown(firsts, 1e3)} ms; the whole command took {shown(walls, 1e3)} ms")
 
 
+# What the wire is to reach, by case and column: at least (True) or at most (False).
+WIRE_GOALS = {
+    ("tcp over wire, delay 1ms", "gbit_s"): (7.0, True),
+    ("64 B over wire, loss 1%", "carried_kpps"): (150.0, True),
+    ("1 link at 200 packets/s, delay 10ms", "late_p99_us"): (500.0, False),
+    ("100 links at 1000 packets/s each, delay 10ms, loss 1%", "sent_kpps"): (100.0, True),
+}
+
+
+def wire():
+    seconds, rounds = 3, 3
+    print(f"\n## the wire beside plain veth, {seconds} s a case, {rounds} rounds, everything on this machine\n")
+    command = ["cargo", "run", "--release", "--locked", "--quiet", "-p", "scn-runner", "--example", "wire_rate", "--", str(seconds)]
+    cases = {}
+    for _ in range(rounds):
+        for line in timed(command, cwd=ROOT)[2].splitlines():
+            row = json.loads(line)
+            case = cases.setdefault(row.pop("case"), {})
+            for name, value in row.items():
+                case.setdefault(name, []).append(value)
+    print("| case | measured | goal |\n| --- | --- | --- |")
+    for case, columns in cases.items():
+        told = ", ".join(f"{name} {shown(values, 1, 2)}" for name, values in columns.items())
+        goals = []
+        for name, values in columns.items():
+            if (case, name) in WIRE_GOALS:
+                goal, at_least = WIRE_GOALS[case, name]
+                median = statistics.median(values)
+                reached = median >= goal if at_least else median <= goal
+                goals.append(f"{name} {'>=' if at_least else '<='} {goal:g}: {'reached' if reached else 'missed'}")
+        print(f"| {case} | {told} | {', '.join(goals)} |")
+
+
 def main():
-    wanted = sys.argv[1:] or ["start", "check", "lab", "traffic"]
+    wanted = sys.argv[1:] or ["start", "check", "lab", "traffic", "wire"]
     subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], cwd=ROOT, check=True)
     for name in wanted:
-        {"start": start, "check": check, "lab": lab, "traffic": traffic}[name]()
+        {"start": start, "check": check, "lab": lab, "traffic": traffic, "wire": wire}[name]()
 
 
 main()

@@ -63,6 +63,21 @@ fn a_port_that_the_kernel_chose_counts_by_its_order() {
 }
 
 #[test]
+fn echoes_hang_on_no_identifier() {
+    let lost = |identifier: [u8; 2]| {
+        let mut bench = Bench::new(Impairment { loss: Loss::Random { ratio_nano: 300_000_000 }, ..Impairment::default() });
+        for number in 0..500u16 {
+            let [a, b] = number.to_be_bytes();
+            let echo = super::ipv4(1, &[8, 0, 0, 0, identifier[0], identifier[1], a, b]);
+            bench.give(u64::from(number) * MS, echo);
+        }
+        bench.drain();
+        bench.ids()
+    };
+    assert_eq!(lost([0, 7]), lost([200, 1]));
+}
+
+#[test]
 fn a_change_and_its_end_leave_later_packets_their_fate() {
     let loss = || Impairment { loss: Loss::Random { ratio_nano: 200_000_000 }, ..Impairment::default() };
     let run = |change: bool| {

@@ -20,8 +20,9 @@ use crate::emulate::Leaving;
 
 /// The number under which the bell is watched.
 const BELL: u64 = u64::MAX - 1;
-/// A frame is taken to have come at most so much before it was read, ns: a wall clock that is set in between must not hurt.
-const LONGEST_UNREAD_NS: u64 = 1_000_000_000;
+/// A wall clock that has moved against the monotonic one by more than this between two looks was set, ns: the instants that frames carry then
+/// say nothing.
+const CLOCK_STEP_NS: u64 = 1_000_000;
 /// Nothing to do.
 const NEVER: u64 = u64::MAX;
 
@@ -45,6 +46,8 @@ pub(crate) struct Pump {
     sender: Sender,
     leaving: Vec<Leaving<Stored>>,
     pool: Rc<Pool>,
+    /// How far the wall clock was ahead of the monotonic one when it was last looked at, ns.
+    wall_ahead: u64,
     orders: Orders<Order>,
     bell: OwnedFd,
 }
@@ -68,6 +71,7 @@ impl Pump {
             sender: Sender::new(),
             leaving: Vec::with_capacity(BATCH),
             pool: Rc::new(Pool::default()),
+            wall_ahead: 0,
             orders,
             bell,
         })
@@ -129,8 +133,8 @@ impl Pump {
         }
         let now = now_ns();
         let wall_ahead = clock_ns(ClockId::CLOCK_REALTIME).wrapping_sub(now);
-        let arrived =
-            |wall: Option<u64>| wall.map_or(now, |wall| wall.wrapping_sub(wall_ahead).clamp(now.saturating_sub(LONGEST_UNREAD_NS), now));
+        let was_set = wall_ahead.abs_diff(std::mem::replace(&mut self.wall_ahead, wall_ahead)) > CLOCK_STEP_NS;
+        let arrived = |wall: Option<u64>| wall.filter(|_| !was_set).map_or(now, |wall| wall.wrapping_sub(wall_ahead).min(now));
         if line.ways[end].is_open() {
             self.pass(way, count, arrived);
             return;

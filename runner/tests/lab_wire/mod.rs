@@ -455,6 +455,32 @@ fn tags_cross_a_wire() {
 }
 
 #[test]
+fn offload_off_means_checksums_too() {
+    in_own_process("lab_wire::offload_off_means_checksums_too", || {
+        const BYTES: usize = 1 << 20;
+        let mut net = Net::new();
+        let [a, b] = net.hosts(["a", "b"]);
+        net.link(Wire, [(a, &["10.1.0.1/24"]), (b, &["10.1.0.2/24"])]);
+        for host in [a, b] {
+            net.0.nodes[host.index()].interfaces[0].settings.offload = Some(false);
+        }
+        let lab = net.build();
+        let came = drunk(&lab.door(), [a, b], BYTES);
+        assert_eq!(came.len(), BYTES);
+        let account = lab.accounts()[0].clone().unwrap();
+        assert!(account.delivered[1] as usize >= BYTES / 1448, "{account:?}");
+        let told = inside(&lab.door(), a, || std::process::Command::new("ethtool").args(["-k", "eth0"]).output());
+        // Where the tool is there it says the same.
+        if let Ok(told) = told.join().unwrap() {
+            let told = String::from_utf8_lossy(&told.stdout).into_owned();
+            for line in ["tcp-segmentation-offload: off", "generic-receive-offload: off", "tx-checksumming: off"] {
+                assert!(told.contains(line), "{line}:\n{told}");
+            }
+        }
+    });
+}
+
+#[test]
 fn a_hundred_wires_lose_nothing() {
     in_own_process("lab_wire::a_hundred_wires_lose_nothing", || {
         const WIRES: usize = 100;
