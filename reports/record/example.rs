@@ -298,7 +298,6 @@ fn steady() -> FlowRecord {
         interval_ns: 2_500_000,
         forward_bytes: Some(1024),
         back_bytes: Some(1024),
-        datagrams: None,
         finished: true,
         truncated_at_ns: None,
         items,

@@ -9,7 +9,7 @@ use scn_grammar::scenario::expect::{Condition, Expectation, Kind, Metric, Subjec
 use scn_grammar::scenario::flow::{Arrivals, Destination, Flow, Phase, Reconnect, Timeouts};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
-use scn_grammar::scenario::topology::{Link, Node, NodeKind, Settings};
+use scn_grammar::scenario::topology::{Node, NodeKind, Settings};
 use scn_grammar::scenario::transport::{Listener, Socket, Transport, Wire};
 use scn_grammar::source::Span;
 
@@ -24,7 +24,6 @@ pub const CODE: &str = "scn::run::not_in_this_version";
 pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
     let mut missing = Missing::default();
     scenario.topology.nodes.iter().for_each(|node| missing.node(node));
-    scenario.topology.links.iter().for_each(|link| missing.link(link));
     for interface in &scenario.topology.interfaces {
         missing.settings(&interface.settings, interface.span);
     }
@@ -80,10 +79,6 @@ impl Missing {
         if settings.offload.is_some() {
             self.add(span, "`offload`");
         }
-    }
-
-    fn link(&mut self, link: &Link) {
-        link.ends.iter().for_each(|end| self.settings(&Settings { offload: None, ..end.settings.clone() }, link.span));
     }
 
     fn flow(&mut self, flow: &Flow) {
