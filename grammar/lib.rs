@@ -59,20 +59,43 @@ pub struct LoadedText {
     pub text: String,
 }
 
-/// Loads what a text uses. Errors say why it could not be had, as the end of a sentence.
+/// Why a text that is used could not be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotLoaded {
+    /// The code of the problem, where it has one of its own; otherwise that of a file, or of a module, that can't be read.
+    pub code: Option<&'static str>,
+    /// Why, as the end of a sentence.
+    pub reason: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl From<String> for NotLoaded {
+    fn from(reason: String) -> Self {
+        NotLoaded { code: None, reason, help: None }
+    }
+}
+
+impl From<&str> for NotLoaded {
+    fn from(reason: &str) -> Self {
+        reason.to_owned().into()
+    }
+}
+
+/// Loads what a text uses.
 pub trait Load {
     /// The text that `use "./file.scn"` names: the path as written, and the name of the file that uses it.
     ///
     /// # Errors
     /// Why it can't be read.
-    fn file(&mut self, path: &str, by: &str) -> Result<LoadedText, String>;
+    fn file(&mut self, path: &str, by: &str) -> Result<LoadedText, NotLoaded>;
 
     /// The text of the module that `use acme.lab` names: its words, and the name of the file that uses it. Those of `std` are
     /// part of the program and not asked for.
     ///
     /// # Errors
     /// Why there is no such module.
-    fn module(&mut self, words: &[&str], by: &str) -> Result<LoadedText, String>;
+    fn module(&mut self, words: &[&str], by: &str) -> Result<LoadedText, NotLoaded>;
 }
 
 /// Loads nothing: for texts that stand alone.
@@ -80,11 +103,11 @@ pub trait Load {
 pub struct LoadNothing;
 
 impl Load for LoadNothing {
-    fn file(&mut self, _path: &str, _by: &str) -> Result<LoadedText, String> {
+    fn file(&mut self, _path: &str, _by: &str) -> Result<LoadedText, NotLoaded> {
         Err("this text stands alone".into())
     }
 
-    fn module(&mut self, _words: &[&str], _by: &str) -> Result<LoadedText, String> {
+    fn module(&mut self, _words: &[&str], _by: &str) -> Result<LoadedText, NotLoaded> {
         Err("this text stands alone".into())
     }
 }

@@ -103,6 +103,7 @@ impl Catalog for Local<'_> {
             Origin::Path(path) => return beside(self.home, dependency, path, asker),
             Origin::Git { address, at } => (address, at),
         };
+        // Which commit is meant, the lock alone tells: what the store may have of this library does not.
         let not_fetched = || Error::from(Problem::NotFetched { library: format!("`{}` ({dependency})", dependency.name) });
         let locked = self.old.and_then(|lock| lock.libraries.get(&dependency.name)).ok_or_else(not_fetched)?;
         let fits = match (&locked.from, at) {

@@ -269,7 +269,7 @@ impl Problem {
             Problem::BadLock { .. } => "take it back from version control, or delete it and run `scn fetch`".into(),
             Problem::NewerLock { .. } => "use the scn that wrote it, or a later one".into(),
             Problem::NoLock | Problem::StaleLock { .. } => "run `scn fetch` and commit scn.lock".into(),
-            Problem::NotFetched { .. } => "run `scn fetch`; nothing else touches the network".into(),
+            Problem::NotFetched { .. } => "run `scn fetch`, which brings it here and locks it; a check and a run touch no network".into(),
             Problem::Conflict { .. } => {
                 "let both ask for the same source and for versions that go together: the same major version, below 1.0 the same minor one"
                     .into()

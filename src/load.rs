@@ -17,7 +17,7 @@ use crate::params;
 use crate::uses::Projects;
 
 /// A larger file is refused: scenarios are written by people.
-const MAX_FILE: u64 = 64 << 20;
+const MAX_FILE: u64 = 8 << 20;
 /// Folders deeper than this are not searched.
 const MAX_FOLDERS: usize = 32;
 
@@ -39,6 +39,18 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Takes problems of one scenario in; what another variant of it said at the same place is not said again.
+    pub fn add_once(&mut self, problems: Vec<Diagnostic>) {
+        for problem in problems {
+            let same = |known: &Diagnostic| {
+                (known.code, known.primary.span, &known.message) == (problem.code, problem.primary.span, &problem.message)
+            };
+            if !self.diagnostics.iter().any(same) {
+                self.diagnostics.push(problem);
+            }
+        }
+    }
+
     /// Whether anything forbids running.
     #[must_use]
     pub fn has_errors(&self, strict: bool) -> bool {
@@ -135,17 +147,21 @@ fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
         // `file_type` does not follow links, so a link that points upwards cannot make a circle.
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && !hidden && depth < MAX_FOLDERS => search(&path, depth + 1, found),
-            Ok(kind) if !kind.is_dir() && path.extension().is_some_and(|e| e == "scn") => found.push(path),
+            Ok(kind) if !kind.is_dir() && path.extension().is_some_and(|e| e == "scn") && !is_special(&path) => found.push(path),
             _ => {}
         }
     }
 }
 
+/// Neither a file nor missing: a pipe that nobody writes to would be waited for without end. Whoever names one means it.
+fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| !about.is_file())
+}
+
 /// Reads one file into the sources; a file that cannot be read becomes a diagnostic.
 pub fn read(path: &Path, loaded: &mut Loaded) -> Option<FileId> {
     let name = path.to_string_lossy().trim_start_matches("./").to_owned();
-    let file = fs::File::open(path);
-    take_in(name, file.and_then(read_bounded), loaded)
+    take_in(name, fs::File::open(path).and_then(read_bounded), loaded)
 }
 
 /// Reads standard input into the sources; what cannot be read becomes a diagnostic.
@@ -158,6 +174,22 @@ pub fn read_input(loaded: &mut Loaded) -> Option<FileId> {
 pub fn read_text(path: &Path) -> Option<String> {
     let bytes = fs::File::open(path).and_then(read_bounded).ok().filter(|bytes| bytes.len() as u64 <= MAX_FILE)?;
     String::from_utf8(bytes).ok()
+}
+
+/// The text of a file that another one uses.
+///
+/// # Errors
+/// Why it can't be had.
+pub fn read_used(path: &Path) -> Result<String, String> {
+    let about = fs::metadata(path).map_err(|error| error.to_string())?;
+    if !about.is_file() {
+        return Err("it is no plain file".to_owned());
+    }
+    let bytes = fs::File::open(path).and_then(read_bounded).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(format!("it has more than {} MiB, the most that a scenario may have", MAX_FILE >> 20));
+    }
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
 }
 
 /// At most one byte more than may be.

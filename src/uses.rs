@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::fs;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use scn_grammar::diagnostics::{Diagnostic, Severity};
 use scn_grammar::source::{Sources, Span};
-use scn_grammar::{Load, LoadedText};
+use scn_grammar::{Load, LoadedText, NotLoaded};
 use scn_libraries::home::Home;
 use scn_libraries::problem::{Error, Errors};
 use scn_libraries::project::{ModuleFile, Project};
@@ -98,10 +97,10 @@ pub struct Uses<'a> {
 impl Load for Uses<'_> {
     /// The file that `use "./x.scn"` names. `by` is the name, as shown, of the file that says it; a library's file reaches only files of
     /// that library.
-    fn file(&mut self, wanted: &str, by: &str) -> Result<LoadedText, String> {
+    fn file(&mut self, wanted: &str, by: &str) -> Result<LoadedText, NotLoaded> {
         match (self.shown.get(by).cloned(), &mut self.project) {
             (Some((library, path)), Belongs::To(project)) => {
-                let found = project.file(&library, &path, wanted).map_err(|error| sentence(&error))?;
+                let found = project.file(&library, &path, wanted).map_err(|error| not_loaded(&error))?;
                 Ok(self.give(found))
             }
             _ => used_file(wanted, by),
@@ -110,16 +109,17 @@ impl Load for Uses<'_> {
 
     /// The file that `use acme.lab` names: `words` are `acme` and `lab`. What a library's file uses is looked up in that library's own
     /// `scn.toml`.
-    fn module(&mut self, words: &[&str], by: &str) -> Result<LoadedText, String> {
+    fn module(&mut self, words: &[&str], by: &str) -> Result<LoadedText, NotLoaded> {
         let name = words.first().copied().unwrap_or("");
         match &mut self.project {
             Belongs::Nowhere => {
-                Err(format!("no scn.toml names it; `scn add {name} --git URL` or `scn add {name} --path FOLDER` makes one"))
+                let help = format!("`scn add {name} --git URL` or `scn add {name} --path FOLDER` makes one");
+                Err(NotLoaded { help: Some(help), .."there is no scn.toml that names it".into() })
             }
-            Belongs::Broken => Err("the project's scn.toml or scn.lock has problems, told with it".to_owned()),
+            Belongs::Broken => Err("the project's scn.toml or scn.lock has problems, told with it".into()),
             Belongs::To(project) => {
                 let library = self.shown.get(by).map(|(library, _)| library.as_str());
-                let found = project.module(words, library).map_err(|error| sentence(&error))?;
+                let found = project.module(words, library).map_err(|error| not_loaded(&error))?;
                 Ok(self.give(found))
             }
         }
@@ -142,15 +142,17 @@ impl Uses<'_> {
     }
 }
 
-/// A problem and what to do about it.
-fn sentence(error: &Error) -> String {
-    format!("{error}; {}", error.problem.help())
+/// A problem of libraries where a file uses one.
+fn not_loaded(error: &Error) -> NotLoaded {
+    NotLoaded { code: Some(error.problem.code()), reason: error.to_string(), help: Some(error.problem.help()) }
 }
 
 /// Reads a file that another one uses, relative to it.
-fn used_file(wanted: &str, user: &str) -> Result<LoadedText, String> {
+fn used_file(wanted: &str, user: &str) -> Result<LoadedText, NotLoaded> {
     let path = Path::new(user).parent().unwrap_or(Path::new("")).join(wanted);
-    let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
+    // One name a file, so that it is read once: `./site.scn` and `site.scn` are the same.
+    let path: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+    let text = crate::load::read_used(&path)?;
     Ok(LoadedText { name: path.to_string_lossy().into_owned(), text })
 }
 

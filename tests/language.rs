@@ -53,8 +53,13 @@ fn help_prints_the_reference_and_its_sections() {
     let reference = fs::read_to_string(repository("grammar/REFERENCE.md")).unwrap();
     let whole = place.scn(&["help", "language"]);
     assert_eq!((whole.code, whole.stdout == reference), (Some(0), true), "{}", whole.stderr);
+    // Examples belong to their section: an odd number of fences would be half an example.
+    for section in ["topology", "timeline", "flows", "services", "expectations"] {
+        let text = place.scn(&["help", "language", section]).stdout;
+        assert!(text.lines().filter(|line| line.starts_with("```")).count() % 2 == 0 && text.len() > 200, "{section}:\n{text}");
+    }
     let section = place.scn(&["help", "language", "timeline"]);
-    assert!(section.code == Some(0) && section.stdout.starts_with("## Timeline\n") && !section.stdout.contains("\n## "), "{section:?}");
+    assert!(section.code == Some(0) && section.stdout.starts_with("## Timeline\n") && !section.stdout.contains("\n## Expectations\n"), "{section:?}");
     let of_run = place.scn(&["help", "run"]);
     assert!(of_run.code == Some(0) && of_run.stdout.contains("scn run") && of_run.stdout.contains("--seed"), "{of_run:?}");
     for (words, near) in [(&["help", "languge"][..], "language"), (&["help", "language", "timelin"], "timeline"), (&["help", "rnu"], "run")]

@@ -440,7 +440,7 @@ fn only_what_scn_toml_names_can_be_used() {
 #[test]
 fn without_a_project_it_is_said_how_to_make_one() {
     let Some(world) = World::new() else { return };
-    world.refused("site", &["check"], &["no scn.toml names it", "scn add acme"]);
+    world.refused("site", &["check"], &["no scn.toml that names it", "scn add acme"]);
     for arguments in [&["update"][..], &["fetch"], &["verify"], &["vendor"]] {
         world.refused("site", arguments, &["scn.toml"]);
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
 use scn_grammar::source::{FileId, Sources, Span};
-use scn_grammar::{Load, LoadedText, Reference};
+use scn_grammar::{Load, LoadedText, NotLoaded, Reference};
 
 use crate::Disk;
 use crate::documents::Documents;
@@ -77,7 +77,7 @@ struct Overlay<'a> {
 }
 
 impl Load for Overlay<'_> {
-    fn file(&mut self, path: &str, by: &str) -> Result<LoadedText, String> {
+    fn file(&mut self, path: &str, by: &str) -> Result<LoadedText, NotLoaded> {
         // Only whole paths are names of files; a library's text is called otherwise, and its neighbours are the library's.
         if !by.starts_with('/') {
             return self.disk.file(path, by);
@@ -91,7 +91,7 @@ impl Load for Overlay<'_> {
         Ok(LoadedText { name, text: found.text })
     }
 
-    fn module(&mut self, words: &[&str], by: &str) -> Result<LoadedText, String> {
+    fn module(&mut self, words: &[&str], by: &str) -> Result<LoadedText, NotLoaded> {
         self.disk.module(words, by)
     }
 }

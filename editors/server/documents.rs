@@ -8,7 +8,7 @@ use lsp_types::{TextDocumentContentChangeEvent, Uri};
 use crate::positions::Lines;
 
 /// A larger text is not kept: scenarios are written by people.
-const MAX_TEXT: usize = 64 << 20;
+const MAX_TEXT: usize = 8 << 20;
 
 /// A text that is open.
 #[derive(Debug, Clone)]

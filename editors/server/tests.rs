@@ -7,7 +7,7 @@ use lsp_server::{Message, Notification, Request, RequestId};
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
 use scn_grammar::source::Sources;
-use scn_grammar::{Load, LoadedText};
+use scn_grammar::{Load, LoadedText, NotLoaded};
 use serde_json::{Value, json};
 
 use crate::positions::Lines;
@@ -17,13 +17,13 @@ use crate::{Disk, Server};
 struct Table(BTreeMap<String, String>);
 
 impl Load for Table {
-    fn file(&mut self, path: &str, by: &str) -> Result<LoadedText, String> {
+    fn file(&mut self, path: &str, by: &str) -> Result<LoadedText, NotLoaded> {
         let name = crate::places::beside(path, by);
-        self.0.get(&name).map(|text| LoadedText { name, text: text.clone() }).ok_or_else(|| "there is none".to_owned())
+        self.0.get(&name).map(|text| LoadedText { name, text: text.clone() }).ok_or_else(|| "there is none".into())
     }
 
-    fn module(&mut self, _words: &[&str], _by: &str) -> Result<LoadedText, String> {
-        Err("there is none".to_owned())
+    fn module(&mut self, _words: &[&str], _by: &str) -> Result<LoadedText, NotLoaded> {
+        Err("there is none".into())
     }
 }
 

@@ -92,6 +92,12 @@ impl Diagnostic {
         self
     }
 
+    /// The same with another code and help, where there are others.
+    #[must_use]
+    pub fn instead(self, code: Option<&'static str>, help: Option<String>) -> Self {
+        Diagnostic { code: code.unwrap_or(self.code), help: help.or(self.help), ..self }
+    }
+
     /// Says which change mends it safely.
     #[must_use]
     pub fn fixed_by(mut self, span: Span, text: impl Into<String>) -> Self {

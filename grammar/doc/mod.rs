@@ -18,6 +18,17 @@ use signature::{declared, one_line, signature};
 /// Declarations as other pages show them.
 const KINDS: &[&str] = &["a value", "a pattern", "a function", "a topology", "an action", "a check"];
 
+/// The first sentence of documentation, which may stand on several lines; of text without a full stop, its first paragraph.
+#[must_use]
+pub fn first_sentence(doc: &[String]) -> String {
+    let paragraph: Vec<&str> = doc.iter().map(|line| line.trim()).take_while(|line| !line.is_empty()).collect();
+    let text = paragraph.join(" ");
+    match text.find(". ") {
+        Some(stop) => text[..=stop].to_owned(),
+        None => text,
+    }
+}
+
 /// The page of a file; `title` is the name it is used by, `references` are those of [`crate::check_with_references`].
 #[must_use]
 pub fn page(sources: &Sources, file: FileId, title: &str, references: &[Reference]) -> String {
@@ -37,7 +48,8 @@ pub fn page(sources: &Sources, file: FileId, title: &str, references: &[Referenc
     }
     page.push('\n');
     for (item, keyword, name) in &public {
-        let first = item.doc.first().map_or_else(String::new, |line| format!(": {}", escaped(line)));
+        let summary = first_sentence(&item.doc);
+        let first = if summary.is_empty() { summary } else { format!(": {}", escaped(&summary)) };
         page.push_str(&format!("- [{keyword} {}](#{keyword}-{}){first}\n", escaped(name), name.to_lowercase()));
     }
     for (item, keyword, name) in &public {

@@ -31,11 +31,13 @@ pub fn result_dimension(operator: BinaryOperator, a: Dimension, b: Dimension) ->
         BinaryOperator::Multiply => match (a, b) {
             (Count, Count) => Some(Count),
             _ if plain(a) && plain(b) => Some(Number),
+            // Kept exact: what was meant as a count is made one where it is needed.
+            (Ratio, Count) | (Count, Ratio) => Some(Number),
             (Ratio, other) | (other, Ratio) => Some(other),
             _ if plain(a) => Some(b),
             _ if plain(b) => Some(a),
             (Bandwidth, Duration) | (Duration, Bandwidth) => Some(Size),
-            (Rate, Duration) | (Duration, Rate) => Some(Count),
+            (Rate, Duration) | (Duration, Rate) => Some(Number),
             (Rate, Size) | (Size, Rate) => Some(Bandwidth),
             _ => None,
         },
@@ -121,6 +123,12 @@ fn fit(dimension: Dimension, value: i128) -> Result<Quantity, Trouble> {
     i64::try_from(value).map(|value| Quantity::new(dimension, value)).map_err(|_| Trouble::Overflow)
 }
 
+/// A number as a count; `None`: it is not whole.
+#[must_use]
+pub fn whole(number: i64) -> Option<Quantity> {
+    (number % BILLION == 0).then(|| Quantity::new(Dimension::Count, number / BILLION))
+}
+
 /// Compares two quantities.
 ///
 /// # Errors
@@ -180,9 +188,9 @@ mod tests {
         let table = [
             (Divide, q(Dimension::Size, 1000), q(Dimension::Duration, BILLION), Ok(q(Dimension::Bandwidth, 8000))),
             (Multiply, q(Dimension::Duration, 5), q(Dimension::Count, 3), Ok(q(Dimension::Duration, 15))),
-            (Multiply, q(Dimension::Rate, 400 * BILLION), q(Dimension::Duration, 2 * BILLION), Ok(q(Dimension::Count, 800))),
+            (Multiply, q(Dimension::Rate, 400 * BILLION), q(Dimension::Duration, 2 * BILLION), Ok(q(Dimension::Number, 800 * BILLION))),
             (Divide, q(Dimension::Duration, 30), q(Dimension::Duration, 20), Ok(q(Dimension::Number, 1_500_000_000))),
-            (Multiply, q(Dimension::Count, 200), q(Dimension::Ratio, 500_000_000), Ok(q(Dimension::Count, 100))),
+            (Multiply, q(Dimension::Count, 200), q(Dimension::Ratio, 500_000_000), Ok(q(Dimension::Number, 100 * BILLION))),
             (Divide, q(Dimension::Count, 10), q(Dimension::Rate, 5 * BILLION), Ok(q(Dimension::Duration, 2 * BILLION))),
             (Divide, q(Dimension::Size, 1 << 20), q(Dimension::Bandwidth, 8 << 20), Ok(q(Dimension::Duration, BILLION))),
             (Multiply, q(Dimension::Bandwidth, 8_000), q(Dimension::Duration, BILLION), Ok(q(Dimension::Size, 1000))),

@@ -10,6 +10,11 @@ problems! {
         WrongType { expected: String, found: String, span: Span, help: Option<String> } Error "scn::expand::wrong_type" {
             at(span, format!("{expected} is needed here, and this is {found}"), format!("this is {found}")).maybe_help(help)
         }
+        /// A number where a count is needed.
+        NotWhole { value: String, span: Span } Error "scn::expand::wrong_type" {
+            at(span, format!("a count is needed here, and {value} is not whole"), format!("this is {value}"))
+                .help("make it whole with `round(...)`, `floor(...)` or `ceil(...)`")
+        }
         /// A parameter's value of another type than its declaration says.
         ParameterType { name: String, expected: String, found: String, span: Span, declared: Span } Error "scn::expand::parameter_type" {
             at(span, format!("`{name}` is {expected}, and this is {found}"), format!("this is {found}")).also(declared, format!("declared as {expected}"))

@@ -188,7 +188,12 @@ impl Context<'_> {
 
     fn range(&mut self, first: &Expr, last: &Expr, span: Span, scope: &Scope, depth: usize) -> Option<Value> {
         let (low, high) = (self.quantity_at(first, scope, depth + 1), self.quantity_at(last, scope, depth + 1));
-        let (low, high) = (low?, high?);
+        // `1..n/2`: a whole number beside a count is a count.
+        let beside = |one: Quantity, other: Quantity| match (one.dimension, other.dimension) {
+            (Dimension::Number, Dimension::Count) => arithmetic::whole(one.value).unwrap_or(one),
+            _ => one,
+        };
+        let (low, high) = (beside(low?, high?), beside(high?, low?));
         if low.dimension != high.dimension {
             self.mismatch(BinaryOperator::Less, &Value::Quantity(low), &Value::Quantity(high), (span, first.span, last.span));
             return None;
@@ -369,13 +374,17 @@ impl Context<'_> {
 
     /// Reports a value of the wrong type.
     pub fn wrong_type(&mut self, expected: impl Into<String>, found: &Value, span: Span) {
+        let expected = expected.into();
         let help = match found {
+            Value::Quantity(q) if q.dimension == Dimension::Number && expected == Type::Of(Dimension::Count).words() => {
+                self.raise(ExpandError::NotWhole { value: q.to_string(), span });
+                return;
+            }
             Value::Quantity(q) if matches!(q.dimension, Dimension::Count | Dimension::Number) => {
                 Some("write the unit too, as in `10ms`, `1KiB`, `50/s`, `2%`".to_owned())
             }
             _ => None,
         };
-        let expected = expected.into();
         let help = help.filter(|_| {
             !expected.contains("count") && !expected.contains("number") && !expected.contains("address") && !expected.contains("prefix")
         });

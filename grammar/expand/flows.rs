@@ -126,7 +126,7 @@ impl<'a> Draft<'_, 'a> {
         self.check_tool(flow, carrier, &found, from);
         let peer_none = found.get("peer").and_then(|said| self.choice(said, &[("none", true)])).unwrap_or(false);
         let user = if peer_none || to.as_ref().is_some_and(|to| self.is_strange(to)) { User::Alone } else { User::Flow };
-        let pattern = self.flow_pattern(flow, carrier, &transport, user);
+        let pattern = self.flow_pattern(flow, to.as_ref(), user, carrier, &transport);
         let (reconnect, timeouts) = (self.reconnect(&found), self.timeouts(&found, carrier));
         let source = found.get("source").map(|said| self.sources(said)).unwrap_or_default();
         let ports = found.get("ports").and_then(|said| {
@@ -203,7 +203,14 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// The pattern, where one is spoken. The inner `None`: none is.
-    fn flow_pattern(&mut self, flow: &FlowDecl, carrier: Carrier, transport: &Transport, user: User) -> Option<Option<Pattern>> {
+    fn flow_pattern(
+        &mut self,
+        flow: &FlowDecl,
+        to: Option<&Destination>,
+        user: User,
+        carrier: Carrier,
+        transport: &Transport,
+    ) -> Option<Option<Pattern>> {
         let asks = matches!(transport, Transport::Http { http: Http { request: Some(_), .. }, .. });
         let what = match (carrier.tool, carrier.kind) {
             (Some(tool), _) => Some(format!("a flow made by {}", tool.word())),
@@ -215,6 +222,13 @@ impl<'a> Draft<'_, 'a> {
         let Some(what) = what else {
             if asks || (carrier.kind == TransportKind::Http && flow.pattern.is_none()) {
                 return Some(None);
+            }
+            // Who says nothing speaks as the service does: two ends that differ would understand each other by chance only.
+            if let (None, Some(Destination::Service(id))) = (&flow.pattern, to)
+                && let Some(served) = &self.scenario.services[id.index()].pattern
+            {
+                let spoken = served.clone();
+                return Some(Some(self.context.spoken_by_both(spoken, flow.name.span)));
             }
             return self.instance(flow.pattern.as_ref(), flow.name.span, user).map(Some);
         };

@@ -17,7 +17,7 @@ use crate::source::Span;
 use crate::syntax::tree::{Argument, BinaryOperator, Expr, FunctionDecl, Indexed};
 
 /// Functions of constants.
-pub(crate) const FUNCTIONS: &[&str] = &["min", "max", "uniform", "exponential", "normal", "pareto", "choice"];
+pub(crate) const FUNCTIONS: &[&str] = &["min", "max", "round", "floor", "ceil", "uniform", "exponential", "normal", "pareto", "choice"];
 /// Functions that conditions and options have besides.
 pub(crate) const ELSEWHERE: &[&str] = &["sum", "mean", "median", "gilbert_elliott"];
 /// Calls of functions that files declare, of one check: at most so many.
@@ -40,7 +40,7 @@ impl Context<'_> {
         }
         let (least, most) = match name.as_str() {
             "uniform" | "normal" | "pareto" => (2, 2),
-            "exponential" => (1, 1),
+            "exponential" | "round" | "floor" | "ceil" => (1, 1),
             _ => (1, CHOICE_LIMIT),
         };
         if arguments.len() < least {
@@ -54,6 +54,7 @@ impl Context<'_> {
         let values = self.quantities(&name, arguments, scope, depth)?;
         match name.as_str() {
             "min" | "max" => self.extreme(name == "max", &values, span),
+            "round" | "floor" | "ceil" => self.rounded(&name, values.first()?),
             _ => self.distribution(&name, &values, span),
         }
     }
@@ -135,6 +136,25 @@ impl Context<'_> {
             }
         }
         Some(Value::Quantity(best))
+    }
+
+    /// A number as the count beside it.
+    fn rounded(&mut self, name: &str, (value, expr): &(Quantity, &Expr)) -> Option<Value> {
+        let number = match value.dimension {
+            Dimension::Count => return Some(Value::Quantity(*value)),
+            Dimension::Number => value.value,
+            _ => {
+                self.wrong_type("a number", &Value::Quantity(*value), expr.span);
+                return None;
+            }
+        };
+        let count = match name {
+            "floor" => number.div_euclid(BILLION),
+            "ceil" => number.div_euclid(BILLION) + i64::from(number.rem_euclid(BILLION) > 0),
+            // Halves go away from zero.
+            _ => number.signum() * ((number.unsigned_abs() + BILLION.unsigned_abs() / 2) / BILLION.unsigned_abs()).cast_signed(),
+        };
+        Some(Value::Quantity(Quantity::new(Dimension::Count, count)))
     }
 
     fn distribution(&mut self, name: &str, values: &[(Quantity, &Expr)], span: Span) -> Option<Value> {

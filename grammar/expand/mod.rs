@@ -109,6 +109,8 @@ pub const EXPECTATION_LIMIT: u64 = 20_000;
 pub const ROUTE_LIMIT: u64 = 100_000;
 /// Measured values in the conditions of one scenario, those of each flow of `[*]` counted: at most so many.
 pub const MEASURED_LIMIT: u64 = 1_000_000;
+/// Nodes, links, flows, entries and expectations of all variants of one scenario together: at most so many.
+pub const VARIANTS_LIMIT: u64 = 200_000;
 /// Bytes that the patterns of all flows of one scenario take together: at most about so many.
 pub const PATTERN_LIMIT: u64 = 128 << 20;
 
@@ -128,7 +130,7 @@ pub fn expand(context: &mut Context<'_>) -> Vec<Scenario> {
 /// Expands each variant of a scenario. After one with an error no other is looked at.
 fn variants<'a>(context: &mut Context<'a>, module: usize, declared: &ScenarioRef<'a>, scenarios: &mut Vec<Scenario>) {
     let mut picks = Picks::default();
-    let mut found = 0;
+    let (mut found, mut things) = (0, 0);
     for _ in 0..MATRIX_LIMIT {
         let before = context.errors;
         let mut draft = Draft::new(context, module, declared);
@@ -145,7 +147,13 @@ fn variants<'a>(context: &mut Context<'a>, module: usize, declared: &ScenarioRef
             draft.name_variant();
             draft.fill(declared);
             let scenario = draft.done();
+            things += size(&scenario);
             scenarios.push(scenario);
+            if found > 1 && things > VARIANTS_LIMIT {
+                let (what, span) = ("nodes, links, flows, entries and expectations in all variants so far", matrix_place(declared));
+                context.raise(ExpandError::TooLarge { what, count: things, limit: VARIANTS_LIMIT, span });
+                return;
+            }
         }
         if context.errors > before || !picks.advance(&lengths) {
             break;
@@ -155,6 +163,13 @@ fn variants<'a>(context: &mut Context<'a>, module: usize, declared: &ScenarioRef
         let why = format!("`except` leaves out every variant of `{}`", declared.declaration.name.text);
         context.raise(ExpandError::EmptyMatrix { why, span: matrix_place(declared) });
     }
+}
+
+/// How much there is of a variant, roughly.
+fn size(scenario: &Scenario) -> u64 {
+    let topology = &scenario.topology;
+    let counts = [topology.nodes.len(), topology.links.len(), scenario.flows.len(), scenario.timeline.len(), scenario.expectations.len()];
+    counts.iter().map(|count| *count as u64).sum()
 }
 
 /// Where a scenario's first matrix stands.

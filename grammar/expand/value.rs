@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::arithmetic::whole;
 use super::things::{ThingKind, Things};
 use crate::quantity::{Dimension, Quantity};
 use crate::scenario::pattern::Varying;
@@ -170,13 +171,14 @@ impl Value {
         }
     }
 
-    /// The value as a type wants it: a count may stand for a number. `None`: it is of another type.
+    /// The value as a type wants it: a count may stand for a number, and a whole number for a count. `None`: it is of another type.
     #[must_use]
     pub fn as_type(self, wanted: Type) -> Option<Value> {
         match (wanted, self) {
             (Type::Of(Dimension::Number), Value::Quantity(q)) if q.dimension == Dimension::Count => {
                 q.value.checked_mul(crate::quantity::BILLION).map(|v| Value::Quantity(Quantity::new(Dimension::Number, v)))
             }
+            (Type::Of(Dimension::Count), Value::Quantity(q)) if q.dimension == Dimension::Number => whole(q.value).map(Value::Quantity),
             (Type::Of(dimension), Value::Quantity(q)) if q.dimension == dimension => Some(Value::Quantity(q)),
             (Type::Of(dimension), Value::Range(a, b)) if a.dimension == dimension => Some(Value::Range(a, b)),
             (Type::Of(dimension), Value::Random(d, v)) if d == dimension => Some(Value::Random(d, v)),

@@ -13,19 +13,19 @@ mod scenarios;
 use std::collections::BTreeMap;
 
 use crate::source::Sources;
-use crate::{Checked, Load, LoadedText, check};
+use crate::{Checked, Load, LoadedText, NotLoaded, check};
 
 /// Files by name; a module `acme.lab` is the file `acme.lab`.
 struct Beside<'a>(&'a [(&'a str, &'a str)]);
 
 impl Load for Beside<'_> {
-    fn file(&mut self, path: &str, _by: &str) -> Result<LoadedText, String> {
+    fn file(&mut self, path: &str, _by: &str) -> Result<LoadedText, NotLoaded> {
         let found = self.0.iter().find(|(name, _)| path.trim_start_matches("./") == *name);
         found.map(|(name, text)| LoadedText { name: (*name).into(), text: (*text).into() }).ok_or_else(|| "no such file".into())
     }
 
-    fn module(&mut self, words: &[&str], by: &str) -> Result<LoadedText, String> {
-        self.file(&words.join("."), by).map_err(|_| format!("there is no library `{}`", words[0]))
+    fn module(&mut self, words: &[&str], by: &str) -> Result<LoadedText, NotLoaded> {
+        self.file(&words.join("."), by).map_err(|_| format!("there is no library `{}`", words[0]).into())
     }
 }
 

@@ -139,6 +139,7 @@ fn limits_and_defaults_are_those_of_the_code() {
         (expand::ROUTE_LIMIT, "written routes"),
         (expand::FLOW_LIMIT, "flows"),
         (expand::ENTRY_LIMIT, "entries"),
+        (expand::VARIANTS_LIMIT, "nodes, links, flows, entries and expectations"),
         (expand::unroll::UNROLL_LIMIT, "statements made by loops and templates"),
     ];
     for (limit, what) in limits {
@@ -211,6 +212,16 @@ fn the_standard_library_is_listed() {
 fn the_reader_and_the_checker_know_the_same_verbs() {
     let sorted = |words: &mut dyn Iterator<Item = &'static str>| words.collect::<std::collections::BTreeSet<_>>();
     assert_eq!(sorted(&mut crate::syntax::words::VERBS.iter().copied()), sorted(&mut verbs::VERBS.iter().map(|row| row.name)));
+}
+
+#[test]
+fn options_of_transports_are_those_of_their_table() {
+    use crate::expand::{services::LISTEN_OPTIONS, transport_options as table, transports::OVER_OPTIONS};
+    for (known, rows) in [(OVER_OPTIONS, table::OVER_ROWS), (LISTEN_OPTIONS, table::LISTEN_ROWS)] {
+        let known: BTreeSet<&str> = known.once.iter().chain(known.many).copied().collect();
+        let rows: BTreeSet<&str> = rows.iter().map(|row| row.name).collect();
+        assert_eq!(known, rows);
+    }
 }
 
 #[test]

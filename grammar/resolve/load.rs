@@ -10,7 +10,7 @@ use crate::expand::error::ExpandError;
 use crate::source::{FileId, Sources, Span};
 use crate::syntax::parse;
 use crate::syntax::tree::{Document, ItemKind, Name, Use, UseFrom};
-use crate::{Load, LoadedText};
+use crate::{Load, LoadedText, NotLoaded};
 
 /// Files that use files that use files: at most so many.
 const CHAIN_LIMIT: usize = 64;
@@ -127,8 +127,9 @@ impl Loading<'_> {
             let words: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
             return match self.load.module(&words, by) {
                 Ok(found) => self.other(found, span),
-                Err(reason) => {
-                    self.problems.push(ResolveError::UnreadableModule { name, reason, span }.into());
+                Err(NotLoaded { code, reason, help }) => {
+                    let problem: Diagnostic = ResolveError::UnreadableModule { name, reason, span }.into();
+                    self.problems.push(problem.instead(code, help));
                     None
                 }
             };
@@ -148,8 +149,9 @@ impl Loading<'_> {
     fn other_file(&mut self, path: &str, span: Span, by: &str) -> Option<usize> {
         match self.load.file(path, by) {
             Ok(found) => self.other(found, span),
-            Err(reason) => {
-                self.problems.push(ResolveError::UnreadableFile { name: path.into(), reason, span }.into());
+            Err(NotLoaded { code, reason, help }) => {
+                let problem: Diagnostic = ResolveError::UnreadableFile { name: path.into(), reason, span }.into();
+                self.problems.push(problem.instead(code, help));
                 None
             }
         }

@@ -128,6 +128,11 @@ problems! {
     NobodyListens { target: String, nodes: String, span: Span, listening: String } Error "scn::plan::nobody_listens" {
         at(span, format!("nothing listens on {target}"), format!("{nodes} has the address, but not the port")).help(listening)
     }
+    /// Two ends that speak differently.
+    OtherTransport { flow: &'static str, target: String, service: String, listens: &'static str, span: Span } Warning "scn::plan::other_transport" {
+        at(span, format!("this flow speaks {flow} to {target}, where `{service}` listens with {listens}"), format!("goes over {flow}"))
+            .help(format!("write `over {listens}`; if the service is to meet a client that speaks otherwise, this is as it should be"))
+    }
     /// A flow without a way.
     Unreachable { flow: String, from: String, to: String, ends: String, span: Span } Error "scn::plan::unreachable" {
         at(span, format!("`{flow}` can't get from `{from}` to {to}: {ends}"), "no way there and back")

@@ -13,7 +13,7 @@ use super::graph::Graph;
 use super::holders::Holders;
 use super::listeners::{Listeners, is_host, needs_peer};
 use super::network::{FAMILIES, Family};
-use super::types::PlannedFlow;
+use super::types::{PlannedFlow, PlannedListener};
 use super::walk::Walker;
 
 /// Nanoseconds in a second, times the 1e-9/s of a rate.
@@ -86,12 +86,29 @@ impl<'a> Targets<'a> {
                 }
             };
             match found {
-                Ok(Some((target, backends))) => flows.push(planned(FlowId(index), flow, target, backends, !started[index as usize])),
+                Ok(Some((target, backends))) => {
+                    self.compare_transports(flow, target, &backends, findings);
+                    flows.push(planned(FlowId(index), flow, target, backends, !started[index as usize]));
+                }
                 Ok(None) => {}
                 Err(problem) => findings.add(problem),
             }
         }
         flows
+    }
+
+    /// Warns of a flow that speaks otherwise than the service at its address: meant as a test of bad clients, or a slip.
+    fn compare_transports(&self, flow: &Flow, target: SocketAddr, backends: &[NodeId], findings: &mut Findings) {
+        let over = flow.transport.kind();
+        let multipath = |kind| if kind == TransportKind::Mptcp { TransportKind::Tcp } else { kind };
+        let at = |node: &NodeId| self.listeners.at(*node, target.ip(), target.port(), over).map(|listener| &self.listeners.list[listener]);
+        let differs = |listener: &&PlannedListener| {
+            listener.service.is_some() && flow.tool.is_none() && multipath(listener.listener.kind()) != multipath(over)
+        };
+        if let Some(listener) = backends.iter().filter_map(at).find(differs) {
+            let (service, listens) = (listener.name.clone(), listener.listener.kind().word());
+            findings.add(PlanError::OtherTransport { flow: over.word(), target: target.to_string(), service, listens, span: flow.span });
+        }
     }
 
     /// To whoever has an address.
@@ -114,7 +131,7 @@ impl<'a> Targets<'a> {
                 target,
                 nodes: names.join(", "),
                 span: flow.span,
-                listening: self.what_listens(&nodes, port),
+                listening: self.what_listens(&nodes, port, flow.transport.kind()),
             });
         }
         match self.reach(flow.from, &backends, address) {
@@ -249,13 +266,13 @@ impl<'a> Targets<'a> {
     }
 
     /// What these nodes listen on, for help.
-    fn what_listens(&self, nodes: &[NodeId], port: u16) -> String {
+    fn what_listens(&self, nodes: &[NodeId], port: u16, over: TransportKind) -> String {
         let mut words: Vec<String> = Vec::new();
         for node in nodes {
-            words.extend(self.listeners.ports(*node).iter().map(|port| format!("`{}` on {port}", self.graph.name(*node))));
+            words.extend(self.listeners.words(*node).map(|words| format!("`{}` on {words}", self.graph.name(*node))));
         }
         let name = nodes.first().map_or("NODE", |node| self.graph.name(*node));
-        let declare = format!("declare `service NAME on {name} {{ listen tcp :{port}  serve PATTERN }}`");
+        let declare = format!("declare `service NAME on {name} {{ listen {} :{port}  serve PATTERN }}`", over.word());
         if words.is_empty() { declare } else { format!("there listen: {}; or {declare}", words.join(", ")) }
     }
 }

@@ -48,6 +48,12 @@ impl Listeners {
         self.by_port.range((node, 0)..=(node, u16::MAX)).map(|((_, port), _)| *port).collect()
     }
 
+    /// What listens at a node, for people: `tcp 80`.
+    pub(crate) fn words(&self, node: NodeId) -> impl Iterator<Item = String> {
+        let of_node = self.by_port.range((node, 0)..=(node, u16::MAX)).flat_map(|(_, list)| list);
+        of_node.map(|listener| &self.list[*listener]).map(|listener| format!("{} {}", listener.listener.kind().word(), listener.port))
+    }
+
     /// Something at a node listens on an address that the node does not have at the start.
     pub(crate) fn waits_for_address(&self, node: NodeId, holders: &Holders) -> bool {
         let of_node = self.by_port.range((node, 0)..=(node, u16::MAX)).flat_map(|(_, list)| list);

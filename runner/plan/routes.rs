@@ -14,6 +14,9 @@ use super::types::PlannedRoute;
 
 /// Computed routes of one plan at most: more would take the kernel minutes and gigabytes.
 const ROUTES: usize = 2_000_000;
+/// Links looked at in the search for them at most: about a second. Every subnet is searched for over all routers, so that in a full mesh
+/// this grows with the fourth power of the routers; a hundred are fine.
+const WORK: u64 = 50_000_000;
 
 /// A list with more routes than this is written with larger networks where they lead the same way.
 const AGGREGATE_ABOVE: usize = 64;
@@ -32,16 +35,19 @@ pub(crate) fn give_routes(scenario: &Scenario, graph: &Graph<'_>, work: &mut u64
         let mut search = Search::new(graph, family, &computes);
         for domain in 0..graph.domains.list.len() {
             search.domain(domain, work);
-            if search.stored > ROUTES {
-                findings.add(PlanError::TooMany {
-                    what: "computed routes".to_owned(),
-                    count: search.stored as u64,
-                    limit: ROUTES as u64,
-                    span: scenario.span,
-                    instead: "use fewer routers or larger subnets, or say `routing manual` and write the routes",
-                });
-                return routes;
-            }
+            let (what, count, limit) = match search.stored {
+                stored if stored > ROUTES => ("computed routes", stored as u64, ROUTES as u64),
+                _ if *work > WORK => ("links to look at for routes", *work, WORK),
+                _ => continue,
+            };
+            findings.add(PlanError::TooMany {
+                what: what.to_owned(),
+                count,
+                limit,
+                span: scenario.span,
+                instead: "use fewer routers or larger subnets, or say `routing manual` and write the routes",
+            });
+            return routes;
         }
         search.hand_over(&mut routes);
     }

@@ -145,13 +145,7 @@ impl Place<'_> {
         let socket = socket2::Socket::from(socket);
         let failed = |error: io::Error| Some(refusal(&error));
         socket.set_tcp_nodelay(true).map_err(failed)?;
-        match socket.connect(&self.target.into()) {
-            Ok(()) => {}
-            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
-            Err(error) => return Err(failed(error)),
-        }
-        if let Some(local) = socket.local_addr().ok().and_then(|local| local.as_socket()) {
-            self.worker.shared.registry.insert(local, self.target, Arc::clone(&open.entry));
+        if let Some(local) = self.connect_and_tell(&socket, open).map_err(failed)? {
             open.row.local = local.to_string();
         }
         let stream = TcpStream::from_std(socket.into()).map_err(failed)?;
@@ -176,6 +170,25 @@ impl Place<'_> {
             Ok(None) => Ok(stream),
             Ok(Some(error)) | Err(error) => Err(failed(error)),
         }
+    }
+
+    /// Begins to connect, and tells the registry by which address.
+    fn connect_and_tell(&self, socket: &socket2::Socket, open: &Open) -> io::Result<Option<SocketAddr>> {
+        let registry = &self.worker.shared.registry;
+        let may_hear_first = !self.worker.program(Side::Client, self.run.flow).speaks_first;
+        let held = may_hear_first.then(|| registry.hold());
+        match socket.connect(&self.target.into()) {
+            Ok(()) => {}
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+            Err(error) => return Err(error),
+        }
+        let Some(local) = socket.local_addr().ok().and_then(|local| local.as_socket()) else { return Ok(None) };
+        let entry = Arc::clone(&open.entry);
+        match held {
+            Some(held) => held.insert(local, self.target, entry),
+            None => registry.insert(local, self.target, entry),
+        }
+        Ok(Some(local))
     }
 
     fn refused(&self, refusal: Refusal, open: &mut Open) {

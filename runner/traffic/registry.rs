@@ -59,10 +59,27 @@ fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
+/// The registry while nobody else looks into it.
+#[derive(Debug)]
+pub struct Held<'a>(MutexGuard<'a, Known>);
+
+impl Held<'_> {
+    /// Tells of a connection, and lets others look again.
+    pub fn insert(mut self, client: SocketAddr, server: SocketAddr, entry: Arc<Entry>) {
+        self.0.entries.insert((plain(client), plain(server)), entry);
+    }
+}
+
 impl Registry {
     /// Tells of a connection. An older one between the same addresses is over.
     pub fn insert(&self, client: SocketAddr, server: SocketAddr, entry: Arc<Entry>) {
-        self.lock().entries.insert((plain(client), plain(server)), entry);
+        self.hold().insert(client, server, entry);
+    }
+
+    /// Keeps everybody from looking until a connection is told of: a server that speaks first may take it in before `connect` returns
+    /// to the client, and must know by then which branches it takes.
+    pub fn hold(&self) -> Held<'_> {
+        Held(self.lock())
     }
 
     /// Looks a connection up.

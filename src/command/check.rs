@@ -7,6 +7,7 @@ use super::{count_problems, refuse, show_problems, tell};
 use crate::arguments::{CheckArguments, MessageFormat};
 use crate::exit::Exit;
 use crate::load::{self, Loaded};
+use crate::payload;
 use crate::results;
 
 /// Checks and plans every selected scenario and prints what is wrong.
@@ -34,18 +35,22 @@ pub fn check(arguments: &CheckArguments) -> Exit {
     }
     show_problems(&loaded.diagnostics, &loaded.sources, selection.message_format, true);
     if selection.message_format == MessageFormat::Human {
-        let plural = if loaded.scenarios.len() == 1 { "" } else { "s" };
-        let checked =
-            if loaded.has_errors(false) { String::new() } else { format!("{} scenario{plural} checked: ", loaded.scenarios.len()) };
+        let checked = if loaded.has_errors(false) { String::new() } else { format!("{} checked: ", what_was_checked(&loaded)) };
         tell(&format!("{checked}{}", count_problems(&loaded.diagnostics)));
     }
     if loaded.has_errors(selection.strict) {
         Exit::Invalid
-    } else if loaded.scenarios.is_empty() {
+    } else if loaded.scenarios.is_empty() && (loaded.files.is_empty() || loaded.found > 0) {
         Exit::NothingSelected
     } else {
         Exit::Pass
     }
+}
+
+/// `3 scenarios`; of libraries, which hold none, `2 files`.
+fn what_was_checked(loaded: &Loaded) -> String {
+    let (count, what) = if loaded.found == 0 { (loaded.files.len(), "file") } else { (loaded.scenarios.len(), "scenario") };
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Makes the safe changes in the files that were asked for, not in those they use, and says how many.
@@ -65,10 +70,14 @@ fn mend(loaded: &Loaded) -> Result<usize, String> {
 
 /// Plans every scenario for the sake of its problems.
 fn add_plan_problems(loaded: &mut Loaded) {
-    for (_, scenario) in &loaded.scenarios {
-        match plan::plan(scenario, &plan::Settings { seed: 0, timing: 1 }) {
-            Ok(planned) => loaded.diagnostics.extend(planned.warnings),
-            Err(problems) => loaded.diagnostics.extend(problems),
-        }
+    for at in 0..loaded.scenarios.len() {
+        let problems = match plan::plan(&loaded.scenarios[at].1, &plan::Settings { seed: 0, timing: 1 }) {
+            Ok(planned) => {
+                payload::read(&planned.plan, &loaded.sources, &mut loaded.diagnostics);
+                planned.warnings
+            }
+            Err(problems) => problems,
+        };
+        loaded.add_once(problems);
     }
 }

@@ -38,9 +38,19 @@ fn command(words: &[&str]) -> Exit {
     Exit::Pass
 }
 
-/// The sections of the reference by their headings.
+/// The sections of the reference by their headings. Lines of documentation in examples begin as headings do.
 fn sections() -> Vec<(String, &'static str)> {
-    let pieces = REFERENCE.split("\n## ").skip(1);
+    let (mut starts, mut at, mut in_example) = (Vec::new(), 0, false);
+    for line in REFERENCE.split_inclusive('\n') {
+        in_example ^= line.starts_with("```");
+        if !in_example && line.starts_with("## ") {
+            starts.push(at);
+        }
+        at += line.len();
+    }
+    let ends = starts.iter().skip(1).copied().chain([REFERENCE.len()]);
+    let piece = |(start, end): (&usize, usize)| &REFERENCE[start + "## ".len()..end];
+    let pieces = starts.iter().zip(ends).map(piece);
     pieces.map(|piece| (piece.lines().next().unwrap_or_default().to_lowercase(), piece)).collect()
 }
 

@@ -22,13 +22,13 @@ pub fn plan(arguments: &PlanArguments) -> Exit {
         Err(why) => return refuse(&why),
     };
     let mut plans = Vec::new();
-    for (_, scenario) in &loaded.scenarios {
-        match plan::plan(scenario, &plan::Settings { seed: arguments.seed, timing: arguments.timing.factor() }) {
+    for at in 0..loaded.scenarios.len() {
+        match plan::plan(&loaded.scenarios[at].1, &plan::Settings { seed: arguments.seed, timing: arguments.timing.factor() }) {
             Ok(planned) => {
-                loaded.diagnostics.extend(planned.warnings);
+                loaded.add_once(planned.warnings);
                 plans.push(planned.plan);
             }
-            Err(problems) => loaded.diagnostics.extend(problems),
+            Err(problems) => loaded.add_once(problems),
         }
     }
     show_problems(&loaded.diagnostics, &loaded.sources, selection.message_format, false);
@@ -36,7 +36,7 @@ pub fn plan(arguments: &PlanArguments) -> Exit {
         return Exit::Invalid;
     }
     if plans.is_empty() {
-        tell("no scenario was selected");
+        tell(&format!("no scenario was selected ({} found)", loaded.found));
         return Exit::NothingSelected;
     }
     match arguments.format {

@@ -1,5 +1,6 @@
 //! `scn std list` and `scn std show`: what the standard library declares. In: a module or a name. Out: text or JSON.
 
+use scn_grammar::doc;
 use scn_grammar::standard::{self, Entry};
 use scn_grammar::syntax::nearest::nearest;
 
@@ -40,7 +41,7 @@ fn list(module: Option<&str>, format: Format) -> Exit {
     Exit::Pass
 }
 
-/// Module by module: the keyword, the head, and under it the first line of the words.
+/// Module by module: the keyword, the head, and under it the first sentence of the words.
 fn text(entries: &[Entry]) -> String {
     let mut text = String::new();
     let mut module = "";
@@ -51,7 +52,8 @@ fn text(entries: &[Entry]) -> String {
             text.push_str(&format!("{module}\n"));
         }
         text.push_str(&format!("  {} {}\n", entry.kind, entry.signature));
-        text.push_str(&entry.doc.first().map_or_else(String::new, |line| format!("      {line}\n")));
+        let summary = doc::first_sentence(&entry.doc);
+        text.push_str(&if summary.is_empty() { String::new() } else { format!("      {summary}\n") });
     }
     text
 }

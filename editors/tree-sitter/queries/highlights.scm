@@ -24,7 +24,7 @@
 (call function: (path . (name) @function .))
 ((call function: (path . (name) @function.builtin .))
   (#any-of? @function.builtin
-    "min" "max" "sum" "mean" "median" "uniform" "exponential" "normal" "pareto" "choice" "gilbert_elliott"))
+    "min" "max" "round" "floor" "ceil" "sum" "mean" "median" "uniform" "exponential" "normal" "pareto" "choice" "gilbert_elliott"))
 (path (name) (name) @property)
 (argument name: (name) @variable.parameter)
 

@@ -45,7 +45,7 @@ syn match scnLabel contained "\<\h\w*\>\ze\s*:[^:]\@="
 syn match scnType contained ":\s*\zs\%(count\|number\|duration\|size\|bandwidth\|rate\|ratio\|text\|bytes\|regex\|address\|prefix\|mac\|range\|list\|condition\|flow\|node\|link\|service\|event\|pattern\|process\|stress\)\>"
 syn match scnTyped contained ":\s*\h\w*" contains=scnType
 syn match scnCall "\<\h\w*\ze("
-syn match scnFunction "\<\%(min\|max\|sum\|mean\|median\|uniform\|exponential\|normal\|pareto\|choice\|gilbert_elliott\)\ze\s*("
+syn match scnFunction "\<\%(min\|max\|round\|floor\|ceil\|sum\|mean\|median\|uniform\|exponential\|normal\|pareto\|choice\|gilbert_elliott\)\ze\s*("
 syn region scnParens matchgroup=scnParen start="(" end=")" transparent contains=@scnValue,scnLabel,scnType,scnParens
 
 syn keyword scnMetric contained sent received lost loss dropped corrupt misdelivered transactions failed_transactions errors rate goodput forward back

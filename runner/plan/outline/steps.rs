@@ -41,7 +41,9 @@ fn line(step: &Step, server: Server) -> Line {
             Line::about(format!("{} echoes{taken}", side(*by)))
         }
         StepKind::Pause { by, duration } => Line::about(format!("{} pauses {}", side(*by), varying(duration, Dimension::Duration))),
-        StepKind::Repeat { count, steps } => Line::about(format!("repeat {}", varying(count, Dimension::Count))).in_order(lines(steps, server)),
+        StepKind::Repeat { count, steps } => {
+            Line::about(format!("repeat {}", varying(count, Dimension::Count))).in_order(lines(steps, server))
+        }
         StepKind::Choose { branches } => {
             let branch = |b: &Branch| Line::about(quantity(Dimension::Ratio, b.share_nano)).in_order(lines(&b.steps, server));
             Line::about("choose, both sides alike").with(branches.iter().map(branch).collect())

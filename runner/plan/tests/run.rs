@@ -76,7 +76,7 @@ fn an_address_may_come_later() {
     assert!(nobody.help.unwrap().contains("10.0.0.100 of `p`"));
     let silent = lab().flow("f", "c", to("10.0.0.1", 80)).problem();
     assert_eq!(silent.code, "scn::plan::nobody_listens");
-    assert!(silent.help.unwrap().contains("`p` on 5003"));
+    assert!(silent.help.unwrap().contains("`p` on tcp 5003"));
 }
 
 #[test]
