@@ -50,12 +50,26 @@ fn unfit(prefix: Prefix) -> Option<&'static str> {
     }
 }
 
+/// The first and the last address of a subnet that a host can have.
+fn hosts(prefix: Prefix) -> (IpAddr, IpAddr) {
+    match (network(prefix), last(prefix)) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => {
+            let (first, last) = (first.to_bits().saturating_add(1), last.to_bits().saturating_sub(1));
+            (IpAddr::V4(first.into()), IpAddr::V4(last.into()))
+        }
+        (IpAddr::V6(first), last) => (IpAddr::V6(first.to_bits().saturating_add(1).into()), last),
+        mixed => mixed,
+    }
+}
+
 impl Draft<'_, '_> {
     /// Reports an address that no host can have.
     pub(super) fn check_host(&mut self, prefix: Prefix, span: Span) -> bool {
         let Some(what) = unfit(prefix) else { return true };
-        let help = (what.contains("subnet") && prefix.length > 0)
-            .then(|| format!("the hosts of {}/{} lie between {} and {}", network(prefix), prefix.length, network(prefix), last(prefix)));
+        let help = (what.contains("subnet") && prefix.length > 0).then(|| {
+            let (first, end) = hosts(prefix);
+            format!("the hosts of {}/{} are {first} to {end}", network(prefix), prefix.length)
+        });
         self.context.raise(ExpandError::NotAHostAddress { address: prefix.address.to_string(), what: what.into(), span, help });
         false
     }

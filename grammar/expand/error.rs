@@ -22,8 +22,16 @@ problems! {
         /// An operation that these two can't take part in.
         DimensionMismatch { verb: &'static str, left: String, right: String, operator: Span, left_span: Span, right_span: Span } Error "scn::expand::dimension_mismatch" {
             let _ = operator;
-            let bare = [&left, &right].into_iter().any(|words| words == "a count" || words == "a number");
-            let help = if bare { "write the unit too, as in `10ms`, `1KiB`, `50/s`, `2%`" } else { "both sides must measure the same thing" };
+            let one_is = |words: &str| left == words || right == words;
+            let help = if left == right {
+                if verb == "compare" { "these compare with `==` and `!=` alone" } else { "nothing that is measured is made of these two" }
+            } else if one_is("a number") && one_is("a ratio") {
+                "one count over another is a number: `0.01`; a ratio is `1%`"
+            } else if one_is("a count") || one_is("a number") {
+                "write the unit too, as in `10ms`, `1KiB`, `50/s`, `2%`"
+            } else {
+                "both sides must measure the same thing"
+            };
             at(left_span, format!("can't {verb} {left} and {right}"), format!("this is {left}"))
                 .also(right_span, format!("this is {right}")).help(help)
         }

@@ -126,7 +126,7 @@ impl<'a> Draft<'_, 'a> {
         self.check_tool(flow, carrier, &found, from);
         let peer_none = found.get("peer").and_then(|said| self.choice(said, &[("none", true)])).unwrap_or(false);
         let user = if peer_none || to.as_ref().is_some_and(|to| self.is_strange(to)) { User::Alone } else { User::Flow };
-        let pattern = self.flow_pattern(flow, to.as_ref(), carrier, &transport, user);
+        let pattern = self.flow_pattern(flow, to.as_ref(), user, carrier, &transport);
         let (reconnect, timeouts) = (self.reconnect(&found), self.timeouts(&found, carrier));
         let source = found.get("source").map(|said| self.sources(said)).unwrap_or_default();
         let ports = found.get("ports").and_then(|said| {
@@ -207,9 +207,9 @@ impl<'a> Draft<'_, 'a> {
         &mut self,
         flow: &FlowDecl,
         to: Option<&Destination>,
+        user: User,
         carrier: Carrier,
         transport: &Transport,
-        user: User,
     ) -> Option<Option<Pattern>> {
         let asks = matches!(transport, Transport::Http { http: Http { request: Some(_), .. }, .. });
         let what = match (carrier.tool, carrier.kind) {
@@ -227,7 +227,8 @@ impl<'a> Draft<'_, 'a> {
             if let (None, Some(Destination::Service(id))) = (&flow.pattern, to)
                 && let Some(served) = &self.scenario.services[id.index()].pattern
             {
-                return Some(Some(served.clone()));
+                let spoken = served.clone();
+                return Some(Some(self.context.spoken_by_both(spoken, flow.name.span)));
             }
             return self.instance(flow.pattern.as_ref(), flow.name.span, user).map(Some);
         };

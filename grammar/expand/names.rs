@@ -265,14 +265,18 @@ impl Draft<'_, '_> {
         let before: String = parts[..known].iter().map(|part| format!("{}.", part.name.text)).collect();
         let (name, span) = (format!("{before}{}", part.name.text), part.name.span);
         let what = what.to_owned();
-        let visible = self.context.things.visible(wanted, &before);
+        let mut visible = self.context.things.visible(wanted, &before);
+        // What ends flows or runs something is no bridge.
+        if wanted.contains(&ThingKind::Service) || wanted.contains(&ThingKind::Process) {
+            visible.retain(|name| self.scenario.topology.nodes.iter().all(|node| node.name != **name || !node.kind.is_bridge()));
+        }
         let help = suggest(&name, visible.iter().map(String::as_str));
         self.context.raise(match wanted {
             [ThingKind::Node] => ResolveError::UnknownNode { name, span, help },
             [ThingKind::Flow] => ResolveError::UnknownFlow { name, span, help },
             [ThingKind::Event] => ResolveError::UnknownEvent { name, span, help },
             _ if wanted.contains(&ThingKind::Flow) => ResolveError::UnknownStartable { what, name, span, help },
-            _ if wanted.contains(&ThingKind::Service) => ResolveError::UnknownDestination { what, name, span, help },
+            [ThingKind::Node, ..] if wanted.contains(&ThingKind::Service) => ResolveError::UnknownDestination { what, name, span, help },
             _ => ResolveError::UnknownTarget { what, name, span, help },
         });
     }

@@ -57,6 +57,20 @@ impl<'o> Found<'o> {
     }
 }
 
+/// How an option is said that others call so, or that belongs elsewhere.
+fn said_otherwise(text: &str, known: &Known) -> Option<String> {
+    let is = |name: &str| known.once.contains(&name);
+    match text {
+        "latency" | "lag" if is("delay") => Some("did you mean `delay`?".to_owned()),
+        "bandwidth" | "speed" if is("rate") && is("queue") => Some("did you mean `rate`?".to_owned()),
+        "via" | "over" if known.what == "a flow" => {
+            Some(format!("say it before the block: `flow NAME from a to b {text} {} {{ }}`", if text == "via" { "ping" } else { "udp" }))
+        }
+        "mtu" | "vlan" | "offload" if is("delay") => Some(format!("`{text}` is said of the link, not of what impairs it")),
+        _ => None,
+    }
+}
+
 impl Draft<'_, '_> {
     /// The options of a block by name; what is unknown or said twice is reported and left out.
     pub(super) fn options<'o>(&mut self, options: &'o Block<TreeOption>, known: &Known) -> Found<'o> {
@@ -65,7 +79,7 @@ impl Draft<'_, '_> {
             let (text, span) = (option.name.text.as_str(), option.name.span);
             let once = known.once.iter().find(|name| **name == text);
             let Some(name) = once.or_else(|| known.many.iter().find(|name| **name == text)) else {
-                let help = suggest(text, known.once.iter().chain(known.many).copied());
+                let help = said_otherwise(text, known).or_else(|| suggest(text, known.once.iter().chain(known.many).copied()));
                 draft.context.raise(ResolveError::UnknownOption { what: known.what, name: text.into(), span, help });
                 return;
             };

@@ -113,6 +113,15 @@ impl Context<'_> {
         (!broken).then_some(Pattern { name, steps })
     }
 
+    /// A service's pattern for a flow that speaks it too: now both ends are known.
+    pub(super) fn spoken_by_both(&mut self, mut pattern: Pattern, place: Span) -> Pattern {
+        if let Ok(courses) = Layout::new(&pattern.steps).courses() {
+            let found = talk::talk(&mut pattern.steps, &courses, &pattern.name, place, User::Flow);
+            self.failures.extend(found.failures);
+        }
+        pattern
+    }
+
     /// Looks at the patterns of a file that no flow or service uses, with their defaults or sample values.
     pub(super) fn check_unused_patterns(&mut self, position: usize) {
         let Some(module) = self.modules.get(position) else { return };

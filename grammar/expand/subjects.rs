@@ -152,7 +152,7 @@ impl Draft<'_, '_> {
         let near = suggest(&name, all.iter().map(String::as_str)).filter(|help| help.starts_with("did"));
         let has = || (!elsewhere.is_empty()).then(|| format!("{} has it", elsewhere.join(" and ")));
         let few = || suggest(&name, all.iter().map(String::as_str));
-        let help = near.or_else(has).or_else(few);
+        let help = near.or_else(has).or_else(few).or_else(|| Some("`scn help language` lists them under \"Metrics\"".to_owned()));
         self.context.raise(ResolveError::UnknownMetric { of: owner.words(), name, span, help });
     }
 }

@@ -175,17 +175,12 @@ fn compile(ops: &[Op<'_>]) -> BTreeMap<usize, Regex> {
 
 /// Of which sides the pattern says what they do. Where either end may be something else, one that has no step is.
 fn told(layout: &Layout<'_>, user: User) -> [bool; 2] {
-    let acts = |side: Side| {
-        layout.ops.iter().any(|op| match op {
-            Op::Step(Step { kind, .. }) => match kind {
-                StepKind::Sends { by, .. } | StepKind::Expects { by, .. } | StepKind::Echoes { by } | StepKind::Closes { by, .. } => {
-                    *by == side
-                }
-                _ => false,
-            },
-            _ => false,
-        })
+    let by = |op: &Op<'_>| match op {
+        Op::Step(Step { kind: StepKind::Sends { by, .. } | StepKind::Expects { by, .. }, .. }) => Some(*by),
+        Op::Step(Step { kind: StepKind::Echoes { by } | StepKind::Closes { by, .. }, .. }) => Some(*by),
+        _ => None,
     };
+    let acts = |side: Side| layout.ops.iter().any(|op| by(op) == Some(side));
     match user {
         User::Flow => [true; 2],
         User::Alone => [true, false],

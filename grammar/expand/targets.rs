@@ -7,7 +7,7 @@ use super::verbs::{Wrong, flat};
 use crate::resolve::ResolveError;
 use crate::scenario::timeline::Target;
 use crate::scenario::{LinkId, NodeId};
-use crate::syntax::tree::{Expr, ExprKind, Indexed};
+use crate::syntax::tree::{BinaryOperator, Expr, ExprKind, Indexed};
 
 /// The words of a path; `None`: something else.
 pub(super) fn words(expr: &Expr) -> Option<&[Indexed]> {
@@ -17,10 +17,28 @@ pub(super) fn words(expr: &Expr) -> Option<&[Indexed]> {
     }
 }
 
+/// The two ends of `a--lan`: how a plan shows a link without a name.
+fn unnamed_link(expr: &Expr) -> Option<(&Expr, &Expr)> {
+    match &expr.kind {
+        ExprKind::Binary(BinaryOperator::Subtract, one, other) => match &other.kind {
+            ExprKind::Negative(other) if words(one).is_some() && words(other).is_some() => Some((one, other)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 impl Draft<'_, '_> {
     /// Nodes, links or interfaces. The outer `None`: reported here. `Err`: not a name at all.
     pub(super) fn fault_targets(&mut self, expr: &Expr) -> Result<Option<Vec<Target>>, ()> {
         let Some(parts) = words(expr) else {
+            if let Some((one, other)) = unnamed_link(expr) {
+                let (what, name, span) = ("node or link".to_owned(), self.context.words(expr.span), expr.span);
+                let (one, other) = (self.context.words(one.span), self.context.words(other.span));
+                let help = Some(format!("only a link with a name can be spoken of: `link NAME: {one} <-> {other}`"));
+                self.context.raise(ResolveError::UnknownTarget { what, name, span, help });
+                return Ok(None);
+            }
             return if matches!(expr.kind, ExprKind::Broken) { Ok(None) } else { Err(()) };
         };
         let Some((things, rest)) = self.thing_and_rest(parts, &[ThingKind::Node, ThingKind::Link], "node or link") else { return Ok(None) };

@@ -3,7 +3,7 @@
 use crate::syntax::nearest::nearest;
 
 /// More names than this are not listed.
-const LISTED: usize = 10;
+const LISTED: usize = 20;
 
 /// `did you mean ...?` if a name is near, otherwise the names there are if they are few.
 #[must_use]

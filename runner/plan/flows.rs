@@ -166,9 +166,18 @@ impl<'a> Targets<'a> {
             return Ok((SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port), vec![flow.from]));
         }
         let names: Vec<String> = nodes.iter().map(|node| format!("`{}`", self.graph.name(*node))).collect();
-        let none = || (names.join(", "), "they have addresses of no family in common".to_owned());
+        let none = || (names.join(", "), self.no_family(flow.from, &nodes));
         let (target, ends) = failure.unwrap_or_else(none);
         Err(self.unreachable(flow, target, ends))
+    }
+
+    /// Why two ends have no address of one family.
+    fn no_family(&self, from: NodeId, to: &[NodeId]) -> String {
+        let alone = |node: &NodeId| FAMILIES.into_iter().all(|family| !self.graph.speaks(*node, family));
+        match std::iter::once(&from).chain(to).find(|node| alone(node)) {
+            Some(node) => format!("`{}` has no link that gives it an address", self.graph.name(*node)),
+            None => "they have addresses of no family in common".to_owned(),
+        }
     }
 
     /// Nodes, bound address and port of a goal.
