@@ -245,6 +245,24 @@ async fn a_fault_with_an_end_is_undone_and_says_when() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_before_an_impairment_the_network_knows() {
+    use scn_grammar::scenario::topology::Impairment;
+    let impair = Action::Impair {
+        targets: vec![Target::Link(LinkId(0))],
+        forward: Some(Impairment::delaying(5)),
+        back: None,
+        over_ns: 0,
+    };
+    let mut storm = entry(at(10 * MS), impair.clone(), "impair wan");
+    storm.lasts_ns = Some(30_000_000);
+    let mut network = PaperNetwork::default();
+    let (driven, _) = drive(&plan(vec![storm], endless()), &mut network, |_| {}, None).await;
+    assert_eq!(network.asked, [format!("{impair:?}"), format!("undo {impair:?}")]);
+    assert_eq!((driven.events[0].kind, driven.events[1].kind), (EventKind::Fault, EventKind::Heal));
+    assert_eq!(driven.events[0].until_ns, Some(driven.events[1].asked_ns));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_condition_acts_when_it_comes_true_and_later_entries_hang_on_it() {
     let mut ready = entry(When::Condition { condition: active_is(200), within_ns: Some(2 * SECOND) }, Action::Mark, "mark ready");
     ready.event = Some(EventId(0));

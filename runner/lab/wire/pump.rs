@@ -14,7 +14,7 @@ use socket2::Socket;
 use super::frame::{Pool, Stored, is_many};
 use super::line::{Line, clock_ns, now_ns};
 use super::poller::Poller;
-use super::receive::{FRAMES, Receiver};
+use super::receive::Receiver;
 use super::send::{BATCH, Sender};
 use crate::emulate::Leaving;
 
@@ -143,8 +143,8 @@ impl Pump {
         for at in 0..count {
             match self.receiver.frame(at) {
                 Some(came) => {
-                    let stored = || Stored::new(came.header, came.frame, pool);
-                    line.ways[end].arrive(arrived(came.arrived_ns), came.frame, is_many(came.header), stored);
+                    let stored = || Stored::new(*came.header, came.frame, pool);
+                    line.ways[end].arrive(arrived(came.arrived_ns), came.frame, is_many(*came.header), stored);
                 }
                 None => line.ways[end].missed(1),
             }
@@ -155,19 +155,15 @@ impl Pump {
     /// Sends on what has come at the end of an open way, as it is.
     fn pass(&mut self, way: usize, count: usize, arrived: impl Fn(Option<u64>) -> u64) {
         let (line, end) = (&mut self.lines[way / 2], way % 2);
-        let mut instants = [0; FRAMES];
-        for (at, instant) in instants.iter_mut().enumerate().take(count) {
-            let Some(came) = self.receiver.frame(at) else {
-                line.ways[end].missed(1);
-                continue;
-            };
-            *instant = arrived(came.arrived_ns);
-            line.ways[end].passed(1);
-            let sent = self.sender.send(&line.taps[1 - end], std::iter::once((&came.header, came.frame)));
-            line.ways[end].sent(sent.delivered, sent.down, sent.failed);
-        }
+        let receiver = &self.receiver;
+        let came = || (0..count).filter_map(|at| receiver.frame(at));
+        let whole = came().count();
+        line.ways[end].missed((count - whole) as u64);
+        line.ways[end].passed(whole as u64);
+        let sent = self.sender.send(&line.taps[1 - end], came().map(|came| (came.header, came.frame)));
+        line.ways[end].sent(sent.delivered, sent.down, sent.failed);
         let now = now_ns();
-        instants[..count].iter().filter(|at| **at > 0).for_each(|at| line.late(now.saturating_sub(*at)));
+        came().for_each(|came| line.late(now.saturating_sub(arrived(came.arrived_ns))));
     }
 
     /// Lets out every frame whose time has come.

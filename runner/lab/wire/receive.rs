@@ -48,11 +48,19 @@ struct Besides {
 /// A frame that was read.
 pub(crate) struct Received<'a> {
     /// Its virtio header.
-    pub(crate) header: [u8; HEADER_BYTES],
+    pub(crate) header: &'a [u8; HEADER_BYTES],
     /// Its bytes.
     pub(crate) frame: &'a [u8],
     /// When it arrived, ns of the wall clock; `None`: the kernel did not say.
     pub(crate) arrived_ns: Option<u64>,
+}
+
+/// Where a frame lies.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    start: usize,
+    length: usize,
+    arrived_ns: Option<u64>,
 }
 
 /// Buffers for the frames of one system call.
@@ -63,6 +71,8 @@ pub(crate) struct Receiver {
     controls: Vec<Control>,
     vectors: Vec<[libc::iovec; 2]>,
     headers: Vec<libc::mmsghdr>,
+    /// Of the frames of the last call; `None`: larger than any frame may be, or no frame at all.
+    places: Vec<Option<Place>>,
 }
 
 impl Receiver {
@@ -79,6 +89,7 @@ impl Receiver {
             controls: vec![Control([0; CONTROL_BYTES]); FRAMES],
             vectors: vec![vectors; FRAMES],
             headers: vec![header; FRAMES],
+            places: vec![None; FRAMES],
         }
     }
 
@@ -109,7 +120,12 @@ impl Receiver {
             )
         };
         match usize::try_from(count) {
-            Ok(count) => Ok(count),
+            Ok(count) => {
+                for at in 0..count {
+                    self.places[at] = self.place(at);
+                }
+                Ok(count)
+            }
             Err(_) => {
                 let cause = io::Error::last_os_error();
                 if cause.kind() == io::ErrorKind::WouldBlock { Ok(0) } else { Err(cause) }
@@ -117,22 +133,25 @@ impl Receiver {
         }
     }
 
-    /// A frame of the last call; to be asked for once. `None`: it was larger than any frame may be, or no frame at all.
-    pub(crate) fn frame(&mut self, at: usize) -> Option<Received<'_>> {
+    /// A frame of the last call; `None`: it was larger than any frame may be, or no frame at all.
+    pub(crate) fn frame(&self, at: usize) -> Option<Received<'_>> {
+        let Place { start, length, arrived_ns } = self.places[at]?;
+        Some(Received { header: &self.virtio[at], frame: &self.bytes[start..start + length], arrived_ns })
+    }
+
+    /// Where a frame that was just read lies, its tag put back.
+    fn place(&mut self, at: usize) -> Option<Place> {
         let (arrived_ns, tag) = self.besides(at);
         let message = &self.headers[at];
         let whole = message.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
-        let mut length = (message.msg_len as usize).checked_sub(HEADER_BYTES).filter(|length| whole && *length >= MAC_BYTES + 2)?;
-        let mut start = self.first + at * SLOT_BYTES;
-        let mut header = self.virtio[at];
-        if let Some(tag) = tag {
-            self.bytes.copy_within(start..start + MAC_BYTES, start - TAG_BYTES);
-            start -= TAG_BYTES;
-            length += TAG_BYTES;
-            self.bytes[start + MAC_BYTES..start + MAC_BYTES + TAG_BYTES].copy_from_slice(&tag);
-            move_sum(&mut header);
-        }
-        Some(Received { header, frame: &self.bytes[start..start + length], arrived_ns })
+        let length = (message.msg_len as usize).checked_sub(HEADER_BYTES).filter(|length| whole && *length >= MAC_BYTES + 2)?;
+        let start = self.first + at * SLOT_BYTES;
+        let Some(tag) = tag else { return Some(Place { start, length, arrived_ns }) };
+        let (start, length) = (start - TAG_BYTES, length + TAG_BYTES);
+        self.bytes.copy_within(start + TAG_BYTES..start + TAG_BYTES + MAC_BYTES, start);
+        self.bytes[start + MAC_BYTES..start + MAC_BYTES + TAG_BYTES].copy_from_slice(&tag);
+        move_sum(&mut self.virtio[at]);
+        Some(Place { start, length, arrived_ns })
     }
 
     /// What came besides a frame: its instant, ns of the wall clock, and the tag that was taken off.

@@ -8,9 +8,10 @@ use std::os::fd::AsRawFd;
 use socket2::Socket;
 
 use super::frame::HEADER_BYTES;
+use super::receive::FRAMES;
 
-/// Frames of one system call.
-pub(crate) const BATCH: usize = 32;
+/// Frames of one system call; as many as are received with one.
+pub(crate) const BATCH: usize = FRAMES;
 /// A frame that the kernel has no room for is tried again so often.
 const TRIES: u32 = 8;
 
