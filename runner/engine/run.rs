@@ -21,7 +21,7 @@ use crate::emulate::Traces;
 use crate::judge;
 use crate::lab::{KernelLab, LabError, preflight};
 use crate::plan::types::Plan;
-use crate::traffic::{self, Files, Traffic};
+use crate::traffic::{self, Files, FlowSeries, Traffic};
 
 /// The timeline starts this long after everything is ready, so that its first instants are not already past.
 const LEAD: Duration = Duration::from_millis(2);
@@ -95,23 +95,12 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         }
     };
     observe(Progress::Step("starting programs"));
-    let mut cancel = request.cancel.clone();
-    let begun = tokio::select! {
-        begun = lab.begin_programs() => begun,
-        _ = cancel.wait_for(Option::is_some) => Ok(()),
-    };
-    if let Err(error) = begun {
+    if let Err(error) = begin_programs(&lab, request.cancel.clone()).await {
         drop(traffic.finish().await);
         drop(lab.destroy());
-        return Err(RunError::Lab(error));
+        return Err(error);
     }
     let setup_ns = nanoseconds(began.elapsed());
-    let interrupted = request.cancel.borrow().clone();
-    if let Some(signal) = interrupted {
-        drop(traffic.finish().await);
-        drop(lab.destroy());
-        return Err(RunError::Interrupted(signal));
-    }
 
     let start = Instant::now() + LEAD;
     let clock = Clock::starting_at(start.into_std());
@@ -130,12 +119,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     warnings.extend(of_timeline);
 
     let mut measured = traffic.finish().await;
-    for flow in cut {
-        // The traffic saw an orderly stop; that the scenario did not mean it to end there only the timeline knows.
-        if let Some(series) = measured.flows.get_mut(flow.index()) {
-            series.finished = false;
-        }
-    }
+    mark_cut(&mut measured.flows, &cut);
     warnings.extend(measured.warnings);
     let (processes, commands) = lab.finish_programs(&plan, &|at| clock.ns_of(at)).await;
     match lab.effects() {
@@ -166,6 +150,24 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let mut record = recorder::record(run, measured.flows);
     judge::judge(&mut record).map_err(|error| RunError::Judge(error.to_string()))?;
     Ok(record)
+}
+
+/// Starts the programs under test and waits until all are ready, or somebody wants the run to end.
+async fn begin_programs(lab: &KernelLab, mut cancel: watch::Receiver<Option<String>>) -> Result<(), RunError> {
+    tokio::select! {
+        biased;
+        Ok(signal) = cancel.wait_for(Option::is_some) => Err(RunError::Interrupted(signal.clone().unwrap_or_default())),
+        begun = lab.begin_programs() => Ok(begun?),
+    }
+}
+
+/// The traffic saw an orderly stop; that the scenario did not mean a flow to end there only the timeline knows.
+fn mark_cut(flows: &mut [FlowSeries], cut: &[FlowId]) {
+    for flow in cut {
+        if let Some(series) = flows.get_mut(flow.index()) {
+            series.finished = false;
+        }
+    }
 }
 
 fn nanoseconds(duration: Duration) -> u64 {

@@ -23,8 +23,7 @@ fn metric(
     let called = format!("{}{event}", metric_name(metric, name));
     match (measured.value, metric.row().map(|row| row.measures)) {
         (Some(value), Some(Measures::Truth)) => format!("{called} is {}", value == 1.0),
-        (Some(value), Some(Measures::Text)) if value == 1.0 => format!("{called} matches"),
-        (Some(_), Some(Measures::Text)) => format!("{called} does not match"),
+        (Some(value), Some(Measures::Text)) => format!("{called} {}", if value == 1.0 { "matches" } else { "does not match" }),
         (Some(value), _) => {
             let limit = ready.limit(at, values);
             format!("{called} = {}", show::with_error(value, measured.below, measured.above, metric.dimension, limit))
