@@ -59,7 +59,10 @@ fn help_prints_the_reference_and_its_sections() {
         assert!(text.lines().filter(|line| line.starts_with("```")).count() % 2 == 0 && text.len() > 200, "{section}:\n{text}");
     }
     let section = place.scn(&["help", "language", "timeline"]);
-    assert!(section.code == Some(0) && section.stdout.starts_with("## Timeline\n") && !section.stdout.contains("\n## Expectations\n"), "{section:?}");
+    assert!(
+        section.code == Some(0) && section.stdout.starts_with("## Timeline\n") && !section.stdout.contains("\n## Expectations\n"),
+        "{section:?}"
+    );
     let of_run = place.scn(&["help", "run"]);
     assert!(of_run.code == Some(0) && of_run.stdout.contains("scn run") && of_run.stdout.contains("--seed"), "{of_run:?}");
     for (words, near) in [(&["help", "languge"][..], "language"), (&["help", "language", "timelin"], "timeline"), (&["help", "rnu"], "run")]
