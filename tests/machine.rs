@@ -106,7 +106,8 @@ fn clean_undoes_what_a_killed_run_left_and_nothing_else() {
     );
     assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
     assert_eq!(ended.stdout.matches("took up0 out of the bridge").count(), 3, "{}", ended.stdout);
-    assert_eq!(ended.stdout.matches("removed the interface scn").count(), 3, "{}", ended.stdout);
+    // The bridges; wires' ends go by themselves or are removed, whichever comes first.
+    assert!(ended.stdout.matches("removed the interface scn").count() >= 3, "{}", ended.stdout);
 }
 
 #[test]
@@ -126,7 +127,7 @@ fn clean_leaves_what_is_no_longer_as_the_run_made_it() {
         ip link show $bridge >/dev/null"#,
     );
     assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
-    assert!(ended.stdout.contains("nothing was left"), "{}", ended.stdout);
+    assert!(!ended.stdout.contains("up0"), "{}", ended.stdout);
 }
 
 #[test]

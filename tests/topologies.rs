@@ -77,23 +77,23 @@ fn every_topology_carries_traffic() {
 #[test]
 fn what_the_kernel_lacks_is_refused_by_name() {
     let cases = [
-        ("link a <-> b { vlan [10, 20] }", "8021q", "CONFIG_VLAN_8021Q"),
+        ("link a <-> b { vlan [10, 20] }", "vlan", "CONFIG_VLAN_8021Q"),
         ("link a <-> b\nlink a <-> b\nbond a.bond0 on a.eth0, a.eth1\nbond b.bond0 on b.eth0, b.eth1", "bonding", "CONFIG_BONDING"),
     ];
-    for (links, module, option) in cases {
+    for (links, need, option) in cases {
         let place = Place::new();
         let text = |needs: &str| {
             let expect = "flow f from a to b { total 5 }\nexpect { f.transactions == 5 }";
             format!("scn 1\nscenario s {{\n{needs}\ntopology {{\nnode a, b\n{links}\n}}\n{expect}\n}}\n")
         };
         let ended = place.write("without.scn", text("")).scn(&["run", "without.scn"]);
-        let skipped = place.write("needs.scn", text(&format!("needs kernel {module}"))).scn(&["run", "needs.scn"]);
+        let skipped = place.write("needs.scn", text(&format!("needs kernel {need}"))).scn(&["run", "needs.scn"]);
         if ended.code == Some(0) {
             assert_eq!(skipped.code, Some(0), "{skipped:?}");
         } else {
             assert_eq!((ended.code, skipped.code), (Some(5), Some(4)), "{ended:?}\n{skipped:?}");
-            assert!(ended.stderr.contains(option) && ended.stderr.contains(&format!("needs kernel {module}")), "{ended:?}");
-            assert!(skipped.stdout.contains(&format!("needs `{module}` of the kernel")), "{skipped:?}");
+            assert!(ended.stderr.contains(option) && ended.stderr.contains(&format!("needs kernel {need}")), "{ended:?}");
+            assert!(skipped.stdout.contains(&format!("needs `{need}` of the kernel")), "{skipped:?}");
         }
     }
 }

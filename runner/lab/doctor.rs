@@ -7,7 +7,7 @@ use std::io;
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::enter;
-use super::features::{self, FEATURES, Feature};
+use super::features::{self, FEATURES};
 use super::messages::{self, VethEnd};
 use super::namespace::Namespace;
 use super::netlink::Netlink;
@@ -118,9 +118,9 @@ fn features() -> Vec<Finding> {
     if !enter::privileged() {
         return Vec::new();
     }
-    let finding = |(feature, what, option, module): &(Feature, &str, &str, &str)| match features::works(*feature) {
-        Ok(()) => Finding::new(module, State::Ok, format!("tried: {what} can be made"), ""),
-        Err(cause) => Finding::new(module, State::Warn, cause, format!("Scenarios with {what} can't run: the kernel needs {option}")),
+    let finding = |(feature, what, option, _, name): &features::Known| match features::works(*feature) {
+        Ok(()) => Finding::new(name, State::Ok, format!("tried: {what} can be made"), ""),
+        Err(cause) => Finding::new(name, State::Warn, cause, format!("Scenarios with {what} can't run: the kernel needs {option}")),
     };
     FEATURES.iter().map(finding).collect()
 }

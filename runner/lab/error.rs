@@ -53,15 +53,17 @@ pub enum LabError {
     /// The kernel can't make something that the scenario asks for.
     #[error(
         "{what} can't be made here: {cause}. The kernel needs {option}; load the module `{module}` if there is one, \
-         or write `needs kernel {module}` to skip the scenario where it is missing"
+         or write `needs kernel {need}` to skip the scenario where it is missing"
     )]
     Feature {
         /// `a bond`.
         what: &'static str,
         /// `CONFIG_BONDING`.
         option: &'static str,
-        /// `bonding`.
+        /// `8021q`.
         module: &'static str,
+        /// `vlan`.
+        need: &'static str,
         /// The kernel's own words.
         cause: String,
     },

@@ -27,12 +27,15 @@ pub(crate) enum Feature {
     Vxlan,
 }
 
-/// All of them, with the words for people, the kernel's option, and its module.
-pub(crate) const FEATURES: [(Feature, &str, &str, &str); 4] = [
-    (Feature::Vlan, "a VLAN interface", "CONFIG_VLAN_8021Q", "8021q"),
-    (Feature::Bond, "a bond", "CONFIG_BONDING", "bonding"),
-    (Feature::Macvlan, "a macvlan", "CONFIG_MACVLAN", "macvlan"),
-    (Feature::Vxlan, "a VXLAN tunnel", "CONFIG_VXLAN", "vxlan"),
+/// A feature, the words for people, the kernel's option, its module, and the name by which a scenario needs it.
+pub(crate) type Known = (Feature, &'static str, &'static str, &'static str, &'static str);
+
+/// All of them.
+pub(crate) const FEATURES: [Known; 4] = [
+    (Feature::Vlan, "a VLAN interface", "CONFIG_VLAN_8021Q", "8021q", "vlan"),
+    (Feature::Bond, "a bond", "CONFIG_BONDING", "bonding", "bonding"),
+    (Feature::Macvlan, "a macvlan", "CONFIG_MACVLAN", "macvlan", "macvlan"),
+    (Feature::Vxlan, "a VXLAN tunnel", "CONFIG_VXLAN", "vxlan", "vxlan"),
 ];
 
 /// Indexes in the namespace of the trial.
@@ -50,8 +53,8 @@ pub(crate) fn check(plan: &Plan) -> Result<(), LabError> {
         return Ok(());
     }
     apart(|| {
-        for (feature, what, option, module) in FEATURES.iter().filter(|(feature, ..)| wanted.contains(feature)) {
-            attempt(*feature).map_err(|cause| LabError::Feature { what, option, module, cause })?;
+        for (feature, what, option, module, need) in FEATURES.iter().filter(|(feature, ..)| wanted.contains(feature)) {
+            attempt(*feature).map_err(|cause| LabError::Feature { what, option, module, need, cause })?;
         }
         settings(plan)
     })?
@@ -62,9 +65,9 @@ pub(crate) fn works(feature: Feature) -> Result<(), String> {
     apart(|| attempt(feature)).unwrap_or_else(|error| Err(error.to_string()))
 }
 
-/// A need names one of these, by its module, and the kernel can make it: one that is built in shows no module.
+/// A need names one of these, and the kernel can make it: one that is built in shows no module.
 pub(crate) fn has(need: &str) -> bool {
-    FEATURES.iter().any(|(feature, _, _, module)| *module == need && works(*feature).is_ok())
+    FEATURES.iter().any(|(feature, .., name)| *name == need && works(*feature).is_ok())
 }
 
 /// Runs something on a thread in a namespace of its own.
