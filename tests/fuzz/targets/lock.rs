@@ -2,7 +2,7 @@
 
 #![no_main]
 
-#[allow(dead_code, reason = "a target gives its input to one law")]
+#[expect(dead_code, reason = "a target gives its input to one law")]
 #[path = "../laws.rs"]
 mod laws;
 
