@@ -231,12 +231,7 @@ async fn a_fault_with_an_end_is_undone_and_says_when() {
 #[tokio::test(start_paused = true)]
 async fn what_was_before_an_impairment_the_network_knows() {
     use scn_grammar::scenario::topology::Impairment;
-    let impair = Action::Impair {
-        targets: vec![Target::Link(LinkId(0))],
-        forward: Some(Impairment::delaying(5)),
-        back: None,
-        over_ns: 0,
-    };
+    let impair = Action::Impair { targets: vec![Target::Link(LinkId(0))], forward: Some(Impairment::delaying(5)), back: None, over_ns: 0 };
     let mut storm = entry(at(10 * MS), impair.clone(), "impair wan");
     storm.lasts_ns = Some(30_000_000);
     let mut network = PaperNetwork::default();
