@@ -68,7 +68,7 @@ impl Flows {
 
     /// The flow of a packet, and the packet's place in it. Every call counts one packet.
     pub(super) fn count(&mut self, headers: &Headers, frame: &[u8]) -> (Place, &mut Flow) {
-        let key = whole(headers, frame, |port| u64::from(port));
+        let key = whole(headers, frame, u64::from);
         if self.table.len() >= MOST_FLOWS && !self.table.contains_key(&key) {
             self.forget();
         }

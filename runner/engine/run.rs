@@ -106,9 +106,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let clock = Clock::starting_at(start.into_std());
     let started = (request.wall_clock)(SystemTime::now() + LEAD);
     traffic.start_clock(clock);
-    if let Err(error) = lab.begin(start.into_std()) {
-        warnings.push(format!("the wires count from before the timeline: {error}"));
-    }
+    warnings.extend(begin(&lab, start));
     observe(Progress::Step("running"));
     let sources = request.sources;
     let line_of = |span| sources.line_column(span).line;
@@ -122,10 +120,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     mark_cut(&mut measured.flows, &cut);
     warnings.extend(measured.warnings);
     let (processes, commands) = lab.finish_programs(&plan, &|at| clock.ns_of(at)).await;
-    match lab.effects() {
-        Ok(idle) => warnings.extend(idle),
-        Err(error) => warnings.push(format!("whether silent links were met could not be read: {error}")),
-    }
+    warnings.extend(idle(&mut lab));
     let accounts = lab.accounts();
     let mut environment = vec![("command line".to_owned(), request.command), ("scn".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
     environment.extend(request.libraries.into_iter().map(|(name, which)| (format!("library {name}"), which)));
@@ -168,6 +163,16 @@ fn mark_cut(flows: &mut [FlowSeries], cut: &[FlowId]) {
             series.finished = false;
         }
     }
+}
+
+/// The wires count from the timeline's start. Out: a warning if they can't be told.
+fn begin(lab: &KernelLab, start: Instant) -> Option<String> {
+    lab.begin(start.into_std()).err().map(|error| format!("the wires count from before the timeline: {error}"))
+}
+
+/// Warnings about faults that last and met nothing.
+fn idle(lab: &mut KernelLab) -> Vec<String> {
+    lab.effects().unwrap_or_else(|error| vec![format!("whether faults had an effect could not be read: {error}")])
 }
 
 fn nanoseconds(duration: Duration) -> u64 {

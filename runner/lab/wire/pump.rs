@@ -26,10 +26,13 @@ const CLOCK_STEP_NS: u64 = 1_000_000;
 /// Nothing to do.
 const NEVER: u64 = u64::MAX;
 
+/// Something to be done between two frames.
+pub(crate) type Work = Box<dyn FnOnce(&mut [Line]) + Send>;
+
 /// What the lab wants of the pump.
 pub(crate) enum Order {
     /// To do something with the lines, between two frames.
-    Do(Box<dyn FnOnce(&mut [Line]) + Send>),
+    Do(Work),
     /// To end.
     Stop,
 }

@@ -1,5 +1,7 @@
 //! Impaired links on the real kernel: what the model says of packets is what happens to them, and changes lose nothing.
 
+#![expect(clippy::unwrap_used, reason = "test code outside of test functions")]
+
 use std::collections::BTreeSet;
 use std::io::{IoSliceMut, Read};
 use std::net::{TcpStream, UdpSocket};
