@@ -62,6 +62,7 @@ fn plan(connections: u64, size: u64, rate: u64) -> Plan {
         placement: None,
         interfaces: vec![],
         routes: vec![],
+        pools: vec![],
         sysctls: vec![],
     };
     let listener = PlannedListener {
