@@ -43,7 +43,7 @@ ip link set keep0 master br0; ip link set keep0 up; ip link set keep1 up
 ip link add up0 type veth peer name up1
 ip addr add 192.0.2.1/24 dev up0
 ip link set up0 up; ip link set up1 up
-state() { ip -o link | sed -E 's/<[^>]*>//; s/ state [A-Z]+//'; ip route; ip rule; cat /proc/sys/net/ipv4/ip_forward; }
+state() { ip -o link | sed -E 's/<[^>]*>//; s/ state [A-Z]+//'; ip route | sed 's, linkdown,,'; ip rule; cat /proc/sys/net/ipv4/ip_forward; }
 # Waits until a condition holds.
 await() { i=0; until eval "$1"; do i=$((i+1)); [ $i -lt 3000 ] || { echo "never: $1"; state; exit 9; }; sleep 0.01; done; }
 attached() { ip -o link show up0 | grep -q 'master scn' && ip -o link show master br0 | grep -q scn; }

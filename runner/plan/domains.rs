@@ -141,17 +141,23 @@ type Tag = (bool, u16);
 /// Frames on a link that carry these tags, the outermost first.
 type Spot = (usize, Vec<Tag>);
 
+/// An interface that takes frames with these tags, by its position.
+type Taker = (Vec<Tag>, u32);
+
+/// A bond's frames with these tags on a link, and all the places where they are.
+type Joined = (Vec<Tag>, Vec<Spot>);
+
 /// The search for all that frames reach.
 struct Flood<'a> {
     topology: &'a Topology,
     /// By link and side: the tags that the end puts on its frames.
     tags: Vec<[Vec<Tag>; 2]>,
     /// By link and side: who takes frames there, with which tags.
-    takers: Vec<[Vec<(Vec<Tag>, u32)>; 2]>,
+    takers: Vec<[Vec<Taker>; 2]>,
     /// By node, for bridges: link and side of each port.
     ports: Vec<Vec<(usize, usize)>>,
     /// By link: the spots that bonds join, each with the others.
-    bonds: BTreeMap<usize, Vec<(Vec<Tag>, Vec<Spot>)>>,
+    bonds: BTreeMap<usize, Vec<Joined>>,
     /// Interfaces on others, as positions in their list, with where their frames are.
     spots_of_uppers: Vec<(usize, Vec<Spot>)>,
     /// Which domain is where.
@@ -165,7 +171,7 @@ impl<'a> Flood<'a> {
     fn new(topology: &'a Topology, interfaces: &Interfaces) -> Self {
         let tags: Vec<[Vec<Tag>; 2]> =
             topology.links.iter().map(|link| [0, 1].map(|side| stack(&link.ends[side].settings.vlans))).collect();
-        let mut takers: Vec<[Vec<(Vec<Tag>, u32)>; 2]> = vec![Default::default(); topology.links.len()];
+        let mut takers: Vec<[Vec<Taker>; 2]> = vec![Default::default(); topology.links.len()];
         let mut ports = vec![Vec::new(); topology.nodes.len()];
         for (link, ends) in interfaces.of_link.iter().enumerate() {
             for (side, (node, position)) in ends.iter().enumerate() {

@@ -121,7 +121,8 @@ pub fn plan(scenario: &Scenario, settings: &Settings) -> Result<Planned, Vec<Dia
     }
     let nodes = nodes(scenario, &interfaces, routes, &pools, &listeners, &holders);
     let links = links(scenario, &interfaces, &engines, &tunnels);
-    let plan = assemble(scenario, *settings, nodes, links, uppers(scenario, &interfaces), listeners, flows, timeline);
+    let network = Network { nodes, links, interfaces: uppers(scenario, &interfaces) };
+    let plan = assemble(scenario, *settings, network, listeners, flows, timeline);
     Ok(Planned { plan, warnings: findings.sorted(), work })
 }
 
@@ -134,13 +135,13 @@ fn nodes(
     listeners: &Listeners,
     holders: &Holders,
 ) -> Vec<PlannedNode> {
-    let parts = scenario.topology.nodes.iter().zip(&interfaces.of_node).zip(&interfaces.linked).zip(routes);
-    let planned = |(index, (((node, interfaces), linked), routes)): (usize, (((&Node, &Vec<PlannedInterface>), &usize), _))| {
+    let planned = |(index, (node, routes)): (usize, (&Node, Vec<PlannedRoute>))| {
         let id = names::node_id(index);
+        let all: &[PlannedInterface] = &interfaces.of_node[index];
         let own: Vec<Prefix> = pools.iter().filter(|pool| pool.node == id).map(|pool| pool.network.prefix()).collect();
         // A socket binds to an IPv4 address of a pool by its route, but not to one of IPv6.
         let absent = listeners.waits_for_address(id, holders) || own.iter().any(|pool| pool.address.is_ipv6());
-        let said = interfaces.iter().flat_map(|interface: &PlannedInterface| &interface.settings.sysctls);
+        let said = all.iter().flat_map(|interface| &interface.settings.sysctls);
         let sysctls = sysctls::sysctls(node, &listeners.ports(id), absent, said);
         PlannedNode {
             name: node.name.clone(),
@@ -150,13 +151,13 @@ fn nodes(
             settings: node.settings.clone(),
             device: node.device.clone(),
             placement: node.placement.clone(),
-            interfaces: interfaces[..*linked].to_vec(),
+            interfaces: all[..interfaces.linked[index]].to_vec(),
             routes,
             pools: own,
             sysctls,
         }
     };
-    parts.enumerate().map(planned).collect()
+    scenario.topology.nodes.iter().zip(routes).enumerate().map(planned).collect()
 }
 
 /// Links to make.
@@ -195,17 +196,23 @@ fn uppers(scenario: &Scenario, interfaces: &Interfaces) -> Vec<PlannedUpper> {
     interfaces.uppers.iter().map(planned).collect()
 }
 
+/// What is built.
+struct Network {
+    nodes: Vec<PlannedNode>,
+    links: Vec<PlannedLink>,
+    interfaces: Vec<PlannedUpper>,
+}
+
 /// Puts the parts together.
 fn assemble(
     scenario: &Scenario,
     settings: Settings,
-    nodes: Vec<PlannedNode>,
-    links: Vec<PlannedLink>,
-    interfaces: Vec<PlannedUpper>,
+    network: Network,
     listeners: Listeners,
     flows: Vec<PlannedFlow>,
     timeline: Vec<Entry>,
 ) -> Plan {
+    let Network { nodes, links, interfaces } = network;
     let descriptors = descriptors::descriptors(&nodes, &links, &listeners.list, &flows);
     Plan {
         version: VERSION,

@@ -1,5 +1,7 @@
 //! Every topology on the real kernel: interfaces upon others, tunnels, addresses of one family, pools, widths, settings, with traffic.
 
+#![expect(clippy::unwrap_used, reason = "test code outside of test functions")]
+
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};
