@@ -99,9 +99,8 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     }
 
     let start = Instant::now() + LEAD;
-    let clock = Clock::starting_at(start.into_std());
     let started = (request.wall_clock)(SystemTime::now() + LEAD);
-    traffic.start_clock(clock);
+    traffic.start_clock(Clock::starting_at(start.into_std()));
     observe(Progress::Step("running"));
     let sources = request.sources;
     let line_of = |span| sources.line_column(span).line;
