@@ -103,8 +103,8 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let setup_ns = nanoseconds(began.elapsed());
 
     let start = Instant::now() + LEAD;
-    let clock = Clock::starting_at(start.into_std());
     let started = (request.wall_clock)(SystemTime::now() + LEAD);
+    let clock = Clock::starting_at(start.into_std());
     traffic.start_clock(clock);
     warnings.extend(begin(&lab, start));
     observe(Progress::Step("running"));

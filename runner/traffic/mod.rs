@@ -43,7 +43,6 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 pub use client::CONNECT_LIMIT_NS;
-pub use datagram::RESPONSE_LIMIT_NS as DATAGRAM_LIMIT_NS;
 pub(crate) use draw::Key;
 pub use flow::{DRAIN_LIMIT_NS, START_PATIENCE_NS};
 pub use pattern::program::Files;

@@ -216,6 +216,7 @@ impl Lane {
         lanes.over(exchange);
     }
 
+    #[expect(clippy::boxed_local, reason = "faults are large and rare: they travel in boxes")]
     pub(super) fn failed(self: &Rc<Self>, lanes: &Rc<Lanes>, mut exchange: Box<Exchange>, fault: Box<Fault>) {
         let now = lanes.worker.pacer.now_ns();
         if exchange.sent_ns == NEVER {

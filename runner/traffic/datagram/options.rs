@@ -15,6 +15,10 @@ const ROOM: usize = 4 << 20;
 /// Bits of the old type of service that are not the code point.
 const NOT_DSCP: u32 = 3;
 
+/// Sets and reads a size.
+type Set = fn(&SockRef<'_>, usize) -> io::Result<()>;
+type Get = fn(&SockRef<'_>) -> io::Result<usize>;
+
 /// What a flow or service says of its sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
@@ -85,7 +89,7 @@ impl Options {
     fn buffers(&self, socket: &SockRef<'_>) -> io::Result<()> {
         // Without the option the kernel's own size does, if it allows no more.
         let _ = socket.set_recv_buffer_size(ROOM);
-        let sizes: [(_, _, fn(&SockRef<'_>, usize) -> io::Result<()>, fn(&SockRef<'_>) -> io::Result<usize>); 2] = [
+        let sizes: [(_, _, Set, Get); 2] = [
             ("send_buffer", self.send_buffer, |socket, size| socket.set_send_buffer_size(size), |socket| socket.send_buffer_size()),
             ("receive_buffer", self.receive_buffer, |socket, size| socket.set_recv_buffer_size(size), |socket| socket.recv_buffer_size()),
         ];

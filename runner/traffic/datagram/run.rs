@@ -52,6 +52,7 @@ pub struct Lanes {
     idle: RefCell<VecDeque<Rc<Lane>>>,
     /// When something is to be done: the instant, the lane's number, the transaction.
     agenda: RefCell<BinaryHeap<Reverse<(i64, u32, u64)>>>,
+    #[expect(clippy::vec_box, reason = "an exchange is large and goes to and fro")]
     pool: RefCell<Vec<Box<Exchange>>>,
     pub(super) under_way: Cell<u64>,
     /// Lanes to be opened in place of those left behind.

@@ -4,7 +4,6 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 
 use scn_reports::record::flow::{ItemOutcome, NEVER};
 use tokio::io::Interest;
@@ -106,7 +105,6 @@ impl Lane {
         let was_free = lanes.identified && exchange.next == Next::Nothing;
         exchange.sent_ns = NEVER;
         lanes.over(exchange);
-        self.entry.begun.fetch_sub(1, Ordering::Release);
         self.dropped(lanes, start, what);
         if !was_free {
             lanes.is_free_later(self);

@@ -109,6 +109,7 @@ struct State {
     under_way: HashMap<(Lane, u64), (Box<Exchange>, Way)>,
     order: VecDeque<(Lane, u64)>,
     pauses: BinaryHeap<Reverse<(i64, Lane, u64)>>,
+    #[expect(clippy::vec_box, reason = "an exchange is large and goes to and fro")]
     pool: Vec<Box<Exchange>>,
     post: Post,
     strangers: u64,
@@ -320,6 +321,7 @@ impl Server {
         }
     }
 
+    #[expect(clippy::boxed_local, reason = "faults are large and rare: they travel in boxes")]
     fn failed(&self, state: &mut State, lane: Lane, exchange: Box<Exchange>, fault: Box<Fault>) {
         if let Some(known) = state.known.get_mut(&lane) {
             known.over.note(exchange.number);

@@ -56,6 +56,7 @@ impl Arrivals {
     }
 
     /// Takes what waits, at most a batch: how many datagrams. Never waits.
+    #[expect(clippy::unnecessary_cast, reason = "of another width in other C libraries")]
     pub fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
         // SAFETY: both structures are integers and pointers, for which all zeros are valid.
         let (mut parts, mut headers) =
@@ -94,6 +95,7 @@ impl Arrivals {
         Some(Way { peer, own, interface })
     }
 
+    #[expect(clippy::unnecessary_cast, reason = "of another width in other C libraries")]
     fn destination(&self, at: usize) -> Option<(IpAddr, u32)> {
         // SAFETY: a `msghdr` of zeros is valid; only its control part is used below.
         let mut header = unsafe { std::mem::zeroed::<libc::msghdr>() };
