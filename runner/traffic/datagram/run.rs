@@ -154,7 +154,10 @@ impl Lanes {
         loop {
             let now = self.worker.pacer.now_ns();
             self.due(now);
-            if !over && now >= self.run.until_ns() {
+            // What was due before the end is sent, though late, and not forgotten.
+            let due_before =
+                !self.closed_loop && k < count && flow::intended(self.run.from_ns, k, load.rate_nano.unwrap_or(1)) < self.run.until_ns();
+            if !over && now >= self.run.until_ns() && !due_before {
                 over = true;
                 limit = self.run.until_ns().max(self.run.from_ns).saturating_add(DRAIN_LIMIT_NS.max(self.limit_ns));
                 self.forget_waiting();
@@ -166,6 +169,8 @@ impl Lanes {
             if !over && self.closed_loop {
                 over = !self.begin_idle();
                 self.did_all.set(over);
+                // What needs no answer would otherwise keep the worker from its servers.
+                tokio::task::yield_now().await;
             } else if !over {
                 next = self.begin_due(&mut k, count, load.rate_nano.unwrap_or(1), &own);
                 over = k >= count && self.run.waiting.borrow().is_empty();
@@ -205,6 +210,12 @@ impl Lanes {
             }
             *k = own(*k + 1);
             let start = Start { intended_ns: next, lag_ns: u32::try_from(now - next).unwrap_or(u32::MAX) };
+            if now.saturating_sub(next) > START_PATIENCE_NS {
+                // A rate that cannot be kept: too late to be what was asked for.
+                flow::unsent(&self.worker, self.run.flow, start, ItemOutcome::Dropped);
+                self.happened(next);
+                continue;
+            }
             match self.lane() {
                 Some(lane) => lane.begin(self, start),
                 None => self.run.waiting.borrow_mut().push_back(start),
