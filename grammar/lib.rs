@@ -159,8 +159,8 @@ fn check_all(sources: &mut Sources, file: FileId, params: &BTreeMap<String, Stri
     Checked { scenarios: if fine { scenarios } else { Vec::new() }, diagnostics, references }
 }
 
-/// Names that are unknown, and what lacks a part. Where a statement or a used file could not be read, or a loop was cut short, what it says is
-/// missing, and nothing else is wrong.
+/// Names that are unknown, and what lacks a part. Where a statement or a used file could not be read, what it says is missing, and
+/// nothing else is wrong.
 const UNKNOWN: &[&str] = &[
     "scn::resolve::unknown_node",
     "scn::resolve::unknown_destination",
@@ -185,8 +185,7 @@ const UNKNOWN: &[&str] = &[
 
 /// Without what only follows from a statement that could not be read, or from a file that could not be used.
 fn without_echoes(mut problems: Vec<Diagnostic>, missing: &BTreeSet<(FileId, String)>, sources: &Sources) -> Vec<Diagnostic> {
-    let cut = |p: &Diagnostic| p.code.starts_with("scn::syntax::") || p.code == "scn::expand::too_large";
-    let broken = problems.iter().any(|p| p.severity == Severity::Error && cut(p));
+    let broken = problems.iter().any(|p| p.severity == Severity::Error && p.code.starts_with("scn::syntax::"));
     let all = problems.len();
     problems.retain(|problem| {
         let words = sources.text(problem.primary.span);
