@@ -8,7 +8,7 @@
 //! **Fate.** Every chance is a function of a key and nothing else: run seed, link (its name), way, stage, flow, and the packet's place
 //! in its flow. The function is a counter-based generator: one step of the finaliser of SplitMix64 (Steele, Lea, Flood: *Fast
 //! splittable pseudorandom number generators*, OOPSLA 2014, with the constants of Stafford's thirteenth variant) for each part of the
-//! key, as [`Key`](crate::traffic::Key) does it. So the same packets of a flow meet the same fate under the same seed, whatever other
+//! key, as `Key` of `traffic` does it. So the same packets of a flow meet the same fate under the same seed, whatever other
 //! flows do and however threads are scheduled. A flow is protocol, addresses and ports; a port that the plan does not name is the
 //! kernel's choice and differs from run to run, so it counts by the order in which such ports appear.
 
