@@ -8,8 +8,10 @@ use std::net::{TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
 use nix::sys::time::TimeSpec;
+use nix::unistd::Pid;
 use scn_grammar::scenario::pattern::Varying;
 use scn_grammar::scenario::timeline::{Action, Cut, Healed, Target};
 use scn_grammar::scenario::topology::{Delay, Impairment, Loss, NodeKind, Queue, QueueLimit, Reorder, ReorderBy};
@@ -85,6 +87,7 @@ fn listen(door: &Door, node: NodeId, port: u16) -> std::thread::JoinHandle<Came>
 /// Sends numbered packets, frames of so many bytes, one each so often; 0: as fast as they go.
 fn send(door: &Door, node: NodeId, to: u16, count: u64, frame: usize, every: Duration) -> std::thread::JoinHandle<()> {
     inside(door, node, move || {
+        stay(usize::from(to));
         let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
         socket.connect(("10.1.0.2", to)).unwrap();
         let mut packet = vec![7; frame - 42];
@@ -97,6 +100,16 @@ fn send(door: &Door, node: NodeId, to: u16, count: u64, frame: usize, every: Dur
             }
         }
     })
+}
+
+/// Keeps a thread on one core. What it sends waits there for the kernel to take it in; from another core it would overtake itself before
+/// it has reached the link.
+fn stay(number: usize) {
+    let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap();
+    let cores: Vec<usize> = (0..CpuSet::count()).filter(|core| allowed.is_set(*core).unwrap_or(false)).collect();
+    let mut one = CpuSet::new();
+    one.set(cores[number % cores.len()]).unwrap();
+    sched_setaffinity(Pid::from_raw(0), &one).unwrap();
 }
 
 /// Sends and receives.
