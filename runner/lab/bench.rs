@@ -1,8 +1,8 @@
 //! The thread on which faults are done: it moves between namespaces, so nothing else runs on it. In: steps. Out: when they were
 //! done, and what did not come up. Decides nothing.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{BridgePortState, InfoBridgePort, InfoPortData, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State};
+use netlink_packet_route::neighbour::NeighbourState;
 use socket2::Socket;
 
 use super::announce;
 use super::error::LabError;
+use super::messages;
 use super::namespace::Namespace;
 use super::netlink::Netlink;
 use super::packet;
@@ -49,7 +51,11 @@ pub(crate) enum Step {
     Await(Awaited),
     /// Tell the neighbours which addresses an interface has.
     Announce(Interface),
-    /// An interface may have asked for neighbours in vain and would ask again a second later: those answer now.
+    /// Remember which neighbours an interface has learned: it forgets them when its carrier goes.
+    Remember(usize, u32),
+    /// An interface knows again what it knew, and what it has asked for in vain and would ask for again a second later. Before its carrier
+    /// is back: what the kernel has kept for those neighbours goes the way of everything sent while the link was down, and does not meet
+    /// what is sent after it on another core.
     Answer {
         /// The namespace.
         slot: usize,
@@ -93,6 +99,8 @@ pub(crate) struct Bench {
     namespaces: Arc<Vec<Namespace>>,
     sockets: BTreeMap<usize, Netlink>,
     senders: BTreeMap<usize, Socket>,
+    /// What interfaces without carrier knew: namespace and interface.
+    known: BTreeMap<(usize, u32), BTreeSet<IpAddr>>,
 }
 
 impl Bench {
@@ -113,16 +121,32 @@ impl Bench {
                     }
                 }
                 Step::Announce(interface) => warnings.extend(self.announce(&interface)),
+                Step::Remember(slot, index) => {
+                    use NeighbourState::{Delay, Incomplete, Probe, Reachable, Stale};
+                    let known = self.neighbours(slot, index, |state| [Incomplete, Reachable, Stale, Delay, Probe].contains(&state))?;
+                    self.known.insert((slot, index), known);
+                }
                 Step::Answer { slot, index, owners } => {
-                    let asked = self.socket(slot)?.unresolved(index);
-                    let asked = asked.map_err(|refusal| LabError::netlink("lab", "read its neighbours", &refusal))?;
-                    for owner in asked.iter().filter_map(|address| owners.get(address)) {
-                        warnings.extend(self.announce(owner));
-                    }
+                    let mut asked = self.neighbours(slot, index, |state| state == NeighbourState::Incomplete)?;
+                    asked.extend(self.known.remove(&(slot, index)).unwrap_or_default());
+                    let answer = |(address, owner): (&IpAddr, &Interface)| Request {
+                        message: messages::neighbour(index, *address, owner.mac),
+                        place: owner.place.clone(),
+                        doing: format!("make a neighbour know {address}"),
+                    };
+                    let answers = asked.iter().filter_map(|address| owners.get_key_value(address)).map(answer).collect();
+                    run(self.socket(slot)?, answers)?;
                 }
             }
         }
         Ok(warnings)
+    }
+
+    /// Addresses of an interface's neighbours in some state.
+    fn neighbours(&mut self, slot: usize, index: u32, is_meant: impl Fn(NeighbourState) -> bool) -> Result<BTreeSet<IpAddr>, LabError> {
+        let found = self.socket(slot)?.neighbours(index);
+        let found = found.map_err(|refusal| LabError::netlink("lab", "read its neighbours", &refusal))?;
+        Ok(found.into_iter().filter(|(_, state)| is_meant(*state)).map(|(address, _)| address).collect())
     }
 
     /// Packets that an interface has received.
@@ -233,7 +257,7 @@ impl Keeper {
     pub(crate) fn start(namespaces: Arc<Vec<Namespace>>) -> Result<Self, LabError> {
         let (jobs, todo) = channel::<Job>();
         let thread = std::thread::Builder::new().name("scn-lab".to_owned()).spawn(move || {
-            let mut bench = Bench { namespaces, sockets: BTreeMap::new(), senders: BTreeMap::new() };
+            let mut bench = Bench { namespaces, sockets: BTreeMap::new(), senders: BTreeMap::new(), known: BTreeMap::new() };
             while let Ok(job) = todo.recv() {
                 job(&mut bench);
             }

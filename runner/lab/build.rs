@@ -18,7 +18,7 @@ use super::netlink::Netlink;
 use super::offload;
 use super::outside::Outside;
 use super::sysctl::{self, Settings};
-use crate::plan::types::{Plan, PlannedInterface};
+use crate::plan::types::{Engine, Plan, PlannedInterface};
 
 /// More threads do not help: the kernel makes interfaces one at a time.
 const THREADS: usize = 4;
@@ -234,9 +234,12 @@ fn furnish(plan: &Plan, layout: &Layout, namespace: &Namespace, slot: usize, mut
     }
     run(&mut open(place)?, furnish::inside(plan, layout, slot, Stage::First))?;
     for interface in &node.interfaces {
-        if let Some(extent) = offload::wanted(plan.links[interface.link.index()].packets_alone, interface.settings.offload) {
-            let refused = |cause| LabError::system(format!("{place}.{}", interface.name), "switch its offloads off", &cause);
-            offload::switch_off(&interface.name, extent).map_err(refused)?;
+        let link = &plan.links[interface.link.index()];
+        let extent = offload::wanted(link.packets_alone, interface.settings.offload);
+        let refused = |cause| LabError::system(format!("{place}.{}", interface.name), "set its offloads", &cause);
+        extent.map_or(Ok(()), |extent| offload::switch_off(&interface.name, extent)).map_err(refused)?;
+        if link.engine == Engine::Wire && extent != Some(offload::Extent::All) {
+            offload::take_in_by_one_queue(&interface.name).map_err(refused)?;
         }
     }
     Ok(settings)

@@ -6,13 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use scn_grammar::scenario::LinkId;
 use scn_grammar::scenario::timeline::{Action, Target};
 use scn_grammar::scenario::topology::Prefix;
 
-use super::bench::{Awaited, Interface, Request, Step};
+use super::bench::{Request, Step};
 use super::error::LabError;
 use super::impairments::{Change, Impairments};
 use super::layout::{EndPlace, Layout};
@@ -33,9 +32,9 @@ pub(super) enum Cause {
 
 /// What holds a link.
 #[derive(Debug, Clone, Default)]
-struct Held {
-    down: BTreeSet<Cause>,
-    silent: BTreeSet<Cause>,
+pub(super) struct Held {
+    pub(super) down: BTreeSet<Cause>,
+    pub(super) silent: BTreeSet<Cause>,
 }
 
 /// Two sorts of fault.
@@ -71,8 +70,8 @@ pub(crate) struct Todo {
 pub(crate) struct Faults {
     pub(super) layout: Layout,
     /// Names of links.
-    links: Vec<String>,
-    held: Vec<Held>,
+    pub(super) links: Vec<String>,
+    pub(super) held: Vec<Held>,
     pub(super) nodes: Vec<NodeState>,
     pub(super) impairments: Impairments,
     pub(super) partitions: Partitions,
@@ -93,7 +92,7 @@ pub(super) struct NodeState {
 #[derive(Debug)]
 pub(super) struct InterfaceState {
     pub(super) name: String,
-    link: usize,
+    pub(super) link: usize,
     pub(super) mac: [u8; 6],
     pub(super) addresses: Vec<Prefix>,
     /// Those of the plan: an address that comes back finds its place though all its subnet had gone.
@@ -297,13 +296,22 @@ impl Faults {
                 }
             }
         }
+        let turns = sort == Sort::Down;
+        let ends = || links.iter().flat_map(|link| self.interfaces_at(*link)).filter(|_| turns);
+        if struck {
+            todo.steps.extend(ends().map(|(node, at)| Step::Remember(node, self.layout.interfaces[node][at])));
+        } else {
+            todo.steps.extend(self.answers(ends()));
+        }
         // One batch a namespace.
         requests.sort_by_key(|(slot, _)| *slot);
         for group in requests.chunk_by(|a, b| a.0 == b.0) {
             todo.steps.push(Step::Netlink(group[0].0, group.iter().map(|(_, request)| request.clone()).collect()));
         }
-        if sort == Sort::Down && !struck {
+        if turns && !struck {
             self.tell(links, todo);
+            // Of a neighbour that was first asked for just now.
+            todo.steps.extend(self.answers(ends()));
         }
     }
 
@@ -341,79 +349,6 @@ impl Faults {
             requests.extend(messages.into_iter().map(request));
         }
         requests
-    }
-
-    /// Links have come back: wait for both ends, tell the neighbours, and have those answer that were asked in vain.
-    fn tell(&self, links: &[usize], todo: &mut Todo) {
-        if links.is_empty() {
-            return;
-        }
-        let (mut announcements, mut answers) = (Vec::new(), Vec::new());
-        let owners = Arc::new(self.owners());
-        for &link in links {
-            let silent = !self.held[link].silent.is_empty();
-            let ends = &self.layout.links[link].ends;
-            for end in ends {
-                let place = format!("{}.{}", self.nodes[end.node].name, self.nodes[end.node].interfaces[end.interface].name);
-                let port = end.bridge.is_some() && (!silent || self.is_wire(link));
-                todo.steps.push(Step::Await(Awaited { slot: end.node, index: end.index, port, place }));
-                if end.bridge.is_none() {
-                    // With those that stand upon it.
-                    let interfaces = self.nodes[end.node].interfaces.iter().zip(&self.layout.interfaces[end.node]).enumerate();
-                    for (at, (_, index)) in interfaces.filter(|(_, (interface, _))| interface.link == link) {
-                        announcements.extend(self.announcement(end.node, at));
-                        answers.push(Step::Answer { slot: end.node, index: *index, owners: Arc::clone(&owners) });
-                    }
-                }
-            }
-            if ends.iter().all(|end| end.bridge.is_some()) {
-                // Nodes stand on both sides, none at the link itself.
-                announcements.extend(self.around(ends[0].node).into_iter().filter_map(|(node, at)| self.announcement(node, at)));
-            }
-        }
-        todo.steps.extend(announcements);
-        todo.steps.extend(answers);
-    }
-
-    /// Interfaces of nodes in the broadcast domain of a bridge.
-    fn around(&self, bridge: usize) -> Vec<(usize, usize)> {
-        let (mut seen, mut todo, mut found) = (BTreeSet::from([bridge]), vec![bridge], BTreeSet::new());
-        while let Some(here) = todo.pop() {
-            for interface in &self.nodes[here].interfaces {
-                for end in &self.layout.links[interface.link].ends {
-                    if end.bridge.is_none() {
-                        found.insert((end.node, end.interface));
-                    } else if seen.insert(end.node) {
-                        todo.push(end.node);
-                    }
-                }
-            }
-        }
-        found.into_iter().collect()
-    }
-
-    /// Who has which address now.
-    fn owners(&self) -> BTreeMap<IpAddr, Interface> {
-        let places = self.nodes.iter().enumerate().flat_map(|(node, state)| (0..state.interfaces.len()).map(move |at| (node, at)));
-        let speakers = places.filter_map(|(node, at)| self.speaker(node, at));
-        speakers.flat_map(|speaker| speaker.addresses.clone().into_iter().map(move |address| (address, speaker.clone()))).collect()
-    }
-
-    /// An interface with all its addresses; `None`: it has none.
-    fn speaker(&self, node: usize, at: usize) -> Option<Interface> {
-        let interface = &self.nodes[node].interfaces[at];
-        let addresses: Vec<IpAddr> = interface.addresses.iter().map(|prefix| prefix.address).collect();
-        let (index, place) = (self.layout.interfaces[node][at], self.nodes[node].name.clone());
-        (!addresses.is_empty()).then_some(Interface { slot: node, index, mac: interface.mac, addresses, place })
-    }
-
-    fn announcement(&self, node: usize, at: usize) -> Option<Step> {
-        self.speaker(node, at).map(Step::Announce)
-    }
-
-    /// One address only, which has just come.
-    pub(super) fn announcement_of(&self, node: usize, at: usize, address: IpAddr) -> Option<Step> {
-        self.speaker(node, at).map(|speaker| Step::Announce(Interface { addresses: vec![address], ..speaker }))
     }
 }
 
@@ -482,13 +417,14 @@ mod tests {
         }
     }
 
-    /// Steps in short: `set SLOT INDEX...`, `await SLOT.INDEX`, `tell SLOT.INDEX`.
+    /// Steps in short: `set SLOT INDEX...`, `await SLOT.INDEX`, `note`, `tell` and `answer SLOT.INDEX`.
     fn short(todo: &Todo) -> Vec<String> {
         let step = |step: &Step| match step {
             Step::Netlink(slot, requests) => format!("set {slot} x{}", requests.len()),
             Step::Replace(slot, _) => format!("replace {slot}"),
             Step::Await(awaited) => format!("await {}.{}{}", awaited.slot, awaited.index, if awaited.port { "p" } else { "" }),
             Step::Announce(from) => format!("tell {}.{}", from.slot, from.index),
+            Step::Remember(slot, index) => format!("note {slot}.{index}"),
             Step::Answer { slot, index, .. } => format!("answer {slot}.{index}"),
         };
         todo.steps.iter().map(step).collect()
@@ -499,13 +435,13 @@ mod tests {
         let mut faults = faults();
         let node = || vec![Target::Node(NodeId(0))];
         let down = faults.plan(&Action::Down(node())).unwrap();
-        assert_eq!(short(&down), ["set 2 x1", "set 3 x2"]);
+        assert_eq!(short(&down), ["note 0.3", "note 0.7", "note 1.8", "set 2 x1", "set 3 x2"]);
         assert_eq!(down.cuts, [(2, true)]);
         let up = faults.plan(&Action::Up(node())).unwrap();
         assert_eq!(up.cuts, [(2, false)]);
-        let all = ["set 2 x1", "set 3 x2", "await 0.3", "await 2.5p", "await 0.7", "await 1.8"];
-        let told = ["tell 0.3", "tell 0.7", "tell 1.8", "answer 0.3", "answer 0.7", "answer 1.8"];
-        assert_eq!(short(&up), [&all[..], &told].concat());
+        let known = ["answer 0.3", "answer 0.7", "answer 1.8"];
+        let all = ["set 2 x1", "set 3 x2", "await 0.3", "await 2.5p", "await 0.7", "await 1.8", "tell 0.3", "tell 0.7", "tell 1.8"];
+        assert_eq!(short(&up), [&known[..], &all, &known].concat());
         assert!(up.warnings.is_empty());
     }
 
@@ -513,10 +449,10 @@ mod tests {
     fn a_link_is_down_while_any_fault_holds_it() {
         let mut faults = faults();
         let (link, node) = (|| vec![Target::Link(LinkId(2))], || vec![Target::Node(NodeId(1))]);
-        assert_eq!(short(&faults.plan(&Action::Down(link())).unwrap()), ["set 3 x2"]);
-        assert_eq!(short(&faults.plan(&Action::Down(node())).unwrap()), ["set 2 x1"]);
+        assert_eq!(short(&faults.plan(&Action::Down(link())).unwrap()), ["note 0.7", "note 1.8", "set 3 x2"]);
+        assert_eq!(short(&faults.plan(&Action::Down(node())).unwrap()), ["note 1.4", "set 2 x1"]);
         let up = faults.plan(&Action::Up(node())).unwrap();
-        assert_eq!(short(&up), ["set 2 x1", "await 1.4", "await 2.6p", "tell 1.4", "answer 1.4"]);
+        assert_eq!(short(&up), ["answer 1.4", "set 2 x1", "await 1.4", "await 2.6p", "tell 1.4", "answer 1.4"]);
         assert_eq!(up.warnings, ["up b: link wan stays as it is, another fault holds it"]);
         assert_eq!(faults.plan(&Action::Up(link())).unwrap().cuts, [(2, false)]);
         assert_eq!(faults.plan(&Action::Up(link())).unwrap().warnings, ["up wan had no effect: it was so already"]);
@@ -539,7 +475,8 @@ mod tests {
         let link = || vec![Target::Link(LinkId(0))];
         assert_eq!(short(&faults.plan(&Action::Silence(link())).unwrap()), ["set 2 x2"]);
         faults.plan(&Action::Down(link())).unwrap();
-        assert_eq!(short(&faults.plan(&Action::Up(link())).unwrap()), ["set 2 x1", "await 0.3", "await 2.5", "tell 0.3", "answer 0.3"]);
+        let up = ["answer 0.3", "set 2 x1", "await 0.3", "await 2.5", "tell 0.3", "answer 0.3"];
+        assert_eq!(short(&faults.plan(&Action::Up(link())).unwrap()), up);
     }
 
     #[test]

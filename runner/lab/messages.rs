@@ -124,6 +124,17 @@ pub(crate) fn keep_frames_to(mac: [u8; 6], bridge: u32, kept: bool) -> RouteNetl
     if kept { RouteNetlinkMessage::NewNeighbour(message) } else { RouteNetlinkMessage::DelNeighbour(message) }
 }
 
+/// Tells an interface where a neighbour is, as if it had heard so and not made sure: it uses that at once and asks by and by.
+pub(crate) fn neighbour(index: u32, address: IpAddr, mac: [u8; 6]) -> RouteNetlinkMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = family(address);
+    message.header.ifindex = index;
+    message.header.state = NeighbourState::Stale;
+    message.attributes.push(NeighbourAttribute::Destination(address.into()));
+    message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.to_vec()));
+    RouteNetlinkMessage::NewNeighbour(message)
+}
+
 /// The part that adding and removing an address share.
 fn address_message(index: u32, prefix: Prefix) -> AddressMessage {
     let mut message = AddressMessage::default();

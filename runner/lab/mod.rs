@@ -25,6 +25,7 @@ mod machine;
 mod messages;
 mod namespace;
 mod needs;
+mod neighbours;
 mod netlink;
 mod offload;
 mod outside;

@@ -173,14 +173,12 @@ impl Netlink {
         Ok(found)
     }
 
-    /// Addresses for which an interface still waits to learn the hardware address.
-    pub(crate) fn unresolved(&mut self, index: u32) -> Result<Vec<IpAddr>, Refusal> {
+    /// The neighbours that an interface knows or asks for.
+    pub(crate) fn neighbours(&mut self, index: u32) -> Result<Vec<(IpAddr, NeighbourState)>, Refusal> {
         let mut found = Vec::new();
         self.dump(RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()), |answer| match answer {
-            RouteNetlinkMessage::NewNeighbour(entry)
-                if entry.header.ifindex == index && entry.header.state == NeighbourState::Incomplete =>
-            {
-                found.extend(entry.attributes.iter().filter_map(neighbour_address));
+            RouteNetlinkMessage::NewNeighbour(entry) if entry.header.ifindex == index => {
+                found.extend(entry.attributes.iter().filter_map(neighbour_address).map(|address| (address, entry.header.state)));
             }
             _ => {}
         })?;

@@ -1,6 +1,6 @@
-//! Switches offloads off: those that join packets, so that each packet crosses a link alone, or all. In: the name of an interface in the
-//! calling thread's namespace. Out: nothing, or the kernel's refusal. Where packets are only to be alone checksums stay as they are: who changes
-//! a packet makes its checksum first.
+//! Switches offloads: off those that make of several packets one to send, so that each packet crosses a link alone, or all of them; on what
+//! keeps packets in their order. In: the name of an interface in the calling thread's namespace. Out: nothing, or the kernel's refusal. Where
+//! packets are only to be alone checksums stay as they are: who changes a packet makes its checksum first.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -29,9 +29,9 @@ const WISH: usize = 2;
 /// Which offloads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// Those that make one of several packets.
-    Joining,
-    /// Those, and checksums.
+    /// Those that leave it to the link to cut what is sent into packets.
+    Segmentation,
+    /// Those, those that join what has come, and checksums.
     All,
 }
 
@@ -39,14 +39,24 @@ pub(super) enum Extent {
 pub(super) fn wanted(packets_alone: bool, said: Option<bool>) -> Option<Extent> {
     match said {
         Some(false) => Some(Extent::All),
-        _ => packets_alone.then_some(Extent::Joining),
+        _ => packets_alone.then_some(Extent::Segmentation),
     }
 }
 
 /// Switches offloads of an interface off.
 pub(super) fn switch_off(interface: &str, extent: Extent) -> io::Result<()> {
+    set(interface, false, |name| segments(name) || (extent == Extent::All && (joins(name) || sums(name))))
+}
+
+/// Makes the far end of a wire take packets in by one queue. Without it they wait in a queue of the core that sent them, and when the pump
+/// changes the core they overtake each other; a veth pair has that one queue only where its receiver may join packets.
+pub(super) fn take_in_by_one_queue(interface: &str) -> io::Result<()> {
+    set(interface, true, |name| ["rx-gro", "rx-udp-gro-forwarding"].contains(&name))
+}
+
+/// Switches features of an interface on or off, those that can be changed.
+fn set(interface: &str, on: bool, is_meant: impl Fn(&str) -> bool) -> io::Result<()> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
-    let is_meant = |name: &str| joins(name) || (extent == Extent::All && sums(name));
     let meant: Vec<usize> = (0..).zip(names(&socket, interface)?).filter(|(_, name)| is_meant(name)).map(|(at, _)| at).collect();
     let words = meant.last().map_or(0, |last| last / 32 + 1);
     let before = features(&socket, interface, words)?;
@@ -56,18 +66,26 @@ pub(super) fn switch_off(interface: &str, extent: Extent) -> io::Result<()> {
     (order[0], order[1]) = (ETHTOOL_SFEATURES, u32::try_from(words).unwrap_or(0));
     for at in meant.iter().filter(can_change) {
         order[HEAD + at / 32 * WISH] |= bit(*at);
+        if on {
+            order[HEAD + at / 32 * WISH + 1] |= bit(*at);
+        }
     }
     ask(&socket, interface, &mut order)?;
     let after = features(&socket, interface, words)?;
-    match meant.iter().filter(can_change).any(|at| after[at / 32 * ANSWER + 2] & bit(*at) != 0) {
-        true => Err(io::Error::other("an offload stayed on")),
-        false => Ok(()),
+    match meant.iter().filter(can_change).all(|at| (after[at / 32 * ANSWER + 2] & bit(*at) != 0) == on) {
+        true => Ok(()),
+        false => Err(io::Error::other(if on { "an offload stayed off" } else { "an offload stayed on" })),
     }
 }
 
-/// A feature that makes one of several packets.
+/// A feature that sends several packets as one.
+fn segments(name: &str) -> bool {
+    (name.starts_with("tx-") && name.ends_with("-segmentation")) || name == "tx-gso-list"
+}
+
+/// A feature that makes one packet of several that have come.
 fn joins(name: &str) -> bool {
-    (name.starts_with("tx-") && name.ends_with("-segmentation")) || name.starts_with("rx-gro") || name == "rx-lro" || name == "tx-gso-list"
+    name.starts_with("rx-gro") || name == "rx-lro"
 }
 
 /// A feature that makes or checks checksums.
@@ -117,21 +135,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_joins_packets_is_known_by_its_name() {
-        for name in
-            ["tx-tcp-segmentation", "tx-tcp6-segmentation", "tx-udp-segmentation", "tx-generic-segmentation", "rx-gro", "rx-gro-list"]
-        {
-            assert!(joins(name) && !sums(name), "{name}");
+    fn features_are_known_by_their_names() {
+        for name in ["tx-tcp-segmentation", "tx-tcp6-segmentation", "tx-udp-segmentation", "tx-generic-segmentation", "tx-gso-list"] {
+            assert!(segments(name) && !joins(name) && !sums(name), "{name}");
+        }
+        for name in ["rx-gro", "rx-gro-list", "rx-lro"] {
+            assert!(joins(name) && !segments(name) && !sums(name), "{name}");
         }
         for name in ["tx-checksum-ip-generic", "tx-checksum-sctp", "rx-checksum"] {
-            assert!(sums(name) && !joins(name), "{name}");
+            assert!(sums(name) && !joins(name) && !segments(name), "{name}");
         }
-        assert!(!joins("tx-vlan-hw-insert") && !joins("tx-scatter-gather") && !sums("highdma"));
+        assert!(!segments("tx-vlan-hw-insert") && !segments("tx-scatter-gather") && !sums("highdma"));
     }
 
     #[test]
     fn what_is_said_goes_further_than_what_is_needed() {
         assert_eq!((wanted(false, None), wanted(false, Some(true))), (None, None));
-        assert_eq!((wanted(true, None), wanted(true, Some(false))), (Some(Extent::Joining), Some(Extent::All)));
+        assert_eq!((wanted(true, None), wanted(true, Some(false))), (Some(Extent::Segmentation), Some(Extent::All)));
     }
 }

@@ -171,8 +171,8 @@ pub struct PlannedLink {
     pub ends: [(NodeId, u32); 2],
     /// How it is made.
     pub engine: Engine,
-    /// Now or by the timeline something is done to single packets: segmentation and receive offloads are off at both ends, so that each
-    /// packet crosses alone.
+    /// Now or by the timeline something is done to single packets: segmentation offloads are off at both ends, so that each packet
+    /// crosses alone.
     #[serde(default)]
     pub packets_alone: bool,
     /// From the first end to the second.

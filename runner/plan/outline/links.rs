@@ -32,7 +32,7 @@ fn link(plan: &Plan, link: &PlannedLink) -> Line {
     below.extend(
         tunnel.map(|Tunnel { between: [one, other], mtu }| Line::computed(format!("between {one} and {other}, packets of {mtu}B"))),
     );
-    below.extend(packets_alone.then(|| Line::computed("segmentation and receive offload off at both ends: each packet crosses alone")));
+    below.extend(packets_alone.then(|| Line::computed("segmentation offload off at both ends: each packet crosses alone")));
     let meaning = format!("{} <-> {}{kind}", name(plan, ends[0].0), name(plan, ends[1].0));
     Line::new(called.clone(), meaning, format!("{called}: {} <-> {}  {engine}{kind}", end(0), end(1))).with(below)
 }

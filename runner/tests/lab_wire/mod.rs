@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::io::{IoSliceMut, Read};
 use std::net::{TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -198,6 +200,7 @@ fn jitter_keeps_the_order_of_two_flows() {
             let does = Impairment { delay: Delay::Drawn(Varying::Uniform(MS, 5 * MS)), keep_order, ..Impairment::default() };
             let (net, [a, b], _) = pair(does, Impairment::default());
             let lab = net.build();
+            acquaint(&lab, [a, b]);
             let door = lab.door();
             let ports = [PORT, PORT + 1];
             let receivers = ports.map(|port| listen(&door, b, port));
@@ -212,6 +215,56 @@ fn jitter_keeps_the_order_of_two_flows() {
             println!("late: p50 {} us, p99 {} us", account.late_p50_ns / 1000, account.late_p99_ns / 1000);
             assert_eq!(account.late.iter().map(|(_, count)| count).sum::<u64>(), account.delivered.iter().sum::<u64>());
         }
+    });
+}
+
+#[test]
+fn what_is_sent_into_a_cut_is_lost_and_the_rest_stays_in_order() {
+    in_own_process("lab_wire::what_is_sent_into_a_cut_is_lost_and_the_rest_stays_in_order", || {
+        // Fewer than fill a socket's buffer: they wait for a neighbour who cannot answer.
+        const IN_THE_CUT: u64 = 150;
+        let (net, nodes, wan) = pair(Impairment::delaying(10 * MS), Impairment::delaying(10 * MS));
+        let mut lab = net.build();
+        acquaint(&lab, nodes);
+        let receiver = listen(&lab.door(), nodes[1], PORT);
+        let (sent, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (count, end) = (Arc::clone(&sent), Arc::clone(&stop));
+        let sender = inside(&lab.door(), nodes[0], move || {
+            let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+            socket.connect(("10.1.0.2", PORT)).unwrap();
+            let start = Instant::now();
+            while !end.load(Ordering::Relaxed) {
+                let number = count.fetch_add(1, Ordering::Relaxed);
+                let mut packet = [7; 100];
+                packet[..8].copy_from_slice(&number.to_be_bytes());
+                socket.send(&packet).unwrap();
+                while start.elapsed() < Duration::from_micros(200) * u32::try_from(number).unwrap() {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        let reaches = |number: u64| {
+            let until = Instant::now() + BOUND;
+            while sent.load(Ordering::Relaxed) < number {
+                assert!(Instant::now() < until, "the sender stands still");
+                std::thread::yield_now();
+            }
+            number
+        };
+        reaches(100);
+        lab.apply(&Action::Down(vec![Target::Link(wan)])).unwrap();
+        let from = sent.load(Ordering::Relaxed);
+        let to = reaches(from + IN_THE_CUT);
+        lab.apply(&Action::Up(vec![Target::Link(wan)])).unwrap();
+        reaches(sent.load(Ordering::Relaxed) + IN_THE_CUT);
+        stop.store(true, Ordering::Relaxed);
+        sender.join().unwrap();
+        let came = receiver.join().unwrap();
+        assert!(came.is_sorted_by_key(|(number, _)| *number));
+        assert!(came.iter().all(|(number, _)| !(from..to).contains(number)), "nothing that was sent into the cut comes later");
+        let first = came.iter().find(|(number, _)| *number >= to).unwrap().0;
+        assert_eq!(came.last().unwrap().0, sent.load(Ordering::Relaxed) - 1);
+        assert_eq!(came.iter().filter(|(number, _)| *number >= first).count() as u64, sent.load(Ordering::Relaxed) - first, "none is lost");
     });
 }
 

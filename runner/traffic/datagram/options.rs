@@ -89,6 +89,8 @@ impl Options {
     fn buffers(&self, socket: &SockRef<'_>) -> io::Result<()> {
         // Without the option the kernel's own size does, if it allows no more.
         let _ = socket.set_recv_buffer_size(ROOM);
+        // More than the kernel keeps for a neighbour that does not answer: it then drops the oldest, and nothing stands in the way of the rest.
+        let _ = socket.set_send_buffer_size(ROOM);
         let sizes: [(_, _, Set, Get); 2] = [
             ("send_buffer", self.send_buffer, |socket, size| socket.set_send_buffer_size(size), |socket| socket.send_buffer_size()),
             ("receive_buffer", self.receive_buffer, |socket, size| socket.set_recv_buffer_size(size), |socket| socket.recv_buffer_size()),
