@@ -26,6 +26,8 @@ use super::packet;
 const UP_WITHIN: Duration = Duration::from_secs(1);
 /// Between two looks at an interface that is to come up.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_micros(100);
+/// The kernel asks three times, a second apart.
+const HEARD_WITHIN: Duration = Duration::from_secs(3);
 /// An announcement is said so often: a frame may meet a full queue.
 const ANNOUNCEMENTS: usize = 3;
 
@@ -51,6 +53,10 @@ pub(crate) enum Step {
     Await(Awaited),
     /// Tell the neighbours which addresses an interface has.
     Announce(Interface),
+    /// Interfaces ask for neighbours.
+    Ask(usize, Vec<(u32, IpAddr)>),
+    /// Wait until no interface of a namespace asks any more.
+    Heard(usize),
     /// Remember which neighbours an interface has learned: it forgets them when its carrier goes.
     Remember(usize, u32),
     /// An interface knows again what it knew, and what it has asked for in vain and would ask for again a second later. Before its carrier
@@ -107,7 +113,7 @@ impl Bench {
     /// Does all steps in order. Out: warnings.
     pub(crate) fn perform(&mut self, steps: Vec<Step>) -> Result<Vec<String>, LabError> {
         let mut warnings = Vec::new();
-        let until = Instant::now() + UP_WITHIN;
+        let (until, heard_by) = (Instant::now() + UP_WITHIN, Instant::now() + HEARD_WITHIN);
         for step in steps {
             match step {
                 Step::Netlink(slot, requests) => run(self.socket(slot)?, requests)?,
@@ -121,13 +127,26 @@ impl Bench {
                     }
                 }
                 Step::Announce(interface) => warnings.extend(self.announce(&interface)),
+                Step::Ask(slot, asked) => {
+                    for (index, address) in asked {
+                        // Who may not ask now asks when there is something to send.
+                        let _ = self.socket(slot)?.run(vec![messages::ask(index, address)]);
+                    }
+                }
+                Step::Heard(slot) => {
+                    while Instant::now() < heard_by && !self.neighbours(slot, None, |state| state == NeighbourState::Incomplete)?.is_empty()
+                    {
+                        std::thread::sleep(LOOK_AGAIN_AFTER);
+                    }
+                }
                 Step::Remember(slot, index) => {
                     use NeighbourState::{Delay, Incomplete, Probe, Reachable, Stale};
-                    let known = self.neighbours(slot, index, |state| [Incomplete, Reachable, Stale, Delay, Probe].contains(&state))?;
+                    let known =
+                        self.neighbours(slot, Some(index), |state| [Incomplete, Reachable, Stale, Delay, Probe].contains(&state))?;
                     self.known.insert((slot, index), known);
                 }
                 Step::Answer { slot, index, owners } => {
-                    let mut asked = self.neighbours(slot, index, |state| state == NeighbourState::Incomplete)?;
+                    let mut asked = self.neighbours(slot, Some(index), |state| state == NeighbourState::Incomplete)?;
                     asked.extend(self.known.remove(&(slot, index)).unwrap_or_default());
                     let answer = |(address, owner): (&IpAddr, &Interface)| Request {
                         message: messages::neighbour(index, *address, owner.mac),
@@ -142,11 +161,17 @@ impl Bench {
         Ok(warnings)
     }
 
-    /// Addresses of an interface's neighbours in some state.
-    fn neighbours(&mut self, slot: usize, index: u32, is_meant: impl Fn(NeighbourState) -> bool) -> Result<BTreeSet<IpAddr>, LabError> {
-        let found = self.socket(slot)?.neighbours(index);
+    /// Addresses of neighbours in some state, of one interface or all.
+    fn neighbours(
+        &mut self,
+        slot: usize,
+        index: Option<u32>,
+        is_meant: impl Fn(NeighbourState) -> bool,
+    ) -> Result<BTreeSet<IpAddr>, LabError> {
+        let found = self.socket(slot)?.neighbours();
         let found = found.map_err(|refusal| LabError::netlink("lab", "read its neighbours", &refusal))?;
-        Ok(found.into_iter().filter(|(_, state)| is_meant(*state)).map(|(address, _)| address).collect())
+        let meant = found.into_iter().filter(|(of, _, state)| index.is_none_or(|index| index == *of) && is_meant(*state));
+        Ok(meant.map(|(_, address, _)| address).collect())
     }
 
     /// Packets that an interface has received.

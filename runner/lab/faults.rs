@@ -424,6 +424,8 @@ mod tests {
             Step::Replace(slot, _) => format!("replace {slot}"),
             Step::Await(awaited) => format!("await {}.{}{}", awaited.slot, awaited.index, if awaited.port { "p" } else { "" }),
             Step::Announce(from) => format!("tell {}.{}", from.slot, from.index),
+            Step::Ask(slot, asked) => format!("ask {slot} x{}", asked.len()),
+            Step::Heard(slot) => format!("heard {slot}"),
             Step::Remember(slot, index) => format!("note {slot}.{index}"),
             Step::Answer { slot, index, .. } => format!("answer {slot}.{index}"),
         };

@@ -126,13 +126,25 @@ pub(crate) fn keep_frames_to(mac: [u8; 6], bridge: u32, kept: bool) -> RouteNetl
 
 /// Tells an interface where a neighbour is, as if it had heard so and not made sure: it uses that at once and asks by and by.
 pub(crate) fn neighbour(index: u32, address: IpAddr, mac: [u8; 6]) -> RouteNetlinkMessage {
+    let mut message = neighbour_message(index, address);
+    message.header.state = NeighbourState::Stale;
+    message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.to_vec()));
+    RouteNetlinkMessage::NewNeighbour(message)
+}
+
+/// Makes an interface ask where a neighbour is, as if there were something to send.
+pub(crate) fn ask(index: u32, address: IpAddr) -> RouteNetlinkMessage {
+    let mut message = neighbour_message(index, address);
+    message.header.flags = NeighbourFlags::Use;
+    RouteNetlinkMessage::NewNeighbour(message)
+}
+
+fn neighbour_message(index: u32, address: IpAddr) -> NeighbourMessage {
     let mut message = NeighbourMessage::default();
     message.header.family = family(address);
     message.header.ifindex = index;
-    message.header.state = NeighbourState::Stale;
     message.attributes.push(NeighbourAttribute::Destination(address.into()));
-    message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.to_vec()));
-    RouteNetlinkMessage::NewNeighbour(message)
+    message
 }
 
 /// The part that adding and removing an address share.

@@ -122,6 +122,10 @@ impl KernelLab {
         facts.extend(settings);
         facts.extend(layout.on_machine.iter().map(|made| ("made on this machine".to_owned(), made.name.clone())));
         let keeper = Keeper::start(Arc::clone(&built.namespaces))?;
+        let faults = Faults::new(plan, layout);
+        progress("neighbours");
+        let meeting = faults.meeting(plan);
+        keeper.call(|bench| bench.perform(meeting))??;
         let doors = DoorKeeper::start(Arc::clone(&built.namespaces), congestion)?;
         let programs = Programs::prepare(plan, &built.namespaces, doors.door())?;
         let warnings = warnings.into_iter().chain(programs.iter().flat_map(|programs| programs.warnings().to_vec())).collect();
@@ -130,7 +134,7 @@ impl KernelLab {
             keeper,
             doors,
             wires,
-            faults: Faults::new(plan, layout),
+            faults,
             vanished: Vanished::default(),
             links: plan.links.len(),
             silent: BTreeMap::new(),

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use super::bench::{Awaited, Interface, Step};
 use super::faults::{Faults, Todo};
+use crate::plan::network::Network;
+use crate::plan::types::Plan;
 
 impl Faults {
     /// Interfaces of nodes at the ends of a link, with those that stand upon them: node and position.
@@ -22,6 +24,43 @@ impl Faults {
         let answer =
             |(node, at): (usize, usize)| Step::Answer { slot: node, index: self.layout.interfaces[node][at], owners: Arc::clone(&owners) };
         interfaces.map(answer).collect()
+    }
+
+    /// Who sends and who passes on asks for the neighbours on the way before the timeline begins: otherwise a flow's first packets would wait
+    /// for the answers, and some would be overtaken (RFC 2544, section 23, has addresses learned before a trial for the same reason).
+    pub(crate) fn meeting(&self, plan: &Plan) -> Vec<Step> {
+        let owners = self.owners();
+        let mut wanted: BTreeMap<usize, BTreeSet<IpAddr>> = BTreeMap::new();
+        let mut ends = BTreeSet::new();
+        for flow in &plan.flows {
+            let (from, target) = (flow.from.index(), flow.target.ip());
+            let of_client = self.nodes[from].interfaces.iter().flat_map(|one| &one.addresses).map(|prefix| prefix.address);
+            let servers = flow.backends.iter().map(|node| node.index()).chain(owners.get(&target).map(|owner| owner.slot));
+            servers.for_each(|server| wanted.entry(server).or_default().extend(of_client.clone()));
+            wanted.entry(from).or_default().insert(target);
+            ends.extend(of_client.chain([target]));
+        }
+        let forwarding = plan.nodes.iter().enumerate().filter(|(_, node)| node.forwarding).map(|(node, _)| node);
+        forwarding.for_each(|node| wanted.entry(node).or_default().extend(&ends));
+        let mut asking = Vec::new();
+        for (node, mut wanted) in wanted.into_iter().filter(|(node, _)| !self.layout.host[*node]) {
+            wanted.extend(plan.nodes[node].routes.iter().map(|route| route.via));
+            let wanted = wanted.into_iter().filter(|address| owners.get(address).is_some_and(|owner| owner.slot != node));
+            let asked: Vec<(u32, IpAddr)> = wanted.filter_map(|address| Some((self.facing(node, address)?, address))).collect();
+            if !asked.is_empty() {
+                asking.push((node, asked));
+            }
+        }
+        let slots: Vec<usize> = asking.iter().map(|(node, _)| *node).collect();
+        let ask = asking.into_iter().map(|(slot, asked)| Step::Ask(slot, asked));
+        ask.chain(slots.into_iter().map(Step::Heard)).collect()
+    }
+
+    /// The interface of a node in whose subnet an address is.
+    fn facing(&self, node: usize, address: IpAddr) -> Option<u32> {
+        let interfaces = self.nodes[node].interfaces.iter().zip(&self.layout.interfaces[node]);
+        let near = interfaces.flat_map(|(interface, index)| interface.addresses.iter().map(move |prefix| (*prefix, *index)));
+        near.filter(|(prefix, _)| Network::of(*prefix).contains(address)).max_by_key(|(prefix, _)| prefix.length).map(|(_, index)| index)
     }
 
     /// Links have come back: wait for both ends, and tell the neighbours.
@@ -84,5 +123,33 @@ impl Faults {
     /// One address only, which has just come.
     pub(super) fn announcement_of(&self, node: usize, at: usize, address: IpAddr) -> Option<Step> {
         self.speaker(node, at).map(|speaker| Step::Announce(Interface { addresses: vec![address], ..speaker }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::layout::Layout;
+    use crate::lab::machine::Machine;
+    use crate::plan::sample;
+
+    #[test]
+    fn who_sends_and_who_passes_on_asks_beforehand() {
+        let net =
+            "bridge lan\nnode a, b, c, s\nrouter r\nlink a 10.0.0.1/24 <-> lan\nlink b 10.0.0.2/24 <-> lan\nlink c 10.0.0.3/24 <-> lan
+            link r 10.0.0.254/24 <-> lan\nlink r 10.9.0.254/24 <-> s 10.9.0.1/24";
+        let plan =
+            sample::plan(&format!("topology {{ {net} }}\nflow f from a to s {{ total 1 }}\nexpect {{ f.transactions == 1 }}")).unwrap();
+        let faults = Faults::new(&plan, Layout::of(&plan, &Machine::default()).unwrap());
+        let asked = |step: &Step| match step {
+            Step::Ask(slot, asked) => {
+                let addresses: Vec<String> = asked.iter().map(|(_, address)| address.to_string()).collect();
+                Some((plan.nodes[*slot].name.clone(), addresses.join(" ")))
+            }
+            _ => None,
+        };
+        let found: Vec<(String, String)> = faults.meeting(&plan).iter().filter_map(asked).collect();
+        let wanted = [("a", "10.0.0.254"), ("s", "10.9.0.254"), ("r", "10.0.0.1 10.9.0.1")];
+        assert_eq!(found, wanted.map(|(node, addresses)| (node.to_owned(), addresses.to_owned())));
     }
 }

@@ -173,14 +173,13 @@ impl Netlink {
         Ok(found)
     }
 
-    /// The neighbours that an interface knows or asks for.
-    pub(crate) fn neighbours(&mut self, index: u32) -> Result<Vec<(IpAddr, NeighbourState)>, Refusal> {
+    /// The neighbours that interfaces know or ask for: interface, address, state.
+    pub(crate) fn neighbours(&mut self) -> Result<Vec<(u32, IpAddr, NeighbourState)>, Refusal> {
         let mut found = Vec::new();
-        self.dump(RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()), |answer| match answer {
-            RouteNetlinkMessage::NewNeighbour(entry) if entry.header.ifindex == index => {
-                found.extend(entry.attributes.iter().filter_map(neighbour_address).map(|address| (address, entry.header.state)));
-            }
-            _ => {}
+        self.dump(RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()), |answer| {
+            let RouteNetlinkMessage::NewNeighbour(entry) = answer else { return };
+            let (index, state) = (entry.header.ifindex, entry.header.state);
+            found.extend(entry.attributes.iter().filter_map(neighbour_address).map(|address| (index, address, state)));
         })?;
         Ok(found)
     }

@@ -15,7 +15,7 @@ mod graph;
 mod holders;
 mod listeners;
 mod names;
-mod network;
+pub(crate) mod network;
 pub mod outline;
 pub mod picture;
 mod pool;

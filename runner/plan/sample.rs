@@ -1,14 +1,27 @@
 //! Parts of plans for the tests of this crate: the plainest of each kind, to be changed where a test needs more. In: names and what
 //! plays. Out: parts of a plan. Plans nothing.
 
+use std::collections::BTreeMap;
+
+use scn_grammar::check;
 use scn_grammar::scenario::flow::{Destination, Load, Reconnect, Timeouts};
 use scn_grammar::scenario::pattern::Pattern;
 use scn_grammar::scenario::topology::{NodeKind, Settings};
 use scn_grammar::scenario::transport::{Listener, Transport};
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
-use scn_grammar::source::Span;
+use scn_grammar::source::{Sources, Span};
 
-use super::types::{PlannedFlow, PlannedListener, PlannedNode};
+use super::types::{Plan, PlannedFlow, PlannedListener, PlannedNode};
+
+/// The plan of what stands in a scenario, or the codes of what is wrong with it.
+pub(crate) fn plan(scenario: &str) -> Result<Plan, Vec<&'static str>> {
+    let mut sources = Sources::default();
+    let file = sources.add("test.scn", format!("scn 1\nscenario s {{\n{scenario}\n}}\n"));
+    let checked = check(&mut sources, file, &BTreeMap::new(), &mut scn_grammar::LoadNothing);
+    assert!(checked.scenarios.len() == 1, "{:#?}", checked.diagnostics);
+    let planned = super::plan(&checked.scenarios[0], &super::Settings { seed: 1, timing: 1 });
+    planned.map(|planned| planned.plan).map_err(|problems| problems.iter().map(|problem| problem.code).collect())
+}
 
 /// A host without interfaces.
 pub(crate) fn host(name: &str) -> PlannedNode {

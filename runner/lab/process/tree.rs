@@ -104,6 +104,8 @@ pub(super) fn usage(processes: &[Process]) -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     #[test]
@@ -119,9 +121,16 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("10").spawn().unwrap();
         let own = i32::try_from(std::process::id()).unwrap();
         let id = i32::try_from(child.id()).unwrap();
-        let found = descendants(own).unwrap();
-        let process = found.iter().find(|process| process.id == id).unwrap();
-        assert!(usage(std::slice::from_ref(process)).1 > 0);
+        let memory = || {
+            let found = descendants(own).unwrap();
+            usage(std::slice::from_ref(found.iter().find(|process| process.id == id).unwrap())).1
+        };
+        // The kernel sums up a young process's pages late.
+        let until = Instant::now() + Duration::from_secs(5);
+        while memory() == 0 {
+            assert!(Instant::now() < until, "no memory");
+            std::thread::yield_now();
+        }
         assert!(!is_shell(id) && !minds(id, libc::SIGHUP));
         child.kill().unwrap();
         child.wait().unwrap();

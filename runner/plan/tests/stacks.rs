@@ -1,26 +1,14 @@
 //! Interfaces upon others, tunnels, tags and pools: who is in one broadcast domain with whom, and what routes lead there.
 
-use std::collections::BTreeMap;
-
-use scn_grammar::check;
 use scn_grammar::scenario::topology::Prefix;
-use scn_grammar::source::Sources;
 
 use super::build::routes;
+use crate::plan::sample;
 use crate::plan::types::Plan;
-use crate::plan::{Settings, plan};
 
 /// Plans a topology with flows, or gives the codes of what is wrong.
 fn planned(topology: &str, flows: &str) -> Result<Plan, Vec<&'static str>> {
-    let text = format!(
-        "scn 1\nscenario s {{\ntopology {{\n{topology}\n}}\n{flows}\nflow f0 from a to b {{ total 1 }}\nexpect {{ f0.transactions == 1 }}\n}}\n"
-    );
-    let mut sources = Sources::default();
-    let file = sources.add("test.scn", text);
-    let checked = check(&mut sources, file, &BTreeMap::new(), &mut scn_grammar::LoadNothing);
-    assert!(checked.scenarios.len() == 1, "{:#?}", checked.diagnostics);
-    let planned = plan(&checked.scenarios[0], &Settings { seed: 1, timing: 1 });
-    planned.map(|planned| planned.plan).map_err(|problems| problems.iter().map(|problem| problem.code).collect())
+    sample::plan(&format!("topology {{\n{topology}\n}}\n{flows}\nflow f0 from a to b {{ total 1 }}\nexpect {{ f0.transactions == 1 }}"))
 }
 
 fn good(topology: &str, flows: &str) -> Plan {
