@@ -39,20 +39,11 @@ pub fn declarations(file: FileId, text: &str) -> Result<Vec<Declaration>, Vec<Di
 }
 
 fn declaration(item: &Item, text: &str) -> Option<Declaration> {
-    let (kind, name) = match &item.kind {
-        ItemKind::Use(_) => {
-            let all = text.trim().to_owned();
-            return Some(Declaration { name: all.clone(), head: all, body: Vec::new() });
-        }
-        ItemKind::Let { name, .. } => ("let", name),
-        ItemKind::Secret { name, .. } => ("secret", name),
-        ItemKind::Function(function) => ("fn", &function.name),
-        ItemKind::Pattern(pattern) => ("pattern", &pattern.name),
-        ItemKind::Topology(template) => ("topology", &template.name),
-        ItemKind::Action(template) => ("action", &template.name),
-        ItemKind::Check(template) => ("check", &template.name),
-        ItemKind::Scenario(_) => return None,
-    };
+    if let ItemKind::Use(_) = item.kind {
+        let all = text.trim().to_owned();
+        return Some(Declaration { name: all.clone(), head: all, body: Vec::new() });
+    }
+    let (kind, name) = (item.kind.keyword(), item.kind.name().filter(|_| !matches!(item.kind, ItemKind::Scenario(_)))?);
     let mut lines = code_lines(text).into_iter();
     let head = lines.next().unwrap_or_default();
     Some(Declaration { name: format!("{kind} {}", name.text), head: head.trim_end_matches('{').trim().to_owned(), body: lines.collect() })

@@ -51,16 +51,7 @@ pub fn find(name: &str) -> Vec<Entry> {
 }
 
 fn entry(module: &'static str, text: &'static str, item: &Item) -> Option<Entry> {
-    let (kind, name) = match &item.kind {
-        ItemKind::Let { name, .. } => ("let", name),
-        ItemKind::Secret { name, .. } => ("secret", name),
-        ItemKind::Function(function) => ("fn", &function.name),
-        ItemKind::Pattern(pattern) => ("pattern", &pattern.name),
-        ItemKind::Topology(template) => ("topology", &template.name),
-        ItemKind::Action(template) => ("action", &template.name),
-        ItemKind::Check(template) => ("check", &template.name),
-        ItemKind::Use(_) | ItemKind::Scenario(_) => return None,
-    };
+    let (kind, name) = (item.kind.keyword(), item.kind.name().filter(|_| !matches!(item.kind, ItemKind::Scenario(_)))?);
     if name.text.starts_with('_') {
         return None;
     }

@@ -13,7 +13,7 @@ use crate::source::{FileId, Sources, Span};
 use crate::syntax::parse;
 use crate::syntax::tree::{Item, ItemKind, ScenarioDecl, ScenarioPart, each};
 use markdown::{code, escaped, fenced};
-use signature::{declared, one_line, signature};
+use signature::{one_line, signature};
 
 /// Declarations as other pages show them.
 const KINDS: &[&str] = &["a value", "a pattern", "a function", "a topology", "an action", "a check"];
@@ -38,7 +38,7 @@ pub fn page(sources: &Sources, file: FileId, title: &str, references: &[Referenc
     let public: Vec<(&Item, &str, &str)> = document
         .items
         .iter()
-        .filter_map(|item| declared(item).map(|(keyword, name)| (item, keyword, name)))
+        .filter_map(|item| item.kind.name().map(|name| (item, item.kind.keyword(), name.text.as_str())))
         .filter(|(item, _, name)| matches!(item.kind, ItemKind::Scenario(_)) || !name.starts_with('_'))
         .collect();
     let mut page = format!("# {}\n", escaped(title));

@@ -27,7 +27,7 @@ fn head_part(part: &ScenarioPart) -> Option<(Span, &'static str)> {
         ScenarioPart::Setting { name, .. } if name.text == "tolerance" => (name.span, "tolerance"),
         ScenarioPart::Setting { name, .. } => (name.span, "timeout"),
         ScenarioPart::Param(param) => (param.span, "param"),
-        ScenarioPart::Item(item) => (item.span, keyword(item)),
+        ScenarioPart::Item(item) => (item.span, item.kind.keyword()),
         ScenarioPart::Topology(_)
         | ScenarioPart::Service(_)
         | ScenarioPart::Flow(_)
@@ -36,21 +36,6 @@ fn head_part(part: &ScenarioPart) -> Option<(Span, &'static str)> {
         | ScenarioPart::Timeline(_)
         | ScenarioPart::Expect(_) => return None,
     })
-}
-
-/// The word that begins a declaration.
-fn keyword(item: &Item) -> &'static str {
-    match item.kind {
-        ItemKind::Use(_) => "use",
-        ItemKind::Let { .. } => "let",
-        ItemKind::Secret { .. } => "secret",
-        ItemKind::Function(_) => "fn",
-        ItemKind::Pattern(_) => "pattern",
-        ItemKind::Topology(_) => "topology",
-        ItemKind::Action(_) => "action",
-        ItemKind::Check(_) => "check",
-        ItemKind::Scenario(_) => "scenario",
-    }
 }
 
 /// A part of the head stands somewhere in a block.

@@ -18,7 +18,7 @@ use crate::resolve::load::SAMPLE;
 use crate::resolve::{ResolveError, ScenarioRef};
 use crate::scenario::topology::Prefix;
 use crate::source::Span;
-use crate::syntax::tree::{Block, ItemKind, Name, ParamDecl, ScenarioPart, Template, plain};
+use crate::syntax::tree::{Block, Name, ParamDecl, ScenarioPart, Template, plain};
 
 /// Problems that depend on no value: the others show when the template is called.
 const TOLD: &[&str] = &[
@@ -142,14 +142,7 @@ impl Context<'_> {
         all.extend(own.checks.values().filter(|found| found.module == position).map(|found| found.declaration.params.as_slice()));
         let inside = module.scenarios.iter().flat_map(|scenario| plain(&scenario.declaration.body));
         all.extend(inside.filter_map(|part| match part {
-            ScenarioPart::Item(item) => match &item.kind {
-                ItemKind::Function(declared) => Some(declared.params.as_slice()),
-                ItemKind::Pattern(declared) => Some(declared.params.as_slice()),
-                ItemKind::Topology(declared) => Some(declared.params.as_slice()),
-                ItemKind::Action(declared) => Some(declared.params.as_slice()),
-                ItemKind::Check(declared) => Some(declared.params.as_slice()),
-                _ => None,
-            },
+            ScenarioPart::Item(item) => Some(item.kind.params()),
             _ => None,
         }));
         for params in all {

@@ -23,18 +23,15 @@ pub(super) fn lint(file: &Linted<'_>, words: &Words<'_>, problems: &mut Vec<Lint
     }
 }
 
-/// What an item declares.
+/// What an item declares, in words.
 fn declared(item: &Item) -> Option<(&'static str, &Name)> {
-    Some(match &item.kind {
-        ItemKind::Use(_) | ItemKind::Scenario(_) => return None,
-        ItemKind::Let { name, .. } => ("value", name),
-        ItemKind::Secret { name, .. } => ("secret", name),
-        ItemKind::Function(function) => ("function", &function.name),
-        ItemKind::Pattern(pattern) => ("pattern", &pattern.name),
-        ItemKind::Topology(template) => ("topology", &template.name),
-        ItemKind::Action(template) => ("action", &template.name),
-        ItemKind::Check(template) => ("check", &template.name),
-    })
+    let words = match item.kind.keyword() {
+        "let" => "value",
+        "fn" => "function",
+        "scenario" => return None,
+        keyword => keyword,
+    };
+    item.kind.name().map(|name| (words, name))
 }
 
 fn in_scenario(words: &Words<'_>, scenario: Span, declaration: &ScenarioDecl, problems: &mut Vec<LintError>) {
@@ -59,16 +56,9 @@ fn declaration(words: &Words<'_>, what: &'static str, name: &Name, within: impl 
 }
 
 fn parameters_of(words: &Words<'_>, item: &Item, problems: &mut Vec<LintError>) {
-    let (keyword, name, params) = match &item.kind {
-        ItemKind::Function(function) => ("function", &function.name, &function.params),
-        ItemKind::Pattern(pattern) => ("pattern", &pattern.name, &pattern.params),
-        ItemKind::Topology(template) => ("topology", &template.name, &template.params),
-        ItemKind::Action(template) => ("action", &template.name, &template.params),
-        ItemKind::Check(template) => ("check", &template.name, &template.params),
-        ItemKind::Use(_) | ItemKind::Let { .. } | ItemKind::Secret { .. } | ItemKind::Scenario(_) => return,
-    };
-    for param in params {
-        parameter(words, &format!("the {keyword} `{}`", name.text), item.span, param, problems);
+    let Some((what, name)) = declared(item) else { return };
+    for param in item.kind.params() {
+        parameter(words, &format!("the {what} `{}`", name.text), item.span, param, problems);
     }
 }
 

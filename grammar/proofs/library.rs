@@ -26,15 +26,7 @@ fn document(text: &str) -> Document {
 
 /// The name of a public declaration.
 fn public(item: &Item) -> Option<&str> {
-    let name = match &item.kind {
-        ItemKind::Let { name, .. } | ItemKind::Secret { name, .. } => name,
-        ItemKind::Function(function) => &function.name,
-        ItemKind::Pattern(pattern) => &pattern.name,
-        ItemKind::Topology(template) => &template.name,
-        ItemKind::Action(template) => &template.name,
-        ItemKind::Check(template) => &template.name,
-        ItemKind::Use(_) | ItemKind::Scenario(_) => return None,
-    };
+    let name = item.kind.name().filter(|_| !matches!(item.kind, ItemKind::Scenario(_)))?;
     Some(name.text.as_str()).filter(|name| !name.starts_with('_'))
 }
 

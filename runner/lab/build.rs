@@ -233,13 +233,17 @@ fn furnish(plan: &Plan, layout: &Layout, namespace: &Namespace, slot: usize, mut
         return Err(LabError::Setting { place: place.clone(), key, value, why });
     }
     run(&mut open(place)?, furnish::inside(plan, layout, slot, Stage::First))?;
-    for interface in &node.interfaces {
-        let link = &plan.links[interface.link.index()];
+    for (at, interface) in node.interfaces.iter().enumerate() {
+        // What stood before the run stays as it is.
+        if layout.standing.contains(&layout.interfaces[slot][at]) {
+            continue;
+        }
+        let (link, name) = (&plan.links[interface.link.index()], layout.name(plan, slot, at));
         let extent = offload::wanted(link.packets_alone, interface.settings.offload);
         let refused = |cause| LabError::system(format!("{place}.{}", interface.name), "set its offloads", &cause);
-        extent.map_or(Ok(()), |extent| offload::switch_off(&interface.name, extent)).map_err(refused)?;
+        extent.map_or(Ok(()), |extent| offload::switch_off(&name, extent)).map_err(refused)?;
         if link.engine == Engine::Wire && extent != Some(offload::Extent::All) {
-            offload::take_in_by_one_queue(&interface.name).map_err(refused)?;
+            offload::take_in_by_one_queue(&name).map_err(refused)?;
         }
     }
     Ok(settings)

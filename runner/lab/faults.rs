@@ -5,7 +5,6 @@
 //! twice is one, and the second time a warning.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use scn_grammar::scenario::LinkId;
 use scn_grammar::scenario::timeline::{Action, Target};
@@ -77,8 +76,6 @@ pub(crate) struct Faults {
     pub(super) partitions: Partitions,
     /// Ranges that nodes send from.
     pub(super) sources: Vec<(Prefix, usize)>,
-    /// Addresses of interfaces upon others.
-    pub(super) uppers: Vec<(IpAddr, usize)>,
     pub(super) routes: Routes,
 }
 
@@ -115,7 +112,6 @@ impl Faults {
         };
         let links: Vec<String> = plan.links.iter().map(|link| link.name.clone()).collect();
         let nodes = plan.nodes.iter().enumerate().map(node).collect();
-        let uppers = plan.interfaces.iter().flat_map(|upper| upper.addresses.iter().map(|prefix| (prefix.address, upper.node.index())));
         let sources = plan.flows.iter().flat_map(|flow| flow.source.iter().map(|range| (*range, flow.from.index())));
         let said = plan.links.iter().map(|link| [link.forward.clone(), link.back.clone()]).collect();
         Faults {
@@ -126,7 +122,6 @@ impl Faults {
             impairments: Impairments::new(said),
             partitions: Partitions::default(),
             sources: sources.collect(),
-            uppers: uppers.collect(),
             routes: Routes::new(plan),
         }
     }
@@ -412,7 +407,6 @@ mod tests {
             impairments: Impairments::new(vec![Default::default(); 3]),
             partitions: Partitions::default(),
             sources: Vec::new(),
-            uppers: Vec::new(),
             routes: Routes::default(),
         }
     }

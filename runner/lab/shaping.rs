@@ -155,7 +155,6 @@ impl Faults {
                 owners.addresses.extend(interface.addresses.iter().map(|prefix| (prefix.address, number)));
             }
         }
-        owners.addresses.extend(self.uppers.iter().copied());
         owners
     }
 }

@@ -37,6 +37,10 @@ const ALWAYS: &[&str] = &[
     "outage.rate.max",
     "outage.count",
     "outage.total",
+];
+
+/// Rows that every flow with connections has, after those.
+const OF_CONNECTIONS: &[&str] = &[
     "connections",
     "failed_connects",
     "failed_connections",
@@ -66,21 +70,6 @@ const WHERE_KNOWN: &[&str] = &[
     "lag.p50",
     "lag.p99",
     "lag.max",
-];
-
-/// Rows of flows that have connections.
-const OF_CONNECTIONS: &[&str] = &[
-    "connections",
-    "failed_connects",
-    "failed_connections",
-    "reconnects",
-    "resets",
-    "timeouts",
-    "lasting_connections",
-    "connect_time.p50",
-    "connect_time.p99",
-    "connect_time.max",
-    "backends",
 ];
 
 /// Rows of flows that have none, where there is something to show.
@@ -135,7 +124,7 @@ fn row(name: String, metric: &Metric, measured: &Measured) -> Measurement {
 pub fn summary(flow: &Series<'_>, context: &Context) -> Vec<Measurement> {
     let Some(window) = flow.running() else { return Vec::new() };
     let datagrams = flow.record.datagrams.is_some();
-    let always = ALWAYS.iter().filter(|name| !(datagrams && OF_CONNECTIONS.contains(name))).map(|name| (*name, true));
+    let always = ALWAYS.iter().chain(OF_CONNECTIONS.iter().filter(|_| !datagrams)).map(|name| (*name, true));
     let own = OF_DATAGRAMS.iter().filter(|_| datagrams);
     let known = own.chain(WHERE_KNOWN).map(|name| (*name, false));
     let mut rows: Vec<Measurement> = always

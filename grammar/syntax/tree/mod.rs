@@ -82,6 +82,52 @@ pub enum ItemKind {
     Scenario(ScenarioDecl),
 }
 
+impl ItemKind {
+    /// The word that begins it.
+    #[must_use]
+    pub fn keyword(&self) -> &'static str {
+        match self {
+            ItemKind::Use(_) => "use",
+            ItemKind::Let { .. } => "let",
+            ItemKind::Secret { .. } => "secret",
+            ItemKind::Function(_) => "fn",
+            ItemKind::Pattern(_) => "pattern",
+            ItemKind::Topology(_) => "topology",
+            ItemKind::Action(_) => "action",
+            ItemKind::Check(_) => "check",
+            ItemKind::Scenario(_) => "scenario",
+        }
+    }
+
+    /// The name that it declares; an import has none of its own.
+    #[must_use]
+    pub fn name(&self) -> Option<&Name> {
+        match self {
+            ItemKind::Use(_) => None,
+            ItemKind::Let { name, .. } | ItemKind::Secret { name, .. } => Some(name),
+            ItemKind::Function(function) => Some(&function.name),
+            ItemKind::Pattern(pattern) => Some(&pattern.name),
+            ItemKind::Topology(template) => Some(&template.name),
+            ItemKind::Action(template) => Some(&template.name),
+            ItemKind::Check(template) => Some(&template.name),
+            ItemKind::Scenario(scenario) => Some(&scenario.name),
+        }
+    }
+
+    /// The parameters between its parentheses.
+    #[must_use]
+    pub fn params(&self) -> &[ParamDecl] {
+        match self {
+            ItemKind::Use(_) | ItemKind::Let { .. } | ItemKind::Secret { .. } | ItemKind::Scenario(_) => &[],
+            ItemKind::Function(function) => &function.params,
+            ItemKind::Pattern(pattern) => &pattern.params,
+            ItemKind::Topology(template) => &template.params,
+            ItemKind::Action(template) => &template.params,
+            ItemKind::Check(template) => &template.params,
+        }
+    }
+}
+
 /// An import.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Use {
