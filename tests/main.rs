@@ -12,6 +12,7 @@ mod datagrams;
 mod editors;
 mod formatting;
 mod fuzzing;
+mod guest;
 mod input;
 mod language;
 mod language_server;
