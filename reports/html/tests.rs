@@ -97,8 +97,14 @@ fn the_verdict_comes_first_and_the_failures_before_the_rest() {
 #[test]
 fn suites_without_a_run_are_there() {
     let suites = [
-        Suite { file: "a.scn", scenario: "x", result: SuiteResult::NotRun { why: "user namespaces are <forbidden>" }, paths: vec![] },
-        Suite { file: "b.scn", scenario: "y", result: SuiteResult::Skipped { why: "no tool haproxy" }, paths: vec![] },
+        Suite {
+            file: "a.scn",
+            scenario: "x",
+            result: SuiteResult::NotRun { why: "user namespaces are <forbidden>" },
+            paths: vec![],
+            folder: "",
+        },
+        Suite { file: "b.scn", scenario: "y", result: SuiteResult::Skipped { why: "no tool haproxy" }, paths: vec![], folder: "" },
     ];
     let html = render(&suites).unwrap();
     assert!(html.contains("user namespaces are &lt;forbidden&gt;") && html.contains("no tool haproxy"));
