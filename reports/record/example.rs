@@ -487,6 +487,7 @@ pub(crate) fn passing() -> RunRecord {
         lines: (4, 14),
         params: Vec::new(),
     };
+    record.captures = Vec::new();
     record.nodes = vec![
         node("a", "host", &["eth0 10.64.0.1/24", "eth0 fd5c:6e00:0:40::1/64"]),
         node("b", "host", &["eth0 10.64.0.2/24", "eth0 fd5c:6e00:0:40::2/64"]),
