@@ -158,7 +158,7 @@ impl<T: Packet> Way<T> {
             }
             is_taken
         };
-        self.counts.cut += self.transit.purge(&is_taken);
+        self.counts.cut += self.transit.purge(is_taken);
         self.shaper.purge(&mut self.counts, |waiting| is_taken(&waiting.packet));
     }
 

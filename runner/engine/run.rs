@@ -127,10 +127,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         return Err(error);
     }
     let setup_ns = nanoseconds(began.elapsed());
-    lab.capture_into(request.captures.path.clone());
-    if request.captures.whole != Whole::None {
-        lab.capture_whole();
-    }
+    begin_captures(&mut lab, &request.captures);
 
     let start = Instant::now() + LEAD;
     let started = (request.wall_clock)(SystemTime::now() + LEAD);
@@ -153,9 +150,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     warnings.extend(idle(&mut lab));
     let captures = lab.finish_captures(&|at| clock.ns_of(at));
     let accounts = lab.accounts();
-    let mut environment = vec![("command line".to_owned(), request.command), ("scn".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
-    environment.extend(request.libraries.into_iter().map(|(name, which)| (format!("library {name}"), which)));
-    environment.extend(lab.environment());
+    let environment = environment(request.command, request.libraries, &lab);
     let began_cleanup = Instant::now();
     warnings.extend(lab.destroy().into_iter().map(|error| format!("clean-up: {error}")));
     let run = recorder::Run {
@@ -178,6 +173,22 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     judge::judge(&mut record).map_err(|error| RunError::Judge(error.to_string()))?;
     sort_out(&mut record, &request.captures);
     Ok(record)
+}
+
+/// Lets the timeline capture, and captures all links if that is asked for.
+fn begin_captures(lab: &mut KernelLab, folder: &CaptureFolder) {
+    lab.capture_into(folder.path.clone());
+    if folder.whole != Whole::None {
+        lab.capture_whole();
+    }
+}
+
+/// Facts for the record.
+fn environment(command: String, libraries: Vec<(String, String)>, lab: &KernelLab) -> Vec<(String, String)> {
+    let mut facts = vec![("command line".to_owned(), command), ("scn".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
+    facts.extend(libraries.into_iter().map(|(name, which)| (format!("library {name}"), which)));
+    facts.extend(lab.environment());
+    facts
 }
 
 /// Removes the captures that are only of use where the run did not pass, and names the files of the others as seen from the record.

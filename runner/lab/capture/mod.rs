@@ -186,7 +186,9 @@ impl Captures {
 
     /// Ends all. Out: their records, by the run's clock.
     pub(crate) fn finish(&mut self, means: Means<'_>, ns: &dyn Fn(Instant) -> i64) -> Vec<CaptureRecord> {
-        std::mem::take(&mut self.running).into_iter().for_each(|running| self.close(means, running));
+        let running = std::mem::take(&mut self.running);
+        running.iter().filter_map(|running| running.taps.as_ref()).for_each(Taps::ring);
+        running.into_iter().for_each(|running| self.close(means, running));
         self.writer = None;
         let timed = |(record, began, ended)| CaptureRecord { began_ns: ns(began), ended_ns: ns(ended), ..record };
         std::mem::take(&mut self.ended).into_iter().map(timed).collect()

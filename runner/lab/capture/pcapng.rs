@@ -102,8 +102,8 @@ impl<'a> Block<'a> {
 
     fn text(&mut self, code: u16, text: &str) {
         if !text.is_empty() {
-            let end = text.floor_char_boundary(LONGEST);
-            self.option(code, text[..end].as_bytes());
+            let end = (0..=text.len().min(LONGEST)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            self.option(code, &text.as_bytes()[..end]);
         }
     }
 

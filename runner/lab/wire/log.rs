@@ -203,7 +203,8 @@ impl Log {
         if let Some(row) = self.row(number) {
             (row.story.fate, row.is_over) = (fate, true);
         }
-        while let Some(row) = self.rows.pop_front_if(|row| row.is_over) {
+        while self.rows.front().is_some_and(|row| row.is_over) {
+            let Some(row) = self.rows.pop_front() else { return };
             for (from, out) in &mut self.outs {
                 if self.first >= *from {
                     out.put(&row);
