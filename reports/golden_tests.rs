@@ -62,12 +62,19 @@ fn reports_of_stored_records() {
     }
     let mut suites: Vec<Suite<'_>> = records.iter().map(Suite::ran).collect();
     suites[0].paths = vec![("record", "scn-results/vip_failover.run.json"), ("html", "scn-results/report.html")];
-    suites.push(Suite { file: "scenarios/lb.scn", scenario: "lb", result: SuiteResult::Skipped { why: "no tool haproxy" }, paths: vec![] });
+    suites.push(Suite {
+        file: "scenarios/lb.scn",
+        scenario: "lb",
+        result: SuiteResult::Skipped { why: "no tool haproxy" },
+        paths: vec![],
+        folder: "",
+    });
     suites.push(Suite {
         file: "scenarios/wan.scn",
         scenario: "wan",
         result: SuiteResult::NotRun { why: "user namespaces are forbidden on this machine" },
         paths: vec![],
+        folder: "",
     });
     golden("several.txt", &text::summary(&suites, style));
     golden("several.xml", &junit::render(&suites, written));

@@ -14,6 +14,8 @@ pub struct Suite<'a> {
     pub result: SuiteResult<'a>,
     /// Files written for it: what it is (`record`, `html`, ...) and its path.
     pub paths: Vec<(&'a str, &'a str)>,
+    /// The folder of its record, as readers of reports name it; empty: not known, or where they are themselves.
+    pub folder: &'a str,
 }
 
 /// What became of a scenario.
@@ -48,7 +50,19 @@ impl<'a> Suite<'a> {
     /// A suite of a record.
     #[must_use]
     pub fn ran(record: &'a RunRecord) -> Self {
-        Suite { file: &record.scenario.file, scenario: &record.scenario.name, result: SuiteResult::Ran(record), paths: Vec::new() }
+        Suite {
+            file: &record.scenario.file,
+            scenario: &record.scenario.name,
+            result: SuiteResult::Ran(record),
+            paths: Vec::new(),
+            folder: "",
+        }
+    }
+
+    /// The same with the folder where its record lies.
+    #[must_use]
+    pub fn in_folder(self, folder: &'a str) -> Self {
+        Suite { folder, ..self }
     }
 
     /// Its record, if it ran.

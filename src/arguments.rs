@@ -138,6 +138,15 @@ impl Timing {
     }
 }
 
+/// Which runs' links are captured whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CaptureRuns {
+    /// Those that do not pass; the files of the others are removed
+    Failed,
+    /// All
+    All,
+}
+
 /// `scn run`.
 #[derive(Debug, Args)]
 pub struct RunArguments {
@@ -165,6 +174,9 @@ pub struct RunArguments {
     /// How late the program itself may be before it spoils a verdict
     #[arg(long, value_enum, default_value_t = Timing::Normal)]
     pub timing: Timing,
+    /// Keep the packets of every link, from start to end, as pcapng files beside the record
+    #[arg(long, value_enum, value_name = "RUNS")]
+    pub capture: Option<CaptureRuns>,
 }
 
 /// `scn check`.

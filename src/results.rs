@@ -95,6 +95,23 @@ pub fn write_logs(record: &RunRecord, results: &Path) -> Result<(), String> {
     scn_reports::text::logs(record).into_iter().try_for_each(|(name, text)| write(&folder.join(name), &text))
 }
 
+/// The folder below the results where the captures of a scenario's run go.
+#[must_use]
+pub fn captures_name(file: &str, scenario: &str) -> String {
+    format!("{}.captures", record_name(file, scenario).trim_end_matches(".run.json"))
+}
+
+/// Removes the captures of an earlier run, which would be taken for those of the one that begins.
+///
+/// # Errors
+/// One sentence with the path and the cause.
+pub fn forget_captures(folder: &Path) -> Result<(), String> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(format!("{} could not be emptied: {error}", folder.display())),
+        _ => Ok(()),
+    }
+}
+
 /// Reads records from files and folders.
 ///
 /// # Errors

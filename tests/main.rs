@@ -7,6 +7,7 @@
 )]
 
 mod built;
+mod captures;
 mod cleanup;
 mod datagrams;
 mod editors;

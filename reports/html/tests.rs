@@ -92,13 +92,20 @@ fn the_verdict_comes_first_and_the_failures_before_the_rest() {
     assert!(html.contains("scn run scenarios/failover.scn --seed 8675309 -p budget&#x3D;1ms"));
     assert!(html.contains("<title>3.000s down primary (failure), until 8.012s</title>"));
     assert!(html.contains("nothing was completed from 3.000s to 3.35"));
+    assert!(html.contains("<code>failover.vip_failover.captures/backup.pcapng</code>") && html.contains("5210 frames of link backup-lan"));
 }
 
 #[test]
 fn suites_without_a_run_are_there() {
     let suites = [
-        Suite { file: "a.scn", scenario: "x", result: SuiteResult::NotRun { why: "user namespaces are <forbidden>" }, paths: vec![] },
-        Suite { file: "b.scn", scenario: "y", result: SuiteResult::Skipped { why: "no tool haproxy" }, paths: vec![] },
+        Suite {
+            file: "a.scn",
+            scenario: "x",
+            result: SuiteResult::NotRun { why: "user namespaces are <forbidden>" },
+            paths: vec![],
+            folder: "",
+        },
+        Suite { file: "b.scn", scenario: "y", result: SuiteResult::Skipped { why: "no tool haproxy" }, paths: vec![], folder: "" },
     ];
     let html = render(&suites).unwrap();
     assert!(html.contains("user namespaces are &lt;forbidden&gt;") && html.contains("no tool haproxy"));

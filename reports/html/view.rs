@@ -11,7 +11,7 @@ use super::svg::Markup;
 use super::{STYLE, timeline, topology};
 use crate::record::{EventRecord, ExpectationRecord, LinkAccount, RunRecord, Verdict};
 use crate::suite::{self, Standing, Suite, SuiteResult};
-use crate::{excerpt, words};
+use crate::{excerpt, text, words};
 
 /// Flows that have their numbers on the page.
 const MAX_FLOWS: usize = 50;
@@ -78,6 +78,7 @@ struct Run {
     expectations: Vec<Row>,
     flows: Vec<FlowView>,
     more_flows: usize,
+    captures: Vec<Pair>,
     topology: Option<Markup>,
     nodes: Vec<NodeRow>,
     links: Vec<LinkRow>,
@@ -318,6 +319,7 @@ fn run(record: &RunRecord) -> Run {
         expectations: record.expectations.iter().map(row).collect(),
         flows: record.flows.iter().take(MAX_FLOWS).map(flows::view).collect(),
         more_flows: record.flows.len().saturating_sub(MAX_FLOWS),
+        captures: record.captures.iter().map(|capture| pair(&words::visible(&capture.file), text::capture_words(capture))).collect(),
         topology: topology::draw(topology::Network {
             name: &record.scenario.name,
             nodes: &record.nodes,

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::record::capture::CaptureRecord;
 use crate::record::flow::Measurement;
 use crate::record::{Ended, ExpectationKind, RunRecord};
 use crate::suite::{self, Standing, Suite, SuiteResult};
@@ -58,6 +59,9 @@ struct Run<'a> {
     params: std::collections::BTreeMap<&'a str, &'a str>,
     expectations: Vec<Expectation<'a>>,
     flows: Vec<Flow<'a>>,
+    /// Their files count from the folder of the record.
+    #[serde(skip_serializing_if = "<[CaptureRecord]>::is_empty")]
+    captures: &'a [CaptureRecord],
     warnings: &'a [String],
 }
 
@@ -156,6 +160,7 @@ fn run(record: &RunRecord) -> Run<'_> {
             })
             .collect(),
         flows: record.flows.iter().map(|f| Flow { name: &f.name, description: &f.description, summary: &f.summary }).collect(),
+        captures: &record.captures,
         warnings: &record.warnings,
     }
 }
@@ -169,7 +174,13 @@ mod tests {
     fn it_reads_back_and_counts() {
         let records = example::all();
         let mut suites: Vec<Suite<'_>> = records.iter().map(Suite::ran).collect();
-        suites.push(Suite { file: "a.scn", scenario: "later", result: SuiteResult::Skipped { why: "no tool haproxy" }, paths: vec![] });
+        suites.push(Suite {
+            file: "a.scn",
+            scenario: "later",
+            result: SuiteResult::Skipped { why: "no tool haproxy" },
+            paths: vec![],
+            folder: "",
+        });
         suites[0].paths.push(("record", "scn-results/vip_failover.run.json"));
         let value: serde_json::Value = serde_json::from_str(&render(&suites)).unwrap();
         assert_eq!(value["verdict"], "error");

@@ -1,6 +1,8 @@
 //! What the body and the output of a case say. In: a record and an expectation. Out: plain text, before it is made fit for XML.
 
+use crate::record::capture::CaptureRecord;
 use crate::record::{ExpectationRecord, RunRecord};
+use crate::suite::Suite;
 use crate::text::{self, Style};
 use crate::{suite, words};
 
@@ -58,5 +60,22 @@ pub(super) fn of_run(record: &RunRecord) -> String {
     out
 }
 
+/// The captures, as GitLab and Jenkins take them: each on a line of its own, as a path from where the report is read. The fullest comes first:
+/// some readers show only one.
+pub(super) fn attachments(suite: &Suite<'_>, record: &RunRecord) -> String {
+    let mut files: Vec<&CaptureRecord> = record.captures.iter().filter(|capture| capture.bytes > 0).collect();
+    files.sort_by_key(|capture| std::cmp::Reverse(capture.packets));
+    let folder = suite.folder.trim_end_matches('/');
+    let path = |capture: &CaptureRecord| if folder.is_empty() { capture.file.clone() } else { format!("{folder}/{}", capture.file) };
+    let paths = files.into_iter().take(MAX_ATTACHMENTS).map(path);
+    // Whose name would end the marker can't be said in it.
+    paths.filter(|path| !path.contains(['[', ']', '|']) && !path.chars().any(char::is_control)).fold(String::new(), |mut out, path| {
+        out.push_str(&format!("[[ATTACHMENT|{path}]]\n"));
+        out
+    })
+}
+
+/// Files named; readers keep some hundred characters of the end where the markers stand.
+const MAX_ATTACHMENTS: usize = 4;
 /// Events listed before the rest is only counted.
 const MAX_EVENTS: usize = 100;

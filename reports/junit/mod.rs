@@ -51,8 +51,8 @@ fn testsuite(suite: &Suite<'_>, written: Written<'_>) -> TestSuite {
     out.timestamp = timestamp(started);
     match &suite.result {
         SuiteResult::Ran(record) => {
-            out.add_testcases(cases(record, &names));
-            out.set_system_out(&xml_text(&capped(&detail::of_run(record), MAX_OUTPUT)));
+            out.add_testcases(cases(suite, record, &names));
+            out.set_system_out(&output(suite, record));
         }
         SuiteResult::NotRun { why } => {
             let case = trouble("scn.error", WHOLE_RUN, why, &format!("{why}\n"), Duration::ZERO, false);
@@ -99,8 +99,13 @@ impl Names {
     }
 }
 
+/// What is known of the run, and last the files that belong to it: readers look for them there.
+fn output(suite: &Suite<'_>, record: &RunRecord) -> String {
+    xml_text(&format!("{}{}", capped(&detail::of_run(record), MAX_OUTPUT), detail::attachments(suite, record)))
+}
+
 /// One case for each expectation that counts, and one for the run where that says more.
-fn cases(record: &RunRecord, names: &Names) -> Vec<TestCase> {
+fn cases(suite: &Suite<'_>, record: &RunRecord, names: &Names) -> Vec<TestCase> {
     let counted: Vec<&ExpectationRecord> = record.expectations.iter().filter(|e| suite::counts(e)).collect();
     let worst_case = counted.iter().map(|e| suite::judged(e).unwrap_or(Verdict::Error)).max();
     let unexplained = record.verdict.unwrap_or(Verdict::Error) > worst_case.unwrap_or(Verdict::Pass);
@@ -116,7 +121,7 @@ fn cases(record: &RunRecord, names: &Names) -> Vec<TestCase> {
 
     let mut list = Vec::new();
     if whole {
-        list.push(names.put_on(whole_run(record, share(0))));
+        list.push(names.put_on(whole_run(suite, record, share(0))));
     }
     let mut seen = std::collections::BTreeMap::<String, u32>::new();
     for expectation in counted {
@@ -126,13 +131,13 @@ fn cases(record: &RunRecord, names: &Names) -> Vec<TestCase> {
         if *again > 1 {
             name = format!("{name} ({again})");
         }
-        list.push(names.put_on(case(record, expectation, &name, share(list.len()))));
+        list.push(names.put_on(case(suite, record, expectation, &name, share(list.len()))));
     }
     list
 }
 
 /// The run as a case: did it end as planned?
-fn whole_run(record: &RunRecord, share: Duration) -> TestCase {
+fn whole_run(suite: &Suite<'_>, record: &RunRecord, share: Duration) -> TestCase {
     let why = words::ending(&record.ended);
     let kind = match (record.verdict, &record.ended) {
         (Some(Verdict::Pass), Ended::Complete) => return TestCase::success(WHOLE_RUN, share),
@@ -144,10 +149,15 @@ fn whole_run(record: &RunRecord, share: Duration) -> TestCase {
         None => "the run was not judged".to_owned(),
         verdict => format!("the run's verdict is {}", words::verdict(verdict)),
     });
-    trouble(kind, WHOLE_RUN, &why, &detail::of_run(record), share, kind == "scn.fail")
+    let mut case = trouble(kind, WHOLE_RUN, &why, &detail::of_run(record), share, kind == "scn.fail");
+    let files = detail::attachments(suite, record);
+    if !files.is_empty() {
+        case.set_system_out(&xml_text(&files));
+    }
+    case
 }
 
-fn case(record: &RunRecord, expectation: &ExpectationRecord, name: &str, share: Duration) -> TestCase {
+fn case(suite: &Suite<'_>, record: &RunRecord, expectation: &ExpectationRecord, name: &str, share: Duration) -> TestCase {
     let message = detail::message(record, expectation);
     let (kind, failed) = match suite::judged(expectation) {
         Some(Verdict::Pass) => return TestCase::success(name, share),
@@ -156,7 +166,7 @@ fn case(record: &RunRecord, expectation: &ExpectationRecord, name: &str, share: 
         Some(Verdict::Error) | None => ("scn.error", false),
     };
     let mut case = trouble(kind, name, &message, &detail::of_expectation(record, expectation), share, failed);
-    case.set_system_out(&xml_text(&capped(&detail::of_run(record), MAX_OUTPUT)));
+    case.set_system_out(&output(suite, record));
     case
 }
 

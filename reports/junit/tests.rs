@@ -110,8 +110,9 @@ fn scenarios_that_did_not_run_are_there() {
             scenario: "x",
             result: SuiteResult::NotRun { why: "user namespaces are forbidden \u{1b}[1m]]>" },
             paths: vec![],
+            folder: "",
         },
-        Suite { file: "c.scn", scenario: "y", result: SuiteResult::Skipped { why: "no tool haproxy" }, paths: vec![] },
+        Suite { file: "c.scn", scenario: "y", result: SuiteResult::Skipped { why: "no tool haproxy" }, paths: vec![], folder: "" },
     ];
     let text = render(&suites, WRITTEN);
     let doc = roxmltree::Document::parse(&text).unwrap();

@@ -120,6 +120,19 @@ pub(crate) fn failover() -> RunRecord {
         flows: vec![steady()],
         processes: Vec::new(),
         commands: Vec::new(),
+        captures: vec![CaptureRecord {
+            file: "failover.vip_failover.captures/backup.pcapng".to_owned(),
+            of: "link backup-lan".to_owned(),
+            whole: false,
+            began_ns: 1_000 * MS,
+            ended_ns: 4_000 * MS,
+            came: 5214,
+            packets: 5210,
+            missed: 4,
+            left_out: 0,
+            bytes: 731_204,
+            trouble: None,
+        }],
         events: events(),
         expectations: expectations(),
         warnings: vec!["the program was 1.2ms late at 3.201s; its tolerance is 5ms".to_owned()],
@@ -474,6 +487,7 @@ pub(crate) fn passing() -> RunRecord {
         lines: (4, 14),
         params: Vec::new(),
     };
+    record.captures = Vec::new();
     record.nodes = vec![
         node("a", "host", &["eth0 10.64.0.1/24", "eth0 fd5c:6e00:0:40::1/64"]),
         node("b", "host", &["eth0 10.64.0.2/24", "eth0 fd5c:6e00:0:40::2/64"]),

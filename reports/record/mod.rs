@@ -2,6 +2,7 @@
 //! judge and reports read. Measured series are kept whole, as compact columns (`columns`). Renders nothing.
 
 mod account;
+pub mod capture;
 pub mod columns;
 #[cfg(test)]
 pub(crate) mod example;
@@ -13,6 +14,7 @@ pub mod process;
 use serde::{Deserialize, Serialize};
 
 pub use account::LinkAccount;
+use capture::CaptureRecord;
 pub use file::{MAX_BYTES, RecordError, read, to_json};
 use flow::FlowRecord;
 use process::{CommandRecord, ProcessRecord};
@@ -61,6 +63,9 @@ pub struct RunRecord {
     /// Commands of the timeline.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<CommandRecord>,
+    /// Captures, in the order in which they ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub captures: Vec<CaptureRecord>,
     /// What happened, in the order of its instants.
     pub events: Vec<EventRecord>,
     /// What had to hold, in the order of the file, with its verdict once judged.

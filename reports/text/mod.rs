@@ -1,10 +1,12 @@
 //! The report on a terminal. In: a record and how the terminal is. Out: text with the verdict first, failed expectations drawn
 //! like syntax errors, and the numbers of each flow. Prints nothing itself.
 
+mod capture;
 mod flow;
 mod problem;
 mod program;
 
+pub(crate) use capture::about as capture_words;
 pub(crate) use flow::counts;
 pub(crate) use problem::{draw as problem, event_words};
 pub use program::logs;
@@ -105,6 +107,7 @@ pub fn render(record: &RunRecord, style: Style) -> String {
     flow::failures(&mut out, record, style);
     flow::table(&mut out, record, style);
     program::table(&mut out, record, style);
+    capture::table(&mut out, record, style);
     if !record.warnings.is_empty() {
         out.push('\n');
     }
@@ -281,7 +284,7 @@ mod tests {
     fn a_summary_names_what_did_not_pass() {
         let records = example::all();
         let mut suites: Vec<Suite<'_>> = records.iter().map(Suite::ran).collect();
-        suites.push(Suite { file: "x.scn", scenario: "lb", result: SuiteResult::Skipped { why: "no haproxy" }, paths: vec![] });
+        suites.push(Suite { file: "x.scn", scenario: "lb", result: SuiteResult::Skipped { why: "no haproxy" }, paths: vec![], folder: "" });
         let text = summary(&suites, PLAIN);
         assert!(text.starts_with("7 scenarios in "), "{text}");
         assert!(text.contains("1 skipped") && text.contains("× vip_failover"), "{text}");

@@ -26,6 +26,7 @@ mod ramp;
 mod shaper;
 #[cfg(test)]
 mod tests;
+mod told;
 mod trace;
 mod transit;
 mod way;
@@ -34,5 +35,6 @@ pub use barrier::{Barrier, Owners, Side};
 pub use checksum::complete;
 pub use counts::Counts;
 pub use fate::Draws;
+pub use told::{Mark, Taken};
 pub use trace::{Trace, TraceError, Traces};
 pub use way::{Leaving, Nature, Packet, Way};

@@ -8,6 +8,7 @@ use scn_grammar::scenario::topology::{Impairment, QueueLimit};
 use super::codel::{Control, Ruling};
 use super::counts::Counts;
 use super::headers::mark_congestion;
+use super::told::{Mark, Taken};
 use super::way::Packet;
 
 const NS_PER_SECOND: u128 = 1_000_000_000;
@@ -101,6 +102,7 @@ impl<T: Packet> Shaper<T> {
         };
         if full && self.sending.is_some() {
             counts.overflowed += 1;
+            packet.taken(Taken::Overflowed);
             return false;
         }
         self.bytes += length;
@@ -133,10 +135,12 @@ impl<T: Packet> Shaper<T> {
             {
                 if !(control.marks() && mark_congestion(packet.frame_mut())) {
                     counts.managed += 1;
+                    packet.taken(Taken::Managed);
                     continue;
                 }
                 control.marked();
                 counts.marked += 1;
+                packet.marked(Mark::Congestion);
             }
             let ends_ns = starts_ns + self.duration(length);
             self.sending = Some(Sending { ends_ns, packet });

@@ -15,6 +15,7 @@ use super::headers::Headers;
 use super::loss::Losses;
 use super::ramp::{self, Share};
 use super::shaper::Shaper;
+use super::told::{Mark, Taken};
 use super::trace::Traces;
 use super::transit::Transit;
 
@@ -33,6 +34,10 @@ pub trait Packet {
     fn frame_mut(&mut self) -> &mut [u8];
     /// Makes what the sender left to its device, so that a change is seen as one.
     fn finish(&mut self);
+    /// A stage takes it, and it will be dropped.
+    fn taken(&self, _by: Taken) {}
+    /// A stage has done something to it.
+    fn marked(&self, _with: Mark) {}
 }
 
 /// A packet that leaves.
@@ -145,8 +150,15 @@ impl<T: Packet> Way<T> {
         self.barriers = barriers;
     }
 
-    fn purge(&mut self, is_taken: impl Fn(&T) -> bool) {
-        self.counts.cut += self.transit.purge(&is_taken);
+    fn purge(&mut self, is_meant: impl Fn(&T) -> bool) {
+        let is_taken = |packet: &T| {
+            let is_taken = is_meant(packet);
+            if is_taken {
+                packet.taken(Taken::Cut);
+            }
+            is_taken
+        };
+        self.counts.cut += self.transit.purge(is_taken);
         self.shaper.purge(&mut self.counts, |waiting| is_taken(&waiting.packet));
     }
 
@@ -185,8 +197,8 @@ impl<T: Packet> Way<T> {
     }
 
     /// A packet comes. It is made only if it stays on the way, once, or twice if it is doubled. `is_many`: it is several packets that are
-    /// not cut apart yet.
-    pub fn arrive(&mut self, at_ns: u64, frame: &[u8], is_many: bool, mut make: impl FnMut() -> T) {
+    /// not cut apart yet. Out: what took it before it was made; what takes it later it is told itself.
+    pub fn arrive(&mut self, at_ns: u64, frame: &[u8], is_many: bool, mut make: impl FnMut() -> T) -> Option<Taken> {
         self.step(at_ns);
         self.counts.entered += 1;
         self.counts.joined += u64::from(is_many && self.nature.judges);
@@ -194,32 +206,36 @@ impl<T: Packet> Way<T> {
             // Nothing looks into it.
             if self.is_cut {
                 self.counts.cut += 1;
-            } else {
-                let place = Place { flow: 0, index: 0 };
-                self.admit(at_ns, place, Stage::Delay, make());
+                return Some(Taken::Cut);
             }
-            return;
+            let place = Place { flow: 0, index: 0 };
+            self.admit(at_ns, place, Stage::Delay, make());
+            return None;
         }
         let headers = Headers::of(frame);
         let (place, flow) = self.flows.count(&headers, frame);
         if self.is_cut || is_barred(&self.barriers, &headers, frame) {
             self.counts.cut += 1;
+            return Some(Taken::Cut);
         } else if filter::takes(&self.does.said.drops, &headers) {
             self.counts.filtered += 1;
+            return Some(Taken::Filtered);
         } else if self.does.said.mtu_black_hole.is_some_and(|most| frame.len().saturating_sub(headers.at) > most as usize) {
             self.counts.oversized += 1;
+            return Some(Taken::Oversized);
         } else if self.losses.takes(at_ns, &self.nature.draws, place, flow) {
             self.counts.lost += 1;
-        } else {
-            let packet = self.corrupted(place, headers.at, make());
-            let copy = self.nature.draws.happens(Stage::Duplicate, place, self.does.said.duplicate_nano);
-            let copy = copy.then(|| self.corrupted_again(place, headers.at, make()));
-            self.admit(at_ns, place, Stage::Delay, packet);
-            if let Some(copy) = copy {
-                self.counts.duplicated += 1;
-                self.admit(at_ns, place, Stage::DelayOfCopy, copy);
-            }
+            return Some(Taken::Lost);
         }
+        let packet = self.corrupted(place, headers.at, make());
+        let copy = self.nature.draws.happens(Stage::Duplicate, place, self.does.said.duplicate_nano);
+        let copy = copy.then(|| self.corrupted_again(place, headers.at, make()));
+        self.admit(at_ns, place, Stage::Delay, packet);
+        if let Some(copy) = copy {
+            self.counts.duplicated += 1;
+            self.admit(at_ns, place, Stage::DelayOfCopy, copy);
+        }
+        None
     }
 
     /// The packet with a bit flipped, if its fate is that.
@@ -235,6 +251,7 @@ impl<T: Packet> Way<T> {
             let bit = self.nature.draws.one_of(Stage::CorruptBit, place, frame.len().saturating_sub(from) * 8);
             if let Some(byte) = frame.get_mut(from + bit / 8) {
                 *byte ^= 0x80 >> (bit % 8);
+                packet.marked(Mark::Corrupted(from + bit / 8));
             }
         }
         packet
@@ -263,6 +280,7 @@ impl<T: Packet> Way<T> {
         let OnWay { place, stage, packet } = on_way;
         if self.transit.bytes() + packet.frame().len() > MOST_BYTES || self.transit.len() >= MOST_PACKETS {
             self.counts.failed += 1;
+            packet.taken(Taken::Failed);
             return;
         }
         let delay = match &self.does.delays {
@@ -279,6 +297,7 @@ impl<T: Packet> Way<T> {
         match held.filter(|_| stage == Stage::Delay).map(|reorder| reorder.by) {
             Some(by) => {
                 self.counts.reordered += 1;
+                packet.marked(Mark::Reordered);
                 match by {
                     ReorderBy::Packets(count) => self.transit.enter_late(due_ns, count, 0, packet),
                     ReorderBy::Time(more_ns) => self.transit.enter_late(due_ns, 0, more_ns, packet),
@@ -353,5 +372,11 @@ impl<T: Packet> Packet for OnWay<T> {
     }
     fn finish(&mut self) {
         self.packet.finish();
+    }
+    fn taken(&self, by: Taken) {
+        self.packet.taken(by);
+    }
+    fn marked(&self, with: Mark) {
+        self.packet.marked(with);
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use scn_grammar::scenario::expect::Kind;
 use scn_grammar::scenario::pattern::{Payload, Side, StepKind, Varying};
 use scn_grammar::source::{Sources, Span};
+use scn_reports::record::capture::CaptureRecord;
 use scn_reports::record::flow::{Failure, FlowRecord};
 use scn_reports::record::process::{CommandRecord, ProcessRecord};
 use scn_reports::record::{
@@ -41,6 +42,8 @@ pub struct Run<'a> {
     pub processes: Vec<ProcessRecord>,
     /// Commands of the timeline.
     pub commands: Vec<CommandRecord>,
+    /// Captures.
+    pub captures: Vec<CaptureRecord>,
     /// What a reader should know.
     pub warnings: Vec<String>,
 }
@@ -67,6 +70,7 @@ pub fn record(run: Run<'_>, series: Vec<FlowSeries>) -> RunRecord {
         flows: plan.flows.iter().zip(series).map(|(flow, series)| flow_record(plan, flow, series, run.sources)).collect(),
         processes: run.processes,
         commands: run.commands,
+        captures: run.captures,
         events: run.events,
         expectations: plan.expectations.iter().map(|e| expectation(e, &run.sources.get(plan.span.file).text)).collect(),
         warnings: run.warnings,

@@ -1,6 +1,7 @@
 //! One run, whole: preflight, build, prepare, the timeline, collect, take down, record, judge. In: a plan and its source text. Out: a
 //! judged record, or why there is none. Whatever was made is taken down on every way out.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +9,8 @@ use scn_grammar::scenario::text::Text;
 use scn_grammar::scenario::timeline::Action;
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
 use scn_grammar::source::Sources;
-use scn_reports::record::RunRecord;
+use scn_reports::record::capture::CaptureRecord;
+use scn_reports::record::{RunRecord, Verdict};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -41,10 +43,34 @@ pub struct Request {
     pub libraries: Vec<(String, String)>,
     /// The command line, for the record.
     pub command: String,
+    /// Where captures go.
+    pub captures: CaptureFolder,
     /// Wall clock now, RFC 3339, given by the caller at the timeline's start.
     pub wall_clock: fn(SystemTime) -> String,
     /// Becomes the name of a signal when the run is to end.
     pub cancel: watch::Receiver<Option<String>>,
+}
+
+/// Where the files of captures go, and whether all links are captured.
+#[derive(Debug, Clone)]
+pub struct CaptureFolder {
+    /// The folder itself; made when the first capture begins.
+    pub path: PathBuf,
+    /// As it is named in the record, from the folder where that lies.
+    pub name: String,
+    /// All links are captured as long as the run lasts, and their files kept.
+    pub whole: Whole,
+}
+
+/// Which captures of whole runs are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whole {
+    /// There are none.
+    None,
+    /// Those of runs that do not pass.
+    Failed,
+    /// All.
+    All,
 }
 
 /// Why there is no record.
@@ -101,6 +127,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         return Err(error);
     }
     let setup_ns = nanoseconds(began.elapsed());
+    begin_captures(&mut lab, &request.captures);
 
     let start = Instant::now() + LEAD;
     let started = (request.wall_clock)(SystemTime::now() + LEAD);
@@ -121,10 +148,9 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     warnings.extend(measured.warnings);
     let (processes, commands) = lab.finish_programs(&plan, &|at| clock.ns_of(at)).await;
     warnings.extend(idle(&mut lab));
+    let captures = lab.finish_captures(&|at| clock.ns_of(at));
     let accounts = lab.accounts();
-    let mut environment = vec![("command line".to_owned(), request.command), ("scn".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
-    environment.extend(request.libraries.into_iter().map(|(name, which)| (format!("library {name}"), which)));
-    environment.extend(lab.environment());
+    let environment = environment(request.command, request.libraries, &lab);
     let began_cleanup = Instant::now();
     warnings.extend(lab.destroy().into_iter().map(|error| format!("clean-up: {error}")));
     let run = recorder::Run {
@@ -140,11 +166,53 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         accounts,
         processes,
         commands,
+        captures,
         warnings,
     };
     let mut record = recorder::record(run, measured.flows);
     judge::judge(&mut record).map_err(|error| RunError::Judge(error.to_string()))?;
+    sort_out(&mut record, &request.captures);
     Ok(record)
+}
+
+/// Lets the timeline capture, and captures all links if that is asked for.
+fn begin_captures(lab: &mut KernelLab, folder: &CaptureFolder) {
+    lab.capture_into(folder.path.clone());
+    if folder.whole != Whole::None {
+        lab.capture_whole();
+    }
+}
+
+/// Facts for the record.
+fn environment(command: String, libraries: Vec<(String, String)>, lab: &KernelLab) -> Vec<(String, String)> {
+    let mut facts = vec![("command line".to_owned(), command), ("scn".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
+    facts.extend(libraries.into_iter().map(|(name, which)| (format!("library {name}"), which)));
+    facts.extend(lab.environment());
+    facts
+}
+
+/// Removes the captures that are only of use where the run did not pass, and names the files of the others as seen from the record.
+fn sort_out(record: &mut RunRecord, folder: &CaptureFolder) {
+    let unwanted = folder.whole == Whole::Failed && record.verdict == Some(Verdict::Pass);
+    let warnings = &mut record.warnings;
+    record.captures.retain_mut(|capture| {
+        let path = folder.path.join(&capture.file);
+        capture.file = format!("{}/{}", folder.name, capture.file);
+        if unwanted && capture.whole {
+            match std::fs::remove_file(&path) {
+                Ok(()) => return false,
+                Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return false,
+                Err(cause) => warnings.push(format!("{} could not be removed: {cause}", path.display())),
+            }
+        }
+        true
+    });
+    if unwanted && record.captures.is_empty() {
+        // Empty now; if it is not, somebody else's files are in it.
+        let _ = std::fs::remove_dir(&folder.path);
+    }
+    let incomplete = |capture: &CaptureRecord| Some(format!("the capture {} is incomplete: {}", capture.file, capture.incomplete()?));
+    record.warnings.extend(record.captures.iter().filter_map(incomplete));
 }
 
 /// Starts the programs under test and waits until all are ready, or somebody wants the run to end.

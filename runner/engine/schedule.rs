@@ -184,6 +184,8 @@ pub fn undo_of(action: &Action) -> Option<Action> {
         Action::Route { nodes, to, .. } => Action::Route { nodes, to, via: None },
         Action::AddAddress { prefix, node, .. } => Action::RemoveAddress { address: prefix.address, node },
         Action::MoveAddress { prefix, from, to, .. } => Action::MoveAddress { prefix, from: to, to: from, interface: None },
+        // It ends by its file, which it names itself.
+        Action::Capture { targets, to } => Action::Capture { targets, to },
         // The checker refuses `remove ... for D`: the subnet's length is not said there. The others wait for the lab and the
         // traffic that carry them out; `plan::support` refuses a run with them.
         _ => return None,

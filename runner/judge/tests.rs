@@ -159,6 +159,7 @@ fn run(flows: Vec<FlowRecord>, expectations: Vec<Expectation>) -> RunRecord {
         flows,
         processes: Vec::new(),
         commands: Vec::new(),
+        captures: Vec::new(),
         events: vec![
             happened("", "start steady", EventKind::Start, 0),
             happened("failure", "down primary", EventKind::Fault, 3 * S),

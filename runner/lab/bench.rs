@@ -28,6 +28,8 @@ const UP_WITHIN: Duration = Duration::from_secs(1);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_micros(100);
 /// The kernel asks three times, a second apart.
 const HEARD_WITHIN: Duration = Duration::from_secs(3);
+/// What a capture's socket may hold while nobody reads it, bytes. Who is not root gets as much of it as the machine allows.
+const CAPTURE_BUFFER_BYTES: usize = 16 << 20;
 /// An announcement is said so often: a frame may meet a full queue.
 const ANNOUNCEMENTS: usize = 3;
 
@@ -193,6 +195,15 @@ impl Bench {
             self.sockets.insert(slot, opened);
         }
         Ok(self.sockets.get_mut(&slot).expect("it was put there just now"))
+    }
+
+    /// Opens sockets that see what interfaces send and receive: namespace, index, and whether only what they send.
+    pub(crate) fn capture(&mut self, places: Vec<(usize, u32, bool)>) -> io::Result<Vec<Socket>> {
+        let open = |(slot, index, only_sent): (usize, u32, bool)| {
+            self.namespaces[slot].enter()?;
+            packet::observer(index, only_sent, CAPTURE_BUFFER_BYTES)
+        };
+        places.into_iter().map(open).collect()
     }
 
     /// Says where addresses live. Out: a warning if that failed; neighbours then find out by themselves.

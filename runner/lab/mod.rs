@@ -9,6 +9,7 @@ mod addresses;
 mod announce;
 mod bench;
 mod build;
+mod capture;
 mod doctor;
 mod door;
 mod effects;
@@ -43,6 +44,7 @@ mod widths;
 mod wire;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -50,9 +52,11 @@ use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::text::Text;
 use scn_grammar::scenario::timeline::Action;
 use scn_reports::record::LinkAccount;
+use scn_reports::record::capture::CaptureRecord;
 use scn_reports::record::process::{CommandRecord, ProcessRecord};
 
 use self::bench::Keeper;
+use self::capture::{Captures, Means};
 use self::door::DoorKeeper;
 use self::effects::Effects;
 use self::faults::{Faults, Todo};
@@ -88,6 +92,7 @@ pub struct Done {
 /// A network that stands.
 pub struct KernelLab {
     programs: Option<Programs>,
+    captures: Captures,
     keeper: Keeper,
     doors: DoorKeeper,
     wires: Option<Wires>,
@@ -122,6 +127,7 @@ impl KernelLab {
         facts.extend(settings);
         facts.extend(layout.on_machine.iter().map(|made| ("made on this machine".to_owned(), made.name.clone())));
         let keeper = Keeper::start(Arc::clone(&built.namespaces))?;
+        let captures = Captures::new(plan, &layout);
         let faults = Faults::new(plan, layout);
         progress("neighbours");
         let meeting = faults.meeting(plan);
@@ -131,6 +137,7 @@ impl KernelLab {
         let warnings = warnings.into_iter().chain(programs.iter().flat_map(|programs| programs.warnings().to_vec())).collect();
         Ok(KernelLab {
             programs,
+            captures,
             keeper,
             doors,
             wires,
@@ -171,6 +178,10 @@ impl KernelLab {
     /// What could not be done, where, and why. Actions that are not the lab's are refused.
     pub fn apply(&mut self, action: &Action) -> Result<Done, LabError> {
         let asked = Instant::now();
+        if let Action::Capture { targets, to } = action {
+            self.captures.begin(Means { wires: self.wires.as_ref(), keeper: &self.keeper }, targets, to);
+            return Ok(Done { asked, done: Instant::now(), warnings: Vec::new() });
+        }
         let name = |node: NodeId| self.faults.node_name(node.index());
         let steps = self.vanished.plan(action, &name);
         if !steps.is_empty() {
@@ -189,6 +200,10 @@ impl KernelLab {
     /// What could not be done, where, and why.
     pub fn undo(&mut self, action: &Action) -> Result<Option<Done>, LabError> {
         let asked = Instant::now();
+        if let Action::Capture { to, .. } = action {
+            self.captures.end(Means { wires: self.wires.as_ref(), keeper: &self.keeper }, to);
+            return Ok(Some(Done { asked, done: Instant::now(), warnings: Vec::new() }));
+        }
         let todo = match action {
             Action::Route { nodes, to, via } => self.faults.unroute(nodes, *to, *via)?,
             _ => match self.faults.unshape(action) {
@@ -228,6 +243,21 @@ impl KernelLab {
             self.silent.remove(&link);
         }
         Ok(Done { asked, done, warnings })
+    }
+
+    /// Captures are written to files in this folder, which is made when the first begins; without it, in the current one.
+    pub fn capture_into(&mut self, folder: PathBuf) {
+        self.captures.folder = folder;
+    }
+
+    /// Captures every link from now on, each to a file of its own, of which the last part is kept where there is too much.
+    pub fn capture_whole(&mut self) {
+        self.captures.begin_whole(Means { wires: self.wires.as_ref(), keeper: &self.keeper });
+    }
+
+    /// Ends all captures. Out: their records; `ns` tells an instant on the run's clock.
+    pub fn finish_captures(&mut self, ns: &dyn Fn(Instant) -> i64) -> Vec<CaptureRecord> {
+        self.captures.finish(Means { wires: self.wires.as_ref(), keeper: &self.keeper }, ns)
     }
 
     /// Starts the programs under test and waits until all are ready.

@@ -14,6 +14,8 @@ const PACKET_VNET_HDR: libc::c_int = 15;
 const PACKET_IGNORE_OUTGOING: libc::c_int = 23;
 /// From `asm-generic/socket.h`: received frames carry the instant of their arrival, in ns of the wall clock.
 const SO_TIMESTAMPNS: libc::c_int = 35;
+/// From `linux/filter.h`: where a filter finds whether a frame came in or goes out.
+const PACKET_TYPE: u32 = 0xffff_f004;
 
 /// Raw sockets are closed by so many threads at a time.
 const CLOSING_THREADS: usize = 32;
@@ -34,10 +36,28 @@ pub(crate) fn sender() -> io::Result<Socket> {
 
 /// A socket that gets every frame that comes in at an interface and sends out there; each frame with its virtio header.
 pub(crate) fn tap(index: u32, buffer_bytes: usize) -> io::Result<Socket> {
+    let socket = receiver(buffer_bytes)?;
+    set(&socket, libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)?;
+    socket.bind(&address(index, ALL))?;
+    Ok(socket)
+}
+
+/// A socket that gets every frame that an interface receives and sends, or only those that it sends; each frame with its virtio header.
+pub(crate) fn observer(index: u32, only_sent: bool, buffer_bytes: usize) -> io::Result<Socket> {
+    let socket = receiver(buffer_bytes)?;
+    if only_sent {
+        take_only_sent(&socket)?;
+    }
+    socket.bind(&address(index, ALL))?;
+    Ok(socket)
+}
+
+/// A socket that will get frames with their virtio headers, tags and instants once it is bound.
+fn receiver(buffer_bytes: usize) -> io::Result<Socket> {
+    // Protocol 0: nothing is received before everything is set.
     let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
     socket.set_nonblocking(true)?;
     set(&socket, libc::SOL_PACKET, PACKET_VNET_HDR, 1)?;
-    set(&socket, libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)?;
     set(&socket, libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)?;
     set(&socket, libc::SOL_SOCKET, SO_TIMESTAMPNS, 1)?;
     let size = libc::c_int::try_from(buffer_bytes).unwrap_or(libc::c_int::MAX);
@@ -47,8 +67,30 @@ pub(crate) fn tap(index: u32, buffer_bytes: usize) -> io::Result<Socket> {
             set(&socket, libc::SOL_SOCKET, plain, size)?;
         }
     }
-    socket.bind(&address(index, ALL))?;
     Ok(socket)
+}
+
+/// Passes over what a socket's interface receives.
+fn take_only_sent(socket: &Socket) -> io::Result<()> {
+    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    let mut steps = [
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, PACKET_TYPE),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, u32::from(libc::PACKET_OUTGOING)),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, u32::MAX),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
+    ];
+    let program = libc::sock_fprog { len: steps.len() as libc::c_ushort, filter: steps.as_mut_ptr() };
+    // SAFETY: the program points to living steps and has their number; the kernel copies them during the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const program).cast(),
+            size_of::<libc::sock_fprog>() as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Sends one frame out of an interface.

@@ -2,11 +2,12 @@
 //! what each way does. Out: frames carried by threads, and their accounts. Which packets are judged alone the plan decided: there offloads
 //! are off at the nodes' ends. Elsewhere a frame may be many packets that are not cut apart yet, which delay does not mind.
 
-mod frame;
+pub(super) mod frame;
 mod line;
-mod poller;
+pub(super) mod log;
+pub(super) mod poller;
 mod pump;
-mod receive;
+pub(super) mod receive;
 mod send;
 
 use std::collections::BTreeMap;
@@ -22,8 +23,11 @@ use scn_reports::record::LinkAccount;
 use socket2::Socket;
 
 use self::frame::Stored;
+pub(super) use self::line::clock_ns;
 use self::line::{Line, now_ns};
+use self::log::Out;
 use self::pump::{Order, Pump};
+use super::capture::pcapng::Seen;
 use super::error::LabError;
 use super::namespace::Namespace;
 use super::packet;
@@ -127,6 +131,16 @@ impl Wires {
             Crossed { entered: counts.map(|way| way.entered), cut: counts.map(|way| way.cut) }
         };
         self.with(link, count).map(Option::unwrap_or_default)
+    }
+
+    /// A capture of a wire begins.
+    pub(crate) fn capture(&self, link: usize, out: Out) -> Result<(), LabError> {
+        self.with(link, move |line| line.capture(out)).map(drop)
+    }
+
+    /// It ends. Out: what it saw, by end; `None`: it had not begun.
+    pub(crate) fn end_capture(&self, link: usize, file: usize) -> Result<Option<[Seen; 2]>, LabError> {
+        self.with(link, move |line| line.end_capture(file)).map(Option::flatten)
     }
 
     /// The account of a link; `None`: it is no wire, or its pump is gone.

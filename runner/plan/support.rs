@@ -225,11 +225,11 @@ fn action(action: &Action) -> Option<&'static str> {
         | Action::Isolate(_)
         | Action::Heal(_)
         | Action::Route { .. }
+        | Action::Capture { .. }
         | Action::Mark => None,
         Action::Pause(_) | Action::PauseStress(_) => Some("`pause`"),
         Action::Resume(_) | Action::ResumeStress(_) => Some("`resume`"),
         Action::Set { .. } | Action::SetStress { .. } => Some("`set`"),
         Action::StartStress(_) | Action::StopStress(_) => Some("`stress`"),
-        Action::Capture { .. } => Some("`capture`"),
     }
 }

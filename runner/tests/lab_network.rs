@@ -1,5 +1,6 @@
 //! The lab on the real kernel: networks carry traffic, faults strike and heal, and nothing is left.
 
+mod lab_capture;
 mod lab_support;
 mod lab_wire;
 mod topology;

@@ -24,7 +24,8 @@ pub fn judge(arguments: &RecordArguments, anew: bool) -> Exit {
             return refuse(&format!("{} cannot be judged: {error}", path.display()));
         }
     }
-    let suites: Vec<Suite<'_>> = records.iter().map(|(_, record)| Suite::ran(record)).collect();
+    let folders: Vec<_> = records.iter().map(|(path, _)| path.parent().unwrap_or(Path::new("")).to_string_lossy()).collect();
+    let suites: Vec<Suite<'_>> = records.iter().zip(&folders).map(|((_, record), folder)| Suite::ran(record).in_folder(folder)).collect();
     let json_to_stdout = arguments.json.as_deref() == Some(Path::new("-"));
     for record in records.iter().map(|(_, record)| record) {
         let page = text::render(record, style());

@@ -10,7 +10,7 @@ use scn_reports::record::{self, Ended, RunRecord};
 use scn_reports::suite::{Suite, SuiteResult};
 use scn_reports::text;
 use scn_runner::emulate::Traces;
-use scn_runner::engine::run::{Request, RunError, run as run_plan};
+use scn_runner::engine::run::{CaptureFolder, Request, RunError, Whole, run as run_plan};
 use scn_runner::lab;
 use scn_runner::plan::types::Plan;
 use scn_runner::plan::{self, Settings};
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use super::judge::write_reports;
 use super::{print, refuse, show_problems, style, tell};
-use crate::arguments::RunArguments;
+use crate::arguments::{CaptureRuns, RunArguments};
 use crate::exit::Exit;
 use crate::load::{self, Loaded};
 use crate::progress::Board;
@@ -136,7 +136,7 @@ fn run_all(jobs: &[Job], arguments: &RunArguments, words: &str, cancel: &watch::
             index
         };
         let Some(job) = jobs.get(index) else { break };
-        let outcome = run_one(job, words, cancel.clone(), &board);
+        let outcome = run_one(job, arguments, words, cancel.clone(), &board);
         if let Outcome::Ran(record) = &outcome {
             keep(record, &arguments.out);
         }
@@ -151,7 +151,7 @@ fn run_all(jobs: &[Job], arguments: &RunArguments, words: &str, cancel: &watch::
     outcomes.into_iter().map(|o| o.expect("every job was taken by a thread")).collect()
 }
 
-fn run_one(job: &Job, words: &str, cancel: watch::Receiver<Option<String>>, board: &Board) -> Outcome {
+fn run_one(job: &Job, arguments: &RunArguments, words: &str, cancel: watch::Receiver<Option<String>>, board: &Board) -> Outcome {
     if let Some(why) = &job.lacks {
         return Outcome::Skipped { why: why.clone() };
     }
@@ -161,7 +161,12 @@ fn run_one(job: &Job, words: &str, cancel: watch::Receiver<Option<String>>, boar
     let line = board.line(&job.plan.scenario);
     let (plan, files, sources) = (job.plan.clone(), job.files.clone(), job.sources.clone());
     let (traces, libraries) = (Arc::clone(&job.traces), job.libraries.clone());
-    let request = Request { plan, files, traces, sources, libraries, command: words.to_owned(), wall_clock: results::timestamp, cancel };
+    let captures = capture_folder(job, arguments);
+    if let Err(why) = results::forget_captures(&captures.path) {
+        tell(&format!("warning: captures of an earlier run stay: {why}"));
+    }
+    let (command, wall_clock) = (words.to_owned(), results::timestamp);
+    let request = Request { plan, files, traces, sources, libraries, command, captures, wall_clock, cancel };
     let result = run_plan(request, &mut |progress| line.show(&progress));
     line.finish();
     match result {
@@ -176,6 +181,17 @@ fn run_one(job: &Job, words: &str, cancel: watch::Receiver<Option<String>>, boar
             Outcome::NotRun { why: error.to_string(), exit }
         }
     }
+}
+
+/// Where a scenario's captures go.
+fn capture_folder(job: &Job, arguments: &RunArguments) -> CaptureFolder {
+    let name = results::captures_name(&job.plan.file, &job.plan.scenario);
+    let whole = match arguments.capture {
+        None => Whole::None,
+        Some(CaptureRuns::Failed) => Whole::Failed,
+        Some(CaptureRuns::All) => Whole::All,
+    };
+    CaptureFolder { path: arguments.out.join(&name), name, whole }
 }
 
 fn exit_of_signal(signal: &str) -> Exit {
@@ -195,16 +211,17 @@ fn keep(record: &RunRecord, folder: &Path) {
 
 /// Prints the text report, writes the others, and gives the exit.
 fn finish(arguments: &RunArguments, jobs: &[Job], outcomes: Vec<Outcome>) -> Exit {
+    let folder = arguments.out.to_string_lossy();
     let suites: Vec<Suite<'_>> = jobs
         .iter()
         .zip(&outcomes)
         .map(|(job, outcome)| {
             let result = match outcome {
-                Outcome::Ran(record) => return Suite::ran(record),
+                Outcome::Ran(record) => return Suite::ran(record).in_folder(&folder),
                 Outcome::NotRun { why, .. } => SuiteResult::NotRun { why },
                 Outcome::Skipped { why } => SuiteResult::Skipped { why },
             };
-            Suite { file: &job.plan.file, scenario: &job.plan.scenario, result, paths: Vec::new() }
+            Suite { file: &job.plan.file, scenario: &job.plan.scenario, result, paths: Vec::new(), folder: "" }
         })
         .collect();
     let json_to_stdout = arguments.json.as_deref() == Some(Path::new("-"));

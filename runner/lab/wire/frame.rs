@@ -4,7 +4,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::emulate::{Packet, complete};
+use super::log::Ticket;
+use crate::emulate::{Mark, Packet, Taken, complete};
 
 /// The virtio header before each frame, by `linux/virtio_net.h`: flags, kind of several in one, its header's length, their size, where the
 /// sum begins, where it belongs.
@@ -62,14 +63,16 @@ pub(crate) struct Stored {
     buffer: Buffer,
     length: usize,
     pool: Rc<Pool>,
+    /// Where its fate is noted.
+    pub(crate) ticket: Option<Ticket>,
 }
 
 impl Stored {
-    pub(crate) fn new(header: [u8; HEADER_BYTES], frame: &[u8], pool: &Rc<Pool>) -> Self {
+    pub(crate) fn new(header: [u8; HEADER_BYTES], frame: &[u8], pool: &Rc<Pool>, ticket: Option<Ticket>) -> Self {
         let mut buffer = pool.take(frame.len());
         let start = buffer.start;
         buffer.bytes[start..start + frame.len()].copy_from_slice(frame);
-        Stored { header, buffer, length: frame.len(), pool: Rc::clone(pool) }
+        Stored { header, buffer, length: frame.len(), pool: Rc::clone(pool), ticket }
     }
 }
 
@@ -84,6 +87,27 @@ pub(crate) fn is_many(header: [u8; HEADER_BYTES]) -> bool {
     header[1] != 0
 }
 
+/// A frame's bytes with the checksum that its sender left to the device. Of several packets in one each gets its own when they are cut apart.
+pub(crate) fn with_sum(header: [u8; HEADER_BYTES], frame: &[u8]) -> Vec<u8> {
+    let mut bytes = frame.to_vec();
+    if needs_sum(header) {
+        make_sum(header, &mut bytes);
+    }
+    bytes
+}
+
+fn needs_sum(header: [u8; HEADER_BYTES]) -> bool {
+    header[0] & NEEDS_CHECKSUM != 0 && !is_many(header)
+}
+
+fn make_sum(header: [u8; HEADER_BYTES], frame: &mut [u8]) {
+    let number = |at: usize| usize::from(u16::from_ne_bytes([header[at], header[at + 1]]));
+    let (start, offset) = (number(6), number(8));
+    if start < frame.len() {
+        complete(frame, start, offset);
+    }
+}
+
 impl Packet for Stored {
     fn frame(&self) -> &[u8] {
         &self.buffer.bytes[self.buffer.start..self.buffer.start + self.length]
@@ -94,16 +118,19 @@ impl Packet for Stored {
     }
 
     fn finish(&mut self) {
-        // Of several in one each gets its own when they are cut apart; such are none where bits are flipped.
-        if self.header[0] & NEEDS_CHECKSUM == 0 || is_many(self.header) {
-            return;
+        // Several in one are none where bits are flipped.
+        if needs_sum(self.header) {
+            make_sum(self.header, self.frame_mut());
+            self.header = [0; HEADER_BYTES];
         }
-        let number = |at: usize| usize::from(u16::from_ne_bytes([self.header[at], self.header[at + 1]]));
-        let (start, offset) = (number(6), number(8));
-        if start < self.length {
-            complete(self.frame_mut(), start, offset);
-        }
-        self.header = [0; HEADER_BYTES];
+    }
+
+    fn taken(&self, by: Taken) {
+        self.ticket.iter().for_each(|ticket| ticket.taken(by));
+    }
+
+    fn marked(&self, with: Mark) {
+        self.ticket.iter().for_each(|ticket| ticket.marked(with));
     }
 }
 
@@ -116,11 +143,11 @@ mod tests {
         let pool = Rc::new(Pool::default());
         for length in [60, 1514, 9014, 65_549, 70_000] {
             let frame: Vec<u8> = (0..length).map(|at| at as u8).collect();
-            let stored = Stored::new([0; HEADER_BYTES], &frame, &pool);
+            let stored = Stored::new([0; HEADER_BYTES], &frame, &pool, None);
             assert_eq!(stored.frame(), frame);
             let place = stored.frame().as_ptr();
             drop(stored);
-            let again = Stored::new([0; HEADER_BYTES], &frame, &pool);
+            let again = Stored::new([0; HEADER_BYTES], &frame, &pool, None);
             assert!(length == 70_000 || again.frame().as_ptr() == place, "{length}");
         }
     }
@@ -130,12 +157,14 @@ mod tests {
         let pool = Rc::new(Pool::default());
         let [start, offset] = [34u16, 6].map(u16::to_ne_bytes);
         let header = [NEEDS_CHECKSUM, 0, 0, 0, 0, 0, start[0], start[1], offset[0], offset[1]];
-        let mut stored = Stored::new(header, &[7; 60], &pool);
+        let mut stored = Stored::new(header, &[7; 60], &pool, None);
         stored.finish();
         assert_eq!(stored.header, [0; HEADER_BYTES]);
         let mut expected = [7; 60];
         complete(&mut expected, 34, 6);
         stored.finish();
         assert_eq!(stored.frame(), expected);
+        assert_eq!(with_sum(header, &[7; 60]), expected);
+        assert_eq!(with_sum([0; HEADER_BYTES], &[7; 60]), [7; 60]);
     }
 }

@@ -6,8 +6,10 @@ use nix::time::{ClockId, clock_gettime};
 use scn_reports::record::LinkAccount;
 use socket2::Socket;
 
+use super::super::capture::pcapng::Seen;
 use super::super::packet;
 use super::frame::Stored;
+use super::log::{Out, Shared};
 use crate::emulate::{Counts, Way};
 
 /// Lateness is kept with this many significant digits.
@@ -24,6 +26,9 @@ pub(crate) struct Line {
     /// From the first end, from the second.
     pub(crate) ways: [Way<Stored>; 2],
     late: Histogram<u64>,
+    /// While somebody captures it.
+    pub(crate) log: Option<Shared>,
+    began_ns: Option<u64>,
 }
 
 /// Now on the monotonic clock, ns.
@@ -39,7 +44,7 @@ pub(crate) fn clock_ns(clock: ClockId) -> u64 {
 impl Line {
     pub(crate) fn new(taps: [Socket; 2], ways: [Way<Stored>; 2]) -> Self {
         let late = Histogram::new_with_bounds(1, LATEST_NS, DIGITS).expect("constant bounds that the histogram takes");
-        Line { taps, ways, late }
+        Line { taps, ways, late, log: None, began_ns: None }
     }
 
     /// Remembers how much later than meant a frame went out, ns.
@@ -49,19 +54,43 @@ impl Line {
 
     /// What is counted from the timeline's start is counted from this instant, ns.
     pub(crate) fn begin(&mut self, at_ns: u64) {
-        for tap in &self.taps {
-            let _ = packet::lost(tap);
-        }
+        self.count_lost();
+        self.began_ns = Some(at_ns);
+        self.log.iter().for_each(|log| log.borrow_mut().began_ns = Some(at_ns));
         self.ways.iter_mut().for_each(|way| way.begin(at_ns));
         self.late.reset();
     }
 
+    /// What the kernel could not keep for us came in, too.
+    fn count_lost(&mut self) {
+        for end in 0..2 {
+            let lost = packet::lost(&self.taps[end]);
+            self.ways[end].missed(lost);
+            self.log.iter().for_each(|log| log.borrow_mut().missed(end, lost));
+        }
+    }
+
+    /// A capture begins.
+    pub(crate) fn capture(&mut self, out: Out) {
+        // What was lost before is none of it.
+        self.count_lost();
+        let mut log = self.log.get_or_insert_default().borrow_mut();
+        log.began_ns = self.began_ns;
+        log.begin(out);
+    }
+
+    /// A capture ends. Out: what it saw, by end; `None`: it had not begun.
+    pub(crate) fn end_capture(&mut self, file: usize) -> Option<[Seen; 2]> {
+        self.count_lost();
+        let log = self.log.clone()?;
+        let seen = log.borrow_mut().end(file);
+        self.log.take_if(|log| log.borrow().is_idle());
+        seen
+    }
+
     /// The account as the record has it.
     pub(crate) fn account(&mut self) -> LinkAccount {
-        for end in 0..2 {
-            // What the kernel could not keep for us came in, too.
-            self.ways[end].missed(packet::lost(&self.taps[end]));
-        }
+        self.count_lost();
         let both = |of: fn(&Counts) -> u64| [of(self.ways[0].counts()), of(self.ways[1].counts())];
         let quantile = |share| if self.late.is_empty() { 0 } else { self.late.value_at_quantile(share) };
         LinkAccount {

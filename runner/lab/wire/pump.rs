@@ -13,6 +13,7 @@ use socket2::Socket;
 
 use super::frame::{Pool, Stored, is_many};
 use super::line::{Line, clock_ns, now_ns};
+use super::log::{Coming, Witness};
 use super::poller::Poller;
 use super::receive::Receiver;
 use super::send::{BATCH, Sender};
@@ -138,7 +139,7 @@ impl Pump {
         let wall_ahead = clock_ns(ClockId::CLOCK_REALTIME).wrapping_sub(now);
         let was_set = wall_ahead.abs_diff(std::mem::replace(&mut self.wall_ahead, wall_ahead)) > CLOCK_STEP_NS;
         let arrived = |wall: Option<u64>| wall.filter(|_| !was_set).map_or(now, |wall| wall.wrapping_sub(wall_ahead).min(now));
-        if line.ways[end].is_open() {
+        if line.log.is_none() && line.ways[end].is_open() {
             self.pass(way, count, arrived);
             return;
         }
@@ -146,10 +147,18 @@ impl Pump {
         for at in 0..count {
             match self.receiver.frame(at) {
                 Some(came) => {
-                    let stored = || Stored::new(*came.header, came.frame, pool);
-                    line.ways[end].arrive(arrived(came.arrived_ns), came.frame, is_many(*came.header), stored);
+                    let at_ns = arrived(came.arrived_ns);
+                    let (header, frame) = (came.header, came.frame);
+                    let coming = Coming { end, at_ns, wall_ns: at_ns.wrapping_add(wall_ahead), header, frame };
+                    let mut witness = Witness::new(line.log.as_ref(), coming);
+                    let stored = || Stored::new(*header, frame, pool, witness.ticket());
+                    let taken = line.ways[end].arrive(at_ns, frame, is_many(*header), stored);
+                    witness.entered(taken);
                 }
-                None => line.ways[end].missed(1),
+                None => {
+                    line.ways[end].missed(1);
+                    line.log.iter().for_each(|log| log.borrow_mut().missed(end, 1));
+                }
             }
         }
         self.plan(way);
@@ -200,7 +209,10 @@ impl Pump {
             let sent = self.sender.send(&line.taps[1 - end], frames);
             line.ways[end].sent(sent.delivered, sent.down, sent.failed);
             let gone = now_ns();
-            self.leaving.drain(..).for_each(|leaving| line.late(gone.saturating_sub(leaving.due_ns)));
+            for (at, leaving) in self.leaving.drain(..).enumerate() {
+                line.late(gone.saturating_sub(leaving.due_ns));
+                leaving.packet.ticket.iter().for_each(|ticket| ticket.left(gone, sent.why_not(at)));
+            }
         }
     }
 }

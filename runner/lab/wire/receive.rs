@@ -71,6 +71,8 @@ pub(crate) struct Receiver {
     controls: Vec<Control>,
     vectors: Vec<[libc::iovec; 2]>,
     headers: Vec<libc::mmsghdr>,
+    /// Where each came from, by the kernel's words; empty: that is not asked for.
+    origins: Vec<libc::sockaddr_ll>,
     /// Of the frames of the last call; `None`: larger than any frame may be, or no frame at all.
     places: Vec<Option<Place>>,
 }
@@ -89,8 +91,16 @@ impl Receiver {
             controls: vec![Control([0; CONTROL_BYTES]); FRAMES],
             vectors: vec![vectors; FRAMES],
             headers: vec![header; FRAMES],
+            origins: Vec::new(),
             places: vec![None; FRAMES],
         }
+    }
+
+    /// One that tells which frames were sent by the interface itself, too.
+    pub(crate) fn telling_origins() -> Self {
+        // SAFETY: it is a plain C structure for which all zero bytes are a valid value.
+        let origin = unsafe { zeroed::<libc::sockaddr_ll>() };
+        Receiver { origins: vec![origin; FRAMES], ..Receiver::new() }
     }
 
     /// Reads what waits, at most [`FRAMES`] frames. 0: nothing waits.
@@ -107,8 +117,12 @@ impl Receiver {
             header.msg_control = self.controls[at].0.as_mut_ptr().cast();
             header.msg_controllen = CONTROL_BYTES as _;
             header.msg_flags = 0;
+            if let Some(origin) = self.origins.get_mut(at) {
+                header.msg_name = std::ptr::from_mut(origin).cast();
+                header.msg_namelen = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+            }
         }
-        // SAFETY: every header points to vectors and a control buffer of this value, which live through the call, with their
+        // SAFETY: every header points to vectors, a control buffer and perhaps an address of this value, which live through the call, with their
         // true sizes; the count is the number of headers.
         let count = unsafe {
             libc::recvmmsg(
@@ -137,6 +151,11 @@ impl Receiver {
     pub(crate) fn frame(&self, at: usize) -> Option<Received<'_>> {
         let Place { start, length, arrived_ns } = self.places[at]?;
         Some(Received { header: &self.virtio[at], frame: &self.bytes[start..start + length], arrived_ns })
+    }
+
+    /// The interface itself sent a frame of the last call; known only to one made by [`Receiver::telling_origins`].
+    pub(crate) fn was_sent(&self, at: usize) -> bool {
+        self.origins.get(at).is_some_and(|origin| origin.sll_pkttype == libc::PACKET_OUTGOING)
     }
 
     /// Where a frame that was just read lies, its tag put back.

@@ -23,7 +23,27 @@ pub(crate) struct Sent {
     pub(crate) down: u64,
     /// The kernel would not take them.
     pub(crate) failed: u64,
+    /// Which were not delivered for each cause: a bit for each frame, the first the lowest.
+    down_at: u32,
+    failed_at: u32,
 }
+
+impl Sent {
+    /// What became of a frame; `None`: it was delivered.
+    pub(crate) fn why_not(&self, at: usize) -> Option<Stopped> {
+        let is_at = |bits: u32| bits & 1 << at != 0;
+        if is_at(self.down_at) { Some(Stopped::Down) } else { is_at(self.failed_at).then_some(Stopped::Failed) }
+    }
+}
+
+/// Why a frame did not go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    Down,
+    Failed,
+}
+
+const _: () = assert!(BATCH <= u32::BITS as usize, "each frame has a bit of its own");
 
 /// Structures for the frames of one system call.
 pub(crate) struct Sender {
@@ -73,8 +93,14 @@ impl Sender {
                     std::thread::yield_now();
                     continue;
                 }
-                Some(libc::ENETDOWN | libc::ENXIO | libc::ENODEV) => sent.down += 1,
-                _ => sent.failed += 1,
+                Some(libc::ENETDOWN | libc::ENXIO | libc::ENODEV) => {
+                    sent.down += 1;
+                    sent.down_at |= 1 << at;
+                }
+                _ => {
+                    sent.failed += 1;
+                    sent.failed_at |= 1 << at;
+                }
             }
             (at, tries) = (at + 1, 0);
         }
