@@ -184,8 +184,10 @@ pub struct RunArguments {
 
 /// `scn exec`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: those of the command, 128 and the number of the signal that ended it; 125 where there is no such node, \
-126 and 127 where the command cannot be run or found there.")]
+#[command(
+    after_help = "Exit codes: those of the command, 128 and the number of the signal that ended it; 125 where there is no such node, \
+126 and 127 where the command cannot be run or found there."
+)]
 pub struct ExecArguments {
     /// The node, as the scenario names it
     pub node: String,

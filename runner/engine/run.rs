@@ -162,7 +162,11 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         judge(&mut record)?;
         if hold.is_for(record.verdict) {
             let servers = serve_again(plan, &request.files, &lab, closed).await;
-            servers.as_ref().err().into_iter().for_each(|why| observe(Progress::Step(&format!("its services do not answer any more: {why}"))));
+            servers
+                .as_ref()
+                .err()
+                .into_iter()
+                .for_each(|why| observe(Progress::Step(&format!("its services do not answer any more: {why}"))));
             hold.hold(&lab, plan, Ok(&record), request.cancel, observe).await;
             if let Ok(servers) = servers {
                 drop(servers.finish().await);

@@ -87,8 +87,8 @@ impl<'a> Walker<'a> {
         if source.is_none() && self.led.contains(&from.index()) {
             return Ok(());
         }
-        let source = source
-            .ok_or_else(|| format!("`{}` has no {} address to send from", self.graph.name(from), Family::of(target).word()))?;
+        let source =
+            source.ok_or_else(|| format!("`{}` has no {} address to send from", self.graph.name(from), Family::of(target).word()))?;
         self.one_way(to.index(), from.index(), source).map_err(|ends| format!("the way back: {ends}"))
     }
 

@@ -148,7 +148,8 @@ fn run_all(
             let outcomes = outcomes.lock().expect("no thread panics while it stores an outcome");
             let mut suites = suites(jobs.iter().zip(outcomes.iter()).filter_map(|(job, outcome)| Some((job, outcome.as_ref()?))));
             suites.push(Suite::ran(record));
-            report_all(arguments, &suites);
+            // Standard output gets the whole, once.
+            report_all(arguments, &suites, arguments.json.as_deref().filter(|path| *path != Path::new("-")));
         } else if let Err(why) = look.result {
             tell(&format!("{}: error: {why}", look.scenario));
         }
@@ -249,13 +250,16 @@ fn suites<'a>(outcomes: impl Iterator<Item = (&'a Job, &'a Outcome)>) -> Vec<Sui
     outcomes.map(suite).collect()
 }
 
-/// Writes all reports but the text.
-fn report_all(arguments: &RunArguments, suites: &[Suite<'_>]) {
+/// Writes all reports but the text, the JSON that was asked for to `json`.
+fn report_all(arguments: &RunArguments, suites: &[Suite<'_>], json: Option<&Path>) {
     let out = &arguments.out;
     let standard = (out.join("junit.xml"), out.join("report.html"), out.join("results.json"));
     match write_reports(suites, Some(&standard.0), Some(&standard.1), Some(&standard.2)) {
         Ok(()) => tell(&format!("report: {}", standard.1.display())),
         Err(why) => tell(&format!("warning: the reports are incomplete: {why}")),
+    }
+    if let Err(why) = write_reports(suites, arguments.junit.as_deref(), arguments.html.as_deref(), json) {
+        tell(&format!("warning: {why}"));
     }
 }
 
@@ -270,11 +274,7 @@ fn finish(arguments: &RunArguments, jobs: &[Job], outcomes: Vec<Outcome>) -> Exi
     } else {
         print(&report)
     }
-    report_all(arguments, &suites);
-    let asked = write_reports(&suites, arguments.junit.as_deref(), arguments.html.as_deref(), arguments.json.as_deref());
-    if let Err(why) = &asked {
-        tell(&format!("warning: {why}"));
-    }
+    report_all(arguments, &suites, arguments.json.as_deref());
     exit_of_all(&outcomes)
 }
 

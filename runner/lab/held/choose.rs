@@ -46,7 +46,15 @@ mod tests {
         let process = Process { id: 1, started: 1 };
         let numbers = Numbers { network: 3, mounts: 4, name: 5 };
         let nodes = nodes.iter().map(|name| Noted { name: (*name).to_owned(), numbers }).collect();
-        Note { version: VERSION, run: run.into(), scenario: format!("s{run}"), boot: String::new(), runner: process, keeper: process, nodes }
+        Note {
+            version: VERSION,
+            run: run.into(),
+            scenario: format!("s{run}"),
+            boot: String::new(),
+            runner: process,
+            keeper: process,
+            nodes,
+        }
     }
 
     fn error(notes: &[Note], run: Option<&str>, node: &str) -> String {
@@ -59,7 +67,10 @@ mod tests {
         assert!(error(&[], None, "client").starts_with("no lab of this user is held: `scn run --keep-on-failure`"));
         assert_eq!(error(&one, None, "clinet"), "run 4711 has no node `clinet`; did you mean `client`? It has: client, web[1]");
         assert_eq!(error(&one, None, "x"), "run 4711 has no node `x`. It has: client, web[1]");
-        assert_eq!(error(&one, Some("4712"), "client"), "no run `4712` is held; did you mean `4711`? Held are: 4711 (s4711: client, web[1])");
+        assert_eq!(
+            error(&one, Some("4712"), "client"),
+            "no run `4712` is held; did you mean `4711`? Held are: 4711 (s4711: client, web[1])"
+        );
         let two = [note("4711", &["client"]), note("80", &["client", "b"])];
         assert_eq!(
             error(&two, None, "client"),

@@ -15,7 +15,7 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::stat::Mode;
 
 use super::super::namespace;
-use super::super::process::search_path;
+use super::super::process::{find, search_path};
 use super::HeldError;
 use super::choose::choose;
 use super::note::{Note, Noted, living, started};
@@ -41,9 +41,8 @@ struct House {
 pub fn enter(run: Option<&str>, node: &str, command: Option<&[OsString]>) -> Result<u8, HeldError> {
     let notes = living();
     let (note, noted) = choose(&notes, run, node)?;
-    let refused = |doing: &'static str| {
-        move |cause: io::Error| HeldError::Kernel { run: note.run.clone(), node: noted.name.clone(), doing, cause }
-    };
+    let refused =
+        |doing: &'static str| move |cause: io::Error| HeldError::Kernel { run: note.run.clone(), node: noted.name.clone(), doing, cause };
     let house = open(note, noted).map_err(|cause| match cause.raw_os_error() {
         // It ended while it was looked at.
         Some(libc::ENOENT | libc::ESRCH) => HeldError::Over { run: note.run.clone() },
@@ -105,8 +104,13 @@ impl House {
 
 /// Starts a command and waits for its end.
 fn carry_out(program: &OsStr, arguments: &[OsString]) -> io::Result<ExitStatus> {
-    let mut command = Command::new(program);
-    command.args(arguments).env("PATH", search_path());
+    let found = match program.to_str() {
+        // As the node sees the search path, and whoever may run what stands there.
+        Some(name) if !name.contains('/') => find(name).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?,
+        _ => PathBuf::from(program),
+    };
+    let mut command = Command::new(found);
+    command.arg0(program).args(arguments).env("PATH", search_path());
     let bound = || Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?);
     // SAFETY: the process has one thread, and the closure makes one system call.
     unsafe { command.pre_exec(bound) };

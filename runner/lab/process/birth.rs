@@ -77,13 +77,7 @@ impl Keeper {
     }
 
     /// Furnishes a room for a node. Out: warnings, and where it is.
-    pub(super) fn room(
-        &mut self,
-        node: usize,
-        name: &str,
-        hosts: &str,
-        network: BorrowedFd<'_>,
-    ) -> Result<(Vec<String>, Numbers), String> {
+    pub(super) fn room(&mut self, node: usize, name: &str, hosts: &str, network: BorrowedFd<'_>) -> Result<(Vec<String>, Numbers), String> {
         match self.ask(&ToKeeper::Room { node, name: name.to_owned(), hosts: hosts.to_owned() }, &[network])? {
             FromKeeper::Furnished(warnings, numbers) => Ok((warnings, numbers)),
             _ => Err("the first process of the run does not say where it is (a bug in scn)".to_owned()),

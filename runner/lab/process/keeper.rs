@@ -128,12 +128,7 @@ fn make_room(
 }
 
 /// Forks a guard for a program.
-fn start_guard(
-    socket: &UnixStream,
-    rooms: &BTreeMap<usize, Room>,
-    start: &Start,
-    descriptors: Vec<OwnedFd>,
-) -> Result<FromKeeper, String> {
+fn start_guard(socket: &UnixStream, rooms: &BTreeMap<usize, Room>, start: &Start, descriptors: Vec<OwnedFd>) -> Result<FromKeeper, String> {
     let room = rooms.get(&start.node).ok_or("the node has no room for programs (a bug in scn)")?;
     let [output, errors, control] = <[OwnedFd; 3]>::try_from(descriptors).map_err(|_| "a program came without its output")?;
     // SAFETY: this process has one thread, so the child may do whatever it likes.

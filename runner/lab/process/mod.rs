@@ -51,8 +51,8 @@ use crate::plan::types::Plan;
 pub use self::keeper::keep;
 pub(crate) use self::message::Numbers;
 pub(crate) use self::report::Report;
-pub(crate) use self::search::{check, find};
 pub(crate) use self::search::path as search_path;
+pub(crate) use self::search::{check, find};
 pub(crate) use self::spec::{Secrets, plain};
 
 /// Programs answer an order within this time: killing all processes of one takes no longer.
