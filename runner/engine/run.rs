@@ -80,20 +80,33 @@ pub fn run(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Result<Ru
     runtime.block_on(run_in(request, observe))
 }
 
-async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Result<RunRecord, RunError> {
-    let plan = Arc::new(request.plan);
-    let mut warnings = preflight(&plan)?;
+/// What stands when the timeline may begin.
+struct Stand {
+    lab: KernelLab,
+    traffic: Traffic,
+    notices: UnboundedReceiver<traffic::Notice>,
+    warnings: Vec<String>,
+}
+
+/// Makes the network, opens the servers and starts the programs.
+async fn set_up(
+    plan: &Arc<Plan>,
+    (files, traces): (&Files, &Arc<Traces>),
+    hold: Option<&Hold>,
+    cancel: &watch::Receiver<Option<String>>,
+    observe: &mut dyn FnMut(Progress<'_>),
+) -> Result<Stand, RunError> {
+    let mut warnings = preflight(plan)?;
     observe(Progress::Step("building the network"));
-    let began = Instant::now();
     let making = |what: &str| tracing::debug!(what, "building");
-    let mut lab = match request.hold {
-        Some(_) => KernelLab::build_to_hold(&plan, &request.traces, &making)?,
-        None => KernelLab::build(&plan, &request.traces, &making)?,
+    let lab = match hold {
+        Some(_) => KernelLab::build_to_hold(plan, traces, &making)?,
+        None => KernelLab::build(plan, traces, &making)?,
     };
     warnings.extend(lab.warnings().iter().cloned());
     observe(Progress::Step("starting servers"));
     let (tell, notices) = unbounded_channel();
-    let traffic = match Traffic::prepare(Arc::clone(&plan), &request.files, Arc::new(lab.door()), tell).await {
+    let traffic = match Traffic::prepare(Arc::clone(plan), files, Arc::new(lab.door()), tell).await {
         Ok(traffic) => traffic,
         Err(error) => {
             for error in lab.destroy() {
@@ -103,14 +116,22 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         }
     };
     observe(Progress::Step("starting programs"));
-    if let Err(error) = begin_programs(&lab, request.cancel.clone()).await {
-        if let (Some(hold), RunError::Lab(why)) = (request.hold, &error) {
-            hold.hold(&lab, &plan, Err(&why.to_string()), request.cancel, observe).await;
+    if let Err(error) = begin_programs(&lab, cancel.clone()).await {
+        if let (Some(hold), RunError::Lab(why)) = (hold, &error) {
+            hold.clone().hold(&lab, plan, Err(&why.to_string()), cancel.clone(), observe).await;
         }
         drop(traffic.finish().await);
         drop(lab.destroy());
         return Err(error);
     }
+    Ok(Stand { lab, traffic, notices, warnings })
+}
+
+async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Result<RunRecord, RunError> {
+    let (plan, sources) = (&Arc::new(request.plan), &request.sources);
+    let began = Instant::now();
+    let made = (&request.files, &request.traces);
+    let Stand { mut lab, traffic, notices, mut warnings } = set_up(plan, made, request.hold.as_ref(), &request.cancel, observe).await?;
     let setup_ns = nanoseconds(began.elapsed());
 
     let start = Instant::now() + LEAD;
@@ -119,11 +140,10 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     traffic.start_clock(clock);
     warnings.extend(begin(&lab, start));
     observe(Progress::Step("running"));
-    let sources = request.sources;
     let line_of = |span| sources.line_column(span).line;
     let mut load = RealLoad { traffic: &traffic, notices, closed: BTreeSet::new() };
-    let mut network = RealNetwork { lab: &mut lab, plan: &plan };
-    let timeline = Timeline::new(&plan, &mut network, &mut load, start, &line_of, observe);
+    let mut network = RealNetwork { lab: &mut lab, plan };
+    let timeline = Timeline::new(plan, &mut network, &mut load, start, &line_of, observe);
     let Driven { events, ended, warnings: of_timeline, cut, end_ns } = timeline.drive(request.cancel.clone()).await;
     let closed = load.closed;
     warnings.extend(of_timeline);
@@ -135,13 +155,12 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let hold = request.hold.filter(|_| !matches!(ended, Ended::Interrupted(_)));
     let ns = |at| clock.ns_of(at);
     let (processes, commands) = match hold {
-        Some(_) => lab.programs_so_far(&plan, &ns).await,
-        None => lab.finish_programs(&plan, &ns).await,
+        Some(_) => lab.programs_so_far(plan, &ns).await,
+        None => lab.finish_programs(plan, &ns).await,
     };
     warnings.extend(idle(&mut lab));
     let accounts = lab.accounts();
     let environment = environment(request.command, request.libraries, &lab);
-    let (plan, sources) = (&plan, &sources);
     let run = recorder::Run {
         plan,
         sources,
@@ -158,27 +177,25 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         warnings,
     };
     let mut record = recorder::record(run, measured.flows);
-    if let Some(hold) = hold {
+    let Some(hold) = hold else {
+        take_down(lab, &mut record);
         judge(&mut record)?;
-        if hold.is_for(record.verdict) {
-            let servers = serve_again(plan, &request.files, &lab, closed).await;
-            servers
-                .as_ref()
-                .err()
-                .into_iter()
-                .for_each(|why| observe(Progress::Step(&format!("its services do not answer any more: {why}"))));
-            hold.hold(&lab, plan, Ok(&record), request.cancel, observe).await;
-            if let Ok(servers) = servers {
-                drop(servers.finish().await);
-            }
-        } else {
-            (record.processes, record.commands) = lab.finish_programs(plan, &ns).await;
+        return Ok(record);
+    };
+    judge(&mut record)?;
+    if hold.is_for(record.verdict) {
+        let servers = serve_again(plan, &request.files, &lab, closed).await;
+        if let Err(why) = &servers {
+            observe(Progress::Step(&format!("its services do not answer any more: {why}")));
         }
-        take_down(lab, &mut record);
+        hold.hold(&lab, plan, Ok(&record), request.cancel, observe).await;
+        if let Ok(servers) = servers {
+            drop(servers.finish().await);
+        }
     } else {
-        take_down(lab, &mut record);
-        judge(&mut record)?;
+        (record.processes, record.commands) = lab.finish_programs(plan, &ns).await;
     }
+    take_down(lab, &mut record);
     Ok(record)
 }
 
