@@ -1,6 +1,8 @@
 //! The command line: what can be said and how it is explained. Parsed by clap; means nothing by itself.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -48,6 +50,10 @@ pub enum Command {
     Doc(DocArguments),
     /// Serve an editor: the Language Server Protocol over standard input and output
     Lsp,
+    /// Open a shell in a node of a lab that `scn run --keep-on-failure` holds
+    Shell(ShellArguments),
+    /// Run a command in a node of a lab that `scn run --keep-on-failure` holds
+    Exec(ExecArguments),
     /// Tell what this machine can do
     Doctor(DoctorArguments),
     /// Undo what dead runs of root left on this machine: ports of bridges that stand there, and interfaces that they made
@@ -177,6 +183,43 @@ pub struct RunArguments {
     /// Keep the packets of every link, from start to end, as pcapng files beside the record
     #[arg(long, value_enum, value_name = "RUNS")]
     pub capture: Option<CaptureRuns>,
+    /// Hold the network and the programs of a scenario that did not pass as they are, for `scn shell` and `scn exec`, until Enter
+    #[arg(long)]
+    pub keep_on_failure: bool,
+    /// Hold those of every scenario when it is over, whatever became of it
+    #[arg(long)]
+    pub keep: bool,
+    /// Hold them for no longer than this (30s, 10m); without a terminal to press Enter at it must be said
+    #[arg(long, value_name = "DURATION", value_parser = crate::holding::duration)]
+    pub keep_for: Option<Duration>,
+}
+
+/// `scn exec`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: those of the command, 128 and the number of the signal that ended it; 125 where there is no such node, \
+126 and 127 where the command cannot be run or found there."
+)]
+pub struct ExecArguments {
+    /// The node, as the scenario names it
+    pub node: String,
+    /// The run, where several are held
+    #[arg(long, value_name = "ID")]
+    pub run: Option<String>,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// `scn shell`.
+#[derive(Debug, Args)]
+#[command(after_help = "The shell is that of $SHELL, or /bin/sh. Exit codes: those of the shell; 125 where there is no such node.")]
+pub struct ShellArguments {
+    /// The node, as the scenario names it
+    pub node: String,
+    /// The run, where several are held
+    #[arg(long, value_name = "ID")]
+    pub run: Option<String>,
 }
 
 /// `scn check`.

@@ -24,6 +24,8 @@ pub enum Exit {
     Interrupted,
     /// Ended by SIGTERM, after clean-up and reports.
     Terminated,
+    /// The status of the command that `scn exec` ran in a node, or what the shell says where it could not be run.
+    Of(u8),
 }
 
 impl Exit {
@@ -40,6 +42,7 @@ impl Exit {
             Exit::Internal => 70,
             Exit::Interrupted => 130,
             Exit::Terminated => 143,
+            Exit::Of(status) => status,
         }
     }
 
@@ -68,6 +71,8 @@ impl Exit {
             Exit::Internal => 6,
             Exit::Terminated => 7,
             Exit::Interrupted => 8,
+            // It stands alone.
+            Exit::Of(_) => 9,
         };
         if rank(other) > rank(self) { other } else { self }
     }

@@ -8,6 +8,7 @@ pub mod arguments;
 pub mod command;
 pub mod exit;
 pub mod filter;
+pub mod holding;
 pub mod load;
 pub mod params;
 pub mod payload;

@@ -55,6 +55,8 @@ impl Line {
         match progress {
             Progress::Step(step) => self.say(step),
             Progress::Event(event) => self.say(&format!("{:>8.3}s  {}", seconds(event.asked_ns), event.text)),
+            // Whoever shows it says more than a line.
+            Progress::Held(_) => self.finish(),
             Progress::Tick { now_ns, last_ns, flows } => {
                 if let Some(bar) = &self.bar {
                     let of = if last_ns > now_ns { format!(" of {:.0}s", seconds(*last_ns)) } else { String::new() };

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The numeric user `nobody` of every Linux.
-const NOBODY: u32 = 65_534;
+pub const NOBODY: u32 = 65_534;
 /// No test runs `scn` longer than this.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
@@ -80,6 +80,11 @@ impl Place {
             std::os::unix::fs::chown(folder, Some(NOBODY), Some(NOBODY)).expect("root may give a folder away");
         }
         Some(place)
+    }
+
+    /// It is that of whoever runs the tests.
+    pub fn is_own(&self) -> bool {
+        self.user == User::Own
     }
 
     /// The folder.

@@ -14,6 +14,7 @@ mod editors;
 mod formatting;
 mod fuzzing;
 mod guest;
+mod holding;
 mod input;
 mod language;
 mod language_server;

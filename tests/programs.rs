@@ -76,6 +76,23 @@ fn the_scenarios_with_real_programs_pass() {
     }
 }
 
+/// How soon another way is found hangs on what the routers see: a link that falls, or nothing at all.
+#[test]
+fn routing_daemons_find_another_way() {
+    for place in places() {
+        for file in ["ospf.scn", "bgp.scn"] {
+            place.write(file, scenario(file));
+            // They wait for the timers of routers nearly all the time, and disturb each other little.
+            let ended = until_told(|| place.scn(&["run", "--jobs", "3", file]));
+            if ended.code == Some(4) {
+                skip(&format!("{file}: {}", ended.stdout));
+                continue;
+            }
+            assert_passes(&ended);
+        }
+    }
+}
+
 #[test]
 fn a_program_is_struck_and_comes_back() {
     let body = format!(

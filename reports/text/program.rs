@@ -52,6 +52,7 @@ fn about(process: &ProcessRecord) -> String {
         match life.status {
             Some(status) if status > 128 => format!("ended{asked} with signal {}", status - 128),
             Some(status) => format!("ended{asked} with status {status}"),
+            None if life.ended_ns.is_none() => "running still".to_owned(),
             None => format!("ended{asked}"),
         }
     };

@@ -1,6 +1,7 @@
 //! Runs one plan: one event loop, one closed enum of events, the only clock, cancel, recorder. In: a plan. Out: a judged record.
 
 pub mod clock;
+pub mod hold;
 pub mod parts;
 pub mod recorder;
 pub mod run;

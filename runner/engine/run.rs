@@ -1,6 +1,7 @@
 //! One run, whole: preflight, build, prepare, the timeline, collect, take down, record, judge. In: a plan and its source text. Out: a
 //! judged record, or why there is none. Whatever was made is taken down on every way out.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,12 +11,13 @@ use scn_grammar::scenario::timeline::Action;
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
 use scn_grammar::source::Sources;
 use scn_reports::record::capture::CaptureRecord;
-use scn_reports::record::{RunRecord, Verdict};
+use scn_reports::record::{Ended, RunRecord, Verdict};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::clock::Clock;
+use super::hold::Hold;
 use super::parts::{Load, Network, News, Notice};
 use super::recorder;
 use super::timeline::{Driven, Progress, Timeline};
@@ -49,6 +51,8 @@ pub struct Request {
     pub wall_clock: fn(SystemTime) -> String,
     /// Becomes the name of a signal when the run is to end.
     pub cancel: watch::Receiver<Option<String>>,
+    /// The network may stay when the run is over.
+    pub hold: Option<Hold>,
 }
 
 /// Where the files of captures go, and whether all links are captured.
@@ -102,16 +106,33 @@ pub fn run(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Result<Ru
     runtime.block_on(run_in(request, observe))
 }
 
-async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Result<RunRecord, RunError> {
-    let plan = Arc::new(request.plan);
-    let mut warnings = preflight(&plan)?;
+/// What stands when the timeline may begin.
+struct Stand {
+    lab: KernelLab,
+    traffic: Traffic,
+    notices: UnboundedReceiver<traffic::Notice>,
+    warnings: Vec<String>,
+}
+
+/// Makes the network, opens the servers and starts the programs.
+async fn set_up(
+    plan: &Arc<Plan>,
+    (files, traces): (&Files, &Arc<Traces>),
+    hold: Option<&Hold>,
+    cancel: &watch::Receiver<Option<String>>,
+    observe: &mut dyn FnMut(Progress<'_>),
+) -> Result<Stand, RunError> {
+    let mut warnings = preflight(plan)?;
     observe(Progress::Step("building the network"));
-    let began = Instant::now();
-    let mut lab = KernelLab::build(&plan, &request.traces, &|what| tracing::debug!(what, "building"))?;
+    let making = |what: &str| tracing::debug!(what, "building");
+    let lab = match hold {
+        Some(_) => KernelLab::build_to_hold(plan, traces, &making)?,
+        None => KernelLab::build(plan, traces, &making)?,
+    };
     warnings.extend(lab.warnings().iter().cloned());
     observe(Progress::Step("starting servers"));
     let (tell, notices) = unbounded_channel();
-    let traffic = match Traffic::prepare(Arc::clone(&plan), &request.files, Arc::new(lab.door()), tell).await {
+    let traffic = match Traffic::prepare(Arc::clone(plan), files, Arc::new(lab.door()), tell).await {
         Ok(traffic) => traffic,
         Err(error) => {
             for error in lab.destroy() {
@@ -121,11 +142,22 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         }
     };
     observe(Progress::Step("starting programs"));
-    if let Err(error) = begin_programs(&lab, request.cancel.clone()).await {
+    if let Err(error) = begin_programs(&lab, cancel.clone()).await {
+        if let (Some(hold), RunError::Lab(why)) = (hold, &error) {
+            hold.clone().hold(&lab, plan, Err(&why.to_string()), cancel.clone(), observe).await;
+        }
         drop(traffic.finish().await);
         drop(lab.destroy());
         return Err(error);
     }
+    Ok(Stand { lab, traffic, notices, warnings })
+}
+
+async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Result<RunRecord, RunError> {
+    let (plan, sources) = (&Arc::new(request.plan), &request.sources);
+    let began = Instant::now();
+    let made = (&request.files, &request.traces);
+    let Stand { mut lab, traffic, notices, mut warnings } = set_up(plan, made, request.hold.as_ref(), &request.cancel, observe).await?;
     let setup_ns = nanoseconds(began.elapsed());
     begin_captures(&mut lab, &request.captures);
 
@@ -135,30 +167,34 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     traffic.start_clock(clock);
     warnings.extend(begin(&lab, start));
     observe(Progress::Step("running"));
-    let sources = request.sources;
     let line_of = |span| sources.line_column(span).line;
-    let mut load = RealLoad { traffic: &traffic, notices };
-    let mut network = RealNetwork { lab: &mut lab, plan: &plan };
-    let timeline = Timeline::new(&plan, &mut network, &mut load, start, &line_of, observe);
-    let Driven { events, ended, warnings: of_timeline, cut, end_ns } = timeline.drive(request.cancel).await;
+    let mut load = RealLoad { traffic: &traffic, notices, closed: BTreeSet::new() };
+    let mut network = RealNetwork { lab: &mut lab, plan };
+    let timeline = Timeline::new(plan, &mut network, &mut load, start, &line_of, observe);
+    let Driven { events, ended, warnings: of_timeline, cut, end_ns } = timeline.drive(request.cancel.clone()).await;
+    let closed = load.closed;
     warnings.extend(of_timeline);
 
     let mut measured = traffic.finish().await;
     mark_cut(&mut measured.flows, &cut);
     warnings.extend(measured.warnings);
-    let (processes, commands) = lab.finish_programs(&plan, &|at| clock.ns_of(at)).await;
+    // Who interrupts a run has seen enough.
+    let hold = request.hold.filter(|_| !matches!(ended, Ended::Interrupted(_)));
+    let ns = |at| clock.ns_of(at);
+    let (processes, commands) = match hold {
+        Some(_) => lab.programs_so_far(plan, &ns).await,
+        None => lab.finish_programs(plan, &ns).await,
+    };
     warnings.extend(idle(&mut lab));
     let captures = lab.finish_captures(&|at| clock.ns_of(at));
     let accounts = lab.accounts();
     let environment = environment(request.command, request.libraries, &lab);
-    let began_cleanup = Instant::now();
-    warnings.extend(lab.destroy().into_iter().map(|error| format!("clean-up: {error}")));
     let run = recorder::Run {
-        plan: &plan,
-        sources: &sources,
+        plan,
+        sources,
         started,
         setup_ns,
-        cleanup_ns: nanoseconds(began_cleanup.elapsed()),
+        cleanup_ns: 0,
         end_ns,
         ended,
         events,
@@ -170,9 +206,39 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         warnings,
     };
     let mut record = recorder::record(run, measured.flows);
-    judge::judge(&mut record).map_err(|error| RunError::Judge(error.to_string()))?;
-    sort_out(&mut record, &request.captures);
+    let Some(hold) = hold else {
+        take_down(lab, &mut record);
+        judge(&mut record, &request.captures)?;
+        return Ok(record);
+    };
+    judge(&mut record, &request.captures)?;
+    if hold.is_for(record.verdict) {
+        let servers = serve_again(plan, &request.files, &lab, closed).await;
+        if let Err(why) = &servers {
+            observe(Progress::Step(&format!("its services do not answer any more: {why}")));
+        }
+        hold.hold(&lab, plan, Ok(&record), request.cancel, observe).await;
+        if let Ok(servers) = servers {
+            drop(servers.finish().await);
+        }
+    } else {
+        (record.processes, record.commands) = lab.finish_programs(plan, &ns).await;
+    }
+    take_down(lab, &mut record);
     Ok(record)
+}
+
+fn judge(record: &mut RunRecord, captures: &CaptureFolder) -> Result<(), RunError> {
+    judge::judge(record).map_err(|error| RunError::Judge(error.to_string()))?;
+    sort_out(record, captures);
+    Ok(())
+}
+
+/// Takes the network down; how that went belongs to the record.
+fn take_down(lab: KernelLab, record: &mut RunRecord) {
+    let began = Instant::now();
+    record.warnings.extend(lab.destroy().into_iter().map(|error| format!("clean-up: {error}")));
+    record.cleanup_ns = nanoseconds(began.elapsed());
 }
 
 /// Lets the timeline capture, and captures all links if that is asked for.
@@ -213,6 +279,14 @@ fn sort_out(record: &mut RunRecord, folder: &CaptureFolder) {
     }
     let incomplete = |capture: &CaptureRecord| Some(format!("the capture {} is incomplete: {}", capture.file, capture.incomplete()?));
     record.warnings.extend(record.captures.iter().filter_map(incomplete));
+}
+
+/// The services of a network that stays answer again, but for those that the timeline has stopped: what was measured is handed over already.
+async fn serve_again(plan: &Arc<Plan>, files: &Files, lab: &KernelLab, closed: BTreeSet<(ServiceId, NodeId)>) -> Result<Traffic, String> {
+    let (tell, _) = unbounded_channel();
+    let traffic = Traffic::prepare(Arc::clone(plan), files, Arc::new(lab.door()), tell).await.map_err(|error| error.to_string())?;
+    closed.into_iter().for_each(|(service, node)| traffic.stop_service(service, &[node]));
+    Ok(traffic)
 }
 
 /// Starts the programs under test and waits until all are ready, or somebody wants the run to end.
@@ -279,6 +353,8 @@ impl Network for RealNetwork<'_> {
 struct RealLoad<'a> {
     traffic: &'a Traffic,
     notices: UnboundedReceiver<traffic::Notice>,
+    /// What the timeline has stopped.
+    closed: BTreeSet<(ServiceId, NodeId)>,
 }
 
 impl Load for RealLoad<'_> {
@@ -291,10 +367,12 @@ impl Load for RealLoad<'_> {
     }
 
     fn close_service(&mut self, service: ServiceId, nodes: &[NodeId]) {
+        self.closed.extend(nodes.iter().map(|node| (service, *node)));
         self.traffic.stop_service(service, nodes);
     }
 
     async fn open_service(&mut self, service: ServiceId, nodes: &[NodeId]) -> Result<(), String> {
+        self.closed.retain(|(of, on)| *of != service || !nodes.contains(on));
         self.traffic.start_service(service, nodes).await.map_err(|error| error.to_string())
     }
 

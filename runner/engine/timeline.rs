@@ -54,6 +54,8 @@ pub enum Progress<'a> {
         /// A line about the flows: `steady 200 active, 1204 done, 3 failed`.
         flows: &'a str,
     },
+    /// The run is over and its network stays; the observer must not wait.
+    Held(super::hold::Look<'a>),
 }
 
 /// How the timeline went.

@@ -3,7 +3,8 @@
 //! under test live in a PID namespace whose first process ends with this one.
 //!
 //! The order of calls: [`enter`] before any thread exists, [`preflight`], [`KernelLab::build`], then [`KernelLab::door`],
-//! [`KernelLab::apply`] and [`KernelLab::accounts`] at will, [`KernelLab::destroy`]. [`keep`] comes before all of them.
+//! [`KernelLab::apply`] and [`KernelLab::accounts`] at will, [`KernelLab::destroy`]. [`keep`] comes before all of them. What
+//! [`KernelLab::hold`] has noted can be entered from elsewhere by [`held::enter`] until it is destroyed.
 
 mod addresses;
 mod announce;
@@ -18,6 +19,7 @@ mod error;
 mod faults;
 mod features;
 mod furnish;
+pub mod held;
 mod impairments;
 mod journal;
 mod journal_undo;
@@ -60,6 +62,7 @@ use self::capture::{Captures, Means};
 use self::door::DoorKeeper;
 use self::effects::Effects;
 use self::faults::{Faults, Todo};
+use self::held::Held;
 use self::layout::Layout;
 use self::machine::Machine;
 use self::outside::Outside;
@@ -115,6 +118,18 @@ impl KernelLab {
     /// # Errors
     /// The node or link where it failed, the kernel's words, what to do. Whatever had been made is gone then.
     pub fn build(plan: &Plan, traces: &Arc<Traces>, progress: &dyn Fn(&str)) -> Result<Self, LabError> {
+        KernelLab::make(plan, traces, false, progress)
+    }
+
+    /// The same, and every node can be entered when it is held.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn build_to_hold(plan: &Plan, traces: &Arc<Traces>, progress: &dyn Fn(&str)) -> Result<Self, LabError> {
+        KernelLab::make(plan, traces, true, progress)
+    }
+
+    fn make(plan: &Plan, traces: &Arc<Traces>, to_hold: bool, progress: &dyn Fn(&str)) -> Result<Self, LabError> {
         let machine = Machine::look(plan)?;
         let layout = Layout::of(plan, &machine)?;
         let outside = Outside::begin(plan, &layout, &machine)?;
@@ -133,7 +148,7 @@ impl KernelLab {
         let meeting = faults.meeting(plan);
         keeper.call(|bench| bench.perform(meeting))??;
         let doors = DoorKeeper::start(Arc::clone(&built.namespaces), congestion)?;
-        let programs = Programs::prepare(plan, &built.namespaces, doors.door())?;
+        let programs = Programs::prepare(plan, &built.namespaces, doors.door(), to_hold)?;
         let warnings = warnings.into_iter().chain(programs.iter().flat_map(|programs| programs.warnings().to_vec())).collect();
         Ok(KernelLab {
             programs,
@@ -292,6 +307,26 @@ impl KernelLab {
             Some(programs) => programs.finish().await.record(plan, ns),
             None => (Vec::new(), Vec::new()),
         }
+    }
+
+    /// What programs and commands leave behind so far, as with [`KernelLab::finish_programs`]; they go on.
+    pub async fn programs_so_far(&self, plan: &Plan, ns: &dyn Fn(Instant) -> i64) -> (Vec<ProcessRecord>, Vec<CommandRecord>) {
+        match &self.programs {
+            Some(programs) => programs.so_far().await.record(plan, ns),
+            None => (Vec::new(), Vec::new()),
+        }
+    }
+
+    /// Notes where others of this user find the nodes, until what comes out is dropped.
+    ///
+    /// # Errors
+    /// When it cannot be written down, or the lab was not built to be held.
+    pub fn hold(&self, plan: &Plan) -> Result<Held, LabError> {
+        let unfit = || LabError::Plan { what: "the lab was not built to be held".to_owned() };
+        let rooms = self.programs.as_ref().map(Programs::rooms).ok_or_else(unfit)?;
+        let nodes = rooms.of.iter().map(|(node, numbers)| (plan.nodes[*node].name.clone(), *numbers));
+        Held::note(&plan.scenario, rooms.process, nodes.collect())
+            .map_err(|cause| LabError::system("the lab that is held", "note where it is found", &cause))
     }
 
     /// Silences, partitions and impairments that still last and that nothing has met so far, as warnings.

@@ -57,6 +57,16 @@ pub(crate) fn unshare_mounts_and_name() -> io::Result<()> {
     Ok(unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS)?)
 }
 
+/// Moves the process, which has one thread only, into a user namespace of the same user, where it is root.
+pub(crate) fn enter_user(user: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(setns(user, CloneFlags::CLONE_NEWUSER)?)
+}
+
+/// The children of the process will be among the processes of a run.
+pub(crate) fn enter_processes(processes: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(setns(processes, CloneFlags::CLONE_NEWPID)?)
+}
+
 /// Moves the process, which has one thread only, to what the programs of a node see: a network, mounts and a host name.
 pub(crate) fn enter_room(network: BorrowedFd<'_>, mounts: BorrowedFd<'_>, name: BorrowedFd<'_>) -> io::Result<()> {
     setns(network, CloneFlags::CLONE_NEWNET)?;

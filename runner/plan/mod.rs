@@ -37,6 +37,8 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
 use scn_grammar::scenario::timeline::Entry;
@@ -110,9 +112,9 @@ pub fn plan(scenario: &Scenario, settings: &Settings) -> Result<Planned, Vec<Dia
     let moments = schedule::find_schedule(&scenario.timeline, &mut findings);
     ends::check_ends(scenario, &moments, &mut findings);
     let later = routes::with_timeline(&routes, &scenario.timeline, &graph, &mut findings);
-    let mut walker = walk::Walker::new(&graph, &routes);
+    let mut walker = walk::Walker::new(&graph, &routes).led_by(led(scenario));
     if let Some(later) = &later {
-        walker = walker.or(walk::Walker::new(&graph, later));
+        walker = walker.or(walk::Walker::new(&graph, later).led_by(led(scenario)));
     }
     let tunnels = if routed { tunnels::find_tunnels(&graph, &interfaces, &mut walker, &mut findings) } else { Vec::new() };
     let flows = flows::Targets::new(scenario, &graph, &holders, &listeners, walker, routed).plan_flows(&mut work, &mut findings);
@@ -124,6 +126,12 @@ pub fn plan(scenario: &Scenario, settings: &Settings) -> Result<Planned, Vec<Dia
     let network = Network { nodes, links, interfaces: uppers(scenario, &interfaces) };
     let plan = assemble(scenario, *settings, network, listeners, flows, timeline);
     Ok(Planned { plan, warnings: findings.sorted(), work })
+}
+
+/// Nodes whose programs may speak a routing protocol: where the planner is not to compute routes, those with a program.
+fn led(scenario: &Scenario) -> BTreeSet<usize> {
+    let nodes = scenario.processes.iter().flat_map(|process| &process.nodes);
+    nodes.filter(|_| scenario.topology.routing_manual).map(|node| node.index()).collect()
 }
 
 /// Namespaces to make.

@@ -29,6 +29,8 @@ pub(crate) struct Walker<'a> {
     /// Who has an address at the start, and on which interface.
     holders: BTreeMap<IpAddr, (usize, u32)>,
     tables: BTreeMap<usize, Table>,
+    /// Nodes whose programs may set routes that no plan knows.
+    led: BTreeSet<usize>,
     /// What entries of the timeline make of the routes.
     later: Option<Box<Walker<'a>>>,
 }
@@ -55,7 +57,12 @@ impl<'a> Walker<'a> {
                 holders.extend(interface.addresses.iter().map(|prefix| (prefix.address, (node, position))));
             }
         }
-        Walker { graph, routes, holders, tables: BTreeMap::new(), later: None }
+        Walker { graph, routes, holders, tables: BTreeMap::new(), led: BTreeSet::new(), later: None }
+    }
+
+    /// Where one of these nodes has no route, a program of its own may make one: the way cannot be told beforehand, and is not denied.
+    pub(crate) fn led_by(self, led: BTreeSet<usize>) -> Walker<'a> {
+        Walker { led, ..self }
     }
 
     /// A way that there is only by the routes of the timeline is a way too.
@@ -76,13 +83,16 @@ impl<'a> Walker<'a> {
             return Ok(());
         }
         self.one_way(from.index(), to.index(), target)?;
-        let source = self
-            .source(from.index(), target)
-            .ok_or_else(|| format!("`{}` has no {} address to send from", self.graph.name(from), Family::of(target).word()))?;
+        let source = self.source(from.index(), target);
+        if source.is_none() && self.led.contains(&from.index()) {
+            return Ok(());
+        }
+        let source =
+            source.ok_or_else(|| format!("`{}` has no {} address to send from", self.graph.name(from), Family::of(target).word()))?;
         self.one_way(to.index(), from.index(), source).map_err(|ends| format!("the way back: {ends}"))
     }
 
-    /// From a node to an address of another.
+    /// From a node to an address of another, as far as it can be told.
     fn one_way(&mut self, from: usize, to: usize, target: IpAddr) -> Result<(), String> {
         let graph = self.graph;
         let name = |node: usize| &graph.topology.nodes[node].name;
@@ -95,6 +105,7 @@ impl<'a> Walker<'a> {
                 return Err(format!("it ends at `{}`, which does not forward", name(at)));
             }
             match self.table(at).find(target) {
+                None if self.led.contains(&at) => return Ok(()),
                 None => return Err(format!("it ends at `{}`, which has no route to {target}", name(at))),
                 Some(Way::Wire(interface)) => {
                     let domain = self.domain(at, interface);

@@ -5,6 +5,7 @@ pub mod clean;
 pub mod diff;
 pub mod doc;
 pub mod doctor;
+pub mod exec;
 pub mod explain;
 pub mod fmt;
 pub mod help;
@@ -42,6 +43,8 @@ pub fn execute(arguments: Arguments, words: &str) -> Exit {
         Command::Lsp => lsp::lsp(),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Clean => clean::clean(),
+        Command::Exec(arguments) => exec::exec(&arguments),
+        Command::Shell(arguments) => exec::shell(&arguments),
         Command::Add(arguments) => libraries::add(&arguments),
         Command::Update(arguments) => libraries::update(&arguments),
         Command::Fetch(arguments) => libraries::fetch(&arguments),

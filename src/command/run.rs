@@ -10,7 +10,9 @@ use scn_reports::record::{self, Ended, RunRecord};
 use scn_reports::suite::{Suite, SuiteResult};
 use scn_reports::text;
 use scn_runner::emulate::Traces;
+use scn_runner::engine::hold::{Hold, Look};
 use scn_runner::engine::run::{CaptureFolder, Request, RunError, Whole, run as run_plan};
+use scn_runner::engine::timeline::Progress;
 use scn_runner::lab;
 use scn_runner::plan::types::Plan;
 use scn_runner::plan::{self, Settings};
@@ -23,7 +25,7 @@ use crate::arguments::{CaptureRuns, RunArguments};
 use crate::exit::Exit;
 use crate::load::{self, Loaded};
 use crate::progress::Board;
-use crate::{payload, results, signals, traces};
+use crate::{holding, payload, results, signals, traces};
 
 /// A scenario that is about to run, or to be skipped.
 struct Job {
@@ -58,6 +60,10 @@ impl Job {
 pub fn run(arguments: &RunArguments, words: &str) -> Exit {
     // Before any thread exists: the kernel lets only a process of one thread enter a user namespace.
     let entered = lab::enter();
+    let hold = match holding::wanted(arguments) {
+        Ok(hold) => hold,
+        Err(why) => return refuse(&why),
+    };
     let loaded = match load::load(&arguments.selection) {
         Ok(loaded) => loaded,
         Err(why) => return refuse(&why),
@@ -79,7 +85,7 @@ pub fn run(arguments: &RunArguments, words: &str) -> Exit {
         }
     };
     tell(&format!("seed {seed}"));
-    let outcomes = run_all(&jobs, arguments, words, &cancel);
+    let outcomes = run_all(&jobs, arguments, words, &cancel, hold.as_ref());
     finish(arguments, &jobs, outcomes)
 }
 
@@ -124,10 +130,33 @@ fn prepare(mut loaded: Loaded, arguments: &RunArguments, seed: u64) -> Result<Ve
 }
 
 /// Runs the jobs on as many threads as asked for; outcomes stand in the order of the jobs.
-fn run_all(jobs: &[Job], arguments: &RunArguments, words: &str, cancel: &watch::Receiver<Option<String>>) -> Vec<Outcome> {
+fn run_all(
+    jobs: &[Job],
+    arguments: &RunArguments,
+    words: &str,
+    cancel: &watch::Receiver<Option<String>>,
+    hold: Option<&Hold>,
+) -> Vec<Outcome> {
     let board = Board::new();
     let next = Mutex::new(0usize);
     let outcomes: Mutex<Vec<Option<Outcome>>> = Mutex::new(jobs.iter().map(|_| None).collect());
+    // While a network stays, all that is known already can be read.
+    let look = |look: &Look<'_>| {
+        if let Ok(record) = look.result {
+            keep(record, &arguments.out);
+            tell(text::render(record, style()).trim_end());
+            let outcomes = outcomes.lock().expect("no thread panics while it stores an outcome");
+            let folder = arguments.out.to_string_lossy();
+            let so_far = jobs.iter().zip(outcomes.iter()).filter_map(|(job, outcome)| Some((job, outcome.as_ref()?)));
+            let mut suites = suites(so_far, &folder);
+            suites.push(Suite::ran(record).in_folder(&folder));
+            // Standard output gets the whole, once.
+            report_all(arguments, &suites, arguments.json.as_deref().filter(|path| *path != Path::new("-")));
+        } else if let Err(why) = look.result {
+            tell(&format!("{}: error: {why}", look.scenario));
+        }
+        hold.iter().for_each(|hold| tell(&holding::words(look, hold)));
+    };
     let work = || loop {
         let index = {
             let mut next = next.lock().expect("no thread panics while it takes a number");
@@ -136,7 +165,7 @@ fn run_all(jobs: &[Job], arguments: &RunArguments, words: &str, cancel: &watch::
             index
         };
         let Some(job) = jobs.get(index) else { break };
-        let outcome = run_one(job, arguments, words, cancel.clone(), &board);
+        let outcome = run_one(job, arguments, words, cancel.clone(), &board, hold.cloned(), &look);
         if let Outcome::Ran(record) = &outcome {
             keep(record, &arguments.out);
         }
@@ -151,7 +180,15 @@ fn run_all(jobs: &[Job], arguments: &RunArguments, words: &str, cancel: &watch::
     outcomes.into_iter().map(|o| o.expect("every job was taken by a thread")).collect()
 }
 
-fn run_one(job: &Job, arguments: &RunArguments, words: &str, cancel: watch::Receiver<Option<String>>, board: &Board) -> Outcome {
+fn run_one(
+    job: &Job,
+    arguments: &RunArguments,
+    words: &str,
+    cancel: watch::Receiver<Option<String>>,
+    board: &Board,
+    hold: Option<Hold>,
+    look: &dyn Fn(&Look<'_>),
+) -> Outcome {
     if let Some(why) = &job.lacks {
         return Outcome::Skipped { why: why.clone() };
     }
@@ -166,8 +203,15 @@ fn run_one(job: &Job, arguments: &RunArguments, words: &str, cancel: watch::Rece
         tell(&format!("warning: captures of an earlier run stay: {why}"));
     }
     let (command, wall_clock) = (words.to_owned(), results::timestamp);
-    let request = Request { plan, files, traces, sources, libraries, command, captures, wall_clock, cancel };
-    let result = run_plan(request, &mut |progress| line.show(&progress));
+    let request = Request { plan, files, traces, sources, libraries, command, captures, wall_clock, cancel, hold };
+    let mut looked = false;
+    let result = run_plan(request, &mut |progress| {
+        line.show(&progress);
+        if let Progress::Held(held) = &progress {
+            looked = true;
+            look(held);
+        }
+    });
     line.finish();
     match result {
         Ok(record) => Outcome::Ran(Box::new(record)),
@@ -177,7 +221,9 @@ fn run_one(job: &Job, arguments: &RunArguments, words: &str, cancel: watch::Rece
                 RunError::Judge(_) => Exit::Internal,
                 RunError::Lab(_) | RunError::Traffic(_) | RunError::Runtime(_) => Exit::Machine,
             };
-            tell(&format!("{}: error: {error}", job.plan.scenario));
+            if !looked {
+                tell(&format!("{}: error: {error}", job.plan.scenario));
+            }
             Outcome::NotRun { why: error.to_string(), exit }
         }
     }
@@ -209,21 +255,36 @@ fn keep(record: &RunRecord, folder: &Path) {
     }
 }
 
+/// What became of scenarios, for reports.
+fn suites<'a>(outcomes: impl Iterator<Item = (&'a Job, &'a Outcome)>, folder: &'a str) -> Vec<Suite<'a>> {
+    let suite = |(job, outcome): (&'a Job, &'a Outcome)| {
+        let result = match outcome {
+            Outcome::Ran(record) => return Suite::ran(record).in_folder(folder),
+            Outcome::NotRun { why, .. } => SuiteResult::NotRun { why },
+            Outcome::Skipped { why } => SuiteResult::Skipped { why },
+        };
+        Suite { file: &job.plan.file, scenario: &job.plan.scenario, result, paths: Vec::new(), folder: "" }
+    };
+    outcomes.map(suite).collect()
+}
+
+/// Writes all reports but the text, the JSON that was asked for to `json`.
+fn report_all(arguments: &RunArguments, suites: &[Suite<'_>], json: Option<&Path>) {
+    let out = &arguments.out;
+    let standard = (out.join("junit.xml"), out.join("report.html"), out.join("results.json"));
+    match write_reports(suites, Some(&standard.0), Some(&standard.1), Some(&standard.2)) {
+        Ok(()) => tell(&format!("report: {}", standard.1.display())),
+        Err(why) => tell(&format!("warning: the reports are incomplete: {why}")),
+    }
+    if let Err(why) = write_reports(suites, arguments.junit.as_deref(), arguments.html.as_deref(), json) {
+        tell(&format!("warning: {why}"));
+    }
+}
+
 /// Prints the text report, writes the others, and gives the exit.
 fn finish(arguments: &RunArguments, jobs: &[Job], outcomes: Vec<Outcome>) -> Exit {
     let folder = arguments.out.to_string_lossy();
-    let suites: Vec<Suite<'_>> = jobs
-        .iter()
-        .zip(&outcomes)
-        .map(|(job, outcome)| {
-            let result = match outcome {
-                Outcome::Ran(record) => return Suite::ran(record).in_folder(&folder),
-                Outcome::NotRun { why, .. } => SuiteResult::NotRun { why },
-                Outcome::Skipped { why } => SuiteResult::Skipped { why },
-            };
-            Suite { file: &job.plan.file, scenario: &job.plan.scenario, result, paths: Vec::new(), folder: "" }
-        })
-        .collect();
+    let suites = suites(jobs.iter().zip(&outcomes), &folder);
     let json_to_stdout = arguments.json.as_deref() == Some(Path::new("-"));
     let report: String = suites.iter().map(|suite| text::render_suite(suite, style())).collect();
     let report = if suites.len() > 1 { format!("{report}\n{}", text::summary(&suites, style())) } else { report };
@@ -232,18 +293,7 @@ fn finish(arguments: &RunArguments, jobs: &[Job], outcomes: Vec<Outcome>) -> Exi
     } else {
         print(&report)
     }
-
-    let out = &arguments.out;
-    let standard = (out.join("junit.xml"), out.join("report.html"), out.join("results.json"));
-    let written = write_reports(&suites, Some(&standard.0), Some(&standard.1), Some(&standard.2));
-    let asked = write_reports(&suites, arguments.junit.as_deref(), arguments.html.as_deref(), arguments.json.as_deref());
-    match &written {
-        Ok(()) => tell(&format!("report: {}", standard.1.display())),
-        Err(why) => tell(&format!("warning: the reports are incomplete: {why}")),
-    }
-    if let Err(why) = &asked {
-        tell(&format!("warning: {why}"));
-    }
+    report_all(arguments, &suites, arguments.json.as_deref());
     exit_of_all(&outcomes)
 }
 

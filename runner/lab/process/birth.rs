@@ -13,7 +13,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
 use super::super::namespace;
-use super::message::{FromKeeper, Start, ToKeeper, receive, send};
+use super::message::{FromKeeper, Numbers, Start, ToKeeper, receive, send};
 
 /// Its name among processes.
 pub(super) const NAME: &str = "scn-keeper";
@@ -71,9 +71,17 @@ impl Keeper {
         Ok(keeper)
     }
 
-    /// Furnishes a room for a node. Out: warnings.
-    pub(super) fn room(&mut self, node: usize, name: &str, hosts: &str, network: BorrowedFd<'_>) -> Result<Vec<String>, String> {
-        self.ask(&ToKeeper::Room { node, name: name.to_owned(), hosts: hosts.to_owned() }, &[network])
+    /// Its number among this machine's processes.
+    pub(super) fn process(&self) -> i32 {
+        self.process.as_raw()
+    }
+
+    /// Furnishes a room for a node. Out: warnings, and where it is.
+    pub(super) fn room(&mut self, node: usize, name: &str, hosts: &str, network: BorrowedFd<'_>) -> Result<(Vec<String>, Numbers), String> {
+        match self.ask(&ToKeeper::Room { node, name: name.to_owned(), hosts: hosts.to_owned() }, &[network])? {
+            FromKeeper::Furnished(warnings, numbers) => Ok((warnings, numbers)),
+            _ => Err("the first process of the run does not say where it is (a bug in scn)".to_owned()),
+        }
     }
 
     /// Starts a guard; what becomes of the program the guard tells.
@@ -86,17 +94,17 @@ impl Keeper {
         Ok(Guard { socket: near, output: output.into(), errors: errors.into() })
     }
 
-    fn ask(&mut self, message: &ToKeeper, descriptors: &[BorrowedFd<'_>]) -> Result<Vec<String>, String> {
+    fn ask(&mut self, message: &ToKeeper, descriptors: &[BorrowedFd<'_>]) -> Result<FromKeeper, String> {
         let socket = self.socket.as_ref().ok_or("the first process of the run was let go")?;
         send(socket, message, descriptors).map_err(|cause| format!("the first process of the run does not listen: {cause}"))?;
         self.answer()
     }
 
-    fn answer(&mut self) -> Result<Vec<String>, String> {
+    fn answer(&mut self) -> Result<FromKeeper, String> {
         let socket = self.socket.as_ref().ok_or("the first process of the run was let go")?;
         match receive(socket) {
-            Ok(Some((FromKeeper::Done(warnings), _))) => Ok(warnings),
             Ok(Some((FromKeeper::Refused(why), _))) => Err(why),
+            Ok(Some((answer, _))) => Ok(answer),
             Ok(None) => Err("the first process of the run ended".to_owned()),
             Err(cause) => Err(format!("the first process of the run does not answer: {cause}")),
         }

@@ -13,7 +13,7 @@ use super::{News, Tools};
 const DRAIN_LIMIT: Duration = Duration::from_millis(100);
 
 /// What a command of the timeline came to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ran {
     pub(super) node: usize,
     pub(super) started: Instant,

@@ -58,11 +58,7 @@ fn serve(socket: &UnixStream) -> io::Result<()> {
             ToKeeper::Room { node, name, hosts } => make_room(home, &mut rooms, node, &name, &hosts, descriptors),
             ToKeeper::Start(start) => start_guard(socket, &rooms, &start, descriptors),
         };
-        let answer = match answer {
-            Ok(warnings) => FromKeeper::Done(warnings),
-            Err(why) => FromKeeper::Refused(why),
-        };
-        send(socket, &answer, &[])?;
+        send(socket, &answer.unwrap_or_else(FromKeeper::Refused), &[])?;
     }
 }
 
@@ -123,25 +119,21 @@ fn make_room(
     name: &str,
     hosts: &str,
     descriptors: Vec<OwnedFd>,
-) -> Result<Vec<String>, String> {
+) -> Result<FromKeeper, String> {
     let network = descriptors.into_iter().next().ok_or("a room came without its network")?;
     let (room, warnings) = Room::furnish(home, network, name, hosts).map_err(|cause| format!("its programs' surroundings: {cause}"))?;
+    let numbers = room.numbers();
     rooms.insert(node, room);
-    Ok(warnings)
+    Ok(FromKeeper::Furnished(warnings, numbers))
 }
 
 /// Forks a guard for a program.
-fn start_guard(
-    socket: &UnixStream,
-    rooms: &BTreeMap<usize, Room>,
-    start: &Start,
-    descriptors: Vec<OwnedFd>,
-) -> Result<Vec<String>, String> {
+fn start_guard(socket: &UnixStream, rooms: &BTreeMap<usize, Room>, start: &Start, descriptors: Vec<OwnedFd>) -> Result<FromKeeper, String> {
     let room = rooms.get(&start.node).ok_or("the node has no room for programs (a bug in scn)")?;
     let [output, errors, control] = <[OwnedFd; 3]>::try_from(descriptors).map_err(|_| "a program came without its output")?;
     // SAFETY: this process has one thread, so the child may do whatever it likes.
     match unsafe { fork() } {
-        Ok(ForkResult::Parent { .. }) => Ok(Vec::new()),
+        Ok(ForkResult::Parent { .. }) => Ok(FromKeeper::Done(Vec::new())),
         Ok(ForkResult::Child) => {
             // SAFETY: the child never uses the runner's socket; while it held it, the runner would not see the keeper's end.
             unsafe { libc::close(socket.as_raw_fd()) };

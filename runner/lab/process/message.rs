@@ -47,11 +47,24 @@ pub(super) struct Start {
     pub(super) env: Vec<(String, String)>,
 }
 
+/// The numbers by which the first process has a room open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Numbers {
+    /// Its network.
+    pub(crate) network: i32,
+    /// Its mounts.
+    pub(crate) mounts: i32,
+    /// Its host name.
+    pub(crate) name: i32,
+}
+
 /// From the first process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum FromKeeper {
     /// Done, with what a reader should know.
     Done(Vec<String>),
+    /// A room is furnished, with what a reader should know, and where it is.
+    Furnished(Vec<String>, Numbers),
     /// Not done, and why.
     Refused(String),
 }

@@ -51,12 +51,14 @@ pub(super) enum Order {
     Thaw(Reply),
     /// To end in good order if it runs, and to start anew; answered when it was told to end, or runs.
     Restart(Reply),
+    /// To tell what it leaves behind so far; it goes on.
+    Tell(oneshot::Sender<Report>),
     /// To end in good order; the last order.
     Finish(oneshot::Sender<Report>),
 }
 
 /// What a copy leaves behind, but for its words in the plan.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Report {
     /// From each start to its end.
     pub(super) lives: Vec<Past>,
@@ -191,6 +193,7 @@ impl Minder {
             },
             Order::Freeze(reply) => self.still(true, reply).await,
             Order::Thaw(reply) => self.still(false, reply).await,
+            Order::Tell(report) => drop(report.send(self.so_far())),
             Order::Finish(report) => {
                 self.finish = Some(report);
                 match &mut self.life {
@@ -206,6 +209,16 @@ impl Minder {
                 }
             }
         }
+    }
+
+    /// The report, with the life that goes on.
+    fn so_far(&self) -> Report {
+        let mut report = self.report.clone();
+        if let Some(life) = &self.life {
+            report.lives.push(Past { started: life.started, ready: life.ready, ended: None, status: None, asked: false });
+            report.cpu_ns = report.cpu_ns.max(report.looks.last().map_or(0, |(_, cpu_ns, _)| *cpu_ns));
+        }
+        report
     }
 
     fn idle(&self, verb: &str) -> Vec<String> {

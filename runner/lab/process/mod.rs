@@ -23,6 +23,7 @@ mod talk;
 mod tree;
 mod vanish;
 
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,9 +49,11 @@ use super::namespace::Namespace;
 use crate::plan::types::Plan;
 
 pub use self::keeper::keep;
+pub(crate) use self::message::Numbers;
 pub(crate) use self::report::Report;
+pub(crate) use self::search::path as search_path;
 pub(crate) use self::search::{check, find};
-pub(crate) use self::spec::Secrets;
+pub(crate) use self::spec::{Secrets, plain};
 
 /// Programs answer an order within this time: killing all processes of one takes no longer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
@@ -92,6 +95,15 @@ impl Tools {
     }
 }
 
+/// Where the surroundings of nodes are: descriptors of the run's first process, by nodes.
+#[derive(Debug, Clone)]
+pub(crate) struct Rooms {
+    /// That process.
+    pub(crate) process: i32,
+    /// The nodes that have any.
+    pub(crate) of: BTreeMap<usize, Numbers>,
+}
+
 /// A command to run: its entry, its node, what is started.
 type Job = (usize, usize, Start);
 
@@ -103,13 +115,18 @@ pub(crate) struct Programs {
     news: UnboundedReceiver<News>,
     thread: Option<JoinHandle<Result<(), String>>>,
     secrets: Secrets,
+    rooms: Rooms,
     warnings: Vec<String>,
 }
 
 impl Programs {
-    /// Makes what the programs of a plan live in; none is started yet. `None`: the plan has neither programs nor commands.
-    pub(super) fn prepare(plan: &Plan, namespaces: &Arc<Vec<Namespace>>, door: Door) -> Result<Option<Self>, LabError> {
-        let nodes = spec::nodes(plan);
+    /// Makes what the programs of a plan live in; none is started yet. `everywhere`: in nodes without programs too, for others to enter.
+    /// `None`: nothing will be in any node.
+    pub(super) fn prepare(plan: &Plan, namespaces: &Arc<Vec<Namespace>>, door: Door, everywhere: bool) -> Result<Option<Self>, LabError> {
+        let mut nodes = spec::nodes(plan);
+        if everywhere {
+            nodes.extend(spec::all_nodes(plan));
+        }
         if nodes.is_empty() {
             return Ok(None);
         }
@@ -132,8 +149,8 @@ impl Programs {
             // The namespaces of nodes go when the lab goes, not when this thread does.
             drop(namespaces);
             let keeper = match made {
-                Ok((keeper, warnings)) => {
-                    let _ = begun.send(Ok(warnings));
+                Ok((keeper, rooms, warnings)) => {
+                    let _ = begun.send(Ok((rooms, warnings)));
                     Arc::new(Mutex::new(keeper))
                 }
                 Err(error) => {
@@ -148,14 +165,19 @@ impl Programs {
         let thread = std::thread::Builder::new().name("scn-programs".to_owned()).spawn(work);
         let thread = thread.map_err(|cause| LabError::system("programs", "start their thread", &cause))?;
         let closed = || LabError::Closed { thread: "programs".to_owned(), why: "It panicked (a bug in scn)".to_owned() };
-        let warnings = answer.recv().map_err(|_| closed())??;
+        let (rooms, warnings) = answer.recv().map_err(|_| closed())??;
         let thread = Some(thread);
-        Ok(Some(Programs { copies: handles, commands, jobs: Some(jobs), news, thread, secrets, warnings }))
+        Ok(Some(Programs { copies: handles, commands, jobs: Some(jobs), news, thread, secrets, rooms, warnings }))
     }
 
     /// What a reader should know about the nodes' surroundings.
     pub(super) fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Where others find the nodes.
+    pub(super) fn rooms(&self) -> &Rooms {
+        &self.rooms
     }
 
     /// Starts every program and waits until all are ready, or one cannot be.
@@ -247,17 +269,29 @@ impl Programs {
 
     /// Stops every program in good order. Out: what all of them and the commands left behind.
     pub(crate) async fn finish(&self) -> Report {
+        let mut report = self.ask_all(Order::Finish).await;
+        report.commands = std::mem::take(&mut *command::lock(&self.commands));
+        report
+    }
+
+    /// What all of them and the commands leave behind so far; they go on.
+    pub(crate) async fn so_far(&self) -> Report {
+        let mut report = self.ask_all(Order::Tell).await;
+        report.commands = command::lock(&self.commands).clone();
+        report
+    }
+
+    async fn ask_all(&self, order: impl Fn(oneshot::Sender<minder::Report>) -> Order) -> Report {
         let mut reports = Vec::new();
         for (copy, orders) in &self.copies {
             let (tell, told) = oneshot::channel();
-            let _ = orders.send(Order::Finish(tell));
+            let _ = orders.send(order(tell));
             reports.push((copy.clone(), told));
         }
         let mut report = Report::default();
         for (copy, told) in reports {
             report.copies.push((copy, told.await.unwrap_or_default()));
         }
-        report.commands = std::mem::take(&mut *command::lock(&self.commands));
         report
     }
 
@@ -285,16 +319,18 @@ pub(crate) fn try_out() -> Result<(), String> {
 }
 
 /// The first process of the run, with a room for each node that needs one, and warnings.
-fn make_rooms(namespaces: &[Namespace], rooms: &[(usize, String)], hosts: &str) -> Result<(Keeper, Vec<String>), LabError> {
+fn make_rooms(namespaces: &[Namespace], rooms: &[(usize, String)], hosts: &str) -> Result<(Keeper, Rooms, Vec<String>), LabError> {
     let born = Keeper::born();
     let mut keeper = born.map_err(|cause| LabError::system("programs", "start the first process of their namespace", &cause))?;
-    let mut warnings = Vec::new();
+    let (mut furnished, mut warnings) = (BTreeMap::new(), Vec::new());
     for (node, name) in rooms {
         let made = keeper.room(*node, &spec::plain(name), hosts, namespaces[*node].fd());
-        let told = made.map_err(|why| LabError::system(name.as_str(), "make room for programs", &std::io::Error::other(why)))?;
+        let (told, numbers) = made.map_err(|why| LabError::system(name.as_str(), "make room for programs", &std::io::Error::other(why)))?;
+        furnished.insert(*node, numbers);
         warnings.extend(told.into_iter().filter(|warning| !warnings.contains(warning)).collect::<Vec<_>>());
     }
-    Ok((keeper, warnings))
+    let rooms = Rooms { process: keeper.process(), of: furnished };
+    Ok((keeper, rooms, warnings))
 }
 
 /// Runs the tasks until nobody has a job to give any more.

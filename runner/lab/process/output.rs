@@ -74,7 +74,7 @@ async fn lines_of(mut pipe: Pipe, stream: Stream, tell: Sender<Written>) {
 }
 
 /// The first and the last lines.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Store {
     head: Vec<Written>,
     head_bytes: usize,

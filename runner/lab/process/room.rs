@@ -3,13 +3,14 @@
 
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use nix::mount::{MsFlags, mount};
 
 use super::super::namespace;
+use super::message::Numbers;
 
 /// Where the folders of programs stand.
 pub(super) const FOLDER: &str = "/run/scn";
@@ -36,6 +37,11 @@ impl Room {
     /// Moves the process into it.
     pub(super) fn enter(&self) -> io::Result<()> {
         namespace::enter_room(self.network.as_fd(), self.mounts.as_fd(), self.name.as_fd())
+    }
+
+    /// How this process has it open.
+    pub(super) fn numbers(&self) -> Numbers {
+        Numbers { network: self.network.as_raw_fd(), mounts: self.mounts.as_raw_fd(), name: self.name.as_raw_fd() }
     }
 
     /// Makes one. The process is at home again when it returns. Out: warnings too.

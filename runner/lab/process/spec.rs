@@ -9,6 +9,7 @@ use regex::Regex;
 use scn_grammar::scenario::process::{Content, Probe, ProbeTarget, Process, Signal};
 use scn_grammar::scenario::text::{Text, TextPart};
 use scn_grammar::scenario::timeline::Action;
+use scn_grammar::scenario::topology::NodeKind;
 use scn_grammar::scenario::{NodeId, ProcessId};
 
 use super::super::error::LabError;
@@ -190,6 +191,12 @@ pub(super) fn hosts(plan: &Plan) -> String {
         }
     }
     text
+}
+
+/// Nodes in which something can run: those with a network of their own.
+pub(super) fn all_nodes(plan: &Plan) -> BTreeSet<NodeId> {
+    let own = |kind: NodeKind| matches!(kind, NodeKind::Host | NodeKind::Router);
+    (0u32..).zip(&plan.nodes).filter(|(_, node)| own(node.kind)).map(|(at, _)| NodeId(at)).collect()
 }
 
 /// Nodes on which something of the kind runs.

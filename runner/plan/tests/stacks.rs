@@ -153,3 +153,20 @@ fn narrow_links_have_no_ipv6() {
     assert_eq!(words(&plan.nodes[0].interfaces[0].addresses), ["10.128.0.1/30"]);
     assert_eq!(planned("node a { mtu 576 }\nnode b\nlink a fd00::1/64 <-> b", "").unwrap_err(), ["scn::plan::mtu_for_ipv6"]);
 }
+
+#[test]
+fn routing_daemons_lead_where_no_route_is_written() {
+    let net = |more: &str| {
+        format!(
+            "node a, b\nrouter r, s\nlink a 10.1.0.2/24 <-> r 10.1.0.1/24\nlink r <-> s\nlink s 10.2.0.1/24 <-> b 10.2.0.2/24
+            route a 0.0.0.0/0 via 10.1.0.1\nroute b 0.0.0.0/0 via 10.2.0.1\n{more}"
+        )
+    };
+    let daemon = "process bird on r, s { run \"bird -f\" }";
+    good(&net(&format!("routing manual\n{daemon}")), "");
+    assert_eq!(planned(&net("routing manual"), "").unwrap_err(), ["scn::plan::unreachable"], "nobody can have told the routers");
+    let one = "routing manual\nprocess bird on s { run \"bird -f\" }";
+    assert_eq!(planned(&net(one), "").unwrap_err(), ["scn::plan::unreachable"], "nor r, where none runs");
+    let other = net(&format!("routing manual\n{daemon}")).replace("route b 0.0.0.0/0 via 10.2.0.1", "");
+    assert_eq!(planned(&other, "").unwrap_err(), ["scn::plan::unreachable"], "b says nothing of a way back");
+}

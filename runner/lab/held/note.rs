@@ -1,0 +1,221 @@
+//! Notes of labs that are held: one file a run, in a folder that is its user's alone. In: a note. Out: the file; the notes of runs that live.
+//! Removes those of dead runs, of this user only.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::super::journal;
+use super::super::process::Numbers;
+
+/// The version of the file. Others are not understood, and left to the program that wrote them.
+pub(super) const VERSION: u32 = 1;
+/// Where scn keeps what it knows of root's runs.
+const OF_ROOT: &str = "/run/scn";
+/// How a note's name ends.
+const ENDING: &str = "json";
+/// Whoever takes the last note away takes the folder too: it is made again so often.
+const ATTEMPTS: usize = 5;
+
+/// What the file holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Note {
+    /// [`VERSION`].
+    pub(super) version: u32,
+    /// What the run is called.
+    pub(super) run: String,
+    /// Its scenario.
+    pub(super) scenario: String,
+    /// The machine's start that it belongs to.
+    pub(super) boot: String,
+    /// Who holds the lab.
+    pub(super) runner: Process,
+    /// The first process of the run, which has the rooms of the nodes open.
+    pub(super) keeper: Process,
+    /// The nodes that can be entered.
+    pub(super) nodes: Vec<Noted>,
+}
+
+/// A node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Noted {
+    /// As the scenario names it.
+    pub(super) name: String,
+    /// `/proc/KEEPER/fd/NUMBER` are its namespaces.
+    pub(super) numbers: Numbers,
+}
+
+/// A process that no later one of the same number is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Process {
+    /// Its number.
+    pub(super) id: i32,
+    /// When it was started, in the kernel's ticks since the machine's start.
+    pub(super) started: u64,
+}
+
+impl Process {
+    /// The one of this number.
+    pub(super) fn now(id: i32) -> io::Result<Self> {
+        Ok(Process { id, started: started(&fs::read_to_string(format!("/proc/{id}/stat"))?)? })
+    }
+
+    fn is_alive(self) -> bool {
+        Process::now(self.id).is_ok_and(|now| now == self)
+    }
+}
+
+/// When a process was started, from its `stat`: the 22nd word; the second is its name, in brackets, with whatever is in it.
+pub(super) fn started(stat: &str) -> io::Result<u64> {
+    let words = stat.rsplit_once(") ").and_then(|(_, words)| words.split_ascii_whitespace().nth(19)?.parse().ok());
+    words.ok_or_else(|| io::Error::other("the kernel does not say when a process was started"))
+}
+
+/// Writes a note whole, or not at all.
+pub(super) fn put(note: &Note) -> io::Result<PathBuf> {
+    let mut failure = io::Error::other("this user has no folder for it");
+    for folder in folders()? {
+        for _ in 0..ATTEMPTS {
+            match put_into(&folder, note) {
+                Ok(path) => return Ok(path),
+                Err(cause) => failure = io::Error::new(cause.kind(), format!("{}: {cause}", folder.display())),
+            }
+            if failure.kind() != io::ErrorKind::NotFound {
+                break;
+            }
+        }
+    }
+    Err(failure)
+}
+
+fn put_into(folder: &Path, note: &Note) -> io::Result<PathBuf> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    if !is_safe(folder) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "others may write there"));
+    }
+    let (hidden, path) = (folder.join(format!(".{}", note.run)), folder.join(format!("{}.{ENDING}", note.run)));
+    // A run of the same number that is dead has left it.
+    let _ = fs::remove_file(&hidden);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&hidden)?;
+    file.write_all(&serde_json::to_vec_pretty(note)?)?;
+    fs::rename(&hidden, &path)?;
+    Ok(path)
+}
+
+/// Removes a note, and its folders when they are empty then.
+pub(super) fn take_away(path: &Path) {
+    // What cannot be removed leads nowhere, and is removed by the next who looks.
+    let _ = fs::remove_file(path);
+    if let Some(folder) = path.parent() {
+        let _ = fs::remove_dir(folder);
+        // The folder of root's notes holds journals too.
+        let _ = folder.parent().filter(|above| *above != Path::new(OF_ROOT)).map(fs::remove_dir);
+    }
+}
+
+/// The notes of this user's runs that live, in the order of their numbers.
+pub(super) fn living() -> Vec<Note> {
+    let boot = journal::boot().unwrap_or_default();
+    let own = folders().unwrap_or_default().into_iter().filter(|folder| is_safe(folder));
+    let mut notes: Vec<Note> = own.flat_map(|folder| living_in(&folder, &boot)).collect();
+    notes.sort_by_key(|note| note.runner.id);
+    notes.dedup_by(|one, other| one.run == other.run);
+    notes
+}
+
+fn living_in(folder: &Path, boot: &str) -> Vec<Note> {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == ENDING)).collect();
+    let mut notes = Vec::new();
+    for path in paths {
+        let note = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Note>(&bytes).ok());
+        let Some(note) = note.filter(|note| note.version == VERSION) else { continue };
+        if note.boot == boot && note.runner.is_alive() && note.keeper.is_alive() {
+            notes.push(note);
+        } else {
+            take_away(&path);
+        }
+    }
+    notes
+}
+
+/// Where notes of this user may stand, best first.
+fn folders() -> io::Result<Vec<PathBuf>> {
+    let user = user(&fs::read_to_string("/proc/self/uid_map")?, nix::unistd::geteuid().as_raw());
+    let own = match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
+        _ if user == 0 => Some(Path::new(OF_ROOT).join("held")),
+        Some(folder) if folder.is_absolute() && is_own(&folder, 0o077) => Some(folder.join("scn/held")),
+        _ => None,
+    };
+    Ok(own.into_iter().chain([PathBuf::from(format!("/tmp/scn-{user}/held"))]).collect())
+}
+
+/// The number of this user outside of a user namespace of its own, by the map of its namespace.
+fn user(map: &str, inside: u32) -> u32 {
+    let ranges = map.lines().filter_map(|line| {
+        let mut words = line.split_ascii_whitespace().map_while(|word| word.parse::<u32>().ok());
+        Some((words.next()?, words.next()?, words.next()?))
+    });
+    let mut found = ranges.filter(|(from, _, count)| (*from..from.saturating_add(*count)).contains(&inside));
+    found.next().map_or(inside, |(from, to, _)| to + (inside - from))
+}
+
+/// A folder for notes: nobody else may look into it, nor put another in its place.
+fn is_safe(folder: &Path) -> bool {
+    is_own(folder, 0o077) && folder.parent().is_some_and(|above| is_own(above, 0o022))
+}
+
+/// A folder of this user, to which these bits are closed.
+fn is_own(folder: &Path, closed: u32) -> bool {
+    let user = nix::unistd::geteuid().as_raw();
+    fs::symlink_metadata(folder).is_ok_and(|about| about.is_dir() && about.uid() == user && about.mode() & closed == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_its_start() {
+        let own = Process::now(i32::try_from(std::process::id()).unwrap()).unwrap();
+        assert!(own.is_alive());
+        assert!(!Process { started: own.started + 1, ..own }.is_alive(), "another process of the same number");
+        let stat = "7 (a) b) c) S 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0";
+        assert_eq!(started(stat).unwrap(), 4711);
+        assert!(started("7 (a) S 1").is_err());
+    }
+
+    #[test]
+    fn the_user_is_the_same_inside_and_outside() {
+        assert_eq!(user("         0          0 4294967295\n", 1001), 1001);
+        assert_eq!(user("         0       1001          1\n", 0), 1001);
+        assert_eq!(user("0 1001 1\n1 100000 65536\n", 5), 100_004);
+    }
+
+    #[test]
+    fn notes_stand_in_folders_of_their_user_alone_and_dead_ones_go() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("scn/held");
+        let own = Process::now(i32::try_from(std::process::id()).unwrap()).unwrap();
+        let boot = journal::boot().unwrap();
+        let note = Note { version: VERSION, run: "7".into(), scenario: "s".into(), boot, runner: own, keeper: own, nodes: Vec::new() };
+        let path = put_into(&folder, &note).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(living_in(&folder, &note.boot), std::slice::from_ref(&note));
+        put_into(&folder, &Note { run: "8".into(), runner: Process { started: 1, ..own }, ..note.clone() }).unwrap();
+        assert_eq!(living_in(&folder, &note.boot), std::slice::from_ref(&note), "that of a dead run is no note");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "and is gone");
+        assert_eq!(living_in(&folder, "another start of the machine"), []);
+        assert!(!folder.exists(), "with the last note goes the folder");
+        let path = put_into(&folder, &note).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o770)).unwrap();
+        assert!(!is_safe(&folder) && put_into(&folder, &note).is_err());
+        take_away(&path);
+        assert!(!place.path().join("scn").exists());
+    }
+}
