@@ -12,6 +12,7 @@ mod datagrams;
 mod editors;
 mod formatting;
 mod fuzzing;
+mod http;
 mod input;
 mod language;
 mod language_server;

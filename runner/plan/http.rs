@@ -53,22 +53,31 @@ fn beyond(pattern: Option<&Pattern>) -> Option<&'static str> {
     (!fits).then_some("a pattern over `http` that is not one request as a text and then its answer")
 }
 
-/// The client sends a text and what belongs to it, then the server does, and that is all.
+/// The client sends a text and what belongs to it; then the server does, or the client reads what another server answers; that is all.
 fn is_an_exchange(steps: &[Step]) -> bool {
-    let mut turn = None;
+    let (mut asked, mut read, mut answered) = (false, false, false);
     for step in steps {
         match &step.kind {
-            StepKind::Expects { .. } | StepKind::Pause { .. } => {}
-            StepKind::Sends { by, payload, .. } => {
-                let is_text = matches!(payload, Payload::Text(_) | Payload::Bytes(_) | Payload::File(_));
-                match (turn, by) {
-                    (None, Side::Client) | (Some(Side::Client), Side::Server) if is_text => turn = Some(*by),
-                    (Some(side), by) if side == *by => {}
-                    _ => return false,
+            StepKind::Pause { .. } | StepKind::Expects { by: Side::Server, .. } => {}
+            StepKind::Expects { by: Side::Client, .. } => read = true,
+            StepKind::Sends { by: Side::Client, payload, .. } => {
+                if read || answered || !(asked || is_text(payload)) {
+                    return false;
                 }
+                asked = true;
+            }
+            StepKind::Sends { by: Side::Server, payload, .. } => {
+                if !asked || !(answered || is_text(payload)) {
+                    return false;
+                }
+                answered = true;
             }
             StepKind::Echoes { .. } | StepKind::Repeat { .. } | StepKind::Choose { .. } | StepKind::Closes { .. } => return false,
         }
     }
-    turn == Some(Side::Server)
+    asked && (answered || read)
+}
+
+fn is_text(payload: &Payload) -> bool {
+    matches!(payload, Payload::Text(_) | Payload::Bytes(_) | Payload::File(_))
 }

@@ -90,6 +90,10 @@ pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, 
         }
         if control.order() == Order::Drain && !told {
             told = true;
+            if site.number.get() == 0 {
+                // Nobody asked yet: hyper would wait for the first request.
+                return Poll::Ready(());
+            }
             connection.as_mut().graceful_shutdown();
             return connection.as_mut().poll(context).map(|_| ());
         }
