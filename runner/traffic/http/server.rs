@@ -1,11 +1,12 @@
 //! The server's side: takes requests on a connection and answers them until the client ends it, or the service is stopped. In: an
 //! accepted connection. Out: answers by path or by pattern, and what was wrong with requests, put down to the flow they belong to.
 //!
-//! A service that is stopped ends its idle connections at once and the others after their answer, which says so (`Connection: close`).
+//! A service that is stopped ends its connections after their answer, which says so (`Connection: close`), and those that are idle
+//! when requests on their way have had time to come.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::{Pin, pin};
@@ -37,6 +38,9 @@ use crate::traffic::pattern::session::{Cut, Fault, Identity, Session};
 use crate::traffic::registry::Entry;
 use crate::traffic::wire::{Buffers, Wire};
 use crate::traffic::worker::Worker;
+
+/// A service that is stopped answers what is on its way already: an idle connection ends this much later, ns.
+const GRACE_NS: i64 = 10_000_000;
 
 /// One connection.
 struct Site {
@@ -78,28 +82,34 @@ pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, 
     // A client that ended its side still gets its answer. An answer is what the file says it is: no date.
     builder.half_close(true).title_case_headers(true).auto_date_header(false);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let mut told = false;
-    poll_fn(|context| {
+    let over = poll_fn(|context| {
         control.register(context);
-        if control.order() == Order::Abort {
-            return Poll::Ready(());
+        match control.order() {
+            Order::Go => connection.as_mut().poll(context).map(|_| true),
+            order => Poll::Ready(order == Order::Abort),
         }
-        // A request that is here already is answered before the connection may end.
-        if connection.as_mut().poll(context).is_ready() {
-            return Poll::Ready(());
-        }
-        if control.order() == Order::Drain && !told {
-            told = true;
-            if site.number.get() == 0 {
-                // Nobody asked yet: hyper would wait for the first request.
+    });
+    if !over.await {
+        let mut grace = pin!(worker.pacer.sleep_until(worker.pacer.now_ns().saturating_add(GRACE_NS)));
+        let mut told = false;
+        poll_fn(|context| {
+            control.register(context);
+            if control.order() == Order::Abort || connection.as_mut().poll(context).is_ready() {
                 return Poll::Ready(());
             }
+            if told || grace.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            // Of a connection on which nobody asked yet hyper would wait for the first request.
+            if site.number.get() == 0 {
+                return Poll::Ready(());
+            }
+            told = true;
             connection.as_mut().graceful_shutdown();
-            return connection.as_mut().poll(context).map(|_| ());
-        }
-        Poll::Pending
-    })
-    .await;
+            connection.as_mut().poll(context).map(|_| ())
+        })
+        .await;
+    }
     site.recognise();
     worker.sample(control);
     control.socket.set(None);
@@ -208,8 +218,11 @@ impl Site {
         refusal(StatusCode::BAD_REQUEST)
     }
 
-    /// Says who answers.
+    /// Says who answers, and whether it is the last time.
     fn signed(&self, mut answer: Response<Outgoing>) -> Response<Outgoing> {
+        if self.control.order() != Order::Go {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         let shared = &self.worker.shared;
         let name = shared.node_name(shared.plan.listeners[self.listener].node);
         if let Ok(name) = HeaderValue::from_str(name) {

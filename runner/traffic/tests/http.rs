@@ -49,8 +49,8 @@ async fn a_flow_to_a_node_is_answered_as_it_expects() {
 /// The pattern of a page with a form: a text and filling, each way.
 const FORM: &str = "pattern form {
     client sends \"POST /form HTTP/1.1\\r\\nHost: ${client.name}\\r\\nContent-Length: 500\\r\\n\\r\\n\"
-    client sends 500B
     server expects /^POST (?<path>\\S+) HTTP\\/1\\.1\\r\\nHost: client\\r\\n(?:[^\\r\\n]+\\r\\n)*\\r\\n/
+    client sends 500B
     server sends \"HTTP/1.1 200 OK\\r\\nETag: ${path}\\r\\nContent-Length: 70000\\r\\n\\r\\n\"
     client expects /^HTTP\\/1\\.1 200 OK\\r\\nETag: \\/form\\r\\n(?:[^\\r\\n]+\\r\\n)*\\r\\n/
     server sends 70kB
