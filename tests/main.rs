@@ -15,6 +15,7 @@ mod formatting;
 mod fuzzing;
 mod guest;
 mod holding;
+mod http;
 mod input;
 mod language;
 mod language_server;

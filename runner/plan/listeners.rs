@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
 use scn_grammar::scenario::flow::{Destination, Flow};
-use scn_grammar::scenario::transport::{Certificate, Listener, TlsClient, TlsServer, Transport, TransportKind, Verify, Wire};
+use scn_grammar::scenario::transport::{
+    Certificate, HttpPath, HttpRequest, Listener, TlsClient, TlsServer, Transport, TransportKind, Verify, Wire,
+};
 use scn_grammar::scenario::{NodeId, Scenario, ServiceId};
 use scn_grammar::source::Span;
 
@@ -198,13 +200,22 @@ fn of_peer(transport: &Transport) -> Listener {
         Transport::Tcp { socket, wire } => Listener::Tcp { socket, backlog, wire },
         Transport::Tls { socket, tls: client } => Listener::Tls { socket, backlog, tls: tls(&client) },
         Transport::Udp { socket, wire } => Listener::Udp { socket, wire },
-        Transport::Http { socket, tls: client, .. } => Listener::Http { socket, backlog, paths: Vec::new(), tls: client.as_ref().map(tls) },
+        Transport::Http { socket, http, tls: client } => {
+            let paths = http.request.as_ref().map(what_was_asked).into_iter().collect();
+            Listener::Http { socket, backlog, paths, tls: client.as_ref().map(tls) }
+        }
         Transport::Quic { socket, tls: client, .. } => Listener::Quic { socket, tls: tls(&client) },
         Transport::Sctp { socket, .. } => Listener::Sctp { socket, backlog },
         Transport::Mptcp { socket } => Listener::Mptcp { socket, backlog },
         // Never asked for: see `needs_peer`.
         Transport::Icmp(_) | Transport::Frames(_) => Listener::Udp { socket: Default::default(), wire: Wire::Own },
     }
+}
+
+/// The answer of a peer to whatever a flow asks: the status that has to come, without a body.
+fn what_was_asked(request: &HttpRequest) -> HttpPath {
+    let status = request.status.filter(|status| *status >= 200).unwrap_or(200);
+    HttpPath { path: "/".to_owned(), status, headers: Vec::new(), body: None }
 }
 
 /// A replica's name without its index: `f` of `f[3]`.

@@ -13,6 +13,7 @@ mod errors;
 mod flows;
 mod graph;
 mod holders;
+mod http;
 mod listeners;
 mod names;
 pub(crate) mod network;

@@ -14,6 +14,7 @@ use scn_grammar::scenario::transport::{Listener, Socket, Transport, Wire};
 use scn_grammar::source::Span;
 
 use super::datagrams;
+use super::http;
 use crate::measure::definitions;
 
 /// The code of every problem here.
@@ -29,7 +30,10 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
     }
     scenario.stresses.iter().for_each(|stress| missing.add(stress.span, "`stress`"));
     for service in &scenario.services {
-        if !listens(&service.listener) {
+        if let Listener::Http { socket, backlog, paths, tls } = &service.listener {
+            let beyond = http::answers(socket, *backlog, paths, tls.as_ref(), service.pattern.as_ref());
+            beyond.into_iter().for_each(|what| missing.add(service.span, what));
+        } else if !listens(&service.listener) {
             missing.add(service.span, format!("a service over {} with these options", service.listener.kind().word()));
         }
         missing.pattern(service.pattern.as_ref(), service.span);
@@ -93,6 +97,10 @@ impl Missing {
                 datagrams::beyond(flow.pattern.as_ref()).into_iter().for_each(|what| self.add(flow.span, what));
             }
             Transport::Icmp(_) => {}
+            Transport::Http { socket, http: asks, tls } => {
+                let beyond = http::asks(socket, asks, tls.as_ref(), flow.pattern.as_ref());
+                beyond.into_iter().for_each(|what| self.add(flow.span, what));
+            }
             other => self.add(flow.span, format!("a flow over {}", other.kind().word())),
         }
         self.pattern(flow.pattern.as_ref(), flow.span);
@@ -112,7 +120,7 @@ impl Missing {
             self.add(flow.span, "this way to reconnect");
         }
         let waits = Timeouts { response_ns: None, ..flow.timeouts } != Timeouts::default();
-        let answered = matches!(flow.transport, Transport::Udp { .. } | Transport::Icmp(_));
+        let answered = matches!(flow.transport, Transport::Udp { .. } | Transport::Icmp(_) | Transport::Http { .. });
         if waits || (flow.timeouts.response_ns.is_some() && !answered) || !flow.source.is_empty() || flow.ports.is_some() {
             self.add(flow.span, "`timeout`, `source` or `ports` of a flow");
         }

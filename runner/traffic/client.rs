@@ -17,8 +17,10 @@ use tokio::net::TcpStream;
 
 use super::Notice;
 use super::control::{Broken, Control, Order, Start};
+use super::conversation::Conversation;
 use super::draw::Key;
 use super::flow::Run;
+use super::http;
 use super::pacer::NEVER_DUE;
 use super::pattern::session::{Cut, Identity, Played, Session, end_of, in_words};
 use super::registry::{Entry, Inbox, NOBODY};
@@ -211,7 +213,6 @@ impl Place<'_> {
         let (worker, flow) = (self.worker, self.run.flow);
         let plan = &worker.shared.plan;
         let planned = &plan.flows[flow];
-        let wire = Wire::new(stream, Rc::clone(self.control), std::mem::take(&mut self.buffers));
         let identity = Identity {
             run: worker.shared.run,
             flow: flow as u16,
@@ -222,18 +223,33 @@ impl Place<'_> {
             server_name: "".into(),
         };
         self.control.connection.set(open.number);
-        let mut session = Session::new(wire, worker.program(Side::Client, flow), Rc::clone(worker), identity);
-        let most = planned.load.transactions.or(planned.load.total.map(|_| 1));
+        if http::carries(planned) {
+            return match http::Talk::new(worker, self.control, stream, identity).await {
+                Ok(talk) => self.converse(talk, open).await,
+                Err(broken) => self.idle_break(broken),
+            };
+        }
+        let wire = Wire::new(stream, Rc::clone(self.control), std::mem::take(&mut self.buffers));
+        self.converse(Session::new(wire, worker.program(Side::Client, flow), Rc::clone(worker), identity), open).await
+    }
+
+    /// The same, whatever is below the transactions.
+    async fn converse(&mut self, mut talk: impl Conversation, open: &mut Open) -> ConnectionEnd {
+        let worker = self.worker;
+        let load = &worker.shared.plan.flows[self.run.flow].load;
+        let most = load.transactions.or(load.total.map(|_| 1));
         let end = loop {
             if most.is_some_and(|most| u64::from(open.row.transactions) >= most) {
                 break ConnectionEnd::Closed;
             }
-            let start = match self.next_start(&mut session, planned.load.rate_nano.is_some()).await {
+            let start = match self.next_start(&mut talk, load.rate_nano.is_some()).await {
                 Idle::Start(start) => start,
                 Idle::Over => break self.ordered_end(),
+                // One that was never of use is no end in good order: the next attempt waits as after any that broke.
+                Idle::Broken(Broken::Eof) if talk.may_end() && open.row.transactions > 0 => break ConnectionEnd::Closed,
                 Idle::Broken(broken) => break self.idle_break(broken),
             };
-            if let Some(end) = self.transaction(&mut session, open, start).await {
+            if let Some(end) = self.transaction(&mut talk, open, start).await {
                 break end;
             }
             if self.control.order() != Order::Go {
@@ -243,25 +259,24 @@ impl Place<'_> {
         worker.sample(self.control);
         open.row.closed_ns = if end == ConnectionEnd::Open { NEVER } else { worker.pacer.now_ns() };
         self.control.connection.set(u32::MAX);
-        self.buffers = session.wire.close();
+        self.buffers = talk.close();
         end
     }
 
     /// One transaction; the end of the connection if it ends with it.
-    async fn transaction(&self, session: &mut Session<TcpStream>, open: &mut Open, start: Start) -> Option<ConnectionEnd> {
+    async fn transaction(&self, talk: &mut impl Conversation, open: &mut Open, start: Start) -> Option<ConnectionEnd> {
         let (worker, flow) = (self.worker, self.run.flow);
-        if !session.program().speaks_first {
+        if !talk.speaks_first() {
             open.entry.begun.fetch_add(1, Ordering::Release);
             open.entry.waiting.wake();
         }
-        let played = session.play(u64::from(open.row.transactions)).await;
+        let played = talk.play(u64::from(open.row.transactions)).await;
         let done_ns = worker.pacer.now_ns();
-        open.row.backend = worker.backend(flow, open.row.backend, session.peer_node, open.entry.backend());
-        if session.identity.server_name.is_empty() && open.row.backend != NOBODY {
-            session.identity.server_name =
-                worker.shared.plan.nodes.get(open.row.backend as usize).map_or("", |node| node.name.as_str()).into();
+        open.row.backend = worker.backend(flow, open.row.backend, talk.peer_node(), open.entry.backend());
+        if open.row.backend != NOBODY {
+            talk.know_server(worker.shared.plan.nodes.get(open.row.backend as usize).map_or("", |node| node.name.as_str()));
         }
-        let progress = session.progress;
+        let progress = talk.progress();
         let whole = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
         let mut item = Item {
             intended_ns: start.intended_ns,
@@ -295,7 +310,8 @@ impl Place<'_> {
                 worker.item(flow, item);
                 let end = fault.end;
                 self.broken(end);
-                worker.fault(flow as u16, open.number, session.program(), *fault);
+                let (step, span) = talk.step(fault.step);
+                worker.wrong((flow as u16, open.number), (&step, span), Side::Client, *fault);
                 Some(end)
             }
         }
@@ -337,7 +353,7 @@ impl Place<'_> {
 
     /// The next start: at once in a closed loop, else when one is due. Meanwhile the socket is watched: a peer that goes away is
     /// seen when it does.
-    async fn next_start(&self, session: &mut Session<TcpStream>, open_loop: bool) -> Idle {
+    async fn next_start(&self, talk: &mut impl Conversation, open_loop: bool) -> Idle {
         if self.control.order() != Order::Go {
             return Idle::Over;
         }
@@ -358,14 +374,7 @@ impl Place<'_> {
             if self.control.order() != Order::Go {
                 return Poll::Ready(Idle::Over);
             }
-            while session.wire.has_room() {
-                match session.wire.poll_more(context) {
-                    Poll::Pending => break,
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(broken)) => return Poll::Ready(Idle::Broken(broken)),
-                }
-            }
-            Poll::Pending
+            talk.poll_idle(context).map(Idle::Broken)
         })
         .await;
         if self.control.idle.replace(false) {

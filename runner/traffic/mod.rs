@@ -11,10 +11,12 @@
 
 mod client;
 mod control;
+mod conversation;
 mod datagram;
 mod draw;
 mod flow;
 mod frame;
+mod http;
 pub mod live;
 mod pacer;
 mod pattern;
@@ -50,7 +52,7 @@ pub use pattern::session::RESPONSE_LIMIT_NS;
 pub use series::{FailureKind, FlowSeries};
 
 use crate::engine::clock::Clock;
-use crate::plan::types::Plan;
+use crate::plan::types::{Plan, PlannedFlow, PlannedListener};
 use live::Live;
 use pattern::program::Program;
 use shared::{Command, FlowStart, Ongoing, Shared};
@@ -105,6 +107,14 @@ pub enum TrafficError {
     /// A pattern cannot be carried out.
     #[error("the pattern of {owner} cannot be carried out: {why}")]
     Pattern {
+        /// The flow or listener.
+        owner: String,
+        /// Why.
+        why: String,
+    },
+    /// What a flow asks or a service answers over HTTP is no message.
+    #[error("HTTP of {owner}: {why}")]
+    Http {
         /// The flow or listener.
         owner: String,
         /// Why.
@@ -340,7 +350,15 @@ fn compile(plan: &Plan, files: &Files) -> Result<Programs, TrafficError> {
     let program = |pattern: &Pattern, side, owner: &str| Program::new(pattern, side, files).map_err(wrong(owner));
     let missing = |owner: &str| wrong(owner)("it has none".to_owned());
     let program = |pattern: Option<&Pattern>, side, owner: &str| program(pattern.ok_or_else(|| missing(owner))?, side, owner);
-    let clients = plan.flows.iter().map(|f| program(datagram::pattern(f).as_deref(), Side::Client, &f.name)).collect::<Result<_, _>>()?;
-    let servers = plan.listeners.iter().map(|l| program(l.pattern.as_ref(), Side::Server, &l.name)).collect::<Result<_, _>>()?;
-    Ok(Programs { clients, servers })
+    let nothing = http::no_pattern();
+    let played = |f: &PlannedFlow| {
+        let pattern = datagram::pattern(f);
+        let pattern = pattern.as_deref().or(http::carries(f).then_some(&nothing));
+        program(pattern, Side::Client, &f.name)
+    };
+    let served = |l: &PlannedListener| program(l.pattern.as_ref().or(http::listens(l).then_some(&nothing)), Side::Server, &l.name);
+    let clients = plan.flows.iter().map(played).collect::<Result<_, _>>()?;
+    let servers = plan.listeners.iter().map(served).collect::<Result<_, _>>()?;
+    let http = http::Prepared::new(plan).map_err(|(owner, why)| TrafficError::Http { owner, why })?;
+    Ok(Programs { clients, servers, http })
 }

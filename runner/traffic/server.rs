@@ -18,6 +18,7 @@ use super::Notice;
 use super::control::{Broken, Control, Order, Role};
 use super::draw::Key;
 use super::frame::{UNKNOWN_CONNECTION, UNKNOWN_FLOW};
+use super::http;
 use super::pacer::NEVER_DUE;
 use super::pattern::session::{Cut, Identity, Played, Session};
 use super::registry::Entry;
@@ -107,7 +108,11 @@ fn serve(worker: &Rc<Worker>, listener: usize, stream: TcpStream, client: Socket
     worker.spawn(async move {
         // Without it small answers wait for each other; it fails only on a connection that is broken, which is then seen.
         let _ = stream.set_nodelay(true);
-        Serving::new(&task, listener, Rc::clone(&control), stream, (client, address)).run().await;
+        if http::listens(&task.shared.plan.listeners[listener]) {
+            http::server::serve(&task, listener, &control, stream, (client, address)).await;
+        } else {
+            Serving::new(&task, listener, Rc::clone(&control), stream, (client, address)).run().await;
+        }
         task.dismiss(member);
     });
 }

@@ -75,6 +75,11 @@ impl<S: Transport> Wire<S> {
         &self.control
     }
 
+    /// The stream under it.
+    pub fn stream(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
     /// Makes the close abortive.
     pub fn abort(&self) {
         self.stream.abort();

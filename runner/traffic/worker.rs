@@ -12,6 +12,7 @@ use std::task::{Poll, Waker};
 
 use scn_grammar::scenario::pattern::Side;
 use scn_grammar::scenario::transport::Listener;
+use scn_grammar::source::Span;
 use scn_reports::record::flow::{Corruption, CorruptionKind, Item, ItemOutcome};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -21,6 +22,7 @@ use super::control::{Control, Order, Role};
 use super::datagram;
 use super::flow::{self, Run};
 use super::frame::UNKNOWN_FLOW;
+use super::http;
 use super::live::Live;
 use super::pacer::{NEVER_DUE, Pacer};
 use super::pattern::program::Program;
@@ -51,6 +53,7 @@ pub struct Worker {
     pub parts: RefCell<Vec<Part>>,
     clients: Vec<Rc<Program>>,
     servers: Vec<Rc<Program>>,
+    http: http::Prepared,
     members: RefCell<BTreeMap<u64, Rc<Control>>>,
     next_member: Cell<u64>,
     runs: RefCell<Vec<Rc<Run>>>,
@@ -69,6 +72,8 @@ pub struct Programs {
     pub clients: Vec<Program>,
     /// By listener.
     pub servers: Vec<Program>,
+    /// What is asked and answered over HTTP without a pattern.
+    pub http: http::Prepared,
 }
 
 /// A worker's whole life.
@@ -134,6 +139,7 @@ impl Worker {
             parts: RefCell::new(parts),
             clients: programs.clients.into_iter().map(Rc::new).collect(),
             servers: programs.servers.into_iter().map(Rc::new).collect(),
+            http: programs.http,
             members: RefCell::default(),
             next_member: Cell::new(0),
             runs: RefCell::default(),
@@ -149,6 +155,16 @@ impl Worker {
     /// The program of a flow's client, or of a listener.
     pub fn program(&self, side: Side, position: usize) -> Rc<Program> {
         Rc::clone(if side == Side::Client { &self.clients[position] } else { &self.servers[position] })
+    }
+
+    /// The request that a flow says by options.
+    pub fn request(&self, flow: usize) -> Option<Arc<http::Request>> {
+        self.http.requests.get(flow).cloned().flatten()
+    }
+
+    /// What a listener answers by path.
+    pub fn answers(&self, listener: usize) -> Option<Arc<http::Answers>> {
+        self.http.answers.get(listener).cloned().flatten()
     }
 
     /// A flow's counters; `None` for a flow that is not known.
@@ -307,10 +323,15 @@ impl Worker {
         self.changed();
     }
 
-    /// Keeps what was wrong with a transaction, at either end.
+    /// Keeps what was wrong with a step of a pattern, at either end.
     pub fn fault(self: &Rc<Self>, flow: u16, connection: u32, program: &Program, fault: Fault) {
+        let (step, span) = program.step(fault.step);
+        self.wrong((flow, connection), (&step, span), program.side, fault);
+    }
+
+    /// Keeps what was wrong with a transaction of a flow and a connection, at this end, in a step with its place.
+    pub fn wrong(self: &Rc<Self>, (flow, connection): (u16, u32), (step, span): (&str, Option<Span>), end: Side, fault: Fault) {
         let now = self.pacer.now_ns();
-        let (step, span) = program.steps.get(fault.step as usize).map_or(("", None), |(text, span)| (text.as_str(), Some(*span)));
         if flow == UNKNOWN_FLOW || flow as usize >= self.shared.flows.len() {
             self.shared.warn(format!("a connection of no flow of this scenario failed: {step}: {}", fault.what));
             return;
@@ -318,7 +339,7 @@ impl Worker {
         if let (Some((kind, offset, detail)), Some(live)) = (fault.corruption, self.live(flow as usize)) {
             let counter = if kind == CorruptionKind::Content { &live.corrupt } else { &live.misdelivered };
             counter.fetch_add(1, Ordering::Relaxed);
-            let server = program.side == Side::Server;
+            let server = end == Side::Server;
             let corruption = Corruption { at_ns: now, connection, server, kind, offset, detail };
             self.parts.borrow_mut()[flow as usize].corruption(corruption);
         }

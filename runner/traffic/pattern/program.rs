@@ -155,6 +155,11 @@ impl Program {
         program.allowance_ns = pauses(&pattern.steps, side);
         Ok(program)
     }
+
+    /// A step by its number: its text and its place.
+    pub fn step(&self, step: u32) -> (String, Option<Span>) {
+        self.steps.get(step as usize).map_or((String::new(), None), |(text, span)| (text.clone(), Some(*span)))
+    }
 }
 
 impl Act {

@@ -385,7 +385,7 @@ impl<S: Transport> Session<S> {
             );
             return Err(corrupt(operation, CorruptionKind::Misdelivered, 0, detail));
         }
-        if header.sequence != sequence {
+        if self.ordered && header.sequence != sequence {
             let detail = format!("expected message {sequence}, came message {}", header.sequence);
             return Err(corrupt(operation, CorruptionKind::Sequence, 0, detail));
         }

@@ -106,6 +106,10 @@ pub struct Session<S> {
     pub peer_node: u16,
     /// Of the transaction that is played, or was last.
     pub progress: Progress,
+    /// A client waits so long for each answer, ns.
+    pub patience_ns: i64,
+    /// Messages of filling are numbered over the whole connection, and come in this order.
+    pub ordered: bool,
     pub(super) program: Rc<Program>,
     pub(super) worker: Rc<Worker>,
     pub(super) incoming: u64,
@@ -130,6 +134,8 @@ impl<S: Transport> Session<S> {
             identity,
             peer_node: u16::MAX,
             progress: Progress { sent_ns: NEVER, sent_bytes: 0, received_bytes: 0 },
+            patience_ns: RESPONSE_LIMIT_NS,
+            ordered: true,
             captures: vec![Vec::new(); program.captures],
             program,
             worker,
@@ -148,6 +154,13 @@ impl<S: Transport> Session<S> {
     /// The program that it plays.
     pub fn program(&self) -> &Rc<Program> {
         &self.program
+    }
+
+    /// Numbers the messages of filling from 0 again.
+    pub fn start_over(&mut self) {
+        self.incoming = 0;
+        self.outgoing = 0;
+        self.peer_node = u16::MAX;
     }
 
     /// Forgets the transaction before.
@@ -324,7 +337,7 @@ impl<S: Transport> Session<S> {
                 self.worker.transaction_sent(self.identity.flow);
             }
         }
-        self.worker.limit(self.wire.control(), now.saturating_add(RESPONSE_LIMIT_NS));
+        self.worker.limit(self.wire.control(), now.saturating_add(self.patience_ns));
     }
 
     fn compose(&mut self, pieces: &[Piece]) {
@@ -354,7 +367,7 @@ impl<S: Transport> Session<S> {
     /// The limit of a step that says none, ns.
     pub(super) fn response_limit(&self) -> i64 {
         match self.program.side {
-            Side::Client => RESPONSE_LIMIT_NS.saturating_add(self.program.allowance_ns),
+            Side::Client => self.patience_ns.saturating_add(self.program.allowance_ns),
             Side::Server => i64::MAX,
         }
     }
@@ -399,6 +412,8 @@ pub fn end_of(error: &std::io::Error) -> ConnectionEnd {
         Some(libc::ETIMEDOUT) => ConnectionEnd::Timeout,
         Some(libc::EHOSTUNREACH | libc::ENETUNREACH | libc::ENETDOWN | libc::EHOSTDOWN) => ConnectionEnd::Unreachable,
         Some(libc::ECONNREFUSED) => ConnectionEnd::Refused,
+        // Not the kernel's word: what came has not the form that it must have.
+        None if error.kind() == std::io::ErrorKind::InvalidData => ConnectionEnd::Mismatch,
         _ => ConnectionEnd::Other,
     }
 }

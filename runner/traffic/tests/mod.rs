@@ -2,6 +2,7 @@
 
 mod branches;
 mod datagrams;
+mod http;
 mod patterns;
 mod schedule;
 mod trouble;

@@ -1,0 +1,83 @@
+//! What a scenario says over `http` that can't be carried out. In: flows' and services' options, patterns. Out: what can't, in words.
+//! Sends nothing.
+
+use scn_grammar::scenario::pattern::{Pattern, Payload, Side, Step, StepKind};
+use scn_grammar::scenario::text::{Text, TextPart};
+use scn_grammar::scenario::transport::{Body, Http, HttpPath, HttpVersion, Socket, TlsClient, TlsServer};
+
+/// Of a flow.
+pub(crate) fn asks(socket: &Socket, http: &Http, tls: Option<&TlsClient>, pattern: Option<&Pattern>) -> Vec<&'static str> {
+    let Http { version, streams, request } = http;
+    let secret = request.as_ref().is_some_and(|request| {
+        is_secret(&request.path) || body_is_secret(request.body.as_ref()) || request.headers.iter().any(|(_, text)| is_secret(text))
+    });
+    let all = [
+        (*version == HttpVersion::V2 || *streams > 1).then_some("HTTP/2"),
+        tls.is_some().then_some("TLS below HTTP"),
+        (*socket != Socket::default()).then_some("socket options of a flow over `http`"),
+        secret.then_some("a secret in a request"),
+        beyond(pattern),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// Of a service.
+pub(crate) fn answers(
+    socket: &Socket,
+    backlog: Option<u32>,
+    paths: &[HttpPath],
+    tls: Option<&TlsServer>,
+    pattern: Option<&Pattern>,
+) -> Vec<&'static str> {
+    let secret = |path: &HttpPath| body_is_secret(path.body.as_ref()) || path.headers.iter().any(|(_, text)| is_secret(text));
+    let all = [
+        tls.is_some().then_some("TLS below HTTP"),
+        (*socket != Socket::default() || backlog.is_some()).then_some("socket options of a service over `http`"),
+        paths.iter().any(secret).then_some("a secret in an answer"),
+        beyond(pattern),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+fn is_secret(text: &Text) -> bool {
+    text.0.iter().any(|part| matches!(part, TextPart::Secret(_)))
+}
+
+fn body_is_secret(body: Option<&Body>) -> bool {
+    matches!(body, Some(Body::Text(text)) if is_secret(text))
+}
+
+/// A pattern that is no request and its answer.
+fn beyond(pattern: Option<&Pattern>) -> Option<&'static str> {
+    let fits = pattern.is_none_or(|pattern| is_an_exchange(&pattern.steps));
+    (!fits).then_some("a pattern over `http` that is not one request as a text and then its answer")
+}
+
+/// The client sends a text and what belongs to it; then the server does, or the client reads what another server answers; that is all.
+fn is_an_exchange(steps: &[Step]) -> bool {
+    let (mut asked, mut read, mut answered) = (false, false, false);
+    for step in steps {
+        match &step.kind {
+            StepKind::Pause { .. } | StepKind::Expects { by: Side::Server, .. } => {}
+            StepKind::Expects { by: Side::Client, .. } => read = true,
+            StepKind::Sends { by: Side::Client, payload, .. } => {
+                if read || answered || !(asked || is_text(payload)) {
+                    return false;
+                }
+                asked = true;
+            }
+            StepKind::Sends { by: Side::Server, payload, .. } => {
+                if !asked || !(answered || is_text(payload)) {
+                    return false;
+                }
+                answered = true;
+            }
+            StepKind::Echoes { .. } | StepKind::Repeat { .. } | StepKind::Choose { .. } | StepKind::Closes { .. } => return false,
+        }
+    }
+    asked && (answered || read)
+}
+
+fn is_text(payload: &Payload) -> bool {
+    matches!(payload, Payload::Text(_) | Payload::Bytes(_) | Payload::File(_))
+}

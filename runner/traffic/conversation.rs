@@ -1,0 +1,88 @@
+//! What a client does on an established connection, whatever it runs over. In: starts. Out: transactions played, and what to report of
+//! them. Opens and counts nothing: that is the place's part, in `client`.
+
+use std::task::{Context, Poll};
+
+use scn_grammar::source::Span;
+use tokio::net::TcpStream;
+
+use super::control::Broken;
+use super::pattern::session::{Cut, Played, Progress, Session};
+use super::wire::Buffers;
+
+/// A connection on which transactions are played.
+pub trait Conversation {
+    /// Plays one transaction; `number` counts those of the connection from 0.
+    async fn play(&mut self, number: u64) -> Result<Played, Cut>;
+
+    /// What the transaction that was played last moved.
+    fn progress(&self) -> Progress;
+
+    /// The node in what came last; `u16::MAX`: none.
+    fn peer_node(&self) -> u16;
+
+    /// Who answers.
+    fn know_server(&mut self, name: &str);
+
+    /// The client sends before it receives anything.
+    fn speaks_first(&self) -> bool;
+
+    /// Watches the connection between two transactions, until it ends.
+    fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Broken>;
+
+    /// Either end may end the connection between two transactions.
+    fn may_end(&self) -> bool;
+
+    /// A step by its number: its text and its place.
+    fn step(&self, step: u32) -> (String, Option<Span>);
+
+    /// Ends the connection; its buffers serve the next one.
+    fn close(self) -> Buffers;
+}
+
+impl Conversation for Session<TcpStream> {
+    async fn play(&mut self, number: u64) -> Result<Played, Cut> {
+        Session::play(self, number).await
+    }
+
+    fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    fn peer_node(&self) -> u16 {
+        self.peer_node
+    }
+
+    fn know_server(&mut self, name: &str) {
+        if self.identity.server_name.is_empty() {
+            self.identity.server_name = name.into();
+        }
+    }
+
+    fn speaks_first(&self) -> bool {
+        self.program().speaks_first
+    }
+
+    fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
+        while self.wire.has_room() {
+            match self.wire.poll_more(context) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(broken)) => return Poll::Ready(broken),
+            }
+        }
+        Poll::Pending
+    }
+
+    fn may_end(&self) -> bool {
+        false
+    }
+
+    fn step(&self, step: u32) -> (String, Option<Span>) {
+        self.program().step(step)
+    }
+
+    fn close(self) -> Buffers {
+        self.wire.close()
+    }
+}

@@ -1,0 +1,84 @@
+//! Flows and services over HTTP/1.1, through hyper. In: a connection of a flow or of a listener, what is asked or answered. Out:
+//! transactions as over TCP, checked: status, length and filling of bodies. Opens no connection, paces nothing; has no HTTP/2.
+//!
+//! A flow says its request by options, or by a pattern whose texts are messages in the form of HTTP/1.1; a service answers by path,
+//! or plays a pattern. A pattern is played by the same session as over TCP, on a stream that turns its texts into messages and back.
+//!
+//! ```text
+//! client place --> Talk --request by options---> Link ==socket== server --> answer by path
+//!                     \--Session on an Exchange--/                    \--> Session on a Message
+//! ```
+//!
+//! Our own servers add two headers, so that they are known behind a proxy too: [`NODE`] tells who answers, [`FILLING`] that the body
+//! is filling, and of what length. Each message of filling is number 0 of its own exchange, since a proxy mixes connections.
+
+mod answers;
+mod body;
+mod check;
+mod exchange;
+mod form;
+mod link;
+mod message;
+mod request;
+pub mod server;
+mod talk;
+
+use std::sync::Arc;
+
+use scn_grammar::scenario::pattern::Pattern;
+use scn_grammar::scenario::transport::{Listener, Transport};
+
+pub use answers::Answers;
+pub use request::Request;
+pub use talk::Talk;
+
+use super::pattern::session::RESPONSE_LIMIT_NS;
+use crate::plan::types::{Plan, PlannedFlow, PlannedListener};
+
+/// The header in which a server of ours tells its node's name.
+pub const NODE: &str = "scn-node";
+/// The header that announces a body of filling: its length in bytes.
+pub const FILLING: &str = "scn-filling";
+
+/// Whether a flow is one of these.
+pub fn carries(flow: &PlannedFlow) -> bool {
+    matches!(flow.transport, Transport::Http { .. })
+}
+
+/// Whether a listener is.
+pub fn listens(listener: &PlannedListener) -> bool {
+    matches!(listener.listener, Listener::Http { .. })
+}
+
+/// What a request said by options, and an answer by path, play: nothing.
+pub fn no_pattern() -> Pattern {
+    Pattern { name: String::new(), steps: Vec::new() }
+}
+
+/// How long a flow waits for an answer, ns.
+pub fn response_limit(flow: &PlannedFlow) -> i64 {
+    flow.timeouts.response_ns.map_or(RESPONSE_LIMIT_NS, |limit| i64::try_from(limit).unwrap_or(i64::MAX))
+}
+
+/// What is asked and answered, made ready before anything is sent.
+#[derive(Debug, Clone, Default)]
+pub struct Prepared {
+    /// By flow; `None`: no request said by options.
+    pub requests: Vec<Option<Arc<Request>>>,
+    /// By listener; `None`: it does not answer by path.
+    pub answers: Vec<Option<Arc<Answers>>>,
+}
+
+impl Prepared {
+    /// Of a whole plan.
+    ///
+    /// # Errors
+    /// Whose text is no part of a message, and why.
+    pub fn new(plan: &Plan) -> Result<Prepared, (String, String)> {
+        let requests =
+            plan.flows.iter().map(|flow| Request::of(flow).map(|request| request.map(Arc::new)).map_err(|why| (flow.name.clone(), why)));
+        let answers = |listener: &PlannedListener| Answers::of(listener).map(|answers| answers.map(Arc::new));
+        let answers = plan.listeners.iter().map(|listener| answers(listener).map_err(|why| (listener.name.clone(), why)));
+        Ok(Prepared { requests: requests.collect::<Result<_, _>>()?, answers: answers.collect::<Result<_, _>>()? })
+    }
+}

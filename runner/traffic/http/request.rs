@@ -1,0 +1,94 @@
+//! The request that a flow says by options. In: the plan's flow. Out: a request for hyper, again and again. Sends nothing.
+
+use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, StatusCode, Uri};
+use scn_grammar::scenario::text::Text;
+use scn_grammar::scenario::transport::{Http, Transport};
+
+use super::FILLING;
+use super::body::{Content, Outgoing};
+use crate::plan::types::PlannedFlow;
+use crate::traffic::frame::Header;
+
+/// The port that a `Host` header leaves out.
+const HTTP_PORT: u16 = 80;
+
+/// A request.
+#[derive(Debug)]
+pub struct Request {
+    method: Method,
+    target: Uri,
+    headers: HeaderMap,
+    content: Content,
+    status: Option<u16>,
+    /// As a step of failures: `GET /`.
+    pub words: String,
+}
+
+impl Request {
+    /// The request of a flow; `None`: it says none by options.
+    ///
+    /// # Errors
+    /// What of it is no part of a request.
+    pub fn of(flow: &PlannedFlow) -> Result<Option<Request>, String> {
+        let Transport::Http { http: Http { request: Some(said), .. }, .. } = &flow.transport else { return Ok(None) };
+        let path = said.path.to_string();
+        let mut headers = named(&said.headers)?;
+        if !headers.contains_key(HOST) {
+            let (ip, port) = (flow.target.ip(), flow.target.port());
+            let host = if flow.target.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
+            let host = if port == HTTP_PORT { host } else { format!("{host}:{port}") };
+            headers.insert(HOST, value(&host)?);
+        }
+        let content = Content::of(said.body.as_ref());
+        if let Some(length) = content.filling() {
+            headers.insert(FILLING, length.into());
+        }
+        Ok(Some(Request {
+            method: Method::from_bytes(said.method.as_bytes()).map_err(|_| format!("{:?} is no method", said.method))?,
+            target: path.parse().map_err(|error| format!("{path:?} is no path of a request: {error}"))?,
+            headers,
+            content,
+            status: said.status,
+            words: format!("{} {path}", said.method),
+        }))
+    }
+
+    /// The message; `header` says who fills its body.
+    pub fn message(&self, header: Header) -> hyper::Request<Outgoing> {
+        let mut message = hyper::Request::new(self.content.body(header));
+        *message.method_mut() = self.method.clone();
+        *message.uri_mut() = self.target.clone();
+        *message.headers_mut() = self.headers.clone();
+        message
+    }
+
+    /// Its answers have no body.
+    pub fn asks_for_the_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
+    /// What is wrong with a status.
+    pub fn wrong(&self, status: StatusCode) -> Option<String> {
+        let code = status.as_u16();
+        let (fine, expected) = match self.status {
+            Some(wanted) => (code == wanted, wanted.to_string()),
+            None => ((200..400).contains(&code), "200 to 399".to_owned()),
+        };
+        (!fine).then(|| format!("got status {status}, expected {expected}"))
+    }
+}
+
+/// Headers as a file says them.
+pub fn named(said: &[(String, Text)]) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for (name, text) in said {
+        let name: HeaderName = name.parse().map_err(|_| format!("{name:?} is no name of a header"))?;
+        headers.append(name, value(&text.to_string())?);
+    }
+    Ok(headers)
+}
+
+fn value(text: &str) -> Result<HeaderValue, String> {
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| format!("{text:?} cannot stand in a header"))
+}

@@ -1,0 +1,241 @@
+//! The server's side: takes requests on a connection and answers them until the client ends it, or the service is stopped. In: an
+//! accepted connection. Out: answers by path or by pattern, and what was wrong with requests, put down to the flow they belong to.
+//!
+//! A service that is stopped ends its connections after their answer, which says so (`Connection: close`), and those that are idle
+//! when requests on their way have had time to come.
+
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::future::{Future as _, poll_fn};
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use scn_grammar::scenario::pattern::Side;
+use scn_reports::record::flow::ConnectionEnd;
+use tokio::net::TcpStream;
+
+use super::body::Outgoing;
+use super::check::{Check, Wrong};
+use super::message::{MOST, Message};
+use super::{NODE, form};
+use crate::traffic::control::{Control, Order};
+use crate::traffic::draw::Key;
+use crate::traffic::frame::{Header, UNKNOWN_CONNECTION, UNKNOWN_FLOW, Way};
+use crate::traffic::pacer::NEVER_DUE;
+use crate::traffic::pattern::session::{Cut, Fault, Identity, Session};
+use crate::traffic::registry::Entry;
+use crate::traffic::wire::{Buffers, Wire};
+use crate::traffic::worker::Worker;
+
+/// A service that is stopped answers what is on its way already: an idle connection ends this much later, ns.
+const GRACE_NS: i64 = 10_000_000;
+
+/// One connection.
+struct Site {
+    worker: Rc<Worker>,
+    control: Rc<Control>,
+    listener: usize,
+    addresses: (SocketAddr, SocketAddr),
+    socket: RawFd,
+    entry: RefCell<Option<Arc<Entry>>>,
+    /// Requests so far.
+    number: Cell<u64>,
+}
+
+/// A body that was read.
+struct Read {
+    bytes: Vec<u8>,
+    wrong: Option<Wrong>,
+    whose: (u16, u32),
+}
+
+/// Serves a connection to its end.
+pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, stream: TcpStream, addresses: (SocketAddr, SocketAddr)) {
+    let socket = stream.as_raw_fd();
+    control.socket.set(Some(socket));
+    let site = Rc::new(Site {
+        worker: Rc::clone(worker),
+        control: Rc::clone(control),
+        listener,
+        addresses,
+        socket,
+        entry: RefCell::default(),
+        number: Cell::new(0),
+    });
+    let service = service_fn(|request| {
+        let site = Rc::clone(&site);
+        async move { Ok::<_, Infallible>(site.answer(request).await) }
+    });
+    let mut builder = http1::Builder::new();
+    // A client that ended its side still gets its answer. An answer is what the file says it is: no date.
+    builder.half_close(true).title_case_headers(true).auto_date_header(false);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let over = poll_fn(|context| {
+        control.register(context);
+        match control.order() {
+            Order::Go => connection.as_mut().poll(context).map(|_| true),
+            order => Poll::Ready(order == Order::Abort),
+        }
+    });
+    if !over.await {
+        let mut grace = pin!(worker.pacer.sleep_until(worker.pacer.now_ns().saturating_add(GRACE_NS)));
+        let mut told = false;
+        poll_fn(|context| {
+            control.register(context);
+            if control.order() == Order::Abort || connection.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            if told || grace.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            // Of a connection on which nobody asked yet hyper would wait for the first request.
+            if site.number.get() == 0 {
+                return Poll::Ready(());
+            }
+            told = true;
+            connection.as_mut().graceful_shutdown();
+            connection.as_mut().poll(context).map(|_| ())
+        })
+        .await;
+    }
+    site.recognise();
+    worker.sample(control);
+    control.socket.set(None);
+}
+
+impl Site {
+    /// Finds out whom it serves. Behind a proxy that is known of a request alone, if at all.
+    fn recognise(&self) {
+        if self.control.flow.get().is_some() {
+            return;
+        }
+        let Some(entry) = self.worker.shared.registry.find(self.addresses.0, self.addresses.1) else { return };
+        entry.backend.store(self.node(), Ordering::Relaxed);
+        self.control.flow.set(Some(entry.flow as usize));
+        self.control.connection.set(entry.connection);
+        *self.entry.borrow_mut() = Some(entry);
+    }
+
+    fn node(&self) -> u16 {
+        self.worker.shared.plan.listeners[self.listener].node.0 as u16
+    }
+
+    fn header(&self, way: Way) -> Header {
+        let entry = self.entry.borrow();
+        let (flow, connection) = entry.as_ref().map_or((UNKNOWN_FLOW, UNKNOWN_CONNECTION), |entry| (entry.flow, entry.connection));
+        Header { way, flow, run: self.worker.shared.run, connection, node: self.node(), sequence: 0, length: 0 }
+    }
+
+    /// Answers one request.
+    async fn answer(&self, request: Request<Incoming>) -> Response<Outgoing> {
+        self.recognise();
+        let number = self.number.replace(self.number.get() + 1);
+        let (head, body) = request.into_parts();
+        let answers = self.worker.answers(self.listener);
+        let keep = answers.is_none();
+        let read = match self.read(&head, body, keep).await {
+            Ok(read) => read,
+            Err(status) => return self.signed(refusal(status)),
+        };
+        let words = format!("{} {}", head.method, head.uri);
+        if let Some(wrong) = read.wrong {
+            let fault = Fault { step: 0, what: wrong.2.clone(), end: ConnectionEnd::Mismatch, corruption: Some(wrong) };
+            self.worker.wrong(read.whose, (&words, None), Side::Server, fault);
+            return self.signed(refusal(StatusCode::BAD_REQUEST));
+        }
+        let message = match answers {
+            Some(answers) => answers.message(&head.method, &head.uri, self.header(Way::Back)),
+            None => self.play(number, &head, read).await,
+        };
+        self.signed(message)
+    }
+
+    /// Reads a request's body to its end.
+    async fn read(&self, head: &Parts, mut body: Incoming, keep: bool) -> Result<Read, StatusCode> {
+        let mut check = Check::new(&head.headers, self.header(Way::Forward));
+        let mut bytes = Vec::new();
+        while let Some(piece) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+            // A client that goes away in the midst of its request gets no answer; hyper knows.
+            let Ok(piece) = piece.map_err(|_| StatusCode::BAD_REQUEST)?.into_data() else { continue };
+            check.take(&piece);
+            if keep && bytes.len() + piece.len() > MOST {
+                return Err(StatusCode::PAYLOAD_TOO_LARGE);
+            }
+            if keep {
+                bytes.extend_from_slice(&piece);
+            }
+        }
+        let whose = check.whose();
+        Ok(Read { bytes, wrong: check.finish(), whose })
+    }
+
+    /// Plays the pattern's server on one request.
+    async fn play(&self, number: u64, head: &Parts, read: Read) -> Response<Outgoing> {
+        let shared = &self.worker.shared;
+        let (flow, connection) = read.whose;
+        let key = self.entry.borrow().as_ref().map(|entry| Key::from_bits(entry.key));
+        let client = shared.plan.flows.get(flow as usize).map_or("", |flow| shared.node_name(flow.from));
+        let identity = Identity {
+            run: shared.run,
+            flow,
+            connection,
+            node: self.node(),
+            key: key.unwrap_or_else(|| Key::of_seed(shared.plan.seed).part(u64::from(self.addresses.0.port()))),
+            client_name: client.into(),
+            server_name: shared.node_name(shared.plan.listeners[self.listener].node).into(),
+        };
+        let mut came = form::request_head(head);
+        came.extend(read.bytes);
+        let wire = Wire::new(Message::new(self.socket, came), Rc::clone(&self.control), Buffers::default());
+        let mut session = Session::new(wire, self.worker.program(Side::Server, self.listener), Rc::clone(&self.worker), identity);
+        session.ordered = false;
+        let played = session.play(number).await;
+        self.worker.limit(&self.control, NEVER_DUE);
+        let fault = match played {
+            Ok(_) => match form::response(&session.wire.stream().said, &head.method) {
+                Ok(answer) => return answer,
+                Err(what) => Box::new(Fault { step: u32::MAX, what, end: ConnectionEnd::Mismatch, corruption: None }),
+            },
+            // The connection ends with the order.
+            Err(Cut::Aborted) => return refusal(StatusCode::SERVICE_UNAVAILABLE),
+            Err(Cut::Fault(fault)) => fault,
+        };
+        let (step, span) = session.program().step(fault.step);
+        let step = if step.is_empty() { format!("answer to {} {}", head.method, head.uri) } else { step };
+        self.worker.wrong((session.identity.flow, session.identity.connection), (&step, span), Side::Server, *fault);
+        refusal(StatusCode::BAD_REQUEST)
+    }
+
+    /// Says who answers, and whether it is the last time.
+    fn signed(&self, mut answer: Response<Outgoing>) -> Response<Outgoing> {
+        if self.control.order() != Order::Go {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let shared = &self.worker.shared;
+        let name = shared.node_name(shared.plan.listeners[self.listener].node);
+        if let Ok(name) = HeaderValue::from_str(name) {
+            answer.headers_mut().insert(NODE, name);
+        }
+        answer
+    }
+}
+
+/// An answer to what cannot be answered; the connection ends with it.
+fn refusal(status: StatusCode) -> Response<Outgoing> {
+    let mut answer = Response::new(Outgoing::Bytes(Default::default()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}

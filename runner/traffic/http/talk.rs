@@ -1,0 +1,247 @@
+//! A client's transactions on one connection: a request and its whole answer each. In: a connected socket, what to ask. Out: what was
+//! moved, who answered, what was not as it ought to be. A request said by options is sent as it is; a pattern is played by a session.
+
+use std::future::poll_fn;
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hyper::HeaderMap;
+use hyper::body::Incoming;
+use scn_grammar::quantity::{Dimension, Quantity};
+use scn_grammar::scenario::pattern::Side;
+use scn_grammar::source::Span;
+use scn_reports::record::flow::{ConnectionEnd, NEVER};
+use tokio::net::TcpStream;
+
+use super::check::Check;
+use super::exchange::Exchange;
+use super::link::Link;
+use super::request::Request;
+use super::{NODE, response_limit};
+use crate::traffic::control::{Broken, Control};
+use crate::traffic::conversation::Conversation;
+use crate::traffic::frame::{Header, Way};
+use crate::traffic::pattern::session::{Cut, Fault, Identity, Played, Progress, Session, end_of, in_words};
+use crate::traffic::registry::NOBODY;
+use crate::traffic::wire::{Buffers, Wire};
+use crate::traffic::worker::Worker;
+
+/// No step of a pattern.
+const NO_STEP: u32 = u32::MAX;
+
+/// A connection of a flow.
+pub struct Talk {
+    worker: Rc<Worker>,
+    control: Rc<Control>,
+    identity: Identity,
+    limit_ns: i64,
+    asks: Asks,
+    progress: Progress,
+    node: u16,
+}
+
+/// What it asks.
+enum Asks {
+    /// Always the same.
+    Request(Box<Link>, Arc<Request>),
+    /// What a pattern says.
+    Pattern(Box<Session<Exchange>>),
+}
+
+impl Talk {
+    /// On a connected socket.
+    pub async fn new(worker: &Rc<Worker>, control: &Rc<Control>, stream: TcpStream, identity: Identity) -> Result<Talk, Broken> {
+        let flow = identity.flow as usize;
+        let socket = stream.as_raw_fd();
+        let link = Link::new(stream).await?;
+        let limit_ns = response_limit(&worker.shared.plan.flows[flow]);
+        let asks = match worker.request(flow) {
+            Some(request) => {
+                control.socket.set(Some(socket));
+                Asks::Request(Box::new(link), request)
+            }
+            None => {
+                let exchange = Exchange::new(link, socket, Rc::clone(worker));
+                let wire = Wire::new(exchange, Rc::clone(control), Buffers::default());
+                let mut session = Session::new(wire, worker.program(Side::Client, flow), Rc::clone(worker), identity.clone());
+                session.patience_ns = limit_ns;
+                session.ordered = false;
+                Asks::Pattern(Box::new(session))
+            }
+        };
+        let progress = Progress { sent_ns: NEVER, sent_bytes: 0, received_bytes: 0 };
+        Ok(Talk { worker: Rc::clone(worker), control: Rc::clone(control), identity, limit_ns, asks, progress, node: NOBODY })
+    }
+
+    /// Waits for something to come, within the limit of an answer.
+    async fn wait<T>(&mut self, mut poll: impl FnMut(&mut Asks, &mut Context<'_>) -> Poll<Result<T, Broken>>) -> Result<T, Cut> {
+        self.worker.limit(&self.control, self.worker.pacer.now_ns().saturating_add(self.limit_ns));
+        let came = poll_fn(|context| match self.control.interrupted(context) {
+            Some(broken) => Poll::Ready(Err(broken)),
+            None => poll(&mut self.asks, context),
+        });
+        came.await.map_err(|broken| self.cut(broken))
+    }
+
+    /// A request said by options, and its answer.
+    async fn ask(&mut self, request: &Request) -> Result<Played, Cut> {
+        let header = self.header(Way::Forward);
+        self.progress = Progress { sent_ns: self.worker.pacer.now_ns(), sent_bytes: 0, received_bytes: 0 };
+        self.worker.transaction_sent(self.identity.flow);
+        let message = request.message(header);
+        let sent_bytes = message.body().left();
+        if let Asks::Request(link, _) = &mut self.asks {
+            link.send(message);
+        }
+        let answer = self.wait(|asks, context| asks.link().poll_answer(context)).await?;
+        self.progress.sent_bytes = sent_bytes;
+        self.node = node_of(&self.worker, answer.headers());
+        if let Some(wrong) = request.wrong(answer.status()) {
+            return Err(mismatch(wrong));
+        }
+        let (head, mut body) = answer.into_parts();
+        let mut check = Check::new(&head.headers, self.header(Way::Back));
+        while let Some(bytes) = self.wait(|asks, context| asks.link().poll_body(context, &mut body)).await? {
+            self.progress.received_bytes += bytes.len() as u64;
+            check.take(&bytes);
+        }
+        if !request.asks_for_the_head()
+            && let Some(wrong) = check.finish()
+        {
+            let fault = Fault { step: NO_STEP, what: wrong.2.clone(), end: ConnectionEnd::Mismatch, corruption: Some(wrong) };
+            return Err(Cut::Fault(Box::new(fault)));
+        }
+        drop::<Incoming>(body);
+        let open = self.wait(|asks, context| asks.link().poll_reuse(context).map(Ok)).await?;
+        Ok(if open { Played::Open } else { Played::Closed })
+    }
+
+    /// What a pattern says, and what it leaves of the answer.
+    async fn follow(&mut self, number: u64) -> Result<Played, Cut> {
+        let Asks::Pattern(session) = &mut self.asks else { return Ok(Played::Closed) };
+        session.start_over();
+        session.wire.stream().node = NOBODY;
+        let played = session.play(number).await;
+        self.progress = session.progress;
+        let (exchange, peer) = (session.wire.stream().node, session.peer_node);
+        self.node = if exchange == NOBODY { peer } else { exchange };
+        let played = played?;
+        let left = session.wire.waiting().len();
+        session.wire.take(left);
+        let open = self.wait(|asks, context| asks.rest(context)).await?;
+        Ok(if open { played } else { Played::Closed })
+    }
+
+    /// Who sends to whom on this connection.
+    fn header(&self, way: Way) -> Header {
+        let Identity { run, flow, connection, node, .. } = self.identity;
+        Header { way, flow, run, connection, node, sequence: 0, length: 0 }
+    }
+
+    /// What a broken wait means.
+    fn cut(&self, broken: Broken) -> Cut {
+        let (what, end) = match broken {
+            Broken::Aborted => return Cut::Aborted,
+            Broken::Eof => ("the peer closed the connection before the answer was whole".to_owned(), ConnectionEnd::EarlyClose),
+            Broken::TimedOut => {
+                let limit = Quantity::new(Dimension::Duration, self.limit_ns);
+                (format!("no whole answer: nothing came within {limit}"), ConnectionEnd::Timeout)
+            }
+            Broken::Io(error) => {
+                let end = end_of(&error);
+                (in_words(end, &error), end)
+            }
+        };
+        Cut::Fault(Box::new(Fault { step: NO_STEP, what, end, corruption: None }))
+    }
+}
+
+impl Asks {
+    fn link(&mut self) -> &mut Link {
+        match self {
+            Asks::Request(link, _) => link,
+            Asks::Pattern(session) => &mut session.wire.stream().link,
+        }
+    }
+
+    /// Passes over what is left of an answer.
+    fn rest(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Broken>> {
+        match self {
+            Asks::Request(link, _) => link.poll_reuse(context).map(Ok),
+            Asks::Pattern(session) => session.wire.stream().poll_rest(context),
+        }
+    }
+}
+
+impl Conversation for Talk {
+    async fn play(&mut self, number: u64) -> Result<Played, Cut> {
+        let request = match &self.asks {
+            Asks::Request(_, request) => Some(Arc::clone(request)),
+            Asks::Pattern(_) => None,
+        };
+        self.node = NOBODY;
+        match request {
+            Some(request) => self.ask(&request).await,
+            None => self.follow(number).await,
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    fn peer_node(&self) -> u16 {
+        self.node
+    }
+
+    fn know_server(&mut self, name: &str) {
+        if let Asks::Pattern(session) = &mut self.asks
+            && *session.identity.server_name != *name
+        {
+            session.identity.server_name = name.into();
+        }
+    }
+
+    fn speaks_first(&self) -> bool {
+        true
+    }
+
+    fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
+        if let Some(broken) = self.control.interrupted(context) {
+            return Poll::Ready(broken);
+        }
+        self.asks.link().poll_end(context)
+    }
+
+    fn may_end(&self) -> bool {
+        true
+    }
+
+    fn step(&self, step: u32) -> (String, Option<Span>) {
+        let span = self.worker.shared.plan.flows[self.identity.flow as usize].span;
+        match &self.asks {
+            Asks::Request(_, request) => (request.words.clone(), Some(span)),
+            Asks::Pattern(_) if step == NO_STEP => ("the rest of the answer".to_owned(), Some(span)),
+            Asks::Pattern(session) => session.program().step(step),
+        }
+    }
+
+    fn close(self) -> Buffers {
+        self.control.socket.set(None);
+        Buffers::default()
+    }
+}
+
+/// The answer is not what was asked for.
+fn mismatch(what: String) -> Cut {
+    Cut::Fault(Box::new(Fault { step: NO_STEP, what, end: ConnectionEnd::Mismatch, corruption: None }))
+}
+
+/// The node that says in its headers that it answers; [`NOBODY`]: none of ours.
+pub fn node_of(worker: &Worker, headers: &HeaderMap) -> u16 {
+    let Some(name) = headers.get(NODE) else { return NOBODY };
+    let node = worker.shared.plan.nodes.iter().position(|node| node.name.as_bytes() == name.as_bytes());
+    node.and_then(|node| u16::try_from(node).ok()).unwrap_or(NOBODY)
+}

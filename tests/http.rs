@@ -1,0 +1,203 @@
+//! HTTP/1.1 in real namespaces, as root and as an ordinary user, against real programs: HAProxy between both ends, nginx as a server,
+//! curl as a client.
+
+use crate::built::{Ended, Place, User, scenario, skip, until_told};
+
+/// Both users, where they can be had.
+fn places() -> Vec<Place> {
+    [User::Own, User::Ordinary].into_iter().filter_map(Place::of).collect()
+}
+
+/// Runs a scenario that must pass; `None`, said as a skip, where a program is missing.
+fn passes(place: &Place, name: &str, text: &str) -> Option<serde_json::Value> {
+    place.write(&format!("{name}.scn"), text);
+    let ended: Ended = until_told(|| place.scn(&["run", &format!("{name}.scn")]));
+    if ended.code == Some(4) {
+        skip(&format!("{name}: {}", ended.stdout));
+        return None;
+    }
+    assert_eq!(ended.code, Some(0), "stdout:\n{}\nstderr:\n{}", ended.stdout, ended.stderr);
+    let mut records = std::fs::read_dir(place.path().join("scn-results")).unwrap().map(|entry| entry.unwrap().path());
+    let record = records.find(|path| path.to_string_lossy().ends_with(".run.json")).expect("a record");
+    Some(serde_json::from_str(&std::fs::read_to_string(record).unwrap()).unwrap())
+}
+
+/// What went wrong in a flow: step and words.
+fn failures(record: &serde_json::Value, flow: &str) -> Vec<(String, String)> {
+    let flow = record["flows"].as_array().unwrap().iter().find(|f| f["name"] == flow).unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    flow["failures"].as_array().unwrap().iter().map(|f| (text(&f["step"]), text(&f["what"]))).collect()
+}
+
+#[test]
+fn a_server_dies_behind_haproxy_and_no_request_fails() {
+    for place in places() {
+        let Some(record) = passes(&place, "haproxy", &scenario("haproxy.scn")) else { return };
+        assert_eq!(record["warnings"], serde_json::json!([]));
+        assert_eq!(failures(&record, "visitors"), []);
+    }
+}
+
+/// nginx answers some paths, and keeps a connection for 50 requests.
+const NGINX: &str = r#"scn 1
+scenario to_nginx {
+    needs tool nginx
+    timeout 30s
+    topology {
+        node client, web
+        link client 10.1.0.10/24 <-> web 10.1.0.1/24
+    }
+    process site on web {
+        file "nginx.conf" = """
+            user root;
+            daemon off;
+            worker_processes 1;
+            pid /run/nginx.pid;
+            error_log stderr info;
+            events {
+                worker_connections 512;
+            }
+            http {
+                access_log off;
+                client_body_temp_path /run/body;
+                proxy_temp_path /run/proxy;
+                fastcgi_temp_path /run/fastcgi;
+                uwsgi_temp_path /run/uwsgi;
+                scgi_temp_path /run/scgi;
+                keepalive_requests 50;
+                server {
+                    listen 8080;
+                    location / {
+                        return 200 "hello\\n";
+                    }
+                    location /moved {
+                        return 302 /;
+                    }
+                    location /gone {
+                        return 410;
+                    }
+                    location /mirror {
+                        return 201 "$request_method $http_x_word $content_length $host";
+                    }
+                }
+            }
+            """
+        run "nginx -e stderr -c ${dir}/nginx.conf"
+        ready tcp 10.1.0.1:8080 within 5s
+        stop SIGQUIT within 3s
+    }
+    pattern mirrored {
+        client sends "PUT /mirror HTTP/1.1\r\nHost: site\r\nX-Word: ${client.name}\r\nContent-Length: 4\r\n\r\n"
+        client sends "body"
+        client expects /^HTTP\/1\.1 201 Created\r\n(?:[^\r\n]+\r\n)*\r\nPUT client 4 site/
+    }
+    flow held   from client to site:8080 over http { rate 200/s  connections 2  total 2  transactions 120 }
+    flow each   from client to site:8080 over http { total 60  connections 3 }
+    flow moved  from client to site:8080 { over http { path "/moved" }  total 3 }
+    flow gone   from client to site:8080 { over http { path "/gone"  status 410 }  total 3 }
+    flow filled from client to site:8080 { over http { path "/mirror"  method POST  body 10KiB  header "x-word" = "a b" }  total 3 }
+    flow wrong  from client to site:8080 { over http { path "/gone" }  total 3 }
+    flow put    from client to site:8080 over http { pattern mirrored  total 3  transactions 5 }
+    expect {
+        each.transactions == 60
+        each.connections == 60
+        each.failed_connections == 0
+        moved.transactions == 3
+        gone.transactions == 3
+        filled.transactions == 3
+        wrong.failed_transactions == 3
+        put.transactions == 15
+        held.failed_transactions == 0
+        held.failed_connections == 0
+        held.transactions == 100
+        held.backends == 0
+    }
+}
+"#;
+
+#[test]
+fn nginx_answers_and_ends_connections_in_its_own_order() {
+    for place in places() {
+        let Some(record) = passes(&place, "nginx", NGINX) else { return };
+        let wrong = ("GET /gone".to_owned(), "got status 410 Gone, expected 200 to 399".to_owned());
+        assert_eq!(failures(&record, "wrong"), [wrong]);
+        for flow in ["each", "moved", "gone", "filled", "put"] {
+            assert_eq!(failures(&record, flow), [], "{flow}");
+        }
+    }
+}
+
+/// curl asks services of scn: by path, and one that plays a pattern.
+const CURL: &str = r#"scn 1
+use std.patterns (http_get)
+scenario from_curl {
+    needs tool curl
+    timeout 30s
+    topology {
+        node client, server
+        link client 10.1.0.10/24 <-> server 10.1.0.1/24
+    }
+    service web on server {
+        listen http :8080 {
+            path "/text"  { body "hello\n"  header "x-word" = "a b" }
+            path "/big/"  { body 3MiB  status 203 }
+            path "/empty" { status 204 }
+        }
+    }
+    service pages on server { listen http :8081  serve http_get("/", 2KiB) }
+    flow f from client to web { over http { path "/text" }  total 1 }
+    timeline {
+        at 0ms    run on client "curl -sS -i http://10.1.0.1:8080/text http://10.1.0.1:8080/text?x=1" as text
+        at 100ms  run on client "curl -sS -o /dev/null -w '%{http_code} %{size_download} %{num_connects}' -d 12345 http://10.1.0.1:8080/big/x" as big
+        at 200ms  run on client "curl -sS -I http://10.1.0.1:8080/big/" as head
+        at 300ms  run on client "curl -sS -o /dev/null -w '%{http_code} %{size_download}' http://10.1.0.1:8080/empty" as empty
+        at 400ms  run on client "curl -sS -o /dev/null -w '%{http_code}' http://10.1.0.1:8080/none" as none
+        at 500ms  run on client "curl -sS -o /dev/null -w '%{http_code} %{size_download}' http://10.1.0.1:8081/" as played
+        at 600ms  run on client "curl -sS -o /dev/null -w '%{http_code}' -X DELETE http://10.1.0.1:8081/" as refused
+        at 700ms  stop web
+        at 800ms  run on client "curl -sS http://10.1.0.1:8080/text" as stopped
+    }
+    expect {
+        f.transactions == 1
+        text.output matches /HTTP\/1\.1 200 OK\r?\n(?:[^\r\n]+\r?\n)*X-Word: a b\r?\n/
+        text.output matches /Scn-Node: server/
+        text.output matches /hello\n[\s\S]*hello/
+        big.output matches /^203 3145728 1/
+        head.output matches /Content-Length: 3145728/
+        empty.output matches /^204 0/
+        none.output matches /^404/
+        played.output matches /^200 2048/
+        refused.output matches /^400/
+        stopped.status == 7
+    }
+}
+"#;
+
+#[test]
+fn curl_is_answered() {
+    for place in places() {
+        if passes(&place, "curl", CURL).is_none() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn what_http_cannot_do_here_is_refused_before_anything_is_made() {
+    let place = Place::new();
+    let whole = "scn 1\nsecret token from env TOKEN\npattern greeted {\n server sends \"hi\\r\\n\"\n client sends \"ho\\r\\n\"\n}\nscenario s {\n topology { node a, b\n link a <-> b }\n \
+                 flow f from a to b FLOW\n expect { f.sent > 0 }\n}\n";
+    for (flow, words) in [
+        ("{ over http { version 2  streams 5 }  total 1 }", "HTTP/2"),
+        ("{ over http { tls { verify off } }  total 1 }", "TLS below HTTP"),
+        ("{ over http { dscp 46 }  total 1 }", "socket options of a flow over `http`"),
+        ("{ over http { header \"authorization\" = \"${token}\" }  total 1 }", "a secret in a request"),
+        ("over http { pattern greeted  total 1 }", "not one request as a text and then its answer"),
+    ] {
+        place.write("s.scn", whole.replace("FLOW", flow));
+        let mut command = place.command(&["run", "s.scn", "--message-format", "short"]);
+        let ended = crate::built::finish(command.env("TOKEN", "x"));
+        assert_eq!(ended.code, Some(2), "{flow}: {ended:?}");
+        assert!(ended.stderr.contains("not_in_this_version") && ended.stderr.contains(words), "{words}: {}", ended.stderr);
+    }
+}
