@@ -213,12 +213,9 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     };
     judge(&mut record, &request.captures)?;
     if hold.is_for(record.verdict) {
-        let servers = serve_again(plan, &request.files, &lab, closed).await;
-        if let Err(why) = &servers {
-            observe(Progress::Step(&format!("its services do not answer any more: {why}")));
-        }
+        let servers = serve_again(plan, &request.files, &lab, closed, observe).await;
         hold.hold(&lab, plan, Ok(&record), request.cancel, observe).await;
-        if let Ok(servers) = servers {
+        if let Some(servers) = servers {
             drop(servers.finish().await);
         }
     } else {
@@ -282,11 +279,24 @@ fn sort_out(record: &mut RunRecord, folder: &CaptureFolder) {
 }
 
 /// The services of a network that stays answer again, but for those that the timeline has stopped: what was measured is handed over already.
-async fn serve_again(plan: &Arc<Plan>, files: &Files, lab: &KernelLab, closed: BTreeSet<(ServiceId, NodeId)>) -> Result<Traffic, String> {
+async fn serve_again(
+    plan: &Arc<Plan>,
+    files: &Files,
+    lab: &KernelLab,
+    closed: BTreeSet<(ServiceId, NodeId)>,
+    observe: &mut dyn FnMut(Progress<'_>),
+) -> Option<Traffic> {
     let (tell, _) = unbounded_channel();
-    let traffic = Traffic::prepare(Arc::clone(plan), files, Arc::new(lab.door()), tell).await.map_err(|error| error.to_string())?;
-    closed.into_iter().for_each(|(service, node)| traffic.stop_service(service, &[node]));
-    Ok(traffic)
+    match Traffic::prepare(Arc::clone(plan), files, Arc::new(lab.door()), tell).await {
+        Ok(traffic) => {
+            closed.into_iter().for_each(|(service, node)| traffic.stop_service(service, &[node]));
+            Some(traffic)
+        }
+        Err(why) => {
+            observe(Progress::Step(&format!("its services do not answer any more: {why}")));
+            None
+        }
+    }
 }
 
 /// Starts the programs under test and waits until all are ready, or somebody wants the run to end.

@@ -29,6 +29,9 @@ use super::worker::Worker;
 /// Pause after an accept that failed for lack of something, ns.
 const ACCEPT_PAUSE_NS: i64 = 10_000_000;
 
+/// Connections that may wait at a listener that closes; the kernel's own limit is lower on most machines.
+const MOST_WAITING: usize = 65_536;
+
 /// Serves a listening socket.
 pub fn listen(worker: &Rc<Worker>, listener: usize, socket: OwnedFd) {
     let control = Rc::new(Control::new(Role::Listener(listener), None));
@@ -40,13 +43,11 @@ pub fn listen(worker: &Rc<Worker>, listener: usize, socket: OwnedFd) {
             task.shared.tell(Notice::Broken { what: format!("the listener of {name} failed: {error}") });
         }
         task.dismiss(member);
+        // Only now that nobody can come any more: a client whose connection ended earlier would come back to be turned away.
+        for worker in task.shared.workers.get().into_iter().flatten() {
+            let _ = worker.send(Command::Drain(listener));
+        }
     });
-}
-
-/// Closes a listener, and its connections after their current transaction.
-pub fn unlisten(worker: &Worker, listener: usize) {
-    worker.order(Role::Listener(listener), Order::Abort);
-    worker.order(Role::Server(listener), Order::Drain);
 }
 
 async fn accept_all(worker: &Rc<Worker>, listener: usize, control: &Control, socket: TcpListener) -> io::Result<()> {
@@ -58,7 +59,7 @@ async fn accept_all(worker: &Rc<Worker>, listener: usize, control: &Control, soc
             None => socket.poll_accept(context).map(Some),
         });
         match accepted.await {
-            None => return Ok(()),
+            None => return take_rest(worker, listener, socket),
             Some(Ok((stream, client))) => hand_over(worker, listener, stream, client),
             Some(Err(error)) if is_passing(&error) => {}
             Some(Err(error)) => {
@@ -68,6 +69,17 @@ async fn accept_all(worker: &Rc<Worker>, listener: usize, control: &Control, soc
             }
         }
     }
+}
+
+/// Takes in who has connected to a listener that is to close: the kernel would reset them.
+fn take_rest(worker: &Rc<Worker>, listener: usize, socket: tokio::net::TcpListener) -> io::Result<()> {
+    let socket = socket.into_std()?;
+    for _ in 0..MOST_WAITING {
+        let Ok((stream, client)) = socket.accept() else { break };
+        stream.set_nonblocking(true)?;
+        hand_over(worker, listener, TcpStream::from_std(stream)?, client);
+    }
+    Ok(())
 }
 
 /// The connection was gone before it was taken in; the listener is as well as before.
@@ -99,11 +111,14 @@ pub fn take_over(worker: &Rc<Worker>, listener: usize, stream: std::net::TcpStre
 
 /// Plays the server on a connection.
 fn serve(worker: &Rc<Worker>, listener: usize, stream: TcpStream, client: SocketAddr, address: SocketAddr) {
-    if worker.finishing.get() || !worker.shared.open[listener].load(Ordering::SeqCst) {
+    if worker.finishing.get() {
         return;
     }
     let control = Rc::new(Control::new(Role::Server(listener), None));
     let member = worker.enlist(&control);
+    if !worker.shared.open[listener].load(Ordering::SeqCst) {
+        control.give(Order::Drain);
+    }
     let task = Rc::clone(worker);
     worker.spawn(async move {
         // Without it small answers wait for each other; it fails only on a connection that is broken, which is then seen.

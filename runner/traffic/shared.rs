@@ -31,8 +31,10 @@ pub enum Command {
     Stop(FlowId, i64),
     /// A listener is open.
     Listen(usize, OwnedFd),
-    /// A listener closes, and its connections after their current transaction.
+    /// A listener closes; then its connections are to end.
     Unlisten(usize),
+    /// Connections of a listener end, each after its current transaction.
+    Drain(usize),
     /// A listener took a connection in: the listener, the socket, the client's address, the server's.
     Serve(usize, TcpStream, SocketAddr, SocketAddr),
     /// End everything, hand over what was measured.

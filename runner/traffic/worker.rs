@@ -115,7 +115,8 @@ async fn serve(
                 Listener::Udp { .. } => datagram::server::listen(&worker, listener, socket),
                 _ => server::listen(&worker, listener, socket),
             },
-            Command::Unlisten(listener) => server::unlisten(&worker, listener),
+            Command::Unlisten(listener) => worker.order(Role::Listener(listener), Order::Abort),
+            Command::Drain(listener) => worker.order(Role::Server(listener), Order::Drain),
             Command::Serve(listener, stream, client, address) => server::take_over(&worker, listener, stream, client, address),
             Command::Finish(answer) => {
                 worker.finish().await;

@@ -184,6 +184,23 @@ fn read_answer(stream: &mut TcpStream, body: usize) -> String {
 }
 
 #[tokio::test]
+async fn who_is_under_way_when_a_service_over_http_stops_is_served() {
+    for _ in 0..10 {
+        let plan = planned(
+            "service web on server { listen http :8080 { path \"/\" { body 100B } } }
+             flow f from client to web { over http  connections 50  duration 60s }",
+        );
+        let mut running = start(plan).await;
+        running.at_least("transactions", 500).await;
+        running.traffic.stop_service(ServiceId(0), &[NodeId(1)]);
+        running.at_least("failed_connects", 100).await;
+        running.stop().await;
+        let series = running.finish().await;
+        assert!(series.items.iter().all(|item| item.outcome != ItemOutcome::Failed), "{:?}", series.failures);
+    }
+}
+
+#[tokio::test]
 async fn a_stopped_service_ends_its_connections_after_their_answers() {
     let plan = planned(
         "service web on server { listen http :8080 { path \"/\" { body 100B } } }
