@@ -99,12 +99,12 @@ impl Draft<'_, '_> {
     /// Reports a path that does not begin with `/`.
     fn is_path(&mut self, path: &Text, expr: &Expr) -> bool {
         let fine = match path.0.first() {
-            Some(TextPart::Literal(start)) => start.starts_with('/') && !path.to_string().contains([' ', '\r', '\n']),
+            Some(TextPart::Literal(start)) => start.starts_with('/') && !path.to_string().contains(|c: char| c.is_control() || c == ' ' || c == '#'),
             Some(_) => true,
             None => false,
         };
         if !fine && !self.context.sampling {
-            let help = Some("a path begins with `/` and has no blanks: \"/index.html\"".to_owned());
+            let help = Some("a path begins with `/` and has no blanks, `#` or control characters: \"/index.html\"".to_owned());
             let name = self.context.words(expr.span);
             self.context.raise(NetError::UnknownChoice { what: "the path of a request".into(), name, span: expr.span, help });
         }

@@ -150,17 +150,27 @@ impl Bench {
                 Step::Answer { slot, index, owners } => {
                     let mut asked = self.neighbours(slot, Some(index), |state| state == NeighbourState::Incomplete)?;
                     asked.extend(self.known.remove(&(slot, index)).unwrap_or_default());
-                    let answer = |(address, owner): (&IpAddr, &Interface)| Request {
-                        message: messages::neighbour(index, *address, owner.mac),
-                        place: owner.place.clone(),
-                        doing: format!("make a neighbour know {address}"),
-                    };
-                    let answers = asked.iter().filter_map(|address| owners.get_key_value(address)).map(answer).collect();
+                    let mut answers = Vec::new();
+                    for (address, owner) in asked.iter().filter_map(|address| owners.get_key_value(address)) {
+                        // A program may have moved it: who has it then is found by asking.
+                        if self.has(owner.slot, *address)? {
+                            let message = messages::neighbour(index, *address, owner.mac);
+                            let doing = format!("make a neighbour know {address}");
+                            answers.push(Request { message, place: owner.place.clone(), doing });
+                        }
+                    }
                     run(self.socket(slot)?, answers)?;
                 }
             }
         }
         Ok(warnings)
+    }
+
+    /// A namespace has an address at this moment.
+    fn has(&mut self, slot: usize, address: IpAddr) -> Result<bool, LabError> {
+        let all = self.socket(slot)?.addresses();
+        let all = all.map_err(|refusal| LabError::netlink("lab", "read a node's addresses", &refusal))?;
+        Ok(all.iter().any(|prefix| prefix.address == address))
     }
 
     /// Addresses of neighbours in some state, of one interface or all.

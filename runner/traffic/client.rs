@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
 use scn_grammar::scenario::pattern::Side;
@@ -357,6 +357,12 @@ impl Place<'_> {
         if self.control.order() != Order::Go {
             return Idle::Over;
         }
+        // What is over already takes no start: who may end it between two transactions loses none by it.
+        if talk.may_end()
+            && let Some(broken) = poll_fn(|context| Poll::Ready(ended(talk, context))).await
+        {
+            return Idle::Broken(broken);
+        }
         if !open_loop {
             return Idle::Start(Start { intended_ns: self.worker.pacer.now_ns(), lag_ns: 0 });
         }
@@ -369,6 +375,12 @@ impl Place<'_> {
         let met = poll_fn(|context| {
             self.control.register(context);
             if let Some(start) = self.control.start.take() {
+                if talk.may_end()
+                    && let Some(broken) = ended(talk, context)
+                {
+                    self.run.waiting.borrow_mut().push_front(start);
+                    return Poll::Ready(Idle::Broken(broken));
+                }
                 return Poll::Ready(Idle::Start(start));
             }
             if self.control.order() != Order::Go {
@@ -409,4 +421,12 @@ fn refusal(error: &io::Error) -> Refusal {
     };
     let what = if end == ConnectionEnd::ConnectTimeout { "no answer".to_owned() } else { in_words(end, error) };
     Refusal { end, what }
+}
+
+/// Whether a connection without work is over.
+fn ended(talk: &mut impl Conversation, context: &mut Context<'_>) -> Option<Broken> {
+    match talk.poll_idle(context) {
+        Poll::Ready(broken) => Some(broken),
+        Poll::Pending => None,
+    }
 }

@@ -75,9 +75,15 @@ async fn accept_all(worker: &Rc<Worker>, listener: usize, control: &Control, soc
 fn take_rest(worker: &Rc<Worker>, listener: usize, socket: tokio::net::TcpListener) -> io::Result<()> {
     let socket = socket.into_std()?;
     for _ in 0..MOST_WAITING {
-        let Ok((stream, client)) = socket.accept() else { break };
-        stream.set_nonblocking(true)?;
-        hand_over(worker, listener, TcpStream::from_std(stream)?, client);
+        match socket.accept() {
+            Ok((stream, client)) => {
+                stream.set_nonblocking(true)?;
+                hand_over(worker, listener, TcpStream::from_std(stream)?, client);
+            }
+            Err(error) if is_passing(&error) => {}
+            // Nobody waits any more.
+            Err(_) => break,
+        }
     }
     Ok(())
 }

@@ -185,7 +185,7 @@ fn read_answer(stream: &mut TcpStream, body: usize) -> String {
 
 #[tokio::test]
 async fn who_is_under_way_when_a_service_over_http_stops_is_served() {
-    for _ in 0..10 {
+    for _ in 0..3 {
         let plan = planned(
             "service web on server { listen http :8080 { path \"/\" { body 100B } } }
              flow f from client to web { over http  connections 50  duration 60s }",
