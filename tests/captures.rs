@@ -64,10 +64,16 @@ fn a_scenario_with_captures_passes_and_tshark_finds_every_packet() {
         let own = count(&line, &format!("udp && {from_office} && !(frame.comment contains \"copy\")"));
         assert_eq!(own, count(&phone, &format!("udp && {from_office}")), "each datagram of the phone came to the line");
         assert_eq!(own.to_string(), sent, "and is in the record");
+        let fated = ["lost", "cut", "delivered", "overflowed"].map(|fate| {
+            count(&line, &format!("udp && {from_office} && frame.comment contains \"{fate}\" && !(frame.comment contains \"copy\")"))
+        });
+        assert_eq!(fated.iter().sum::<u64>(), own, "each has one fate: {fated:?}");
         for (fate, place) in
             [("lost", "lost"), ("cut", "cut"), ("copy", "duplicated"), ("delivered", "delivered"), ("overflowed", "overflowed")]
         {
-            assert_eq!(count(&line, &format!("{from_office} && frame.comment contains \"{fate}\"")), of(place), "{fate}: {account}");
+            // The account begins with the timeline, the capture a little later: a frame in between is in one of them only.
+            let told = count(&line, &format!("{from_office} && frame.comment contains \"{fate}\""));
+            assert!(told <= of(place) && (told > 0 || fate == "overflowed"), "{fate}: {told}, {account}");
         }
         assert!(of("lost") > 0 && of("cut") > 0 && of("duplicated") > 0, "{account}");
         let bad = ["-o", "udp.check_checksum:TRUE", "-Y", "udp.checksum.status == \"Bad\" || _ws.malformed"];

@@ -85,9 +85,10 @@ impl CaptureFile {
 
     /// Begins a part.
     fn begin(&mut self) -> io::Result<()> {
+        (self.bytes, self.packets) = (0, 0);
         let mut made = File::create(&self.path)?;
         made.write_all(&self.header)?;
-        (self.bytes, self.packets) = (self.header.len() as u64, 0);
+        self.bytes = self.header.len() as u64;
         self.file = Some(made);
         Ok(())
     }
@@ -145,11 +146,13 @@ impl CaptureFile {
     /// The part becomes the earlier one, whose predecessor is forgotten.
     fn turn(&mut self) {
         self.flush();
+        if self.file.is_none() {
+            return;
+        }
         let earlier = self.path.with_extension("earlier.pcapng");
-        self.left_out += self.earlier.take().map_or(0, |gone| gone.packets);
-        let packets = self.packets;
         let turned = fs::rename(&self.path, &earlier).and_then(|()| {
-            self.earlier = Some(Earlier { path: earlier, packets });
+            let gone = self.earlier.replace(Earlier { path: earlier, packets: self.packets });
+            self.left_out += gone.map_or(0, |gone| gone.packets);
             self.begin()
         });
         self.note(turned);
@@ -166,36 +169,39 @@ impl CaptureFile {
     /// Puts the parts together and the statistics behind them.
     pub(crate) fn finish(mut self, statistics: &[u8]) -> Written {
         self.flush();
-        let mut packets = self.packets;
         if let Some(earlier) = self.earlier.take() {
-            packets += earlier.packets;
             let joined = self.join(&earlier);
+            if joined.is_ok() {
+                self.packets += earlier.packets;
+            } else {
+                // The last frames are those that stay. The cause of the failure tells.
+                let _ = fs::remove_file(&earlier.path);
+                self.left_out += earlier.packets;
+            }
             self.note(joined);
         }
         if let Some(file) = &mut self.file {
-            let ended = file.seek(SeekFrom::End(0)).and_then(|_| file.write_all(statistics));
+            let ended = file.seek(SeekFrom::End(0)).and_then(|length| {
+                file.write_all(statistics).inspect_err(|_| {
+                    // It ends with its last whole block; the first cause is the one that tells.
+                    let _ = file.set_len(length);
+                })
+            });
             self.note(ended);
         }
         let bytes = fs::metadata(&self.path).map_or(0, |facts| facts.len());
-        Written { packets, bytes, left_out: self.left_out, trouble: self.trouble }
+        Written { packets: self.packets, bytes, left_out: self.left_out, trouble: self.trouble }
     }
 
-    /// Puts the later part behind the earlier one.
+    /// Puts the later part behind the earlier one. A later one without frames may not even be there.
     fn join(&mut self, earlier: &Earlier) -> io::Result<()> {
         let mut whole = OpenOptions::new().append(true).open(&earlier.path)?;
-        let length = whole.metadata()?.len();
-        let copy = || -> io::Result<()> {
+        if self.packets > 0 {
             let mut later = File::open(&self.path)?;
             later.seek(SeekFrom::Start(self.header.len() as u64))?;
-            io::copy(&mut later, &mut &whole)?;
-            fs::rename(&earlier.path, &self.path)
-        };
-        if let Err(cause) = copy() {
-            // Both parts stay, each whole.
-            let _ = whole.set_len(length);
-            return Err(cause);
+            io::copy(&mut later, &mut whole)?;
         }
-        whole.flush()?;
+        fs::rename(&earlier.path, &self.path)?;
         self.file = Some(whole);
         Ok(())
     }
@@ -254,6 +260,56 @@ mod tests {
         let few = filled(&path, Keeps::Last, 3);
         assert_eq!((few.packets, few.left_out), (3, 0));
         assert_eq!(fs::read_to_string(&path).unwrap(), "HEAD000\n001\n002\nEND");
+    }
+
+    #[test]
+    fn without_a_later_part_the_earlier_one_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.pcapng");
+        let mut file = CaptureFile::create(path.clone(), HEADER.to_vec(), bound(Keeps::Last));
+        (0..6).for_each(|number| file.put(format!("{number:03}\n").as_bytes()));
+        // The part of 004 and 005 becomes the earlier one, and nothing can be made in its place.
+        file.flush();
+        file.left_out += 4;
+        let earlier = file.earlier.as_ref().unwrap().path.clone();
+        fs::rename(&path, &earlier).unwrap();
+        file.earlier = Some(Earlier { path: earlier, packets: 2 });
+        fs::create_dir(&path).unwrap();
+        let begun = file.begin();
+        file.note(begun);
+        file.put(b"006\n");
+        fs::remove_dir(&path).unwrap();
+        let written = file.finish(b"END");
+        assert_eq!((written.packets, written.left_out), (2, 5));
+        assert!(written.trouble.unwrap().contains("c.pcapng could not be written"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "HEAD004\n005\nEND");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no part is left over");
+    }
+
+    #[test]
+    fn parts_that_cannot_be_joined_leave_the_later_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.pcapng");
+        let mut file = CaptureFile::create(path.clone(), HEADER.to_vec(), bound(Keeps::Last));
+        (0..6).for_each(|number| file.put(format!("{number:03}\n").as_bytes()));
+        fs::remove_file(&file.earlier.as_ref().unwrap().path).unwrap();
+        let written = file.finish(b"");
+        assert_eq!((written.packets, written.left_out), (2, 4));
+        assert!(written.trouble.is_some());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "HEAD004\n005\n");
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_turned_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.pcapng");
+        let mut file = CaptureFile::create(path.clone(), HEADER.to_vec(), bound(Keeps::Last));
+        fs::create_dir(path.with_extension("earlier.pcapng")).unwrap();
+        (0..7).for_each(|number| file.put(format!("{number:03}\n").as_bytes()));
+        let written = file.finish(b"");
+        assert_eq!((written.packets, written.left_out), (4, 3));
+        assert!(written.trouble.is_some());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "HEAD000\n001\n002\n003\n");
     }
 
     #[test]

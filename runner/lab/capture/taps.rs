@@ -1,5 +1,8 @@
 //! The thread that reads what interfaces send and receive, for one capture. In: sockets on interfaces. Out: rows for the writer, in the order of
-//! their instants as far as they wait together, and what each interface saw. Frames that the kernel had no room for are counted, not guessed.
+//! their instants, and what each interface saw. Frames that the kernel had no room for are counted, not guessed.
+//!
+//! A round reads all interfaces. A frame that came before the round is read by its end, and so is all that led to it; a later one waits for
+//! the next round, as an interface that was read before may have what led to it.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -19,10 +22,12 @@ use crate::lab::wire::receive::Receiver;
 
 /// The number under which the bell is watched.
 const BELL: u64 = u64::MAX - 1;
-/// At the end each interface is read so often at most: what comes then comes after the end.
-const LAST_READS: usize = 4096;
-/// Of each interface so often in a row, so that a busy one does not keep the others waiting.
+/// Of each interface so often in a round, so that a busy one does not keep the others waiting.
 const READS: usize = 16;
+/// At the end there are so many rounds at most: what comes then comes after the end.
+const LAST_ROUNDS: usize = 256;
+/// So many bytes wait for their turn at most; with more, frames of a busy interface may stand behind later ones of others.
+const HELD_BYTES: usize = 32 << 20;
 
 /// The thread's handle.
 pub(crate) struct Taps {
@@ -42,7 +47,7 @@ impl Taps {
         let began = Seen { began_ns: clock_ns(ClockId::CLOCK_REALTIME), ..Seen::default() };
         let thread = std::thread::Builder::new().name("scn-taps".to_owned()).spawn(move || {
             let (seen, receiver) = (vec![began; sockets.len()], Receiver::telling_origins());
-            let seen = Reader { sockets, seen, file, interface, feed, receiver, rows: Vec::new() }.read(poller);
+            let seen = Reader { sockets, seen, file, interface, feed, receiver, held: Held::default() }.read(poller);
             drop(heard);
             seen
         })?;
@@ -75,86 +80,162 @@ struct Reader {
     interface: u32,
     feed: Feed,
     receiver: Receiver,
-    /// Read and not yet handed on, each with its socket's position.
-    rows: Vec<(usize, Row)>,
+    held: Held,
 }
 
 impl Reader {
     fn read(mut self, mut poller: Poller) -> Vec<Seen> {
         let mut ready = Vec::new();
         let until = loop {
-            // Without a poller nothing more can be read; what was missed the kernel has counted.
-            if poller.wait(None, false, &mut ready).is_err() || ready.contains(&BELL) {
+            // Without a poller nothing more can be read; what was missed the kernel has counted. What is held does not wait for a frame.
+            if poller.wait(None, !self.held.is_empty(), &mut ready).is_err() || ready.contains(&BELL) {
                 break clock_ns(ClockId::CLOCK_REALTIME);
             }
-            for number in &ready {
-                self.take(*number as usize, READS, u64::MAX);
-            }
-            self.hand_on();
+            self.round(u64::MAX);
         };
-        for at in 0..self.sockets.len() {
-            self.take(at, LAST_READS, until);
-            self.hand_on();
-            let lost = packet::lost(&self.sockets[at]);
-            let seen = &mut self.seen[at];
+        for _ in 0..LAST_ROUNDS {
+            if self.round(until) {
+                break;
+            }
+        }
+        self.hand_on(u64::MAX);
+        for (socket, seen) in self.sockets.iter().zip(&mut self.seen) {
+            let lost = packet::lost(socket);
             (seen.came, seen.missed, seen.ended_ns) = (seen.came + lost, seen.missed + lost, until);
         }
         packet::close_all(self.sockets);
         self.seen
     }
 
-    /// Reads what waits at an interface, and nothing that came after `until_ns`.
-    fn take(&mut self, at: usize, reads: usize, until_ns: u64) {
-        for _ in 0..reads {
-            let count = match self.receiver.receive(&self.sockets[at]) {
-                Ok(0) => return,
-                Ok(count) => count,
-                Err(cause) => {
-                    // An interface that goes down says so once. Of some frames the kernel can't say how they are to be cut apart.
-                    if cause.raw_os_error() == Some(libc::EINVAL) {
-                        self.seen[at].came += 1;
-                        self.seen[at].missed += 1;
-                        continue;
-                    }
-                    return;
-                }
-            };
-            let mut is_over = false;
-            for number in 0..count {
-                is_over |= self.keep(at, number, until_ns);
-            }
-            if is_over {
-                return;
+    /// Reads all interfaces and hands on what no earlier frame can follow any more; nothing that came after `until_ns`. True: nothing waits now.
+    fn round(&mut self, until_ns: u64) -> bool {
+        // By the clock of the stamps. What an earlier round held is as good: all interfaces are read after it. The clock may be set back.
+        let mut sure_ns = self.held.latest_ns().max(clock_ns(ClockId::CLOCK_REALTIME));
+        let mut is_all = true;
+        for at in 0..self.sockets.len() {
+            if let Some(last_ns) = self.take(at, until_ns) {
+                is_all = false;
+                sure_ns = sure_ns.min(last_ns);
             }
         }
+        self.hand_on(if self.held.bytes > HELD_BYTES { u64::MAX } else { sure_ns });
+        is_all
     }
 
-    /// Keeps a frame of the last read; true: it came too late.
-    fn keep(&mut self, at: usize, number: usize, until_ns: u64) -> bool {
+    /// Reads what waits at an interface. Out: if more may wait, the instant of the last frame that was read, ns of the wall clock.
+    fn take(&mut self, at: usize, until_ns: u64) -> Option<u64> {
+        let mut last_ns = None;
+        for _ in 0..READS {
+            match self.receiver.receive(&self.sockets[at]) {
+                Ok(0) => return None,
+                Ok(count) => {
+                    for number in 0..count {
+                        last_ns = self.keep(at, number, until_ns).or(last_ns);
+                    }
+                    // What waits behind came too late as well.
+                    if last_ns > Some(until_ns) {
+                        return None;
+                    }
+                }
+                // Of some frames the kernel can't say how they are to be cut apart.
+                Err(cause) if cause.raw_os_error() == Some(libc::EINVAL) => {
+                    self.seen[at].came += 1;
+                    self.seen[at].missed += 1;
+                }
+                // An interface that goes down says so once, and has what came before.
+                Err(_) => {}
+            }
+        }
+        last_ns
+    }
+
+    /// Keeps a frame of the last read, unless it came too late. Out: its instant, if it is a frame.
+    fn keep(&mut self, at: usize, number: usize, until_ns: u64) -> Option<u64> {
         let Some(came) = self.receiver.frame(number) else {
             self.seen[at].came += 1;
             self.seen[at].missed += 1;
-            return false;
+            return None;
         };
         let at_ns = came.arrived_ns.unwrap_or_else(|| clock_ns(ClockId::CLOCK_REALTIME));
-        if at_ns > until_ns {
-            return true;
+        if at_ns <= until_ns {
+            let direction = if self.receiver.was_sent(number) { Direction::Out } else { Direction::In };
+            let bytes = with_sum(*came.header, came.frame);
+            let interface = self.interface + at as u32;
+            let row = Row { interface, at_ns, bytes, is_many: is_many(*came.header), said: Said::Seen(direction) };
+            self.held.put(at, row);
         }
-        let direction = if self.receiver.was_sent(number) { Direction::Out } else { Direction::In };
-        let bytes = with_sum(*came.header, came.frame);
-        let interface = self.interface + at as u32;
-        self.rows.push((at, Row { interface, at_ns, bytes, is_many: is_many(*came.header), said: Said::Seen(direction) }));
-        false
+        Some(at_ns)
     }
 
-    /// Gives the writer what was read, in the order of its instants.
-    fn hand_on(&mut self) {
-        self.rows.sort_by_key(|(_, row)| row.at_ns);
-        for (at, row) in self.rows.drain(..) {
+    /// Gives the writer what came up to an instant.
+    fn hand_on(&mut self, sure_ns: u64) {
+        for (at, row) in self.held.up_to(sure_ns) {
             self.seen[at].came += 1;
             if !self.feed.offer(self.file, row) {
                 self.seen[at].missed += 1;
             }
         }
+    }
+}
+
+/// Rows that were read and not yet handed on, each with its socket's position.
+#[derive(Default)]
+struct Held {
+    rows: Vec<(usize, Row)>,
+    bytes: usize,
+}
+
+impl Held {
+    fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    fn put(&mut self, at: usize, row: Row) {
+        self.bytes += row.bytes.len();
+        self.rows.push((at, row));
+    }
+
+    /// The instant of the latest, ns of the wall clock; 0: none is held.
+    fn latest_ns(&self) -> u64 {
+        self.rows.iter().map(|(_, row)| row.at_ns).max().unwrap_or(0)
+    }
+
+    /// Takes those up to an instant, in the order of their instants.
+    fn up_to(&mut self, sure_ns: u64) -> Vec<(usize, Row)> {
+        self.rows.sort_by_key(|(_, row)| row.at_ns);
+        let later = self.rows.split_off(self.rows.partition_point(|(_, row)| row.at_ns <= sure_ns));
+        self.bytes = later.iter().map(|(_, row)| row.bytes.len()).sum();
+        std::mem::replace(&mut self.rows, later)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(held: &mut Held, at: usize, instants: &[u64]) {
+        for at_ns in instants {
+            let row = Row { interface: 0, at_ns: *at_ns, bytes: vec![0; 10], is_many: false, said: Said::Seen(Direction::Out) };
+            held.put(at, row);
+        }
+    }
+
+    fn taken(held: &mut Held, sure_ns: u64) -> Vec<(usize, u64)> {
+        held.up_to(sure_ns).into_iter().map(|(at, row)| (at, row.at_ns)).collect()
+    }
+
+    #[test]
+    fn what_may_have_a_forerunner_waits() {
+        let mut held = Held::default();
+        assert!(held.is_empty() && held.latest_ns() == 0);
+        // The second answers at 5 what the first sent at 4, after the first was read.
+        put(&mut held, 0, &[1, 3]);
+        put(&mut held, 1, &[2, 5]);
+        assert_eq!(taken(&mut held, 3), [(0, 1), (1, 2), (0, 3)]);
+        assert_eq!((held.latest_ns(), held.bytes), (5, 10));
+        put(&mut held, 0, &[4, 6]);
+        assert_eq!(taken(&mut held, 5), [(0, 4), (1, 5)]);
+        assert_eq!(taken(&mut held, u64::MAX), [(0, 6)]);
+        assert!(held.is_empty() && held.bytes == 0);
     }
 }
