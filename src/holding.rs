@@ -1,12 +1,13 @@
 //! Labs that stay for a look when a scenario is over: how they are let go, and what is said about them. In: the command line, then a lab
 //! that is held. Out: when it may go, and words. Holds nothing itself.
 
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::IsTerminal as _;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use scn_grammar::quantity::{Dimension, parse_literal};
 use scn_runner::engine::hold::{Hold, Look, Which};
-use tokio::sync::watch;
 
 use crate::arguments::RunArguments;
 
@@ -27,55 +28,51 @@ pub fn wanted(arguments: &RunArguments) -> Result<Option<Hold>, String> {
         return Err(format!("{option} holds one scenario at a time: leave out --jobs"));
     }
     let limit = arguments.keep_for;
-    let terminal = std::io::stdin().is_terminal();
-    if limit.is_none() && !terminal {
-        return Err(format!(
-            "{option} waits for Enter, and standard input is no terminal: say for how long to hold the network, such as --keep-for 10m"
-        ));
+    let input = std::io::stdin();
+    if !input.is_terminal() {
+        return match limit {
+            Some(_) => Ok(Some(Hold { which, terminal: None, limit })),
+            None => Err(format!(
+                "{option} waits for Enter, and standard input is no terminal: say for how long to hold the network, such as --keep-for 10m"
+            )),
+        };
     }
-    let (tell, lines) = watch::channel(0);
-    if terminal {
-        let thread = std::thread::Builder::new().name("enter".to_owned());
-        thread.spawn(move || count_lines(&tell)).map_err(|cause| format!("standard input cannot be read: {cause}"))?;
-    }
-    Ok(Some(Hold { which, lines, limit }))
+    let terminal = input.as_fd().try_clone_to_owned().map_err(|cause| format!("standard input cannot be read: {cause}"))?;
+    Ok(Some(Hold { which, terminal: Some(Arc::new(terminal)), limit }))
 }
 
-/// Counts the lines of standard input, its end too, as long as anybody wants to know.
-fn count_lines(tell: &watch::Sender<u64>) {
-    let mut line = String::new();
-    loop {
-        line.clear();
-        let more = std::io::stdin().lock().read_line(&mut line).is_ok_and(|got| got > 0);
-        tell.send_modify(|count| *count += 1);
-        if !more || tell.is_closed() {
-            return;
-        }
-    }
-}
-
-/// How to look at a lab that is held.
+/// How to look at a lab that is held, or why it is not.
 #[must_use]
 pub fn words(look: &Look<'_>, hold: &Hold) -> String {
-    let (held, how) = (look.held, if look.passed() { "passed" } else { "did not pass" });
+    let (scenario, how) = (look.scenario, if look.passed() { "passed" } else { "did not pass" });
+    let held = match look.held {
+        Ok(held) => held,
+        Err(why) => return format!("warning: {scenario} {how}, and its network does not stay for a look: {why}"),
+    };
     let nodes: Vec<&str> = held.nodes().collect();
     let node = nodes.first().copied().unwrap_or("NODE");
     // Brackets mean something to shells.
     let node = if node.contains('[') { format!("'{node}'") } else { node.to_owned() };
-    let mut ways = Vec::new();
-    if std::io::stdin().is_terminal() {
-        ways.push("Enter lets it go".to_owned());
-    }
-    ways.extend(hold.limit.map(|limit| format!("it goes after {limit:?}")));
-    ways.push("Ctrl-C ends it and what is still to run".to_owned());
+    let run = held.run();
     format!(
         "{scenario} {how}; its network and its programs stay as they are, as run {run}:\n    scn shell {node}\n    scn exec {node} -- ip address\nnodes: \
          {nodes}\n{ways}",
-        scenario = look.scenario,
-        run = held.run(),
         nodes = nodes.join(", "),
-        ways = ways.join("; "),
+        ways = ways(hold, run).join("; "),
     )
+}
+
+/// What ends the look at a run.
+fn ways(hold: &Hold, run: &str) -> Vec<String> {
+    let background = hold.is_in_background();
+    let enter = match &hold.terminal {
+        Some(_) if background => Some("Enter lets it go once `fg` has brought it to the front".to_owned()),
+        Some(_) => Some("Enter lets it go".to_owned()),
+        None => None,
+    };
+    let key = if background { format!("`kill {run}`") } else { "Ctrl-C".to_owned() };
+    let limit = hold.limit.map(|limit| format!("it goes after {limit:?}"));
+    enter.into_iter().chain(limit).chain([format!("{key} ends it and what is still to run")]).collect()
 }
 
 /// `10m`, as the language writes durations.
@@ -99,5 +96,13 @@ mod tests {
         for wrong in ["", "10", "0s", "1kB", "-1s", "ten"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_lab_that_does_not_stay_is_said_and_enter_only_where_it_can_be_pressed() {
+        let hold = Hold { which: Which::All, terminal: None, limit: Some(Duration::from_secs(60)) };
+        let look = Look { scenario: "s", held: Err("no room"), result: Err("no daemon") };
+        assert_eq!(words(&look, &hold), "warning: s did not pass, and its network does not stay for a look: no room");
+        assert_eq!(ways(&hold, "7"), ["it goes after 60s", "Ctrl-C ends it and what is still to run"]);
     }
 }

@@ -1,11 +1,12 @@
 //! Labs that are held, as root and as an ordinary user: what is said, commands in nodes, how they are let go, and that nothing is left.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use crate::built::{Ended, LIMIT, Place, User, collect, finish};
+use crate::built::{Ended, LIMIT, Place, User, collect};
 
 /// A scenario that fails, with a program, a service that answers at the end and one that the timeline has stopped.
 const FAILING: &str = r#"scn 1
@@ -224,34 +225,101 @@ fn a_program_that_never_got_ready_can_be_looked_at() {
     assert_eq!(held.end(nix::sys::signal::Signal::SIGTERM), Some(5));
 }
 
-#[test]
-fn enter_lets_a_lab_go() {
-    let place = Place::new();
-    failing(&place);
-    // A terminal of its own, as by hand.
-    let line = format!("{} run failing.scn --keep-on-failure", env!("CARGO_BIN_EXE_scn"));
-    let mut script = Command::new("script");
-    script.args(["--quiet", "--return", "--command", &line, "/dev/null"]).current_dir(place.path()).env_remove("CI").process_group(0);
-    if finish(Command::new("script").arg("--version")).code != Some(0) {
-        return crate::built::skip("script (of util-linux) makes the terminal, and is not installed");
+/// `scn` at a terminal of its own, as by hand. Dropped, it ends.
+struct Seat {
+    script: Child,
+    keys: ChildStdin,
+    lines: Receiver<String>,
+    seen: String,
+}
+
+impl Seat {
+    /// Runs a shell's command there; `None`, said as a skip, where no terminal can be made.
+    fn begin(place: &Place, command: &str) -> Option<Self> {
+        let asked = Command::new("script").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            crate::built::skip("script (of util-linux) makes the terminal, and is not installed");
+            return None;
+        }
+        let mut script = Command::new("script");
+        script.args(["--quiet", "--return", "--command", command, "/dev/null"]).current_dir(place.path()).env_remove("CI").process_group(0);
+        script.env("SHELL", "/bin/sh").env("SCN", env!("CARGO_BIN_EXE_scn")).env("NO_COLOR", "1");
+        let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let (keys, screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+        let (tell, lines) = channel();
+        std::thread::spawn(move || {
+            for line in std::io::BufReader::new(screen).split(b'\n').map_while(Result::ok) {
+                let _ = tell.send(String::from_utf8_lossy(&line).into_owned());
+            }
+        });
+        Some(Seat { script, keys, lines, seen: String::new() })
     }
-    let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut keys = child.stdin.take().unwrap();
-    let (tell, seen) = std::sync::mpsc::channel();
-    let screen = child.stdout.take().unwrap();
-    let reader = std::thread::spawn(move || {
-        let mut told = String::new();
-        for byte in std::io::Read::bytes(screen).map_while(Result::ok) {
-            told.push(char::from(byte));
-            if told.ends_with("Enter lets it go") {
-                let _ = tell.send(());
+
+    /// Waits for a line with these words.
+    fn wait_for(&mut self, words: &str) {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let line = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+            let line = line.unwrap_or_else(|_| panic!("{words} is not said: {}", self.seen));
+            self.seen.push_str(&line);
+            if line.contains(words) {
+                return;
             }
         }
-        told
-    });
-    seen.recv_timeout(LIMIT).unwrap();
-    keys.write_all(b"\n").unwrap();
-    let status = child.wait().unwrap();
-    drop(keys);
-    assert_eq!(status.code(), Some(1), "{}", reader.join().unwrap());
+    }
+
+    fn press(&mut self, keys: &[u8]) {
+        self.keys.write_all(keys).unwrap();
+    }
+
+    /// The exit code, when it has ended by itself.
+    fn end(mut self) -> Option<i32> {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            if let Some(status) = self.script.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "it does not end: {}", self.seen);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        // With its terminal goes what runs at it. It is not waited for before, so its number is no other's.
+        if self.script.try_wait().is_ok_and(|status| status.is_none()) {
+            let group = nix::unistd::Pid::from_raw(self.script.id().try_into().unwrap());
+            let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL);
+            let _ = self.script.wait();
+        }
+    }
+}
+
+#[test]
+fn enter_lets_a_lab_go_and_ctrl_d_too() {
+    let place = Place::new();
+    let (before, scenario) = FAILING.split_at(FAILING.find("scenario failing").unwrap());
+    place.write("failing.scn", format!("{before}{scenario}\n{}", scenario.replace("scenario failing", "scenario second")));
+    // For longer than this test waits.
+    let Some(mut seat) = Seat::begin(&place, "exec \"$SCN\" run failing.scn --keep-on-failure --keep-for 2m") else { return };
+    seat.wait_for("Enter lets it go; it goes after 120s; Ctrl-C");
+    // The end of a file is not the end of a terminal.
+    seat.press(b"\x04");
+    seat.wait_for("Enter lets it go; it goes after 120s; Ctrl-C");
+    seat.press(b"\n");
+    assert_eq!(seat.end(), Some(1));
+}
+
+#[test]
+fn a_run_in_the_background_is_not_stopped_by_its_terminal() {
+    let place = Place::new();
+    failing(&place);
+    // As a shell at a terminal starts it: in a group of processes of its own, which does not have the terminal.
+    let command = "set -m; \"$SCN\" run failing.scn --keep-on-failure --keep-for 1s & wait $!";
+    let Some(mut seat) = Seat::begin(&place, command) else { return };
+    seat.press(b"typed while it runs\n");
+    seat.wait_for("Enter lets it go once `fg` has brought it to the front; it goes after 1s; `kill ");
+    seat.press(b"\n");
+    assert_eq!(seat.end(), Some(1));
 }

@@ -99,7 +99,9 @@ impl Draft<'_, '_> {
     /// Reports a path that does not begin with `/`.
     fn is_path(&mut self, path: &Text, expr: &Expr) -> bool {
         let fine = match path.0.first() {
-            Some(TextPart::Literal(start)) => start.starts_with('/') && !path.to_string().contains(|c: char| c.is_control() || c == ' ' || c == '#'),
+            Some(TextPart::Literal(start)) => {
+                start.starts_with('/') && !path.to_string().contains(|c: char| c.is_control() || c == ' ' || c == '#')
+            }
             Some(_) => true,
             None => false,
         };

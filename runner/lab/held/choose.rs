@@ -38,7 +38,7 @@ fn list(notes: &[Note]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::note::{Process, VERSION};
+    use super::super::note::{Here, Process, VERSION};
     use super::*;
     use crate::lab::process::Numbers;
 
@@ -50,7 +50,7 @@ mod tests {
             version: VERSION,
             run: run.into(),
             scenario: format!("s{run}"),
-            boot: String::new(),
+            here: Here { boot: String::new(), processes: 2 },
             runner: process,
             keeper: process,
             nodes,

@@ -5,6 +5,7 @@
 mod choose;
 mod enter;
 mod note;
+pub(crate) mod terminal;
 
 use std::path::PathBuf;
 
@@ -28,7 +29,7 @@ impl Held {
             version: note::VERSION,
             run: runner.to_string(),
             scenario: scenario.to_owned(),
-            boot: super::journal::boot()?,
+            here: note::Here::now()?,
             runner: Process::now(runner)?,
             keeper: Process::now(keeper)?,
             nodes: nodes.into_iter().map(|(name, numbers)| Noted { name, numbers }).collect(),

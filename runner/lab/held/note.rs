@@ -29,8 +29,8 @@ pub(super) struct Note {
     pub(super) run: String,
     /// Its scenario.
     pub(super) scenario: String,
-    /// The machine's start that it belongs to.
-    pub(super) boot: String,
+    /// Where its processes' numbers mean something.
+    pub(super) here: Here,
     /// Who holds the lab.
     pub(super) runner: Process,
     /// The first process of the run, which has the rooms of the nodes open.
@@ -48,6 +48,22 @@ pub(super) struct Noted {
     pub(super) numbers: Numbers,
 }
 
+/// Where the numbers of processes mean something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Here {
+    /// The machine's start.
+    pub(super) boot: String,
+    /// The PID namespace: others, such as those of containers, may share the folder of the notes.
+    pub(super) processes: u64,
+}
+
+impl Here {
+    /// That of this process.
+    pub(super) fn now() -> io::Result<Self> {
+        Ok(Here { boot: journal::boot()?, processes: fs::metadata("/proc/self/ns/pid")?.ino() })
+    }
+}
+
 /// A process that no later one of the same number is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Process {
@@ -63,8 +79,13 @@ impl Process {
         Ok(Process { id, started: started(&fs::read_to_string(format!("/proc/{id}/stat"))?)? })
     }
 
-    fn is_alive(self) -> bool {
-        Process::now(self.id).is_ok_and(|now| now == self)
+    /// An error: the kernel does not say.
+    fn is_alive(self) -> io::Result<bool> {
+        Process::now(self.id).map(|now| now == self).or_else(|cause| match cause.raw_os_error() {
+            // No such number, or it ended while it was read.
+            Some(libc::ENOENT | libc::ESRCH) => Ok(false),
+            _ => Err(cause),
+        })
     }
 }
 
@@ -72,6 +93,13 @@ impl Process {
 pub(super) fn started(stat: &str) -> io::Result<u64> {
     let words = stat.rsplit_once(") ").and_then(|(_, words)| words.split_ascii_whitespace().nth(19)?.parse().ok());
     words.ok_or_else(|| io::Error::other("the kernel does not say when a process was started"))
+}
+
+impl Note {
+    /// The run lives; an error: the kernel does not say.
+    fn is_alive(&self, here: &Here) -> io::Result<bool> {
+        Ok(self.here.boot == here.boot && self.runner.is_alive()? && self.keeper.is_alive()?)
+    }
 }
 
 /// Writes a note whole, or not at all.
@@ -93,7 +121,8 @@ pub(super) fn put(note: &Note) -> io::Result<PathBuf> {
 
 fn put_into(folder: &Path, note: &Note) -> io::Result<PathBuf> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    if !is_safe(folder) {
+    // Not found: another run has taken the last note away, and the folder with it.
+    if !is_safe(folder)? {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "others may write there"));
     }
     let (hidden, path) = (folder.join(format!(".{}", note.run)), folder.join(format!("{}.{ENDING}", note.run)));
@@ -118,25 +147,27 @@ pub(super) fn take_away(path: &Path) {
 
 /// The notes of this user's runs that live, in the order of their numbers.
 pub(super) fn living() -> Vec<Note> {
-    let boot = journal::boot().unwrap_or_default();
-    let own = folders().unwrap_or_default().into_iter().filter(|folder| is_safe(folder));
-    let mut notes: Vec<Note> = own.flat_map(|folder| living_in(&folder, &boot)).collect();
+    // Who does not know where it is can tell no run that lives from a dead one.
+    let Ok(here) = Here::now() else { return Vec::new() };
+    let own = folders().unwrap_or_default().into_iter().filter(|folder| is_safe(folder).unwrap_or(false));
+    let mut notes: Vec<Note> = own.flat_map(|folder| living_in(&folder, &here)).collect();
     notes.sort_by_key(|note| note.runner.id);
     notes.dedup_by(|one, other| one.run == other.run);
     notes
 }
 
-fn living_in(folder: &Path, boot: &str) -> Vec<Note> {
+fn living_in(folder: &Path, here: &Here) -> Vec<Note> {
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == ENDING)).collect();
     let mut notes = Vec::new();
     for path in paths {
         let note = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Note>(&bytes).ok());
-        let Some(note) = note.filter(|note| note.version == VERSION) else { continue };
-        if note.boot == boot && note.runner.is_alive() && note.keeper.is_alive() {
-            notes.push(note);
-        } else {
-            take_away(&path);
+        // Only in its own PID namespace can be said what has become of a run.
+        let Some(note) = note.filter(|note| note.version == VERSION && note.here.processes == here.processes) else { continue };
+        match note.is_alive(here) {
+            Ok(false) => take_away(&path),
+            // In doubt it lives; whoever enters it learns the kernel's reason.
+            Ok(true) | Err(_) => notes.push(note),
         }
     }
     notes
@@ -147,7 +178,7 @@ fn folders() -> io::Result<Vec<PathBuf>> {
     let user = user(&fs::read_to_string("/proc/self/uid_map")?, nix::unistd::geteuid().as_raw());
     let own = match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
         _ if user == 0 => Some(Path::new(OF_ROOT).join("held")),
-        Some(folder) if folder.is_absolute() && is_own(&folder, 0o077) => Some(folder.join("scn/held")),
+        Some(folder) if folder.is_absolute() && is_own(&folder, 0o077).unwrap_or(false) => Some(folder.join("scn/held")),
         _ => None,
     };
     Ok(own.into_iter().chain([PathBuf::from(format!("/tmp/scn-{user}/held"))]).collect())
@@ -164,14 +195,16 @@ fn user(map: &str, inside: u32) -> u32 {
 }
 
 /// A folder for notes: nobody else may look into it, nor put another in its place.
-fn is_safe(folder: &Path) -> bool {
-    is_own(folder, 0o077) && folder.parent().is_some_and(|above| is_own(above, 0o022))
+fn is_safe(folder: &Path) -> io::Result<bool> {
+    let Some(above) = folder.parent() else { return Ok(false) };
+    Ok(is_own(folder, 0o077)? && is_own(above, 0o022)?)
 }
 
 /// A folder of this user, to which these bits are closed.
-fn is_own(folder: &Path, closed: u32) -> bool {
+fn is_own(folder: &Path, closed: u32) -> io::Result<bool> {
     let user = nix::unistd::geteuid().as_raw();
-    fs::symlink_metadata(folder).is_ok_and(|about| about.is_dir() && about.uid() == user && about.mode() & closed == 0)
+    let about = fs::symlink_metadata(folder)?;
+    Ok(about.is_dir() && about.uid() == user && about.mode() & closed == 0)
 }
 
 #[cfg(test)]
@@ -183,8 +216,9 @@ mod tests {
     #[test]
     fn a_process_is_known_by_its_start() {
         let own = Process::now(i32::try_from(std::process::id()).unwrap()).unwrap();
-        assert!(own.is_alive());
-        assert!(!Process { started: own.started + 1, ..own }.is_alive(), "another process of the same number");
+        assert!(own.is_alive().unwrap());
+        assert!(!Process { started: own.started + 1, ..own }.is_alive().unwrap(), "another process of the same number");
+        assert!(!Process { id: i32::MAX, ..own }.is_alive().unwrap(), "no process has this number");
         let stat = "7 (a) b) c) S 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0";
         assert_eq!(started(stat).unwrap(), 4711);
         assert!(started("7 (a) S 1").is_err());
@@ -202,19 +236,32 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join("scn/held");
         let own = Process::now(i32::try_from(std::process::id()).unwrap()).unwrap();
-        let boot = journal::boot().unwrap();
-        let note = Note { version: VERSION, run: "7".into(), scenario: "s".into(), boot, runner: own, keeper: own, nodes: Vec::new() };
+        let here = Here::now().unwrap();
+        let note = Note {
+            version: VERSION,
+            run: "7".into(),
+            scenario: "s".into(),
+            here: here.clone(),
+            runner: own,
+            keeper: own,
+            nodes: Vec::new(),
+        };
         let path = put_into(&folder, &note).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(living_in(&folder, &note.boot), std::slice::from_ref(&note));
+        assert_eq!(living_in(&folder, &here), std::slice::from_ref(&note));
         put_into(&folder, &Note { run: "8".into(), runner: Process { started: 1, ..own }, ..note.clone() }).unwrap();
-        assert_eq!(living_in(&folder, &note.boot), std::slice::from_ref(&note), "that of a dead run is no note");
+        assert_eq!(living_in(&folder, &here), std::slice::from_ref(&note), "that of a dead run is no note");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "and is gone");
-        assert_eq!(living_in(&folder, "another start of the machine"), []);
+        let elsewhere = Here { processes: here.processes + 1, boot: "another start of the machine".into() };
+        assert_eq!(living_in(&folder, &elsewhere), []);
+        assert!(path.exists(), "what lives in another PID namespace is not known here");
+        assert_eq!(living_in(&folder, &Here { processes: here.processes, ..elsewhere }), []);
         assert!(!folder.exists(), "with the last note goes the folder");
+        assert_eq!(is_safe(&folder).unwrap_err().kind(), io::ErrorKind::NotFound, "and it is made again");
         let path = put_into(&folder, &note).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o770)).unwrap();
-        assert!(!is_safe(&folder) && put_into(&folder, &note).is_err());
+        assert!(!is_safe(&folder).unwrap());
+        assert_eq!(put_into(&folder, &note).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
         take_away(&path);
         assert!(!place.path().join("scn").exists());
     }
