@@ -184,7 +184,7 @@ fn what_datagrams_cannot_carry_is_refused() {
     }
 }
 
-/// One way at 200 a second, and its link silent for a while.
+/// One way at 200 a second, and its link silent for a while. It begins when the observer has found the node: that is to see every datagram.
 const OBSERVED: &str = "scn 1
 use std.patterns (stream)
 scenario observed {
@@ -194,7 +194,8 @@ scenario observed {
     }
     flow f from a to b:9000 over udp { pattern stream(100B)  rate 200/s  duration 3s }
     timeline {
-        at 1s for 500ms  silence l  as cut
+        at 500ms  start f
+        at 1500ms for 500ms  silence l  as cut
     }
     expect {
         f.outage.max >= 450ms
