@@ -55,6 +55,14 @@ struct Running {
     trouble: Option<String>,
 }
 
+/// A capture that has ended, and what its wires saw. Its threads may still have something to write.
+struct Ending {
+    running: Running,
+    seen: Vec<Seen>,
+    ended: Instant,
+    ended_ns: u64,
+}
+
 /// All captures of a run.
 pub(crate) struct Captures {
     places: Places,
@@ -67,7 +75,7 @@ pub(crate) struct Captures {
     names: BTreeSet<String>,
     begun: usize,
     running: Vec<Running>,
-    ended: Vec<(CaptureRecord, Instant, Instant)>,
+    ending: Vec<Ending>,
 }
 
 impl Captures {
@@ -80,7 +88,7 @@ impl Captures {
             names: plan.timeline.iter().filter_map(|entry| named(&entry.action)).map(str::to_owned).collect(),
             begun: 0,
             running: Vec::new(),
-            ended: Vec::new(),
+            ending: Vec::new(),
         }
     }
 
@@ -140,31 +148,21 @@ impl Captures {
         Ok(())
     }
 
-    /// A capture of the timeline ends.
+    /// A capture of the timeline ends. The timeline does not wait until its file is written.
     pub(crate) fn end(&mut self, means: Means<'_>, to: &str) {
         if let Some(at) = self.running.iter().position(|running| !running.whole && running.name == to) {
             let running = self.running.remove(at);
-            self.close(means, running);
+            self.ending.push(detach(means, running));
         }
     }
 
-    fn close(&mut self, means: Means<'_>, mut running: Running) {
-        let ended = Instant::now();
-        let ended_ns = clock_ns(ClockId::CLOCK_REALTIME);
-        let nothing = Seen { began_ns: running.began_ns, ended_ns, ..Seen::default() };
-        let mut seen = Vec::new();
-        for wire in &running.wanted.wires {
-            let of_wire = means.wires.map_or(Ok(None), |wires| wires.end_capture(wire.link, running.number));
-            let of_wire = of_wire.unwrap_or_else(|error| {
-                running.trouble.get_or_insert_with(|| error.to_string());
-                None
-            });
-            seen.extend(of_wire.unwrap_or([nothing; 2]).map(|seen| Seen { ended_ns, ..seen }));
-        }
+    /// Waits until the file of a capture that has ended is whole.
+    fn close(&mut self, ending: Ending) -> (CaptureRecord, Instant, Instant) {
+        let Ending { mut running, mut seen, ended, ended_ns } = ending;
         if let Some(mut taps) = running.taps.take() {
             seen.extend(taps.stop().unwrap_or_else(|| {
                 running.trouble.get_or_insert_with(|| "the thread that reads it panicked (a bug in scn)".to_owned());
-                vec![nothing; running.wanted.places.len()]
+                vec![Seen { began_ns: running.began_ns, ended_ns, ..Seen::default() }; running.wanted.places.len()]
             }));
         }
         let written = self.writer.as_ref().map(|writer| writer.close(running.number, seen.clone())).unwrap_or_default();
@@ -181,18 +179,38 @@ impl Captures {
             bytes: written.bytes,
             trouble: running.trouble.or(written.trouble),
         };
-        self.ended.push((record, running.began, ended));
+        (record, running.began, ended)
     }
 
     /// Ends all. Out: their records, by the run's clock.
     pub(crate) fn finish(&mut self, means: Means<'_>, ns: &dyn Fn(Instant) -> i64) -> Vec<CaptureRecord> {
         let running = std::mem::take(&mut self.running);
-        running.iter().filter_map(|running| running.taps.as_ref()).for_each(Taps::ring);
-        running.into_iter().for_each(|running| self.close(means, running));
+        let mut ending = std::mem::take(&mut self.ending);
+        ending.extend(running.into_iter().map(|running| detach(means, running)));
+        // In the order in which they began.
+        ending.sort_by_key(|ending| ending.running.number);
+        let closed: Vec<_> = ending.into_iter().map(|ending| self.close(ending)).collect();
         self.writer = None;
         let timed = |(record, began, ended)| CaptureRecord { began_ns: ns(began), ended_ns: ns(ended), ..record };
-        std::mem::take(&mut self.ended).into_iter().map(timed).collect()
+        closed.into_iter().map(timed).collect()
     }
+}
+
+/// Lets nothing more come to a capture.
+fn detach(means: Means<'_>, mut running: Running) -> Ending {
+    let (ended, ended_ns) = (Instant::now(), clock_ns(ClockId::CLOCK_REALTIME));
+    running.taps.iter().for_each(Taps::ring);
+    let nothing = Seen { began_ns: running.began_ns, ended_ns, ..Seen::default() };
+    let mut seen = Vec::new();
+    for wire in &running.wanted.wires {
+        let of_wire = means.wires.map_or(Ok(None), |wires| wires.end_capture(wire.link, running.number));
+        let of_wire = of_wire.unwrap_or_else(|error| {
+            running.trouble.get_or_insert_with(|| error.to_string());
+            None
+        });
+        seen.extend(of_wire.unwrap_or([nothing; 2]).map(|seen| Seen { ended_ns, ..seen }));
+    }
+    Ending { running, seen, ended, ended_ns }
 }
 
 /// The file that an action names.

@@ -25,11 +25,15 @@ pub struct Check {
 impl Check {
     /// Of a message with these headers. `ought` says who sends to whom, as far as this end knows.
     pub fn new(headers: &HeaderMap, ought: Header) -> Check {
-        let announced = headers.get(FILLING).and_then(|value| value.to_str().ok()?.parse::<u32>().ok());
+        let said = headers.get(FILLING);
+        let announced = said.and_then(|value| value.to_str().ok()?.parse::<u32>().ok());
+        // A length that nobody can read verifies nothing.
+        let damaged = said.is_some() && announced.is_none();
+        let wrong = damaged.then(|| (CorruptionKind::Content, 0, format!("the header `{FILLING}` is damaged")));
         let ought = Header { length: announced.unwrap_or(0), ..ought };
         let short = announced.is_some() && (ought.length as usize) < HEADER;
         let frame = short.then(|| Frame::new(&ought));
-        Check { ought, announced: announced.is_some(), head: Vec::new(), frame, taken: 0, wrong: None }
+        Check { ought, announced: announced.is_some(), head: Vec::new(), frame, taken: 0, wrong }
     }
 
     /// Takes what came.
@@ -148,6 +152,7 @@ mod tests {
         assert_eq!(checked(Some("1024"), &bytes, 64).unwrap(), "500: a body of 1024 bytes: byte 500 is wrong");
         assert_eq!(checked(Some("1024"), &body(1024)[..1000], 64).unwrap(), "1000: a body of 1024 bytes: only 1000 came");
         assert_eq!(checked(Some("1024"), &body(1024)[..20], 64).unwrap(), "20: a body of 1024 bytes: only 20 came");
+        assert_eq!(checked(Some("1O24"), &body(1024), 64).unwrap(), "0: the header `scn-filling` is damaged");
         let longer = [body(1024), vec![0]].concat();
         assert_eq!(checked(Some("1024"), &longer, 64).unwrap(), "1024: a body of 1024 bytes: more came");
         assert_eq!(checked(Some("1024"), &body(1025), 64).unwrap(), "24: a body of 1024 bytes: its header says 1025");
