@@ -1,5 +1,6 @@
-//! What the wire carries, measured in namespaces of its own: `cargo run --release -p scn-runner --example wire_rate [SECONDS]`. Prints one JSON
-//! object with a row a case; `tests/bench/all.py wire` makes a table of it beside plain veth. Needs root, or user namespaces.
+//! What the wire carries, measured in namespaces of its own: `cargo run --release -p scn-runner --example wire_rate [SECONDS [CASE]]`. Prints one
+//! JSON object a case (those whose name contains CASE); `tests/bench/all.py wire` makes a table of it beside plain veth. Needs root, or user
+//! namespaces.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program for whoever works on the wire")]
 
@@ -8,7 +9,7 @@
 mod lab_support;
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -162,6 +163,11 @@ fn row(name: &str, numbers: &[(&str, f64)]) {
     println!("{{\"case\": \"{name}\", {}}}", numbers.join(", "));
 }
 
+/// The user wants to see this case.
+fn is_wanted(case: &str) -> bool {
+    std::env::args().nth(2).is_none_or(|part| case.contains(&part))
+}
+
 fn streams(lasting: Duration) {
     let cases = [
         ("veth", Engine::Direct, None),
@@ -170,7 +176,7 @@ fn streams(lasting: Duration) {
         ("wire, delay 10ms", Engine::Wire, Some(Impairment::delaying(10 * MS))),
         ("wire, rate 1Gbit/s", Engine::Wire, Some(Impairment { rate_bps: Some(1_000_000_000), ..Impairment::default() })),
     ];
-    for (name, engine, does) in cases {
+    for (name, engine, does) in cases.into_iter().filter(|(name, ..)| is_wanted(&format!("tcp over {name}"))) {
         let (lab, nodes) = pair(engine, does);
         let before = pump_seconds();
         let rate = stream(&lab, nodes, lasting);
@@ -182,7 +188,8 @@ fn streams(lasting: Duration) {
 }
 
 fn packets(lasting: Duration) {
-    for (name, engine, does) in [("veth", Engine::Direct, None), ("wire, loss 1%", Engine::Wire, Some(losing()))] {
+    let cases = [("veth", Engine::Direct, None), ("wire, loss 1%", Engine::Wire, Some(losing()))];
+    for (name, engine, does) in cases.into_iter().filter(|(name, ..)| is_wanted(&format!("64 B over {name}"))) {
         let (lab, nodes) = pair(engine, does);
         let before = pump_seconds();
         let (sent, came) = datagrams(&lab, nodes, lasting);
@@ -200,8 +207,23 @@ fn packets(lasting: Duration) {
     }
 }
 
+/// Waits until all are known as neighbours: what waits for them would go out at once.
+fn meet(targets: &[SocketAddr]) {
+    let begun = Instant::now();
+    let known = || std::fs::read_to_string("/proc/thread-self/net/arp").unwrap().lines().filter(|line| line.contains(" 0x2 ")).count();
+    while known() < targets.len() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "some are never known");
+        // A socket of its own each, so that none waits for another.
+        targets.iter().for_each(|target| drop(UdpSocket::bind("0.0.0.0:0").unwrap().send_to(&[7], target)));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// One datagram each so often over each of so many links: how late the wire was.
 fn paced(name: &str, links: usize, every: Duration, lasting: Duration, does: &Impairment) {
+    if !is_wanted(name) {
+        return;
+    }
     let mut net = Net::new();
     let [hub] = net.hosts(["hub"]);
     for at in 0..links {
@@ -211,9 +233,12 @@ fn paced(name: &str, links: usize, every: Duration, lasting: Duration, does: &Im
         net.impair(link, does.clone(), does.clone());
     }
     let lab = net.build();
+    let targets: Vec<SocketAddr> = (0..links).map(|at| format!("10.2.{at}.2:9").parse().unwrap()).collect();
+    let known = targets.clone();
+    inside(&lab.door(), hub, move || meet(&known)).join().unwrap();
+    lab.begin(Instant::now()).unwrap();
     let sender = inside(&lab.door(), hub, move || {
         let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-        let targets: Vec<std::net::SocketAddr> = (0..links).map(|at| format!("10.2.{at}.2:9").parse().unwrap()).collect();
         let (begun, mut round, mut sent) = (Instant::now(), 0u32, 0u64);
         while begun.elapsed() < lasting {
             targets.iter().for_each(|target| sent += u64::from(socket.send_to(&[7; 22], target).is_ok()));
