@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Benchmarks of the whole program beside peers, in one run, alternating. Prints tables of median (min..max) and ratios.
 
-usage: tests/bench/all.py [check] [lab] [traffic] [start] [wire]      (needs root, iproute2 and gcc; builds scn in release mode)
+usage: tests/bench/all.py [check] [lab] [traffic] [start] [wire]      (needs root, iproute2 and gcc; mininet and bridge-utils if there; builds scn in release mode)
 
 Compare only figures of one run: machines are noisy. No test depends on them."""
 
@@ -102,19 +102,50 @@ def ip_batch(nodes):
     return up, time.monotonic() - start
 
 
+def built(folder, name):
+    """A peer's C source here, built."""
+    program = pathlib.Path(folder) / name
+    subprocess.run(["gcc", "-O2", "-o", program, pathlib.Path(__file__).with_name(f"{name}.c")], check=True)
+    return program
+
+
+def by_mininet(nodes):
+    """Seconds up and down, or None without mininet (Debian: mininet, bridge-utils)."""
+    program = ["/usr/bin/python3", pathlib.Path(__file__).with_name("mininet_star.py"), str(nodes)]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=300)
+    return tuple(map(float, done.stdout.split())) if done.returncode == 0 else None
+
+
 def lab():
-    print("\n## set-up and clean-up of a star, ms (goal: 500 nodes up in under 1.5 s)\n")
-    print("| nodes | scn up | scn down | ip -batch up | ip -batch down | up ratio |\n| --- | --- | --- | --- | --- | --- |")
+    print("\n## set-up and clean-up of a star, ms (goals: no more than 1.3 times a bare netlink loop, 10 times faster than mininet)\n")
+    print("Up: from the first namespace to the last link. Gone: from the first handle closed until the kernel has freed all.\n")
+    print("| nodes | scn up | scn gone | netlink.c up | netlink.c gone | ip -batch up | ip -batch down | mininet up | mininet down "
+          "| up, scn to netlink.c | up, ip -batch to scn | up, mininet to scn |")
+    print("|" + " --- |" * 12)
     with tempfile.TemporaryDirectory() as folder:
-        for nodes in (2, 50, 500):
-            ours, theirs = [], []
-            for _ in range(ROUNDS):
+        netlink = built(folder, "netlink")
+        for nodes, rounds in ((50, 5), (200, 5), (500, 3), (1000, 3)):
+            sides = {"scn": [], "netlink": [], "ip": [], "mininet": []}
+            for _ in range(rounds):
                 record = run_record(star(nodes), folder)[2]
-                ours.append((record["setup_ns"] / 1e9, record["cleanup_ns"] / 1e9))
-                theirs.append(ip_batch(nodes))
-            up, down, peer_up, peer_down = ([pair[i] for pair in pairs] for pairs in (ours, theirs) for i in (0, 1))
-            ratio = statistics.median(peer_up) / statistics.median(up)
-            print(f"| {nodes} | {shown(up, 1e3)} | {shown(down, 1e3)} | {shown(peer_up, 1e3)} | {shown(peer_down, 1e3)} | {ratio:.1f} x |")
+                after = float(timed([netlink, "fence"])[2]) / 1e3
+                sides["scn"].append((record["setup_ns"] / 1e9, record["cleanup_ns"] / 1e9 + after))
+                up, _, gone = map(float, timed([netlink, "star", str(nodes)])[2].split())
+                sides["netlink"].append((up / 1e3, gone / 1e3))
+                sides["ip"].append(ip_batch(nodes))
+                # It takes minutes for large ones.
+                if nodes < 1000 or not sides["mininet"]:
+                    sides["mininet"].append(by_mininet(nodes))
+                timed([netlink, "fence"])
+            cells, ups = [], {}
+            for name, pairs in sides.items():
+                if None in pairs:
+                    cells += ["not here", "not here"]
+                    continue
+                cells += [shown([pair[i] for pair in pairs], 1e3) for i in (0, 1)]
+                ups[name] = statistics.median(pair[0] for pair in pairs)
+            ratios = [ups["scn"] / ups["netlink"], ups["ip"] / ups["scn"], ups.get("mininet", float("nan")) / ups["scn"]]
+            print(f"| {nodes} | {' | '.join(cells)} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |", flush=True)
 
 
 def closed_loop(connections, seconds):
@@ -140,8 +171,7 @@ class Peer:
     """The echo loop of echo.c over a veth pair between two namespaces."""
 
     def __init__(self, folder):
-        self.program = pathlib.Path(folder) / "echo"
-        subprocess.run(["gcc", "-O2", "-o", self.program, pathlib.Path(__file__).with_name("echo.c")], check=True)
+        self.program = built(folder, "echo")
         self.a, self.b = (f"scnb{os.getpid()}-{side}" for side in "ab")
 
     def __enter__(self):
