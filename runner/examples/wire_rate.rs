@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use lab_support::{Net, inside};
 use scn_grammar::scenario::NodeId;
-use scn_grammar::scenario::topology::{Impairment, Loss};
+use scn_grammar::scenario::topology::{Impairment, Loss, Queue, QueueLimit};
 use scn_reports::record::LinkAccount;
 use scn_runner::lab::KernelLab;
 use scn_runner::plan::types::Engine;
@@ -263,12 +263,75 @@ fn paced(name: &str, links: usize, every: Duration, lasting: Duration, does: &Im
     row(name, &numbers);
 }
 
+/// Datagrams in frames of 1514 bytes, faster than the link's rate: how far from it they arrive.
+fn rates(lasting: Duration) {
+    const FRAME: usize = 1514;
+    for mbit in [1u64, 10, 100, 1000] {
+        let name = format!("rate {mbit} Mbit/s, frames of {FRAME} bytes");
+        if !is_wanted(&name) {
+            continue;
+        }
+        let queue = Queue { limit: QueueLimit::Packets(1_000_000), said: true, codel: None };
+        let (lab, [a, b]) = pair(Engine::Wire, Some(Impairment { rate_bps: Some(mbit * 1_000_000), queue, ..Impairment::default() }));
+        let count = (mbit as f64 * 1e6 * lasting.as_secs_f64() / (FRAME * 8) as f64) as u64;
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let receiver = inside(&lab.door(), b, move || {
+            let socket = UdpSocket::bind("0.0.0.0:5003").unwrap();
+            socket2::SockRef::from(&socket).set_recv_buffer_size(16 << 20).unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+            ready.send(()).unwrap();
+            // Only the number of each is read.
+            let mut numbers = [[0u8; 8]; BATCH];
+            let mut vectors: Vec<libc::iovec> =
+                numbers.iter_mut().map(|number| libc::iovec { iov_base: number.as_mut_ptr().cast(), iov_len: 8 }).collect();
+            let (mut headers, mut ends) = (headers(&mut vectors), None);
+            // What this socket had no room for is missed, and does not mind: frames are known by their numbers.
+            loop {
+                let (socket, flags) = (std::os::fd::AsRawFd::as_raw_fd(&socket), libc::MSG_WAITFORONE as _);
+                // SAFETY: the headers point to vectors and numbers that live through the call, with their true sizes.
+                let got = unsafe { libc::recvmmsg(socket, headers.as_mut_ptr(), BATCH as u32, flags, std::ptr::null_mut()) };
+                let Ok(got @ 1..) = usize::try_from(got) else { break };
+                let (at, number) = (Instant::now(), u64::from_be_bytes(numbers[got - 1]));
+                let (first, _) = *ends.get_or_insert(((number, at), (number, at)));
+                ends = Some((first, (number, at)));
+            }
+            let ((first, from), (last, to)) = ends.unwrap();
+            (last - first) as f64 * (FRAME * 8) as f64 / (to - from).as_secs_f64()
+        });
+        is_ready.recv().unwrap();
+        inside(&lab.door(), a, move || meet(&["10.1.0.2:9".parse().unwrap()])).join().unwrap();
+        lab.begin(Instant::now()).unwrap();
+        let sender = inside(&lab.door(), a, move || {
+            let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+            // Many with one system call; the kernel cuts them apart before they reach the wire.
+            nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::UdpGsoSegment, &(FRAME as i32 - 42)).unwrap();
+            let mut packets = [7; BATCH * (FRAME - 42)];
+            // A little faster than the link, but not so fast that the kernel drops before it.
+            let each = Duration::from_nanos((FRAME * 8) as u64 * 1000 / mbit * 10 / 11);
+            let begun = Instant::now();
+            for first in (0..count).step_by(BATCH) {
+                for (packet, number) in packets.chunks_mut(FRAME - 42).zip(first..) {
+                    packet[..8].copy_from_slice(&number.to_be_bytes());
+                }
+                socket.send_to(&packets, "10.1.0.2:5003").unwrap();
+                std::thread::sleep((each * u32::try_from(first).unwrap()).saturating_sub(begun.elapsed()));
+            }
+        });
+        sender.join().unwrap();
+        let measured = receiver.join().unwrap();
+        let account = accounts(&lab).pop().unwrap_or_default();
+        let (late, dropped) = (account.late_p99_ns as f64 / 1e3, account.dropped[0] as f64);
+        row(&name, &[("error_percent", (measured / (mbit as f64 * 1e6) - 1.0) * 100.0), ("late_p99_us", late), ("dropped", dropped)]);
+    }
+}
+
 fn main() {
     scn_runner::lab::enter().unwrap();
     let seconds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(3.0);
     let lasting = Duration::from_secs_f64(seconds);
     streams(lasting);
     packets(lasting);
+    rates(lasting);
     paced("1 link at 200 packets/s, delay 10ms", 1, Duration::from_millis(5), lasting, &Impairment::delaying(10 * MS));
     let rough = Impairment { loss: Loss::Random { ratio_nano: 10_000_000 }, ..Impairment::delaying(10 * MS) };
     paced("100 links at 1000 packets/s each, delay 10ms, loss 1%", 100, Duration::from_millis(1), lasting, &rough);
