@@ -110,6 +110,57 @@ fn clean_undoes_what_a_killed_run_left_and_nothing_else() {
     assert!(ended.stdout.matches("removed the interface scn").count() >= 3, "{}", ended.stdout);
 }
 
+/// How often a run with everything that could leave something is killed.
+const KILLS: usize = 50;
+/// When, at the latest after its start, ms: some are killed while they build, some in the middle, some at the end.
+const LATEST_MS: u64 = 1500;
+
+/// Programs that go to the background and are started again and again, and captures.
+const BUSY: &str = r#"
+    process daemon on a, b {
+        run "for i in 1 2; do setsid sh -c 'sleep 1000 & sleep 1000' & done; echo up"
+        ready log /up/
+        stop SIGTERM within 1s
+    }
+    timeline {
+        every 100ms from 100ms to 2s   restart daemon
+        at 50ms for 900ms  capture b to "some.pcapng"
+    }
+"#;
+
+#[test]
+fn clean_undoes_what_a_run_left_that_was_killed_at_any_moment() {
+    let Some(place) = place() else { return };
+    let busy = ATTACHED.replace("    flow across", &format!("{BUSY}    flow across"));
+    place.write("busy.scn", busy);
+    // Other moments each time; a failure names them.
+    let mut random = u64::from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().subsec_nanos());
+    let mut moment = || {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let ms = (random >> 33) % LATEST_MS;
+        format!("{}.{:03}", ms / 1000, ms % 1000)
+    };
+    let moments: Vec<String> = (0..KILLS).map(|_| moment()).collect();
+    let script = r#"mounts=$(cat /proc/self/mounts)
+        marked() { grep -lzs '^SCN_TEST_MARK=busy$' /proc/[0-9]*/environ || true; }
+        for moment in MOMENTS; do
+            echo "killed after $moment s"
+            env SCN_TEST_MARK=busy "$SCN" run busy.scn --capture all >log 2>&1 & run=$!
+            sleep $moment
+            kill -9 $run 2>/dev/null || { echo "it had ended:"; cat log; exit 7; }
+            wait $run || true
+            await '[ -z "$(marked)" ]'
+            "$SCN" clean >>cleaned
+            await '[ "$(state)" = "$before" ]'
+            [ ! -e /run/scn/journals ] || [ -z "$(ls -A /run/scn/journals)" ]
+            [ -z "$(ls -A /run/netns 2>/dev/null)" ]
+            [ "$(cat /proc/self/mounts)" = "$mounts" ]
+        done
+        grep -c removed cleaned"#;
+    let ended = on_machine(&place, &script.replace("MOMENTS", &moments.join(" ")));
+    assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
+}
+
 #[test]
 fn clean_leaves_what_is_no_longer_as_the_run_made_it() {
     let Some(place) = place() else { return };
