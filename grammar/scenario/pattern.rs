@@ -244,6 +244,21 @@ const TAIL: u64 = 40;
 const DEVIATIONS: u64 = 10;
 
 impl Varying {
+    /// The mean of what is drawn; `None`: it has none (Pareto of a shape of at most 1).
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a mean needs no more than 53 bits")]
+    pub fn mean(&self) -> Option<f64> {
+        match self {
+            Varying::Fixed(mean) | Varying::Exponential(mean) | Varying::Normal(mean, _) => Some(*mean as f64),
+            Varying::Uniform(a, b) => Some((*a as f64 + *b as f64) / 2.0),
+            Varying::Pareto(scale, shape_nano) => {
+                let shape = *shape_nano as f64 / 1e9;
+                (shape > 1.0).then(|| *scale as f64 * shape / (shape - 1.0))
+            }
+            Varying::Choice(values) => Some(values.iter().map(|value| *value as f64).sum::<f64>() / values.len().max(1) as f64),
+        }
+    }
+
     /// The least value that is drawn.
     #[must_use]
     pub fn least(&self) -> u64 {

@@ -2,11 +2,13 @@
 //! when the timeout cuts the run for certain. Plans nothing.
 
 use scn_grammar::quantity::{Dimension, Quantity};
+use scn_grammar::scenario::flow::{Arrivals, Phase};
 use scn_grammar::scenario::timeline::{Action, Entry};
 use scn_grammar::scenario::{Flow, Scenario};
 use scn_grammar::source::Span;
 
 use super::errors::{Findings, PlanError};
+use super::pace::Pace;
 use super::schedule::{Acts, Moment};
 
 /// What the timeline does with one flow.
@@ -84,8 +86,18 @@ fn least_length(flow: &Flow) -> Option<u64> {
     if load.duration_ns.is_some() {
         return load.duration_ns;
     }
-    // The k-th transaction starts at k * 1e18 / rate ns.
-    let last = (u128::from(load.total?) * u128::from(load.transactions.unwrap_or(1))).saturating_sub(1);
-    let at = last * 1_000_000_000_000_000_000 / u128::from(load.rate_nano?.max(1));
-    Some(u64::try_from(at).unwrap_or(u64::MAX))
+    // Random gaps may be short.
+    if load.arrivals == Arrivals::Poisson {
+        return None;
+    }
+    let (pace, starts) = match Pace::of_connections(load) {
+        Some(pace) => (pace, load.total?),
+        None => {
+            let pace = Pace::of_transactions(load, flow.pattern.as_ref(), &flow.transport)?;
+            (pace, load.total?.saturating_mul(load.transactions.unwrap_or(1)))
+        }
+    };
+    // Bursts and clocks that begin at random may start the last ones as much earlier.
+    let together = load.burst.saturating_mul(if load.phase == Phase::Random { load.connections } else { 1 });
+    u64::try_from(pace.start_ns(starts.saturating_sub(together))).ok()
 }

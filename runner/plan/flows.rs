@@ -13,11 +13,9 @@ use super::graph::Graph;
 use super::holders::Holders;
 use super::listeners::{Listeners, is_host, needs_peer};
 use super::network::{FAMILIES, Family};
+use super::pace::Pace;
 use super::types::{PlannedFlow, PlannedListener};
 use super::walk::Walker;
-
-/// Nanoseconds in a second, times the 1e-9/s of a rate.
-const RATE_SCALE: u64 = 1_000_000_000_000_000_000;
 
 /// The target of what is sent by no address.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -299,7 +297,7 @@ fn planned(id: FlowId, flow: &Flow, target: SocketAddr, backends: Vec<NodeId>, s
         backends,
         pattern: flow.pattern.clone(),
         load: flow.load.clone(),
-        interval_ns: flow.load.rate_nano.and_then(|rate| RATE_SCALE.checked_div(rate)).unwrap_or(0),
+        interval_ns: interval(flow),
         reconnect: flow.reconnect,
         timeouts: flow.timeouts,
         from_interface: flow.from_interface.clone(),
@@ -313,4 +311,10 @@ fn planned(id: FlowId, flow: &Flow, target: SocketAddr, backends: Vec<NodeId>, s
         starts_at_zero,
         span: flow.span,
     }
+}
+
+/// Between two starts at the flow's beginning, ns.
+fn interval(flow: &Flow) -> u64 {
+    let pace = Pace::of_connections(&flow.load).or_else(|| Pace::of_transactions(&flow.load, flow.pattern.as_ref(), &flow.transport));
+    pace.map_or(0, |pace| u64::try_from(Pace { change: None, ..pace }.start_ns(1)).unwrap_or(0))
 }

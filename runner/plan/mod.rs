@@ -18,6 +18,8 @@ mod listeners;
 mod names;
 pub(crate) mod network;
 pub mod outline;
+pub mod pace;
+mod payload;
 pub mod picture;
 mod pool;
 pub mod print;

@@ -241,7 +241,8 @@ pub struct PlannedFlow {
     pub pattern: Option<Pattern>,
     /// How much, and when.
     pub load: Load,
-    /// Between two intended starts, ns, rounded down; 0: closed loop. The k-th start is at `k * 1e18 / rate_nano` ns.
+    /// Between two intended starts of an open loop at the flow's beginning, ns, rounded down: on average over what is drawn; 0: closed
+    /// loop. At a constant rate the k-th start is at `k * 1e18 / rate_nano` ns.
     pub interval_ns: u64,
     /// When a broken connection is opened anew; `None`: never.
     pub reconnect: Option<Reconnect>,

@@ -34,8 +34,13 @@ impl Key {
 
     /// Evenly distributed in `0 <= x < 1`.
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
-    fn unit(self, number: u64) -> f64 {
+    pub fn unit(self, number: u64) -> f64 {
         (self.part(number).0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Exponentially distributed with a mean of 1.
+    pub fn gap(self) -> f64 {
+        -(1.0 - self.unit(1)).ln()
     }
 
     /// A value of this distribution.
@@ -47,7 +52,7 @@ impl Key {
                 let span = u128::from(high - low) + 1;
                 low + u64::try_from((u128::from(self.part(1).0) * span) >> 64).unwrap_or(0)
             }
-            Varying::Exponential(mean) => whole(-real(*mean) * (1.0 - self.unit(1)).ln()),
+            Varying::Exponential(mean) => whole(real(*mean) * self.gap()),
             Varying::Normal(mean, deviation) => {
                 let radius = (-2.0 * (1.0 - self.unit(1)).ln()).sqrt();
                 whole(real(*mean) + real(*deviation) * radius * (std::f64::consts::TAU * self.unit(2)).cos())

@@ -11,15 +11,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 
 use scn_grammar::scenario::FlowId;
+use scn_grammar::scenario::flow::Phase;
 use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
 
 use super::Notice;
 use super::client;
 use super::control::{Control, Order, Role, Start};
 use super::datagram;
+use super::draw::Key;
+use super::openings;
 use super::pacer::NEVER_DUE;
 use super::shared::FlowStart;
+use super::starts::Starts;
 use super::worker::Worker;
+use crate::plan::pace::Pace;
 
 /// A start that finds no free connection waits this long from its intended instant; then it is dropped.
 pub const START_PATIENCE_NS: i64 = 1_000_000_000;
@@ -28,9 +33,7 @@ pub const DRAIN_LIMIT_NS: i64 = 1_000_000_000;
 /// Sockets asked for at once where connections are short.
 const SOCKETS_AT_ONCE: usize = 16;
 /// Starts that are released before others get their turn.
-const STARTS_IN_A_ROW: u32 = 256;
-/// Rates are in 1e-9/s, instants in 1e-9 s.
-const NANO: u128 = 1_000_000_000_000_000_000;
+pub const STARTS_IN_A_ROW: u32 = 256;
 
 /// One run of a flow on one worker.
 pub struct Run {
@@ -41,6 +44,8 @@ pub struct Run {
     tickets: Arc<AtomicU64>,
     /// When it started, ns.
     pub from_ns: i64,
+    /// How fast its transactions or items start; `None`: in a closed loop.
+    pub pace: Option<Pace>,
     /// It is over on this worker.
     pub over: Cell<bool>,
     /// Connections without work, the longest idle first.
@@ -50,7 +55,8 @@ pub struct Run {
     sockets: RefCell<Vec<OwnedFd>>,
     until_ns: Cell<i64>,
     own_tickets: Cell<Option<u64>>,
-    places_left: Cell<usize>,
+    /// Places that open connections, or of `opens` connections that are alive.
+    pub places_left: Cell<usize>,
     waker: RefCell<Option<Waker>>,
     woken: Cell<bool>,
 }
@@ -94,12 +100,16 @@ pub fn start(worker: &Rc<Worker>, flow: FlowId, start: FlowStart) {
         return;
     }
     let load = &planned.load;
-    let own_tickets = if load.rate_nano.is_some() { load.total.map(|total| share(total, worker.index, workers)) } else { None };
+    let pace = Pace::of_transactions(load, planned.pattern.as_ref(), &planned.transport);
+    // A worker opens as many connections as it has starts for; those with clocks of their own take their starts with them.
+    let dispatched = pace.is_some() && load.phase == Phase::Even;
+    let own_tickets = if dispatched { load.total.map(|total| share(total, worker.index, workers)) } else { None };
     let run = Rc::new(Run {
         flow: flow.index(),
         number: start.number,
         tickets: start.tickets,
         from_ns: start.at_ns,
+        pace,
         over: Cell::new(false),
         idle: RefCell::default(),
         waiting: RefCell::default(),
@@ -135,6 +145,17 @@ impl Run {
         self.until_ns.get()
     }
 
+    /// The key of its draws.
+    pub fn key(&self, worker: &Worker) -> Key {
+        Key::of_seed(worker.shared.plan.seed).part(self.flow as u64).part(self.number)
+    }
+
+    /// The starts of the flow as a whole; `None`: its connections make their own.
+    pub fn starts(&self, worker: &Worker) -> Option<Starts> {
+        let load = &worker.shared.plan.flows[self.flow].load;
+        Some(Starts::of_flow(load, self.pace.clone()?, self.key(worker), self.from_ns))
+    }
+
     /// The role of its places.
     pub fn role(&self) -> Role {
         Role::Client(self.flow, self.number)
@@ -166,7 +187,11 @@ impl Run {
             return Ok(socket);
         }
         let flow = &worker.shared.plan.flows[self.flow];
-        let count = if flow.load.total.is_some() { self.places_left.get().clamp(1, SOCKETS_AT_ONCE) } else { 1 };
+        let count = match flow.load.opens_nano {
+            Some(_) => SOCKETS_AT_ONCE,
+            None if flow.load.total.is_some() => self.places_left.get().clamp(1, SOCKETS_AT_ONCE),
+            None => 1,
+        };
         let mut sockets = worker.shared.sockets.tcp(flow.from, flow.target.is_ipv6(), count).await?;
         let socket = sockets.pop().ok_or_else(|| std::io::Error::other("the lab gave no socket"))?;
         self.sockets.borrow_mut().extend(sockets);
@@ -233,33 +258,28 @@ pub fn unsent(worker: &Rc<Worker>, flow: usize, start: Start, outcome: ItemOutco
     worker.item(flow, item);
 }
 
-/// When the k-th start is meant to be: exact, without drift.
-pub fn intended(from_ns: i64, k: u64, rate_nano: u64) -> i64 {
-    let after = u128::from(k) * NANO / u128::from(rate_nano.max(1));
-    from_ns.saturating_add(i64::try_from(after).unwrap_or(i64::MAX))
-}
-
 async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
     while worker.pacer.now_ns() < run.from_ns.min(run.until_ns.get()) {
         run.event(worker, run.from_ns.min(run.until_ns.get())).await;
     }
-    open_places(worker, run, workers).await;
     let planned = &worker.shared.plan.flows[run.flow];
+    if planned.load.opens_nano.is_none() {
+        open_places(worker, run, workers).await;
+    }
     if let Some(interval) = planned.sample_tcp_info_ns {
         let (worker, run) = (Rc::clone(worker), Rc::clone(run));
         let interval = i64::try_from(interval.max(1)).unwrap_or(i64::MAX);
         tokio::task::spawn_local(async move { sample(&worker, &run, interval).await });
     }
-    match planned.load.rate_nano {
-        Some(rate) => {
-            let total = planned.load.total;
-            let count = total.map_or(u64::MAX, |total| total.saturating_mul(planned.load.transactions.unwrap_or(1)));
-            dispatch(worker, run, workers, rate, total, count).await;
-        }
-        None => {
-            while run.places_left.get() > 0 && worker.pacer.now_ns() < run.until_ns.get() {
-                run.event(worker, run.until_ns.get()).await;
-            }
+    let by_the_clock = if planned.load.phase == Phase::Even { run.starts(worker) } else { None };
+    if let Some(opens) = Pace::of_connections(&planned.load) {
+        let starts = Starts::of_flow(&planned.load, opens, run.key(worker), run.from_ns);
+        openings::carry_out(worker, run, workers, starts).await;
+    } else if let Some(starts) = by_the_clock {
+        dispatch(worker, run, workers, starts).await;
+    } else {
+        while run.places_left.get() > 0 && worker.pacer.now_ns() < run.until_ns.get() {
+            run.event(worker, run.until_ns.get()).await;
         }
     }
     drain(worker, run).await;
@@ -300,9 +320,12 @@ async fn open_places(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
 }
 
 /// Releases the worker's share of the starts: of each `workers` in a row, one.
-async fn dispatch(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, rate_nano: u64, total: Option<u64>, count: u64) {
-    let own = |from| own_start(from, total, worker.index, workers);
+async fn dispatch(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, mut starts: Starts) {
+    let load = &worker.shared.plan.flows[run.flow].load;
+    let count = load.total.map_or(u64::MAX, |total| total.saturating_mul(load.transactions.unwrap_or(1)));
+    let own = |from| own_start(from, load.total, worker.index, workers);
     let mut k = own(0);
+    let mut at_ns = starts.at(k);
     let mut in_a_row = 0;
     loop {
         if in_a_row == STARTS_IN_A_ROW {
@@ -311,11 +334,14 @@ async fn dispatch(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, rate_nano:
             run.drop_late(worker, worker.pacer.now_ns());
             tokio::task::yield_now().await;
         }
-        let next = if k < count { intended(run.from_ns, k, rate_nano) } else { NEVER_DUE };
+        let next = if k < count { at_ns } else { NEVER_DUE };
         let (now, end) = (worker.pacer.now_ns(), run.until_ns.get());
         if next <= now && next < end {
             run.release(Start { intended_ns: next, lag_ns: u32::try_from(now - next).unwrap_or(u32::MAX) });
             k = own(k + 1);
+            if k < count {
+                at_ns = starts.at(k);
+            }
             in_a_row += 1;
             continue;
         }

@@ -18,6 +18,7 @@ mod flow;
 mod frame;
 mod http;
 pub mod live;
+mod openings;
 mod pacer;
 mod pattern;
 mod registry;
@@ -25,6 +26,7 @@ mod series;
 mod server;
 mod shared;
 pub mod sockets;
+mod starts;
 mod tcp_info;
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ use crate::traffic::control::{Order, Start};
 use crate::traffic::flow::{self, DRAIN_LIMIT_NS, Run, START_PATIENCE_NS};
 use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::program::Program;
+use crate::traffic::starts::Starts;
 use crate::traffic::worker::Worker;
 
 /// Transactions that are started before others get their turn.
@@ -64,6 +65,29 @@ pub struct Lanes {
     did_all: Cell<bool>,
 }
 
+/// The next start of an open loop that falls to this worker.
+struct Upcoming<'a> {
+    k: u64,
+    /// When; [`NEVER_DUE`]: there is none.
+    at_ns: i64,
+    count: u64,
+    own: &'a dyn Fn(u64) -> u64,
+    /// `None`: there is no open loop.
+    starts: Option<Starts>,
+}
+
+impl Upcoming<'_> {
+    fn look(&mut self) {
+        let starts = self.starts.as_mut().filter(|_| self.k < self.count);
+        self.at_ns = starts.map_or(NEVER_DUE, |starts| starts.at(self.k));
+    }
+
+    fn pass(&mut self) {
+        self.k = (self.own)(self.k + 1);
+        self.look();
+    }
+}
+
 /// Carries a run out. `workers` share the flow.
 pub async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
     let begins = || run.from_ns.min(run.until_ns());
@@ -102,7 +126,7 @@ impl Lanes {
             own_server: own_server(plan, planned),
             limit_ns: response_limit(planned).saturating_add(program.allowance_ns),
             program,
-            closed_loop: planned.load.rate_nano.is_none(),
+            closed_loop: run.pace.is_none(),
             interval_ns: i64::try_from(planned.load.interval_ns).unwrap_or(i64::MAX),
             reconnect_ns: planned.reconnect.map_or(0, |reconnect| i64::try_from(reconnect.after_ns).unwrap_or(i64::MAX)),
             arrivals: RefCell::new(Arrivals::new()),
@@ -150,13 +174,14 @@ impl Lanes {
         let load = &self.worker.shared.plan.flows[self.run.flow].load;
         let count = load.total.unwrap_or(u64::MAX);
         let own = |from| flow::own_start(from, load.total, self.worker.index, workers);
-        let (mut k, mut over, mut limit) = (own(0), false, NEVER_DUE);
+        let (mut over, mut limit) = (false, NEVER_DUE);
+        let mut upcoming = Upcoming { k: own(0), at_ns: NEVER_DUE, count, own: &own, starts: self.run.starts(&self.worker) };
+        upcoming.look();
         loop {
             let now = self.worker.pacer.now_ns();
             self.due(now);
             // What was due before the end is sent, though late, and not forgotten.
-            let due_before =
-                !self.closed_loop && k < count && flow::intended(self.run.from_ns, k, load.rate_nano.unwrap_or(1)) < self.run.until_ns();
+            let due_before = upcoming.at_ns < self.run.until_ns();
             if !over && now >= self.run.until_ns() && !due_before {
                 over = true;
                 limit = self.run.until_ns().max(self.run.from_ns).saturating_add(DRAIN_LIMIT_NS.max(self.limit_ns));
@@ -172,8 +197,8 @@ impl Lanes {
                 // What needs no answer would otherwise keep the worker from its servers.
                 tokio::task::yield_now().await;
             } else if !over {
-                next = self.begin_due(&mut k, count, load.rate_nano.unwrap_or(1), &own);
-                over = k >= count && self.run.waiting.borrow().is_empty();
+                next = self.begin_due(&mut upcoming);
+                over = upcoming.k >= count && self.run.waiting.borrow().is_empty();
                 self.did_all.set(over);
             }
             if over && self.under_way.get() == 0 {
@@ -199,16 +224,16 @@ impl Lanes {
     }
 
     /// Open loop: begins what is due; when the next one is.
-    fn begin_due(self: &Rc<Self>, k: &mut u64, count: u64, rate_nano: u64, own: &dyn Fn(u64) -> u64) -> i64 {
+    fn begin_due(self: &Rc<Self>, upcoming: &mut Upcoming<'_>) -> i64 {
         for _ in 0..STARTS_IN_A_ROW {
-            let next = if *k < count { flow::intended(self.run.from_ns, *k, rate_nano) } else { NEVER_DUE };
+            let next = upcoming.at_ns;
             let now = self.worker.pacer.now_ns();
             if next > now || next >= self.run.until_ns() {
                 self.serve_waiting(now);
                 self.flush();
                 return next;
             }
-            *k = own(*k + 1);
+            upcoming.pass();
             let start = Start { intended_ns: next, lag_ns: u32::try_from(now - next).unwrap_or(u32::MAX) };
             if now.saturating_sub(next) > START_PATIENCE_NS {
                 // A rate that cannot be kept: too late to be what was asked for.

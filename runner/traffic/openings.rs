@@ -1,0 +1,65 @@
+//! Connections that are opened by the clock, whatever became of those before. In: the starts of a run. Out: connections, each a task of its own;
+//! `dropped` where as many were alive as the flow allows.
+
+use std::rc::Rc;
+
+use super::client;
+use super::control::{Control, Start};
+use super::flow::{self, Run, START_PATIENCE_NS, STARTS_IN_A_ROW};
+use super::pacer::NEVER_DUE;
+use super::starts::Starts;
+use super::worker::Worker;
+
+/// Opens the worker's share of the connections until there are no more, or the flow ends.
+pub async fn carry_out(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, mut starts: Starts) {
+    let load = &worker.shared.plan.flows[run.flow].load;
+    let most = usize::try_from(flow::share(load.connections, worker.index, workers)).unwrap_or(usize::MAX);
+    let count = load.total.unwrap_or(u64::MAX);
+    let own = |from| flow::own_start(from, load.total, worker.index, workers);
+    let (mut k, mut in_a_row) = (own(0), 0);
+    let mut at_ns = starts.at(k);
+    loop {
+        let next = if k < count { at_ns } else { NEVER_DUE };
+        let (now, end) = (worker.pacer.now_ns(), run.until_ns());
+        run.drop_late(worker, now);
+        while run.places_left.get() < most && now < end {
+            let Some(start) = run.waiting.borrow_mut().pop_front() else { break };
+            open(worker, run, start);
+        }
+        if next <= now && next < end {
+            run.waiting.borrow_mut().push_back(Start { intended_ns: next, lag_ns: u32::try_from(now - next).unwrap_or(u32::MAX) });
+            k = own(k + 1);
+            if k < count {
+                at_ns = starts.at(k);
+            }
+            in_a_row += 1;
+            if in_a_row == STARTS_IN_A_ROW {
+                in_a_row = 0;
+                tokio::task::yield_now().await;
+            }
+            continue;
+        }
+        in_a_row = 0;
+        let oldest = run.waiting.borrow().front().map_or(NEVER_DUE, |start| start.intended_ns.saturating_add(START_PATIENCE_NS));
+        let all_begun = k >= count && oldest == NEVER_DUE;
+        if now >= end || (all_begun && run.places_left.get() == 0) {
+            return;
+        }
+        run.event(worker, next.min(end).min(oldest)).await;
+    }
+}
+
+/// One connection, from its opening to its end.
+fn open(worker: &Rc<Worker>, run: &Rc<Run>, start: Start) {
+    let control = Rc::new(Control::new(run.role(), Some(run.flow)));
+    let member = worker.enlist(&control);
+    run.places_left.set(run.places_left.get() + 1);
+    let (task, run) = (Rc::clone(worker), Rc::clone(run));
+    worker.spawn(async move {
+        client::once(&task, &run, &control, start).await;
+        task.dismiss(member);
+        run.place_over();
+        // One that waits may be opened now.
+        run.wake();
+    });
+}
