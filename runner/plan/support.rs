@@ -30,8 +30,8 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
     }
     scenario.stresses.iter().for_each(|stress| missing.add(stress.span, "`stress`"));
     for service in &scenario.services {
-        if let Listener::Http { socket, backlog, paths, tls } = &service.listener {
-            let beyond = http::answers(socket, *backlog, paths, tls.as_ref(), service.pattern.as_ref());
+        if let Listener::Http { socket, backlog, paths, .. } = &service.listener {
+            let beyond = http::answers(socket, *backlog, paths, service.pattern.as_ref());
             beyond.into_iter().for_each(|what| missing.add(service.span, what));
         } else if !listens(&service.listener) {
             missing.add(service.span, format!("a service over {} with these options", service.listener.kind().word()));
@@ -92,13 +92,14 @@ impl Missing {
         }
         match &flow.transport {
             Transport::Tcp { socket, wire: Wire::Own } if *socket == Socket::default() => {}
-            Transport::Tcp { .. } => self.add(flow.span, "socket options of a flow"),
+            Transport::Tls { socket, .. } if *socket == Socket::default() => {}
+            Transport::Tcp { .. } | Transport::Tls { .. } => self.add(flow.span, "socket options of a flow"),
             Transport::Udp { wire: Wire::Own, .. } => {
                 datagrams::beyond(flow.pattern.as_ref()).into_iter().for_each(|what| self.add(flow.span, what));
             }
             Transport::Icmp(_) => {}
-            Transport::Http { socket, http: asks, tls } => {
-                let beyond = http::asks(socket, asks, tls.as_ref(), flow.pattern.as_ref());
+            Transport::Http { socket, http: asks, .. } => {
+                let beyond = http::asks(socket, asks, flow.pattern.as_ref());
                 beyond.into_iter().for_each(|what| self.add(flow.span, what));
             }
             other => self.add(flow.span, format!("a flow over {}", other.kind().word())),
@@ -195,10 +196,11 @@ fn has_secret(steps: &[Step]) -> bool {
     })
 }
 
-/// A listener of plain TCP, or of UDP.
+/// A listener of TCP or TLS, or of UDP.
 fn listens(listener: &Listener) -> bool {
     match listener {
         Listener::Tcp { socket, backlog: None, wire: Wire::Own } => *socket == Socket::default(),
+        Listener::Tls { socket, backlog: None, .. } => *socket == Socket::default(),
         Listener::Udp { wire, .. } => *wire == Wire::Own,
         _ => false,
     }

@@ -24,6 +24,7 @@ use super::http;
 use super::pacer::NEVER_DUE;
 use super::pattern::session::{Cut, Identity, Played, Session, end_of, in_words};
 use super::registry::{Entry, Inbox, NOBODY};
+use super::tls::Stream;
 use super::wire::{Buffers, Wire};
 use super::worker::Worker;
 
@@ -51,6 +52,8 @@ struct Open {
 
 /// Why an attempt failed.
 struct Refusal {
+    /// What failed, if not the connection itself.
+    step: Option<String>,
     end: ConnectionEnd,
     what: String,
 }
@@ -111,6 +114,7 @@ impl Place<'_> {
         let row = Connection {
             opened_ns: worker.pacer.now_ns(),
             established_ns: NEVER,
+            handshake_ns: 0,
             closed_ns: NEVER,
             end: ConnectionEnd::Open,
             successor_of: self.after,
@@ -121,11 +125,14 @@ impl Place<'_> {
         };
         let mut open = Open { number, row, entry };
         let connected = match socket {
-            Ok(socket) => self.connect(socket, &mut open).await,
+            Ok(socket) => match self.connect(socket, &mut open).await {
+                Ok(stream) => self.secure(stream, &mut open).await,
+                Err(refusal) => Err(refusal),
+            },
             Err(error) => {
                 let what = format!("no socket for a connection: {error}");
                 worker.shared.tell(Notice::Broken { what: format!("flow {}: {what}", worker.shared.plan.flows[flow].name) });
-                Err(Some(Refusal { end: ConnectionEnd::Other, what }))
+                Err(Some(Refusal { step: None, end: ConnectionEnd::Other, what }))
             }
         };
         shared.live.connecting.fetch_sub(1, Ordering::Relaxed);
@@ -166,12 +173,28 @@ impl Place<'_> {
             Err(Broken::Io(error)) => return Err(failed(error)),
             Err(Broken::TimedOut | Broken::Eof) => {
                 let what = format!("no answer within {} s", CONNECT_LIMIT_NS / 1_000_000_000);
-                return Err(Some(Refusal { end: ConnectionEnd::ConnectTimeout, what }));
+                return Err(Some(Refusal { step: None, end: ConnectionEnd::ConnectTimeout, what }));
             }
         }
         match stream.take_error() {
             Ok(None) => Ok(stream),
             Ok(Some(error)) | Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Does the TLS handshake, if the flow has one, within the limit of the connection; `Err(None)`: it was told to give up.
+    async fn secure(&self, stream: TcpStream, open: &mut Open) -> Result<Stream, Option<Refusal>> {
+        let Some(client) = self.worker.tls.client(self.run.flow) else { return Ok(Stream::Plain(stream)) };
+        let begun_ns = self.worker.pacer.now_ns();
+        match client.connect(stream, self.control).await {
+            Ok(stream) => {
+                open.row.handshake_ns = (self.worker.pacer.now_ns() - begun_ns).max(1);
+                Ok(stream)
+            }
+            Err(broken) => {
+                let refusal = client.refusal(broken, CONNECT_LIMIT_NS);
+                Err(refusal.map(|(end, what)| Refusal { step: Some(client.step(self.target)), end, what }))
+            }
         }
     }
 
@@ -204,12 +227,13 @@ impl Place<'_> {
             _ => {}
         }
         open.row.end = refusal.end;
-        let step = format!("connect to {}", self.target);
-        self.worker.parts.borrow_mut()[self.run.flow].failure(&step, None, refusal.what, self.worker.pacer.now_ns());
+        let span = refusal.step.is_some().then(|| self.worker.shared.plan.flows[self.run.flow].span);
+        let step = refusal.step.unwrap_or_else(|| format!("connect to {}", self.target));
+        self.worker.parts.borrow_mut()[self.run.flow].failure(&step, span, refusal.what, self.worker.pacer.now_ns());
     }
 
     /// Runs transactions on an established connection until it ends.
-    async fn transact(&mut self, stream: TcpStream, open: &mut Open) -> ConnectionEnd {
+    async fn transact(&mut self, stream: Stream, open: &mut Open) -> ConnectionEnd {
         let (worker, flow) = (self.worker, self.run.flow);
         let plan = &worker.shared.plan;
         let planned = &plan.flows[flow];
@@ -420,7 +444,7 @@ fn refusal(error: &io::Error) -> Refusal {
         _ => end_of(error),
     };
     let what = if end == ConnectionEnd::ConnectTimeout { "no answer".to_owned() } else { in_words(end, error) };
-    Refusal { end, what }
+    Refusal { step: None, end, what }
 }
 
 /// Whether a connection without work is over.

@@ -4,10 +4,10 @@
 use std::task::{Context, Poll};
 
 use scn_grammar::source::Span;
-use tokio::net::TcpStream;
 
 use super::control::Broken;
 use super::pattern::session::{Cut, Played, Progress, Session};
+use super::tls::Stream;
 use super::wire::Buffers;
 
 /// A connection on which transactions are played.
@@ -40,7 +40,7 @@ pub trait Conversation {
     fn close(self) -> Buffers;
 }
 
-impl Conversation for Session<TcpStream> {
+impl Conversation for Session<Stream> {
     async fn play(&mut self, number: u64) -> Result<Played, Cut> {
         Session::play(self, number).await
     }

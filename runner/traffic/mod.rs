@@ -29,6 +29,7 @@ mod tcp_info;
 #[cfg(test)]
 mod tests;
 mod timer;
+pub mod tls;
 mod wire;
 mod worker;
 
@@ -120,6 +121,14 @@ pub enum TrafficError {
         /// Why.
         why: String,
     },
+    /// What a flow or a service says of TLS cannot be had.
+    #[error("TLS of {owner}: {why}")]
+    Tls {
+        /// The flow or listener.
+        owner: String,
+        /// Why.
+        why: String,
+    },
     /// A worker thread could not be started.
     #[error("a traffic worker could not be started: {0}")]
     Thread(std::io::Error),
@@ -141,7 +150,8 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Opens the listeners and starts the workers; nothing is sent yet. `files` holds what every file holds that a pattern sends.
+    /// Opens the listeners and starts the workers; nothing is sent yet. `files` holds what every file holds that a pattern
+    /// sends, and every certificate and key of TLS.
     ///
     /// # Errors
     /// A listener that cannot be opened, a pattern that cannot be carried out, a thread that cannot be started.
@@ -360,5 +370,6 @@ fn compile(plan: &Plan, files: &Files) -> Result<Programs, TrafficError> {
     let clients = plan.flows.iter().map(played).collect::<Result<_, _>>()?;
     let servers = plan.listeners.iter().map(served).collect::<Result<_, _>>()?;
     let http = http::Prepared::new(plan).map_err(|(owner, why)| TrafficError::Http { owner, why })?;
-    Ok(Programs { clients, servers, http })
+    let tls = tls::Prepared::new(plan, files).map_err(|(owner, why)| TrafficError::Tls { owner, why })?;
+    Ok(Programs { clients, servers, http, tls })
 }

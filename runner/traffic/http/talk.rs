@@ -2,7 +2,6 @@
 //! moved, who answered, what was not as it ought to be. A request said by options is sent as it is; a pattern is played by a session.
 
 use std::future::poll_fn;
-use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,7 +12,6 @@ use scn_grammar::quantity::{Dimension, Quantity};
 use scn_grammar::scenario::pattern::Side;
 use scn_grammar::source::Span;
 use scn_reports::record::flow::{ConnectionEnd, NEVER};
-use tokio::net::TcpStream;
 
 use super::check::Check;
 use super::exchange::Exchange;
@@ -25,7 +23,8 @@ use crate::traffic::conversation::Conversation;
 use crate::traffic::frame::{Header, Way};
 use crate::traffic::pattern::session::{Cut, Fault, Identity, Played, Progress, Session, end_of, in_words};
 use crate::traffic::registry::NOBODY;
-use crate::traffic::wire::{Buffers, Wire};
+use crate::traffic::tls::Stream;
+use crate::traffic::wire::{Buffers, Transport as _, Wire};
 use crate::traffic::worker::Worker;
 
 /// No step of a pattern.
@@ -52,9 +51,9 @@ enum Asks {
 
 impl Talk {
     /// On a connected socket.
-    pub async fn new(worker: &Rc<Worker>, control: &Rc<Control>, stream: TcpStream, identity: Identity) -> Result<Talk, Broken> {
+    pub async fn new(worker: &Rc<Worker>, control: &Rc<Control>, stream: Stream, identity: Identity) -> Result<Talk, Broken> {
         let flow = identity.flow as usize;
-        let socket = stream.as_raw_fd();
+        let socket = stream.socket();
         let link = Link::new(stream).await?;
         let limit_ns = response_limit(&worker.shared.plan.flows[flow]);
         let asks = match worker.request(flow) {

@@ -12,6 +12,7 @@ use super::program::{Act, Operation, Piece, Program};
 use crate::traffic::control::Broken;
 use crate::traffic::draw::Key;
 use crate::traffic::frame::{Frame, Header, Way};
+use crate::traffic::tls::handshake;
 use crate::traffic::wire::{Transport, Wire};
 use crate::traffic::worker::Worker;
 
@@ -412,7 +413,8 @@ pub fn end_of(error: &std::io::Error) -> ConnectionEnd {
         Some(libc::ETIMEDOUT) => ConnectionEnd::Timeout,
         Some(libc::EHOSTUNREACH | libc::ENETUNREACH | libc::ENETDOWN | libc::EHOSTDOWN) => ConnectionEnd::Unreachable,
         Some(libc::ECONNREFUSED) => ConnectionEnd::Refused,
-        // Not the kernel's word: what came has not the form that it must have.
+        // Not the kernel's word: that of TLS, or what came has not the form that it must have.
+        None if handshake::told(error).is_some() => ConnectionEnd::Tls,
         None if error.kind() == std::io::ErrorKind::InvalidData => ConnectionEnd::Mismatch,
         _ => ConnectionEnd::Other,
     }
