@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use scn_grammar::source::Span;
 
 use super::control::Broken;
+use super::limits::Quiet;
 use super::pattern::session::{Cut, Played, Progress, Session};
 use super::tls::Stream;
 use super::wire::Buffers;
@@ -29,6 +30,9 @@ pub trait Conversation {
 
     /// Watches the connection between two transactions, until it ends.
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Broken>;
+
+    /// How long nothing may come, and when something last came.
+    fn quiet(&self) -> Quiet;
 
     /// Either end may end the connection between two transactions.
     fn may_end(&self) -> bool;
@@ -72,6 +76,10 @@ impl Conversation for Session<Stream> {
             }
         }
         Poll::Pending
+    }
+
+    fn quiet(&self) -> Quiet {
+        self.quiet
     }
 
     fn may_end(&self) -> bool {

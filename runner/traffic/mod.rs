@@ -17,15 +17,18 @@ mod draw;
 mod flow;
 mod frame;
 mod http;
+mod limits;
 pub mod live;
 mod pacer;
 mod pattern;
+mod reconnect;
 mod registry;
 mod series;
 mod server;
 mod shared;
 pub mod sockets;
 mod tcp_info;
+mod tcp_options;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -175,6 +178,7 @@ impl Traffic {
             traffic.threads.push(thread);
         }
         datagram::try_options(&traffic.shared).await?;
+        tcp_options::try_all(&traffic.shared).await?;
         for listener in 0..traffic.shared.plan.listeners.len() {
             traffic.open(listener).await?;
         }
@@ -335,6 +339,8 @@ impl Traffic {
                 error,
             })?,
         };
+        let refused = |error| TrafficError::Option { owner: planned.name.clone(), error };
+        tcp_options::set_at(&planned.listener, &socket, address.is_ipv6()).map_err(refused)?;
         self.shared.open[listener].store(true, Ordering::SeqCst);
         let workers = self.workers();
         // A worker that broke has told so.

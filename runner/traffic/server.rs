@@ -23,6 +23,7 @@ use super::pacer::NEVER_DUE;
 use super::pattern::session::{Cut, Fault, Identity, Played, Session};
 use super::registry::Entry;
 use super::shared::Command;
+use super::tcp_options;
 use super::tls::{self, Stream};
 use super::wire::{Buffers, Wire};
 use super::worker::Worker;
@@ -128,8 +129,9 @@ fn serve(worker: &Rc<Worker>, listener: usize, stream: TcpStream, client: Socket
     }
     let task = Rc::clone(worker);
     worker.spawn(async move {
+        let said = tcp_options::of_listener(&task.shared.plan.listeners[listener].listener).and_then(|(options, _)| options.nodelay);
         // Without it small answers wait for each other; it fails only on a connection that is broken, which is then seen.
-        let _ = stream.set_nodelay(true);
+        let _ = stream.set_nodelay(said.unwrap_or(true));
         match secure(&task, listener, &control, stream, (client, address)).await {
             None => {}
             Some(stream) if http::listens(&task.shared.plan.listeners[listener]) => {
@@ -145,7 +147,7 @@ fn serve(worker: &Rc<Worker>, listener: usize, stream: TcpStream, client: Socket
 async fn secure(
     worker: &Rc<Worker>,
     listener: usize,
-    control: &Control,
+    control: &Rc<Control>,
     stream: TcpStream,
     (client, address): (SocketAddr, SocketAddr),
 ) -> Option<Stream> {

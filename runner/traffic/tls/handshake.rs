@@ -3,7 +3,9 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::Poll;
 
 use scn_grammar::quantity::{Dimension, Quantity};
@@ -13,26 +15,29 @@ use tokio_rustls::TlsStream;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::stream::{Secured, Stream};
-use super::{Client, Server};
+use super::{Client, Server, Stream};
 use crate::traffic::control::{Broken, Control, Order};
 use crate::traffic::pattern::session::{end_of, in_words};
 
 /// Carries a handshake out until the handle's limit, or until it is given an order that is no less than this.
 async fn carry_out<T>(control: &Control, least: Order, mut handshake: impl Future<Output = io::Result<T>> + Unpin) -> Result<T, Broken> {
-    poll_fn(|context| match control.interrupted(context) {
+    let done = poll_fn(|context| match control.interrupted(context) {
         Some(broken) => Poll::Ready(Err(broken)),
         None if control.order() >= least => Poll::Ready(Err(Broken::Aborted)),
         None => Pin::new(&mut handshake).poll(context).map_err(Broken::Io),
     })
-    .await
+    .await;
+    // A failed one closes the socket.
+    control.socket.set(None);
+    done
 }
 
 impl Client {
     /// The client's side. Any order to close ends it.
-    pub async fn connect(&self, stream: TcpStream, control: &Control) -> Result<Stream, Broken> {
+    pub async fn connect(&self, stream: TcpStream, control: &Rc<Control>) -> Result<Stream, Broken> {
+        control.socket.set(Some(stream.as_raw_fd()));
         let stream = carry_out(control, Order::Drain, self.connector.connect(self.name.clone(), stream)).await?;
-        Ok(Stream::Secured(Box::new(Secured(TlsStream::Client(stream)))))
+        Ok(Stream::secured(TlsStream::Client(stream), Rc::clone(control)))
     }
 
     /// What was attempted, for people.
@@ -71,9 +76,10 @@ const CLOSED: &str = "the peer closed the connection before the handshake was do
 
 impl Server {
     /// The server's side. An order to drain lets it come to its end.
-    pub async fn accept(&self, stream: TcpStream, control: &Control) -> Result<Stream, Broken> {
+    pub async fn accept(&self, stream: TcpStream, control: &Rc<Control>) -> Result<Stream, Broken> {
+        control.socket.set(Some(stream.as_raw_fd()));
         let stream = carry_out(control, Order::Abort, self.acceptor.accept(stream)).await?;
-        Ok(Stream::Secured(Box::new(Secured(TlsStream::Server(stream)))))
+        Ok(Stream::secured(TlsStream::Server(stream), Rc::clone(control)))
     }
 
     /// Why it failed, if the client does not know better: it told the reason itself, or just went away. `stranger`: nobody else reports

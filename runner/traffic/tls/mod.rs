@@ -12,6 +12,8 @@ mod configure;
 pub mod handshake;
 mod materials;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod unverified;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 use std::io::{self, IoSlice, Write};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
+use crate::traffic::control::{Control, Order};
 use crate::traffic::wire::Transport;
 
 /// A connection.
@@ -23,14 +25,22 @@ pub enum Stream {
 }
 
 /// A connection with TLS.
-pub struct Secured(pub(super) TlsStream<TcpStream>);
+pub struct Secured {
+    pub(super) stream: TlsStream<TcpStream>,
+    control: Rc<Control>,
+}
 
 impl Stream {
+    /// One whose handshake is done.
+    pub(super) fn secured(stream: TlsStream<TcpStream>, control: Rc<Control>) -> Stream {
+        Stream::Secured(Box::new(Secured { stream, control }))
+    }
+
     /// The socket.
     pub fn tcp(&self) -> &TcpStream {
         match self {
             Stream::Plain(tcp) => tcp,
-            Stream::Secured(secured) => secured.0.get_ref().0,
+            Stream::Secured(secured) => secured.stream.get_ref().0,
         }
     }
 }
@@ -48,12 +58,13 @@ impl Transport for Stream {
 
 impl Drop for Secured {
     fn drop(&mut self) {
-        let aborted = SockRef::from(self.0.get_ref().0).linger().is_ok_and(|linger| linger == Some(Duration::ZERO));
-        if aborted {
+        // What ends at once, as a program that is killed, says nothing.
+        let reset = || SockRef::from(self.stream.get_ref().0).linger().is_ok_and(|linger| linger == Some(Duration::ZERO));
+        if self.control.order() >= Order::Abort || reset() {
             return;
         }
         // As far as the socket takes it: a peer that reads nothing can't be told.
-        let _ = match &mut self.0 {
+        let _ = match &mut self.stream {
             TlsStream::Client(stream) => {
                 let (tcp, session) = stream.get_mut();
                 session.send_close_notify();
@@ -89,7 +100,7 @@ impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(context, room),
-            Stream::Secured(secured) => match Pin::new(&mut secured.0).poll_read(context, room) {
+            Stream::Secured(secured) => match Pin::new(&mut secured.stream).poll_read(context, room) {
                 // Many peers end a connection without the word that TLS has for it.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
                 other => other,
@@ -102,35 +113,35 @@ impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
-            Stream::Secured(secured) => Pin::new(&mut secured.0).poll_write(context, bytes),
+            Stream::Secured(secured) => Pin::new(&mut secured.stream).poll_write(context, bytes),
         }
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, context: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write_vectored(context, pieces),
-            Stream::Secured(secured) => Pin::new(&mut secured.0).poll_write_vectored(context, pieces),
+            Stream::Secured(secured) => Pin::new(&mut secured.stream).poll_write_vectored(context, pieces),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
             Stream::Plain(tcp) => tcp.is_write_vectored(),
-            Stream::Secured(secured) => secured.0.is_write_vectored(),
+            Stream::Secured(secured) => secured.stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_flush(context),
-            Stream::Secured(secured) => Pin::new(&mut secured.0).poll_flush(context),
+            Stream::Secured(secured) => Pin::new(&mut secured.stream).poll_flush(context),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
-            Stream::Secured(secured) => Pin::new(&mut secured.0).poll_shutdown(context),
+            Stream::Secured(secured) => Pin::new(&mut secured.stream).poll_shutdown(context),
         }
     }
 }
