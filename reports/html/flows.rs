@@ -138,6 +138,7 @@ fn end_words(end: ConnectionEnd) -> &'static str {
         ConnectionEnd::Timeout => "no answer in time",
         ConnectionEnd::Mismatch => "not as the pattern says",
         ConnectionEnd::Other => "another error of the kernel",
+        ConnectionEnd::Tls => "refused in TLS",
     }
 }
 

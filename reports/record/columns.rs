@@ -154,7 +154,7 @@ pub mod items {
 pub mod connections {
     use super::*;
 
-    const ENDS: [ConnectionEnd; 10] = [
+    const ENDS: [ConnectionEnd; 11] = [
         ConnectionEnd::Open,
         ConnectionEnd::Closed,
         ConnectionEnd::Refused,
@@ -165,6 +165,7 @@ pub mod connections {
         ConnectionEnd::Timeout,
         ConnectionEnd::Mismatch,
         ConnectionEnd::Other,
+        ConnectionEnd::Tls,
     ];
 
     /// Writes columns; addresses go to a list of texts.
@@ -172,6 +173,9 @@ pub mod connections {
         let mut table = Table::new(rows.len());
         table.put("opened", rows.iter().map(|r| r.opened_ns));
         table.put("established", rows.iter().map(|r| r.established_ns));
+        if rows.iter().any(|r| r.handshake_ns != 0) {
+            table.put("handshake", rows.iter().map(|r| r.handshake_ns));
+        }
         table.put("closed", rows.iter().map(|r| r.closed_ns));
         table.put("end", rows.iter().map(|r| r.end as i64));
         table.put("successor_of", rows.iter().map(|r| i64::from(r.successor_of)));
@@ -203,6 +207,7 @@ pub mod connections {
     fn rows(table: &Table) -> Result<Vec<Connection>, String> {
         table.rows_of("opened")?;
         let (opened, established, closed) = (table.take("opened")?, table.take("established")?, table.take("closed")?);
+        let handshake = table.take("handshake")?;
         let (end, successor, backend) = (table.take("end")?, table.take("successor_of")?, table.take("backend")?);
         let (transactions, local, remote) = (table.take("transactions")?, table.take("local")?, table.take("remote")?);
         let text = |at: i64| -> Result<String, String> {
@@ -214,6 +219,7 @@ pub mod connections {
                 Ok(Connection {
                     opened_ns: opened[i],
                     established_ns: established[i],
+                    handshake_ns: handshake[i],
                     closed_ns: closed[i],
                     end: usize::try_from(end[i])
                         .ok()

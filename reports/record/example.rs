@@ -396,6 +396,7 @@ fn connections(state: &mut u64) -> Vec<Connection> {
         list.push(Connection {
             opened_ns,
             established_ns,
+            handshake_ns: 0,
             closed_ns: if second { 8000 * MS } else { 3_100 * MS + jitter },
             end: match (second, i % 5) {
                 (true, _) => ConnectionEnd::Closed,

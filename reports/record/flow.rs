@@ -112,8 +112,10 @@ pub enum ItemOutcome {
 pub struct Connection {
     /// When `connect` was called.
     pub opened_ns: i64,
-    /// When it was established; [`NEVER`] if it was not.
+    /// When it was established, its TLS handshake done; [`NEVER`] if it was not.
     pub established_ns: i64,
+    /// How long the TLS handshake took that it was established by, ns; 0: it has none.
+    pub handshake_ns: i64,
     /// When it ended or was seen to be broken; [`NEVER`] if it outlived the flow's record.
     pub closed_ns: i64,
     /// How it ended.
@@ -154,6 +156,8 @@ pub enum ConnectionEnd {
     Mismatch = 8,
     /// Another error of the kernel.
     Other = 9,
+    /// The TLS handshake failed, or one end ended the connection by an alert.
+    Tls = 10,
 }
 
 /// One reading of tcp_info (RFC 9293 connection, as Linux tells).

@@ -66,6 +66,7 @@ pub fn open(at_ns: i64) -> Connection {
     Connection {
         opened_ns: at_ns,
         established_ns: at_ns + MS,
+        handshake_ns: 0,
         closed_ns: NEVER,
         end: ConnectionEnd::Open,
         successor_of: u32::MAX,

@@ -1,9 +1,9 @@
-//! Durations of connections. `connect_time.*`: from `connect` to established. `reconnect_time.*`: from a break to the successor's
+//! Durations of connections. `connect_time.*`: from `connect` to established, less the TLS handshake, which `handshake_time.*` is. `reconnect_time.*`: from a break to the successor's
 //! first completed transaction. `lasting_connections`: those that live through the window. In: a series. Out: numbers.
 
 use std::collections::BTreeMap;
 
-use scn_reports::record::flow::{ConnectionEnd, NEVER};
+use scn_reports::record::flow::{Connection, ConnectionEnd, NEVER};
 
 use super::distribution::Distribution;
 use super::series::{Order, Series};
@@ -11,13 +11,21 @@ use super::{Measured, Window, counters};
 
 /// Of the connections established in a window.
 pub(super) fn connect_time(flow: &Series<'_>, window: Window) -> Distribution {
-    let established = flow
-        .record
-        .connections
-        .iter()
-        .filter(|c| c.established_ns != NEVER && (window.from_ns..window.to_ns).contains(&flow.counted_at(c.established_ns)));
-    let samples = established.map(|c| ((c.established_ns - c.opened_ns).max(0), c.established_ns));
+    let samples =
+        established(flow, window).map(|c| ((c.established_ns - c.opened_ns).saturating_sub(c.handshake_ns).max(0), c.established_ns));
     Distribution::new(samples, 1.0, "no connection was established in the window")
+}
+
+/// Of the same, those with TLS.
+pub(super) fn handshake_time(flow: &Series<'_>, window: Window) -> Distribution {
+    let secured = established(flow, window).filter(|c| c.handshake_ns > 0);
+    Distribution::new(secured.map(|c| (c.handshake_ns, c.established_ns)), 1.0, "no handshake was done in the window")
+}
+
+/// Connections established in a window.
+fn established<'a>(flow: &'a Series<'_>, window: Window) -> impl Iterator<Item = &'a Connection> {
+    let within = move |c: &&Connection| (window.from_ns..window.to_ns).contains(&flow.counted_at(c.established_ns));
+    flow.record.connections.iter().filter(|c| c.established_ns != NEVER).filter(within)
 }
 
 /// Of the connections that broke in a window: until the first transaction of their successor, or of its successor if that one

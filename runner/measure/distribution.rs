@@ -19,6 +19,8 @@ pub(crate) enum Family {
     Lag,
     /// From `connect` to established.
     ConnectTime,
+    /// From the beginning of a TLS handshake to its end.
+    HandshakeTime,
     /// From a break to the successor's first transaction.
     ReconnectTime,
     /// From a datagram to its answer.
@@ -37,6 +39,7 @@ impl Family {
             "service" => Family::Service,
             "lag" => Family::Lag,
             "connect_time" => Family::ConnectTime,
+            "handshake_time" => Family::HandshakeTime,
             "reconnect_time" => Family::ReconnectTime,
             "rtt" => Family::RoundTrip,
             "owd" | "forward.owd" => Family::OneWay(PacketWay::Forward),
@@ -54,6 +57,7 @@ impl Family {
             Family::Service => latency::service(flow, window),
             Family::Lag => latency::lag(flow, window),
             Family::ConnectTime => connection::connect_time(flow, window),
+            Family::HandshakeTime => connection::handshake_time(flow, window),
             Family::ReconnectTime => connection::reconnect_time(flow, window),
             Family::RoundTrip => delay::round_trip(flow, window),
             Family::OneWay(way) => delay::one_way(flow, window, way),

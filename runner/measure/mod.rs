@@ -8,7 +8,7 @@
 //! | `loss` | `loss`, disruptions (RFC 7680, RFC 3357) |
 //! | `rate` | `rate`, `goodput.*`, `backends.skew` |
 //! | `latency` | `latency.*`, `service.*`, `lag.*` |
-//! | `connection` | `connect_time.*`, `reconnect_time.*`, `lasting_connections` |
+//! | `connection` | `connect_time.*`, `handshake_time.*`, `reconnect_time.*`, `lasting_connections` |
 //! | `outage` | `outage.*` (RFC 6414) |
 //! | `failover` | `failover_time`, `reversion_time`, `time_to_first_loss` (RFC 6414) |
 //! | `tcp` | `tcp.*` |

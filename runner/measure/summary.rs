@@ -56,6 +56,9 @@ const OF_CONNECTIONS: &[&str] = &[
 
 /// Rows that appear where there is something to show.
 const WHERE_KNOWN: &[&str] = &[
+    "handshake_time.p50",
+    "handshake_time.p99",
+    "handshake_time.max",
     "reconnect_time.p50",
     "reconnect_time.max",
     "backends.skew",

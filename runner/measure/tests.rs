@@ -374,6 +374,7 @@ fn every_metric_that_is_said_to_be_measured_is() {
     let mut record = eventful();
     record.tcp = vec![sample(S, 0, 100, 1), TcpSample { server: true, ..sample(S, 0, 100, 1) }];
     record.datagrams = Some(datagrams());
+    record.connections[0].handshake_ns = MS / 4;
     for name in definitions::MEASURED {
         let names = match name.strip_suffix('*') {
             Some(family) => STATISTICS.iter().map(|statistic| format!("{family}{statistic}")).collect(),
@@ -385,6 +386,18 @@ fn every_metric_that_is_said_to_be_measured_is() {
             assert!(!measured.note.unwrap_or_default().contains("does not know"), "{name}");
         }
     }
+}
+
+#[test]
+fn a_handshake_is_no_part_of_the_connect_time() {
+    let mut record = eventful();
+    let opened = |record: &FlowRecord| record.connections.iter().filter(|c| c.established_ns != NEVER).count() as u64;
+    assert_eq!(whole(&record, "handshake_time.max").note.as_deref(), Some("no handshake was done in the window"));
+    record.connections[0].handshake_ns = MS / 4;
+    let handshakes = whole(&record, "handshake_time.max");
+    assert_eq!((handshakes.value, handshakes.samples), (Some(250_000.0), 1));
+    let connects = whole(&record, "connect_time.min");
+    assert_eq!((connects.value, connects.samples), (Some(750_000.0), opened(&record)));
 }
 
 /// Ten datagrams each way, 100 ms apart from 1 s on: one way 10 ms and then each 1 ms more, the other 20 ms; what is done to single ones

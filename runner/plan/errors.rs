@@ -148,6 +148,11 @@ problems! {
     NobodyListens { target: String, nodes: String, span: Span, listening: String } Error "scn::plan::nobody_listens" {
         at(span, format!("nothing listens on {target}"), format!("{nodes} has the address, but not the port")).help(listening)
     }
+    /// A setting of a whole node that its flows and services say different things of.
+    EcnOfNode { node: String, span: Span, other: Span } Error "scn::plan::ecn_of_node" {
+        at(span, format!("`{node}` can't have `ecn` as is said here: it is a setting of the whole node"), "says so").also(other, "this says otherwise")
+            .help("say the same of `ecn` at all flows and services of the node, or let them stand on nodes of their own")
+    }
     /// Two ends that speak differently.
     OtherTransport { flow: &'static str, target: String, service: String, listens: &'static str, span: Span } Warning "scn::plan::other_transport" {
         at(span, format!("this flow speaks {flow} to {target}, where `{service}` listens with {listens}"), format!("goes over {flow}"))

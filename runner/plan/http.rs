@@ -3,39 +3,23 @@
 
 use scn_grammar::scenario::pattern::{Pattern, Payload, Side, Step, StepKind};
 use scn_grammar::scenario::text::{Text, TextPart};
-use scn_grammar::scenario::transport::{Body, Http, HttpPath, HttpVersion, Socket, TlsClient, TlsServer};
+use scn_grammar::scenario::transport::{Body, Http, HttpPath, HttpVersion};
 
 /// Of a flow.
-pub(crate) fn asks(socket: &Socket, http: &Http, tls: Option<&TlsClient>, pattern: Option<&Pattern>) -> Vec<&'static str> {
+pub(crate) fn asks(http: &Http, pattern: Option<&Pattern>) -> Vec<&'static str> {
     let Http { version, streams, request } = http;
     let secret = request.as_ref().is_some_and(|request| {
         is_secret(&request.path) || body_is_secret(request.body.as_ref()) || request.headers.iter().any(|(_, text)| is_secret(text))
     });
-    let all = [
-        (*version == HttpVersion::V2 || *streams > 1).then_some("HTTP/2"),
-        tls.is_some().then_some("TLS below HTTP"),
-        (*socket != Socket::default()).then_some("socket options of a flow over `http`"),
-        secret.then_some("a secret in a request"),
-        beyond(pattern),
-    ];
+    let all =
+        [(*version == HttpVersion::V2 || *streams > 1).then_some("HTTP/2"), secret.then_some("a secret in a request"), beyond(pattern)];
     all.into_iter().flatten().collect()
 }
 
 /// Of a service.
-pub(crate) fn answers(
-    socket: &Socket,
-    backlog: Option<u32>,
-    paths: &[HttpPath],
-    tls: Option<&TlsServer>,
-    pattern: Option<&Pattern>,
-) -> Vec<&'static str> {
+pub(crate) fn answers(paths: &[HttpPath], pattern: Option<&Pattern>) -> Vec<&'static str> {
     let secret = |path: &HttpPath| body_is_secret(path.body.as_ref()) || path.headers.iter().any(|(_, text)| is_secret(text));
-    let all = [
-        tls.is_some().then_some("TLS below HTTP"),
-        (*socket != Socket::default() || backlog.is_some()).then_some("socket options of a service over `http`"),
-        paths.iter().any(secret).then_some("a secret in an answer"),
-        beyond(pattern),
-    ];
+    let all = [paths.iter().any(secret).then_some("a secret in an answer"), beyond(pattern)];
     all.into_iter().flatten().collect()
 }
 

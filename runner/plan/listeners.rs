@@ -27,8 +27,6 @@ const ANYWHERE: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 pub(crate) struct Listeners {
     /// The listeners, those added for flows last.
     pub(crate) list: Vec<PlannedListener>,
-    /// The statement that each comes from.
-    spans: Vec<Span>,
     by_port: BTreeMap<(NodeId, u16), Vec<usize>>,
     /// By flow: the listener of a flow to a node.
     pub(crate) of_flow: Vec<Option<usize>>,
@@ -63,7 +61,7 @@ impl Listeners {
     }
 
     /// Takes a listener in, unless its place is taken.
-    fn add(&mut self, listener: PlannedListener, span: Span, graph: &Graph<'_>, findings: &mut Findings) -> Option<usize> {
+    fn add(&mut self, listener: PlannedListener, graph: &Graph<'_>, findings: &mut Findings) -> Option<usize> {
         let (node, port) = (listener.node, listener.port);
         let place = self.by_port.entry((node, port)).or_default();
         let clashes = |other: &&usize| {
@@ -73,13 +71,17 @@ impl Listeners {
             !apart && (other.is_unspecified() || listener.address.is_unspecified() || other == listener.address)
         };
         if let Some(first) = place.iter().find(clashes) {
-            findings.add(PlanError::PortTwice { node: graph.name(node).to_owned(), port, span, first: self.spans[*first] });
+            findings.add(PlanError::PortTwice {
+                node: graph.name(node).to_owned(),
+                port,
+                span: listener.span,
+                first: self.list[*first].span,
+            });
             return None;
         }
         let index = self.list.len();
         place.push(index);
         self.list.push(listener);
-        self.spans.push(span);
         Some(index)
     }
 }
@@ -104,8 +106,9 @@ pub(crate) fn find_listeners(scenario: &Scenario, graph: &Graph<'_>, holders: &H
                 port: service.port,
                 listener: service.listener.clone(),
                 pattern: service.pattern.clone(),
+                span: service.span,
             };
-            listeners.add(listener, service.span, graph, findings);
+            listeners.add(listener, graph, findings);
         }
     }
     let mut peers = Peers { said: said_ports(scenario, holders), next: BTreeMap::new(), of_declaration: BTreeMap::new() };
@@ -176,6 +179,7 @@ fn peer(flow: &Flow, node: NodeId, port: u16) -> PlannedListener {
         port,
         listener: of_peer(&flow.transport),
         pattern: flow.pattern.clone(),
+        span: flow.span,
     }
 }
 
@@ -232,7 +236,7 @@ fn peer_on(flow: &Flow, node: NodeId, port: u16, listeners: &mut Listeners, grap
             return Some(listener);
         }
     }
-    listeners.add(peer(flow, node, port), flow.span, graph, findings)
+    listeners.add(peer(flow, node, port), graph, findings)
 }
 
 /// Peers on free ports.
@@ -268,7 +272,7 @@ impl Peers {
             return None;
         };
         *next = port.saturating_add(1);
-        let listener = listeners.add(peer(flow, node, port), flow.span, graph, findings)?;
+        let listener = listeners.add(peer(flow, node, port), graph, findings)?;
         shared.push(listener);
         Some(listener)
     }

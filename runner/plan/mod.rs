@@ -7,6 +7,7 @@ mod descriptors;
 pub mod diff;
 mod domains;
 pub mod dot;
+mod ecn;
 mod ends;
 mod engines;
 mod errors;
@@ -112,6 +113,7 @@ pub fn plan(scenario: &Scenario, settings: &Settings) -> Result<Planned, Vec<Dia
     let engines = engines::choose_engines(&scenario.timeline, &graph, &mut findings);
     let (holders, timeline) = holders::find_holders(&scenario.timeline, &graph, &mut findings);
     let listeners = listeners::find_listeners(scenario, &graph, &holders, &mut findings);
+    let ecn = ecn::find_ecn(scenario, &listeners, &mut findings);
     let moments = schedule::find_schedule(&scenario.timeline, &mut findings);
     ends::check_ends(scenario, &moments, &mut findings);
     let later = routes::with_timeline(&routes, &scenario.timeline, &graph, &mut findings);
@@ -124,7 +126,7 @@ pub fn plan(scenario: &Scenario, settings: &Settings) -> Result<Planned, Vec<Dia
     if findings.failed() {
         return Err(findings.sorted());
     }
-    let nodes = nodes(scenario, &interfaces, routes, &pools, &listeners, &holders);
+    let nodes = nodes(scenario, &interfaces, routes, &pools, &listeners, &holders, &ecn);
     let links = links(scenario, &interfaces, &engines, &tunnels);
     let network = Network { nodes, links, interfaces: uppers(scenario, &interfaces) };
     let plan = assemble(scenario, *settings, network, listeners, flows, timeline);
@@ -145,6 +147,7 @@ fn nodes(
     pools: &[Pool],
     listeners: &Listeners,
     holders: &Holders,
+    ecn: &[Option<&'static str>],
 ) -> Vec<PlannedNode> {
     let planned = |(index, (node, routes)): (usize, (&Node, Vec<PlannedRoute>))| {
         let id = names::node_id(index);
@@ -153,7 +156,7 @@ fn nodes(
         // A socket binds to an IPv4 address of a pool by its route, but not to one of IPv6.
         let absent = listeners.waits_for_address(id, holders) || own.iter().any(|pool| pool.address.is_ipv6());
         let said = all.iter().flat_map(|interface| &interface.settings.sysctls);
-        let sysctls = sysctls::sysctls(node, &listeners.ports(id), absent, said);
+        let sysctls = sysctls::sysctls(node, (&listeners.ports(id), absent), ecn[index], said);
         PlannedNode {
             name: node.name.clone(),
             doc: node.doc.clone(),

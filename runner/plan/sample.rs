@@ -77,5 +77,6 @@ pub(crate) fn listener(target: std::net::SocketAddr, pattern: Pattern) -> Planne
         port: target.port(),
         listener: Listener::default(),
         pattern: Some(pattern),
+        span: Span::default(),
     }
 }

@@ -6,11 +6,11 @@ mod programs;
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
 use scn_grammar::scenario::expect::{Condition, Expectation, Kind, Metric, Subject, Value};
-use scn_grammar::scenario::flow::{Arrivals, Destination, Flow, Phase, Reconnect, Timeouts};
+use scn_grammar::scenario::flow::{Arrivals, Destination, Flow, Phase, Timeouts};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
 use scn_grammar::scenario::topology::{Node, NodeKind, Settings};
-use scn_grammar::scenario::transport::{Listener, Socket, Transport, Wire};
+use scn_grammar::scenario::transport::{Listener, Transport, Wire};
 use scn_grammar::source::Span;
 
 use super::datagrams;
@@ -30,8 +30,8 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
     }
     scenario.stresses.iter().for_each(|stress| missing.add(stress.span, "`stress`"));
     for service in &scenario.services {
-        if let Listener::Http { socket, backlog, paths, tls } = &service.listener {
-            let beyond = http::answers(socket, *backlog, paths, tls.as_ref(), service.pattern.as_ref());
+        if let Listener::Http { paths, .. } = &service.listener {
+            let beyond = http::answers(paths, service.pattern.as_ref());
             beyond.into_iter().for_each(|what| missing.add(service.span, what));
         } else if !listens(&service.listener) {
             missing.add(service.span, format!("a service over {} with these options", service.listener.kind().word()));
@@ -91,14 +91,13 @@ impl Missing {
             return;
         }
         match &flow.transport {
-            Transport::Tcp { socket, wire: Wire::Own } if *socket == Socket::default() => {}
-            Transport::Tcp { .. } => self.add(flow.span, "socket options of a flow"),
+            Transport::Tcp { wire: Wire::Own, .. } | Transport::Tls { .. } => {}
             Transport::Udp { wire: Wire::Own, .. } => {
                 datagrams::beyond(flow.pattern.as_ref()).into_iter().for_each(|what| self.add(flow.span, what));
             }
             Transport::Icmp(_) => {}
-            Transport::Http { socket, http: asks, tls } => {
-                let beyond = http::asks(socket, asks, tls.as_ref(), flow.pattern.as_ref());
+            Transport::Http { http: asks, .. } => {
+                let beyond = http::asks(asks, flow.pattern.as_ref());
                 beyond.into_iter().for_each(|what| self.add(flow.span, what));
             }
             other => self.add(flow.span, format!("a flow over {}", other.kind().word())),
@@ -115,14 +114,12 @@ impl Missing {
         if shaped {
             self.add(flow.span, "a load of this shape");
         }
-        let plain = |r: &Reconnect| Reconnect { after_ns: r.after_ns, ..Reconnect::default() } == *r;
-        if !flow.reconnect.as_ref().is_some_and(plain) {
-            self.add(flow.span, "this way to reconnect");
+        let connected = flow.transport.kind().has_connections();
+        if !connected && (Timeouts { response_ns: None, ..flow.timeouts } != Timeouts::default()) {
+            self.add(flow.span, "`timeout { connect  idle }` of a flow without connections");
         }
-        let waits = Timeouts { response_ns: None, ..flow.timeouts } != Timeouts::default();
-        let answered = matches!(flow.transport, Transport::Udp { .. } | Transport::Icmp(_) | Transport::Http { .. });
-        if waits || (flow.timeouts.response_ns.is_some() && !answered) || !flow.source.is_empty() || flow.ports.is_some() {
-            self.add(flow.span, "`timeout`, `source` or `ports` of a flow");
+        if !flow.source.is_empty() || flow.ports.is_some() {
+            self.add(flow.span, "`source` or `ports` of a flow");
         }
         if flow.peer_none || flow.from_interface.is_some() {
             self.add(flow.span, "a flow from an interface or with `peer none`");
@@ -195,11 +192,11 @@ fn has_secret(steps: &[Step]) -> bool {
     })
 }
 
-/// A listener of plain TCP, or of UDP.
+/// A listener of TCP or TLS, or of UDP.
 fn listens(listener: &Listener) -> bool {
     match listener {
-        Listener::Tcp { socket, backlog: None, wire: Wire::Own } => *socket == Socket::default(),
-        Listener::Udp { wire, .. } => *wire == Wire::Own,
+        Listener::Tls { .. } => true,
+        Listener::Tcp { wire, .. } | Listener::Udp { wire, .. } => *wire == Wire::Own,
         _ => false,
     }
 }

@@ -4,6 +4,8 @@
 
 use scn_grammar::scenario::topology::{Node, Sysctl};
 
+use super::ecn;
+
 /// Bytes that the kernel takes at once for a list of ports.
 const LONGEST_LIST: usize = 4000;
 
@@ -66,11 +68,12 @@ const FORWARDING: [&str; 2] = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forward
 const BRIDGES: &[(&str, &str)] = &[("net.ipv6.conf.all.disable_ipv6", "1"), ("net.ipv6.conf.default.disable_ipv6", "1")];
 
 /// The settings of a node. `ports` are those it listens on, `absent` says that one of them, or of the addresses that its clients
-/// start from, is on no interface of it at the start; `interfaces` is what the file says at those.
+/// start from, is on no interface of it at the start; `ecn` is what its flows and services say of that, `interfaces` what the file says at
+/// those.
 pub(crate) fn sysctls<'a>(
     node: &'a Node,
-    ports: &[u16],
-    absent: bool,
+    (ports, absent): (&[u16], bool),
+    ecn: Option<&'static str>,
     interfaces: impl Iterator<Item = &'a Sysctl>,
 ) -> Vec<(String, String)> {
     if node.kind.is_external() {
@@ -84,7 +87,8 @@ pub(crate) fn sysctls<'a>(
         let on = if node.forwarding { "1" } else { "0" };
         list.extend(FORWARDING.iter().map(|name| ((*name).to_owned(), on.to_owned())));
     }
-    list.extend(table.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    let value = |(name, value): &(&str, &'static str)| if *name == ecn::SETTING { ecn.unwrap_or(value) } else { value };
+    list.extend(table.iter().map(|setting| (setting.0.to_owned(), value(setting).to_owned())));
     // A connection from this node must not take the port of a listener that is closed at the moment.
     let reserved = ports.iter().map(u16::to_string).collect::<Vec<_>>().join(",");
     if !ports.is_empty() && reserved.len() <= LONGEST_LIST {

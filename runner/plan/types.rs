@@ -220,6 +220,9 @@ pub struct PlannedListener {
     pub listener: Listener,
     /// What it plays the server's side of; `None`: the transport answers by itself (HTTP).
     pub pattern: Option<Pattern>,
+    /// The declaration of the service, or of the flow that a peer was added for.
+    #[serde(default)]
+    pub span: Span,
 }
 
 /// A flow with its target computed.

@@ -1,5 +1,5 @@
 //! One place of a flow: opens a connection, runs transactions on it, and a successor when it ends. In: starts from the flow. Out: items,
-//! connections, failures. `TCP_NODELAY` is set: transactions are small and each waits for its answer.
+//! connections, failures.
 
 use std::future::poll_fn;
 use std::io;
@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use futures_util::task::AtomicWaker;
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::{Connection, ConnectionEnd, Item, ItemOutcome, NEVER};
+use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::Notice;
@@ -21,9 +22,13 @@ use super::conversation::Conversation;
 use super::draw::Key;
 use super::flow::Run;
 use super::http;
+use super::limits::{self, Quiet};
 use super::pacer::NEVER_DUE;
 use super::pattern::session::{Cut, Identity, Played, Session, end_of, in_words};
+use super::reconnect::Attempts;
 use super::registry::{Entry, Inbox, NOBODY};
+use super::tcp_options;
+use super::tls::Stream;
 use super::wire::{Buffers, Wire};
 use super::worker::Worker;
 
@@ -51,6 +56,8 @@ struct Open {
 
 /// Why an attempt failed.
 struct Refusal {
+    /// What failed, if not the connection itself.
+    step: Option<String>,
     end: ConnectionEnd,
     what: String,
 }
@@ -67,17 +74,23 @@ pub async fn place(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, nu
     let planned = &worker.shared.plan.flows[run.flow];
     let key = Key::of_seed(worker.shared.plan.seed).part(run.flow as u64).part(run.number).part(number);
     let mut place = Place { worker, run, control, key, target: planned.target, buffers: Buffers::default(), after: u32::MAX };
+    let mut attempts = Attempts::new(planned.reconnect, key);
     let mut attempt = 0;
     while control.order() == Order::Go && run.ticket(worker) {
-        let (number, end) = place.attempt(attempt).await;
+        let (number, end, of_use) = place.attempt(attempt).await;
         attempt += 1;
         let broken = !matches!(end, ConnectionEnd::Closed | ConnectionEnd::Open);
         place.after = if broken { number } else { u32::MAX };
-        let pause = if broken {
-            planned.reconnect.as_ref().map_or(0, |r| r.after_ns).max(planned.load.interval_ns)
-        } else {
-            planned.load.interval_ns
-        };
+        if of_use || !broken {
+            attempts.begin_anew();
+        }
+        let mut pause = planned.load.interval_ns;
+        if broken {
+            match attempts.next() {
+                Some(reconnect) => pause = pause.max(reconnect),
+                None => return place.give_up(&attempts).await,
+            }
+        }
         if pause > 0 {
             let until = worker.pacer.now_ns().saturating_add(i64::try_from(pause).unwrap_or(i64::MAX));
             worker.rest_while(control, until, |order| order == Order::Go).await;
@@ -86,8 +99,20 @@ pub async fn place(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, nu
 }
 
 impl Place<'_> {
-    /// One connection from `connect` to its end: its number and how it ended.
-    async fn attempt(&mut self, attempt: u64) -> (u32, ConnectionEnd) {
+    /// Opens no more connections. A flow that holds its connections goes on without this one.
+    async fn give_up(&self, attempts: &Attempts) {
+        let (worker, flow) = (self.worker, self.run.flow);
+        if let Some(what) = attempts.given_up() {
+            let step = format!("reconnect to {}", self.target);
+            worker.parts.borrow_mut()[flow].failure(&step, None, what, worker.pacer.now_ns());
+        }
+        if worker.shared.plan.flows[flow].load.total.is_none() {
+            worker.rest_while(self.control, NEVER_DUE, |order| order == Order::Go).await;
+        }
+    }
+
+    /// One connection from `connect` to its end: its number, how it ended, and whether it carried a transaction.
+    async fn attempt(&mut self, attempt: u64) -> (u32, ConnectionEnd, bool) {
         let (worker, flow) = (self.worker, self.run.flow);
         let shared = &worker.shared.flows[flow];
         let socket = self.run.socket(worker).await;
@@ -111,6 +136,7 @@ impl Place<'_> {
         let row = Connection {
             opened_ns: worker.pacer.now_ns(),
             established_ns: NEVER,
+            handshake_ns: 0,
             closed_ns: NEVER,
             end: ConnectionEnd::Open,
             successor_of: self.after,
@@ -121,11 +147,14 @@ impl Place<'_> {
         };
         let mut open = Open { number, row, entry };
         let connected = match socket {
-            Ok(socket) => self.connect(socket, &mut open).await,
+            Ok(socket) => match self.connect(socket, &mut open).await {
+                Ok(stream) => self.secure(stream, &mut open).await,
+                Err(refusal) => Err(refusal),
+            },
             Err(error) => {
                 let what = format!("no socket for a connection: {error}");
                 worker.shared.tell(Notice::Broken { what: format!("flow {}: {what}", worker.shared.plan.flows[flow].name) });
-                Err(Some(Refusal { end: ConnectionEnd::Other, what }))
+                Err(Some(Refusal { step: None, end: ConnectionEnd::Other, what }))
             }
         };
         shared.live.connecting.fetch_sub(1, Ordering::Relaxed);
@@ -147,12 +176,15 @@ impl Place<'_> {
     async fn connect(&self, socket: OwnedFd, open: &mut Open) -> Result<TcpStream, Option<Refusal>> {
         let socket = socket2::Socket::from(socket);
         let failed = |error: io::Error| Some(refusal(&error));
-        socket.set_tcp_nodelay(true).map_err(failed)?;
+        let planned = &self.worker.shared.plan.flows[self.run.flow];
+        if let Some(options) = tcp_options::of_flow(&planned.transport) {
+            tcp_options::set(options, &SockRef::from(&socket), self.target.is_ipv6()).map_err(failed)?;
+        }
         if let Some(local) = self.connect_and_tell(&socket, open).map_err(failed)? {
             open.row.local = local.to_string();
         }
         let stream = TcpStream::from_std(socket.into()).map_err(failed)?;
-        self.worker.limit(self.control, self.worker.pacer.now_ns().saturating_add(CONNECT_LIMIT_NS));
+        self.worker.limit(self.control, self.worker.pacer.now_ns().saturating_add(limits::connect(planned)));
         let ready = poll_fn(|context| match self.control.interrupted(context) {
             // An order to close is reason enough to give up an attempt.
             None if self.control.order() != Order::Go => Poll::Ready(Err(Broken::Aborted)),
@@ -165,13 +197,29 @@ impl Place<'_> {
             Err(Broken::Aborted) => return Err(None),
             Err(Broken::Io(error)) => return Err(failed(error)),
             Err(Broken::TimedOut | Broken::Eof) => {
-                let what = format!("no answer within {} s", CONNECT_LIMIT_NS / 1_000_000_000);
-                return Err(Some(Refusal { end: ConnectionEnd::ConnectTimeout, what }));
+                let what = format!("no answer within {}", limits::in_words(limits::connect(planned)));
+                return Err(Some(Refusal { step: None, end: ConnectionEnd::ConnectTimeout, what }));
             }
         }
         match stream.take_error() {
             Ok(None) => Ok(stream),
             Ok(Some(error)) | Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Does the TLS handshake, if the flow has one, within the limit of the connection; `Err(None)`: it was told to give up.
+    async fn secure(&self, stream: TcpStream, open: &mut Open) -> Result<Stream, Option<Refusal>> {
+        let Some(client) = self.worker.tls.client(self.run.flow) else { return Ok(Stream::Plain(stream)) };
+        let begun_ns = self.worker.pacer.now_ns();
+        match client.connect(stream, self.control).await {
+            Ok(stream) => {
+                open.row.handshake_ns = (self.worker.pacer.now_ns() - begun_ns).max(1);
+                Ok(stream)
+            }
+            Err(broken) => {
+                let refusal = client.refusal(broken, limits::connect(&self.worker.shared.plan.flows[self.run.flow]));
+                Err(refusal.map(|(end, what)| Refusal { step: Some(client.step(self.target)), end, what }))
+            }
         }
     }
 
@@ -204,12 +252,13 @@ impl Place<'_> {
             _ => {}
         }
         open.row.end = refusal.end;
-        let step = format!("connect to {}", self.target);
-        self.worker.parts.borrow_mut()[self.run.flow].failure(&step, None, refusal.what, self.worker.pacer.now_ns());
+        let span = refusal.step.is_some().then(|| self.worker.shared.plan.flows[self.run.flow].span);
+        let step = refusal.step.unwrap_or_else(|| format!("connect to {}", self.target));
+        self.worker.parts.borrow_mut()[self.run.flow].failure(&step, span, refusal.what, self.worker.pacer.now_ns());
     }
 
     /// Runs transactions on an established connection until it ends.
-    async fn transact(&mut self, stream: TcpStream, open: &mut Open) -> ConnectionEnd {
+    async fn transact(&mut self, stream: Stream, open: &mut Open) -> ConnectionEnd {
         let (worker, flow) = (self.worker, self.run.flow);
         let plan = &worker.shared.plan;
         let planned = &plan.flows[flow];
@@ -226,11 +275,14 @@ impl Place<'_> {
         if http::carries(planned) {
             return match http::Talk::new(worker, self.control, stream, identity).await {
                 Ok(talk) => self.converse(talk, open).await,
-                Err(broken) => self.idle_break(broken),
+                Err(broken) => self.idle_break(broken, Quiet::ENDLESS),
             };
         }
         let wire = Wire::new(stream, Rc::clone(self.control), std::mem::take(&mut self.buffers));
-        self.converse(Session::new(wire, worker.program(Side::Client, flow), Rc::clone(worker), identity), open).await
+        let mut session = Session::new(wire, worker.program(Side::Client, flow), Rc::clone(worker), identity);
+        session.patience_ns = limits::response(planned);
+        session.quiet = Quiet::of(planned, open.row.established_ns);
+        self.converse(session, open).await
     }
 
     /// The same, whatever is below the transactions.
@@ -247,7 +299,7 @@ impl Place<'_> {
                 Idle::Over => break self.ordered_end(),
                 // One that was never of use is no end in good order: the next attempt waits as after any that broke.
                 Idle::Broken(Broken::Eof) if talk.may_end() && open.row.transactions > 0 => break ConnectionEnd::Closed,
-                Idle::Broken(broken) => break self.idle_break(broken),
+                Idle::Broken(broken) => break self.idle_break(broken, talk.quiet()),
             };
             if let Some(end) = self.transaction(&mut talk, open, start).await {
                 break end;
@@ -331,14 +383,18 @@ impl Place<'_> {
     }
 
     /// A connection without work broke.
-    fn idle_break(&self, broken: Broken) -> ConnectionEnd {
+    fn idle_break(&self, broken: Broken, quiet: Quiet) -> ConnectionEnd {
         let (end, what) = match broken {
             Broken::Eof => (ConnectionEnd::EarlyClose, "the peer closed the connection between two transactions".to_owned()),
             Broken::Io(error) => {
                 let end = end_of(&error);
                 (end, format!("{} between two transactions", in_words(end, &error)))
             }
-            Broken::TimedOut | Broken::Aborted => return self.ordered_end(),
+            Broken::TimedOut => match quiet.broken(self.worker.pacer.now_ns()) {
+                Some(what) => (ConnectionEnd::Timeout, what),
+                None => return self.ordered_end(),
+            },
+            Broken::Aborted => return self.ordered_end(),
         };
         self.broken(end);
         let step = format!("connection to {}", self.target);
@@ -357,6 +413,9 @@ impl Place<'_> {
         if self.control.order() != Order::Go {
             return Idle::Over;
         }
+        if talk.quiet().is_limited() {
+            self.worker.limit(self.control, talk.quiet().until(NEVER_DUE));
+        }
         // What is over already takes no start: who may end it between two transactions loses none by it.
         if talk.may_end()
             && let Some(broken) = poll_fn(|context| Poll::Ready(ended(talk, context))).await
@@ -371,7 +430,7 @@ impl Place<'_> {
         }
         self.control.idle.set(true);
         self.run.idle.borrow_mut().push_back(Rc::clone(self.control));
-        self.worker.limit(self.control, NEVER_DUE);
+        self.worker.limit(self.control, talk.quiet().until(NEVER_DUE));
         let met = poll_fn(|context| {
             self.control.register(context);
             if let Some(start) = self.control.start.take() {
@@ -396,7 +455,7 @@ impl Place<'_> {
     }
 
     /// Keeps the row of a connection that is over.
-    fn over(&mut self, mut open: Open) -> (u32, ConnectionEnd) {
+    fn over(&mut self, mut open: Open) -> (u32, ConnectionEnd, bool) {
         if let Ok(local) = open.row.local.parse() {
             self.worker.shared.registry.retire(local, self.target, &open.entry);
         }
@@ -406,10 +465,10 @@ impl Place<'_> {
         if open.row.backend == NOBODY {
             open.row.backend = open.entry.backend();
         }
-        let end = open.row.end;
+        let (end, of_use) = (open.row.end, open.row.transactions > 0);
         self.worker.parts.borrow_mut()[self.run.flow].connection(open.number, open.row);
         self.worker.changed();
-        (open.number, end)
+        (open.number, end, of_use)
     }
 }
 
@@ -420,7 +479,7 @@ fn refusal(error: &io::Error) -> Refusal {
         _ => end_of(error),
     };
     let what = if end == ConnectionEnd::ConnectTimeout { "no answer".to_owned() } else { in_words(end, error) };
-    Refusal { end, what }
+    Refusal { step: None, end, what }
 }
 
 /// Whether a connection without work is over.

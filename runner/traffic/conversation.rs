@@ -4,10 +4,11 @@
 use std::task::{Context, Poll};
 
 use scn_grammar::source::Span;
-use tokio::net::TcpStream;
 
 use super::control::Broken;
+use super::limits::Quiet;
 use super::pattern::session::{Cut, Played, Progress, Session};
+use super::tls::Stream;
 use super::wire::Buffers;
 
 /// A connection on which transactions are played.
@@ -30,6 +31,9 @@ pub trait Conversation {
     /// Watches the connection between two transactions, until it ends.
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Broken>;
 
+    /// How long nothing may come, and when something last came.
+    fn quiet(&self) -> Quiet;
+
     /// Either end may end the connection between two transactions.
     fn may_end(&self) -> bool;
 
@@ -40,7 +44,7 @@ pub trait Conversation {
     fn close(self) -> Buffers;
 }
 
-impl Conversation for Session<TcpStream> {
+impl Conversation for Session<Stream> {
     async fn play(&mut self, number: u64) -> Result<Played, Cut> {
         Session::play(self, number).await
     }
@@ -72,6 +76,10 @@ impl Conversation for Session<TcpStream> {
             }
         }
         Poll::Pending
+    }
+
+    fn quiet(&self) -> Quiet {
+        self.quiet
     }
 
     fn may_end(&self) -> bool {

@@ -17,10 +17,12 @@ mod draw;
 mod flow;
 mod frame;
 mod http;
+mod limits;
 pub mod live;
 mod openings;
 mod pacer;
 mod pattern;
+mod reconnect;
 mod registry;
 mod series;
 mod server;
@@ -28,9 +30,11 @@ mod shared;
 pub mod sockets;
 mod starts;
 mod tcp_info;
+mod tcp_options;
 #[cfg(test)]
 mod tests;
 mod timer;
+pub mod tls;
 mod wire;
 mod worker;
 
@@ -122,6 +126,14 @@ pub enum TrafficError {
         /// Why.
         why: String,
     },
+    /// What a flow or a service says of TLS cannot be had.
+    #[error("TLS of {owner}: {why}")]
+    Tls {
+        /// The flow or listener.
+        owner: String,
+        /// Why.
+        why: String,
+    },
     /// A worker thread could not be started.
     #[error("a traffic worker could not be started: {0}")]
     Thread(std::io::Error),
@@ -143,7 +155,8 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Opens the listeners and starts the workers; nothing is sent yet. `files` holds what every file holds that a pattern sends.
+    /// Opens the listeners and starts the workers; nothing is sent yet. `files` holds what every file holds that a pattern
+    /// sends, and every certificate and key of TLS.
     ///
     /// # Errors
     /// A listener that cannot be opened, a pattern that cannot be carried out, a thread that cannot be started.
@@ -167,6 +180,7 @@ impl Traffic {
             traffic.threads.push(thread);
         }
         datagram::try_options(&traffic.shared).await?;
+        tcp_options::try_all(&traffic.shared).await?;
         for listener in 0..traffic.shared.plan.listeners.len() {
             traffic.open(listener).await?;
         }
@@ -327,6 +341,8 @@ impl Traffic {
                 error,
             })?,
         };
+        let refused = |error| TrafficError::Option { owner: planned.name.clone(), error };
+        tcp_options::set_at(&planned.listener, &socket, address.is_ipv6()).map_err(refused)?;
         self.shared.open[listener].store(true, Ordering::SeqCst);
         let workers = self.workers();
         // A worker that broke has told so.
@@ -362,5 +378,6 @@ fn compile(plan: &Plan, files: &Files) -> Result<Programs, TrafficError> {
     let clients = plan.flows.iter().map(played).collect::<Result<_, _>>()?;
     let servers = plan.listeners.iter().map(served).collect::<Result<_, _>>()?;
     let http = http::Prepared::new(plan).map_err(|(owner, why)| TrafficError::Http { owner, why })?;
-    Ok(Programs { clients, servers, http })
+    let tls = tls::Prepared::new(plan, files).map_err(|(owner, why)| TrafficError::Tls { owner, why })?;
+    Ok(Programs { clients, servers, http, tls })
 }

@@ -20,9 +20,11 @@ use super::draw::Key;
 use super::frame::{UNKNOWN_CONNECTION, UNKNOWN_FLOW};
 use super::http;
 use super::pacer::NEVER_DUE;
-use super::pattern::session::{Cut, Identity, Played, Session};
+use super::pattern::session::{Cut, Fault, Identity, Played, Session};
 use super::registry::Entry;
 use super::shared::Command;
+use super::tcp_options;
+use super::tls::{self, Stream};
 use super::wire::{Buffers, Wire};
 use super::worker::Worker;
 
@@ -127,22 +129,49 @@ fn serve(worker: &Rc<Worker>, listener: usize, stream: TcpStream, client: Socket
     }
     let task = Rc::clone(worker);
     worker.spawn(async move {
+        let said = tcp_options::of_listener(&task.shared.plan.listeners[listener].listener).and_then(|(options, _)| options.nodelay);
         // Without it small answers wait for each other; it fails only on a connection that is broken, which is then seen.
-        let _ = stream.set_nodelay(true);
-        if http::listens(&task.shared.plan.listeners[listener]) {
-            http::server::serve(&task, listener, &control, stream, (client, address)).await;
-        } else {
-            Serving::new(&task, listener, Rc::clone(&control), stream, (client, address)).run().await;
+        let _ = stream.set_nodelay(said.unwrap_or(true));
+        match secure(&task, listener, &control, stream, (client, address)).await {
+            None => {}
+            Some(stream) if http::listens(&task.shared.plan.listeners[listener]) => {
+                http::server::serve(&task, listener, &control, stream, (client, address)).await;
+            }
+            Some(stream) => Serving::new(&task, listener, Rc::clone(&control), stream, (client, address)).run().await,
         }
         task.dismiss(member);
     });
+}
+
+/// Does the TLS handshake, if the listener has one; what the server has against a client is told.
+async fn secure(
+    worker: &Rc<Worker>,
+    listener: usize,
+    control: &Rc<Control>,
+    stream: TcpStream,
+    (client, address): (SocketAddr, SocketAddr),
+) -> Option<Stream> {
+    let Some(server) = worker.tls.server(listener) else { return Some(Stream::Plain(stream)) };
+    let broken = match server.accept(stream, control).await {
+        Ok(stream) => return Some(stream),
+        Err(broken) => broken,
+    };
+    let entry = worker.shared.registry.find(client, address);
+    let whose = entry.as_ref().map_or((UNKNOWN_FLOW, UNKNOWN_CONNECTION), |entry| (entry.flow, entry.connection));
+    if let Some(what) = tls::Server::objection(&broken, entry.is_none()) {
+        let planned = &worker.shared.plan.listeners[listener];
+        let step = format!("TLS handshake at {} on {}", planned.name, worker.shared.node_name(planned.node));
+        let fault = Fault { step: u32::MAX, what, end: ConnectionEnd::Tls, corruption: None };
+        worker.wrong(whose, (&step, Some(planned.span)), Side::Server, fault);
+    }
+    None
 }
 
 /// One connection at the server.
 struct Serving<'a> {
     worker: &'a Rc<Worker>,
     control: Rc<Control>,
-    session: Session<TcpStream>,
+    session: Session<Stream>,
     addresses: (SocketAddr, SocketAddr),
     entry: Option<Arc<Entry>>,
     node: u16,
@@ -153,7 +182,7 @@ impl<'a> Serving<'a> {
         worker: &'a Rc<Worker>,
         listener: usize,
         control: Rc<Control>,
-        stream: TcpStream,
+        stream: Stream,
         addresses: (SocketAddr, SocketAddr),
     ) -> Serving<'a> {
         let node = worker.shared.plan.listeners[listener].node;

@@ -1,16 +1,14 @@
 //! One end of a connection with its buffers. In: a stream, and a handle that can interrupt. Out: bytes received and not yet taken.
-//! Knows nothing of patterns; works over any stream, so that an encrypted one can come later.
+//! Knows nothing of patterns; works over any stream, encrypted or not.
 
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::RawFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::control::{Broken, Control};
 
@@ -26,17 +24,6 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin {
     fn socket(&self) -> RawFd;
     /// Makes the coming close abortive (RST).
     fn abort(&self);
-}
-
-impl Transport for TcpStream {
-    fn socket(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
-    }
-
-    fn abort(&self) {
-        // Without it the close is an orderly one; the other side then reports that.
-        let _ = socket2::SockRef::from(self).set_linger(Some(Duration::ZERO));
-    }
 }
 
 /// One end of a connection.
@@ -157,7 +144,7 @@ impl<S: Transport> Wire<S> {
                     Poll::Pending => return Poll::Pending,
                 }
             }
-            Poll::Ready(Ok(()))
+            flush(&mut self.stream, &self.control, context)
         })
         .await
     }
@@ -172,7 +159,7 @@ impl<S: Transport> Wire<S> {
                     Err(broken) => return Poll::Ready(Err(broken)),
                 };
             }
-            Poll::Ready(Ok(()))
+            flush(&mut self.stream, &self.control, context)
         })
         .await
     }
@@ -192,6 +179,17 @@ fn write_some<S: Transport>(stream: &mut S, control: &Control, context: &mut Con
         Ok(0) => Poll::Ready(Err(Broken::Io(io::ErrorKind::WriteZero.into()))),
         Ok(count) => Poll::Ready(Ok(count)),
         Err(error) => Poll::Ready(Err(Broken::Io(error))),
+    }
+}
+
+/// Waits until all that was written is with the kernel: an encrypted stream may hold some of it back.
+fn flush<S: Transport>(stream: &mut S, control: &Control, context: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+    match Pin::new(stream).poll_flush(context) {
+        Poll::Ready(flushed) => Poll::Ready(flushed.map_err(Broken::Io)),
+        Poll::Pending => match control.interrupted(context) {
+            Some(broken) => Poll::Ready(Err(broken)),
+            None => Poll::Pending,
+        },
     }
 }
 

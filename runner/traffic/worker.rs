@@ -32,6 +32,7 @@ use super::series::Part;
 use super::server;
 use super::shared::{Command, Shared};
 use super::tcp_info;
+use super::tls;
 use crate::engine::clock::Clock;
 
 /// Changes are told at most this often by one worker, ns.
@@ -54,6 +55,8 @@ pub struct Worker {
     clients: Vec<Rc<Program>>,
     servers: Vec<Rc<Program>>,
     http: http::Prepared,
+    /// Both ends of TLS.
+    pub tls: tls::Prepared,
     members: RefCell<BTreeMap<u64, Rc<Control>>>,
     next_member: Cell<u64>,
     runs: RefCell<Vec<Rc<Run>>>,
@@ -74,6 +77,8 @@ pub struct Programs {
     pub servers: Vec<Program>,
     /// What is asked and answered over HTTP without a pattern.
     pub http: http::Prepared,
+    /// Both ends of TLS.
+    pub tls: tls::Prepared,
 }
 
 /// A worker's whole life.
@@ -141,6 +146,7 @@ impl Worker {
             clients: programs.clients.into_iter().map(Rc::new).collect(),
             servers: programs.servers.into_iter().map(Rc::new).collect(),
             http: programs.http,
+            tls: programs.tls,
             members: RefCell::default(),
             next_member: Cell::new(0),
             runs: RefCell::default(),

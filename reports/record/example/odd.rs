@@ -242,6 +242,7 @@ pub(crate) fn scramble(flow: &mut FlowRecord, state: &mut u64, round: usize) {
         .map(|at| Connection {
             opened_ns: wide(),
             established_ns: wide(),
+            handshake_ns: wide(),
             closed_ns: wide(),
             end: if at % 2 == 0 { ConnectionEnd::Other } else { ConnectionEnd::Open },
             successor_of: narrow(wide()),

@@ -14,7 +14,7 @@ pub(super) fn listeners(plan: &Plan) -> Vec<Line> {
 }
 
 fn listener(plan: &Plan, listener: &PlannedListener) -> Line {
-    let PlannedListener { name: called, service, node, address, port, listener, pattern } = listener;
+    let PlannedListener { name: called, service, node, address, port, listener, pattern, span: _ } = listener;
     let place = if address.is_unspecified() { "every address".to_owned() } else { address.to_string() };
     let key = format!("{called} on {}", name(plan, *node));
     let serves = pattern.as_ref().map_or_else(String::new, |pattern| format!(", serves {}", pattern.name));

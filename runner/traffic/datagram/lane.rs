@@ -532,6 +532,7 @@ fn row(now_ns: i64, remote: String) -> Connection {
     Connection {
         opened_ns: now_ns,
         established_ns: now_ns,
+        handshake_ns: 0,
         closed_ns: NEVER,
         end: ConnectionEnd::Open,
         successor_of: u32::MAX,

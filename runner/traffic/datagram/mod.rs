@@ -19,7 +19,7 @@ mod exchange;
 pub mod icmp;
 mod lane;
 pub mod log;
-mod options;
+pub mod options;
 mod post;
 pub mod run;
 mod seen;

@@ -37,7 +37,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Those of UDP.
+    /// Those of UDP, and what they have in common with those of TCP.
     pub fn of_socket(socket: &Socket) -> Options {
         let Socket { ttl, dscp, mark, send_buffer, receive_buffer, .. } = *socket;
         Options { ttl, dscp, mark, send_buffer, receive_buffer, dont_fragment: None }
@@ -59,7 +59,22 @@ impl Options {
     /// # Errors
     /// The option that the kernel refused, or took and did not keep.
     pub fn set(&self, socket: &OwnedFd, ipv6: bool) -> io::Result<()> {
-        let (fd, plain) = (socket.as_fd(), SockRef::from(socket));
+        let plain = SockRef::from(socket);
+        // Without the option the kernel's own size does, if it allows no more.
+        let _ = plain.set_recv_buffer_size(ROOM);
+        // More than the kernel keeps for a neighbour that does not answer: it then drops the oldest, and nothing stands in the way of the rest.
+        let _ = plain.set_send_buffer_size(ROOM);
+        if let Some(fragments) = self.dont_fragment {
+            discover(socket.as_fd(), ipv6, fragments).map_err(|error| refused("df", &error))?;
+        }
+        self.set_common(&plain, ipv6)
+    }
+
+    /// Sets those that sockets of connections have too.
+    ///
+    /// # Errors
+    /// As of [`Options::set`].
+    pub fn set_common(&self, plain: &SockRef<'_>, ipv6: bool) -> io::Result<()> {
         if let Some(ttl) = self.ttl {
             let ttl = u32::from(ttl);
             if ipv6 {
@@ -79,18 +94,11 @@ impl Options {
         if let Some(mark) = self.mark {
             keep("mark", mark, plain.set_mark(mark), || plain.mark())?;
         }
-        if let Some(fragments) = self.dont_fragment {
-            discover(fd, ipv6, fragments).map_err(|error| refused("df", &error))?;
-        }
-        self.buffers(&plain)
+        self.buffers(plain)
     }
 
     /// The kernel doubles what it is told, for its own use of the room, and lowers what is over its limit.
     fn buffers(&self, socket: &SockRef<'_>) -> io::Result<()> {
-        // Without the option the kernel's own size does, if it allows no more.
-        let _ = socket.set_recv_buffer_size(ROOM);
-        // More than the kernel keeps for a neighbour that does not answer: it then drops the oldest, and nothing stands in the way of the rest.
-        let _ = socket.set_send_buffer_size(ROOM);
         let sizes: [(_, _, Set, Get); 2] = [
             ("send_buffer", self.send_buffer, |socket, size| socket.set_send_buffer_size(size), |socket| socket.send_buffer_size()),
             ("receive_buffer", self.receive_buffer, |socket, size| socket.set_recv_buffer_size(size), |socket| socket.recv_buffer_size()),
@@ -115,13 +123,15 @@ fn unless(ipv6: bool, set: impl Fn() -> io::Result<()>) -> io::Result<()> {
     }
 }
 
-fn keep(name: &str, wanted: u32, set: io::Result<()>, get: impl Fn() -> io::Result<u32>) -> io::Result<()> {
+/// What is read back is what was set.
+pub fn keep(name: &str, wanted: u32, set: io::Result<()>, get: impl Fn() -> io::Result<u32>) -> io::Result<()> {
     set.map_err(|error| refused(name, &error))?;
     let kept = get()?;
     if kept == wanted { Ok(()) } else { Err(io::Error::other(format!("`{name}`: the kernel made {kept} of {wanted}"))) }
 }
 
-fn refused(name: &str, error: &io::Error) -> io::Error {
+/// An error with the option's name.
+pub fn refused(name: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("`{name}`: {error}"))
 }
 

@@ -11,17 +11,17 @@ use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use super::body::Outgoing;
 use crate::traffic::control::Broken;
+use crate::traffic::tls::{Stream, handshake};
 
 type Answer = Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>>>>;
 
 /// A connection.
 pub struct Link {
     /// Holds the socket until the link is dropped, also when it has ended.
-    connection: Pin<Box<Connection<TokioIo<TcpStream>, Outgoing>>>,
+    connection: Pin<Box<Connection<TokioIo<Stream>, Outgoing>>>,
     sender: SendRequest<Outgoing>,
     answer: Option<Answer>,
     ended: Option<hyper::Result<()>>,
@@ -29,7 +29,7 @@ pub struct Link {
 
 impl Link {
     /// Takes a connected socket.
-    pub async fn new(stream: TcpStream) -> Result<Link, Broken> {
+    pub async fn new(stream: Stream) -> Result<Link, Broken> {
         let handshake = Builder::new().title_case_headers(true).handshake(TokioIo::new(stream)).await;
         let (sender, connection) = handshake.map_err(|error| broken(&error))?;
         Ok(Link { connection: Box::pin(connection), sender, answer: None, ended: None })
@@ -131,7 +131,10 @@ pub fn broken(error: &hyper::Error) -> Broken {
             return match (error.raw_os_error(), error.kind()) {
                 (Some(number), _) => Broken::Io(io::Error::from_raw_os_error(number)),
                 (None, io::ErrorKind::UnexpectedEof) => Broken::Eof,
-                (None, kind) => Broken::Io(io::Error::new(kind, error.to_string())),
+                (None, kind) => Broken::Io(match handshake::told(error) {
+                    Some(told) => io::Error::new(kind, told.clone()),
+                    None => io::Error::new(kind, error.to_string()),
+                }),
             };
         }
         cause = error.source();

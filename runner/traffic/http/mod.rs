@@ -32,7 +32,6 @@ pub use answers::Answers;
 pub use request::Request;
 pub use talk::Talk;
 
-use super::pattern::session::RESPONSE_LIMIT_NS;
 use crate::plan::types::{Plan, PlannedFlow, PlannedListener};
 
 /// The header in which a server of ours tells its node's name.
@@ -53,11 +52,6 @@ pub fn listens(listener: &PlannedListener) -> bool {
 /// What a request said by options, and an answer by path, play: nothing.
 pub fn no_pattern() -> Pattern {
     Pattern { name: String::new(), steps: Vec::new() }
-}
-
-/// How long a flow waits for an answer, ns.
-pub fn response_limit(flow: &PlannedFlow) -> i64 {
-    flow.timeouts.response_ns.map_or(RESPONSE_LIMIT_NS, |limit| i64::try_from(limit).unwrap_or(i64::MAX))
 }
 
 /// What is asked and answered, made ready before anything is sent.

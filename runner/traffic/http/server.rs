@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::RawFd;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,7 +24,6 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::ConnectionEnd;
-use tokio::net::TcpStream;
 
 use super::body::Outgoing;
 use super::check::{Check, Wrong};
@@ -36,7 +35,8 @@ use crate::traffic::frame::{Header, UNKNOWN_CONNECTION, UNKNOWN_FLOW, Way};
 use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::session::{Cut, Fault, Identity, Session};
 use crate::traffic::registry::Entry;
-use crate::traffic::wire::{Buffers, Wire};
+use crate::traffic::tls::Stream;
+use crate::traffic::wire::{Buffers, Transport as _, Wire};
 use crate::traffic::worker::Worker;
 
 /// A service that is stopped answers what is on its way already: an idle connection ends this much later, ns.
@@ -62,8 +62,8 @@ struct Read {
 }
 
 /// Serves a connection to its end.
-pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, stream: TcpStream, addresses: (SocketAddr, SocketAddr)) {
-    let socket = stream.as_raw_fd();
+pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, stream: Stream, addresses: (SocketAddr, SocketAddr)) {
+    let socket = stream.socket();
     control.socket.set(Some(socket));
     let site = Rc::new(Site {
         worker: Rc::clone(worker),

@@ -2,30 +2,29 @@
 //! moved, who answered, what was not as it ought to be. A request said by options is sent as it is; a pattern is played by a session.
 
 use std::future::poll_fn;
-use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::HeaderMap;
 use hyper::body::Incoming;
-use scn_grammar::quantity::{Dimension, Quantity};
 use scn_grammar::scenario::pattern::Side;
 use scn_grammar::source::Span;
 use scn_reports::record::flow::{ConnectionEnd, NEVER};
-use tokio::net::TcpStream;
 
+use super::NODE;
 use super::check::Check;
 use super::exchange::Exchange;
 use super::link::Link;
 use super::request::Request;
-use super::{NODE, response_limit};
 use crate::traffic::control::{Broken, Control};
 use crate::traffic::conversation::Conversation;
 use crate::traffic::frame::{Header, Way};
+use crate::traffic::limits::{self, Quiet};
 use crate::traffic::pattern::session::{Cut, Fault, Identity, Played, Progress, Session, end_of, in_words};
 use crate::traffic::registry::NOBODY;
-use crate::traffic::wire::{Buffers, Wire};
+use crate::traffic::tls::Stream;
+use crate::traffic::wire::{Buffers, Transport as _, Wire};
 use crate::traffic::worker::Worker;
 
 /// No step of a pattern.
@@ -37,6 +36,7 @@ pub struct Talk {
     control: Rc<Control>,
     identity: Identity,
     limit_ns: i64,
+    quiet: Quiet,
     asks: Asks,
     progress: Progress,
     node: u16,
@@ -52,11 +52,12 @@ enum Asks {
 
 impl Talk {
     /// On a connected socket.
-    pub async fn new(worker: &Rc<Worker>, control: &Rc<Control>, stream: TcpStream, identity: Identity) -> Result<Talk, Broken> {
+    pub async fn new(worker: &Rc<Worker>, control: &Rc<Control>, stream: Stream, identity: Identity) -> Result<Talk, Broken> {
         let flow = identity.flow as usize;
-        let socket = stream.as_raw_fd();
+        let socket = stream.socket();
         let link = Link::new(stream).await?;
-        let limit_ns = response_limit(&worker.shared.plan.flows[flow]);
+        let planned = &worker.shared.plan.flows[flow];
+        let (limit_ns, quiet) = (limits::response(planned), Quiet::of(planned, worker.pacer.now_ns()));
         let asks = match worker.request(flow) {
             Some(request) => {
                 control.socket.set(Some(socket));
@@ -67,22 +68,26 @@ impl Talk {
                 let wire = Wire::new(exchange, Rc::clone(control), Buffers::default());
                 let mut session = Session::new(wire, worker.program(Side::Client, flow), Rc::clone(worker), identity.clone());
                 session.patience_ns = limit_ns;
+                session.quiet = quiet;
                 session.ordered = false;
                 Asks::Pattern(Box::new(session))
             }
         };
         let progress = Progress { sent_ns: NEVER, sent_bytes: 0, received_bytes: 0 };
-        Ok(Talk { worker: Rc::clone(worker), control: Rc::clone(control), identity, limit_ns, asks, progress, node: NOBODY })
+        Ok(Talk { worker: Rc::clone(worker), control: Rc::clone(control), identity, limit_ns, quiet, asks, progress, node: NOBODY })
     }
 
     /// Waits for something to come, within the limit of an answer.
     async fn wait<T>(&mut self, mut poll: impl FnMut(&mut Asks, &mut Context<'_>) -> Poll<Result<T, Broken>>) -> Result<T, Cut> {
-        self.worker.limit(&self.control, self.worker.pacer.now_ns().saturating_add(self.limit_ns));
+        let limit = self.worker.pacer.now_ns().saturating_add(self.limit_ns);
+        self.worker.limit(&self.control, self.quiet().until(limit));
         let came = poll_fn(|context| match self.control.interrupted(context) {
             Some(broken) => Poll::Ready(Err(broken)),
             None => poll(&mut self.asks, context),
         });
-        came.await.map_err(|broken| self.cut(broken))
+        let came = came.await.map_err(|broken| self.cut(broken))?;
+        self.quiet.heard(|| self.worker.pacer.now_ns());
+        Ok(came)
     }
 
     /// A request said by options, and its answer.
@@ -146,8 +151,8 @@ impl Talk {
             Broken::Aborted => return Cut::Aborted,
             Broken::Eof => ("the peer closed the connection before the answer was whole".to_owned(), ConnectionEnd::EarlyClose),
             Broken::TimedOut => {
-                let limit = Quantity::new(Dimension::Duration, self.limit_ns);
-                (format!("no whole answer: nothing came within {limit}"), ConnectionEnd::Timeout)
+                let limit = || format!("no whole answer: nothing came within {}", limits::in_words(self.limit_ns));
+                (self.quiet().broken(self.worker.pacer.now_ns()).unwrap_or_else(limit), ConnectionEnd::Timeout)
             }
             Broken::Io(error) => {
                 let end = end_of(&error);
@@ -213,6 +218,13 @@ impl Conversation for Talk {
             return Poll::Ready(broken);
         }
         self.asks.link().poll_end(context)
+    }
+
+    fn quiet(&self) -> Quiet {
+        match &self.asks {
+            Asks::Request(..) => self.quiet,
+            Asks::Pattern(session) => self.quiet.max(session.quiet),
+        }
     }
 
     fn may_end(&self) -> bool {

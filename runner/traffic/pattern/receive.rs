@@ -18,14 +18,14 @@ const MOST_HELD: usize = 16 * 1024 * 1024;
 /// The limit of one operation; set when it first has to wait.
 struct Limit {
     ns: i64,
-    set: bool,
+    at_ns: Option<i64>,
 }
 
 impl<S: Transport> Session<S> {
     /// Carries a receiving operation out.
     pub(super) async fn take(&mut self, operation: &Operation) -> Result<(), Cut> {
         let ns = operation.within_ns.map_or(self.response_limit(), |within| i64::try_from(within).unwrap_or(i64::MAX));
-        let mut limit = Limit { ns, set: false };
+        let mut limit = Limit { ns, at_ns: None };
         if self.program.keeps && !matches!(operation.act, Act::SendBack) {
             self.held.clear();
         }
@@ -56,11 +56,7 @@ impl<S: Transport> Session<S> {
 
     /// Waits for at least one byte more.
     async fn more(&mut self, operation: &Operation, limit: &mut Limit) -> Result<(), Cut> {
-        if !limit.set {
-            limit.set = true;
-            let at = if limit.ns == i64::MAX { NEVER_DUE } else { self.worker.pacer.now_ns().saturating_add(limit.ns) };
-            self.worker.limit(self.wire.control(), at);
-        }
+        self.set_limit(limit);
         if !self.wire.has_room() {
             return Err(Cut::Fault(Box::new(Fault {
                 step: operation.step,
@@ -69,7 +65,21 @@ impl<S: Transport> Session<S> {
                 corruption: None,
             })));
         }
-        self.wire.read_more().await.map_err(|broken| self.fault(operation, broken))
+        self.wire.read_more().await.map_err(|broken| self.fault(operation, broken))?;
+        self.quiet.heard(|| self.worker.pacer.now_ns());
+        Ok(())
+    }
+
+    /// Sets the limit of an operation when it first has to wait, and that of a quiet connection whenever it has to.
+    fn set_limit(&mut self, limit: &mut Limit) {
+        let known = limit.at_ns;
+        if known.is_some() && !self.quiet.is_limited() {
+            return;
+        }
+        let never = limit.ns == i64::MAX;
+        let at = known.unwrap_or_else(|| if never { NEVER_DUE } else { self.worker.pacer.now_ns().saturating_add(limit.ns) });
+        limit.at_ns = Some(at);
+        self.worker.limit(self.wire.control(), self.quiet.until(at));
     }
 
     /// Takes the first bytes of what waits, and keeps them if they are sent back later.
@@ -222,13 +232,9 @@ impl<S: Transport> Session<S> {
 
     /// Waits for the end of the other side.
     pub(super) async fn take_end(&mut self, operation: &Operation, how: Close) -> Result<(), Cut> {
-        let mut limit = Limit { ns: self.response_limit(), set: false };
+        let mut limit = Limit { ns: self.response_limit(), at_ns: None };
         if self.wire.waiting().is_empty() {
-            if !limit.set {
-                limit.set = true;
-                let at = if limit.ns == i64::MAX { NEVER_DUE } else { self.worker.pacer.now_ns().saturating_add(limit.ns) };
-                self.worker.limit(self.wire.control(), at);
-            }
+            self.set_limit(&mut limit);
             match self.wire.read_more().await {
                 Err(Broken::Eof) => return Ok(()),
                 Err(Broken::Io(error)) if how == Close::Reset && end_of(&error) == ConnectionEnd::Reset => return Ok(()),
@@ -263,7 +269,7 @@ impl<S: Transport> Session<S> {
         if known || self.program.side == Side::Client {
             return Ok(());
         }
-        let mut limit = Limit { ns: self.response_limit(), set: false };
+        let mut limit = Limit { ns: self.response_limit(), at_ns: None };
         self.need(operation, 1, &mut limit).await?;
         let mut header = None;
         if self.wire.waiting()[0] == MAGIC {

@@ -12,6 +12,8 @@ use super::program::{Act, Operation, Piece, Program};
 use crate::traffic::control::Broken;
 use crate::traffic::draw::Key;
 use crate::traffic::frame::{Frame, Header, Way};
+use crate::traffic::limits::Quiet;
+use crate::traffic::tls::handshake;
 use crate::traffic::wire::{Transport, Wire};
 use crate::traffic::worker::Worker;
 
@@ -108,6 +110,8 @@ pub struct Session<S> {
     pub progress: Progress,
     /// A client waits so long for each answer, ns.
     pub patience_ns: i64,
+    /// How long nothing may come, and when something last came.
+    pub quiet: Quiet,
     /// Messages of filling are numbered over the whole connection, and come in this order.
     pub ordered: bool,
     pub(super) program: Rc<Program>,
@@ -135,6 +139,7 @@ impl<S: Transport> Session<S> {
             peer_node: u16::MAX,
             progress: Progress { sent_ns: NEVER, sent_bytes: 0, received_bytes: 0 },
             patience_ns: RESPONSE_LIMIT_NS,
+            quiet: Quiet::ENDLESS,
             ordered: true,
             captures: vec![Vec::new(); program.captures],
             program,
@@ -337,7 +342,7 @@ impl<S: Transport> Session<S> {
                 self.worker.transaction_sent(self.identity.flow);
             }
         }
-        self.worker.limit(self.wire.control(), now.saturating_add(self.patience_ns));
+        self.worker.limit(self.wire.control(), self.quiet.until(now.saturating_add(self.patience_ns)));
     }
 
     fn compose(&mut self, pieces: &[Piece]) {
@@ -351,6 +356,9 @@ impl<S: Transport> Session<S> {
             Broken::Aborted => return Cut::Aborted,
             Broken::Eof => (format!("the peer closed the connection{seen}"), ConnectionEnd::EarlyClose),
             Broken::TimedOut => {
+                if let Some(what) = self.quiet.broken(self.worker.pacer.now_ns()) {
+                    return Cut::Fault(Box::new(Fault { step: operation.step, what, end: ConnectionEnd::Timeout, corruption: None }));
+                }
                 let limit = operation.within_ns.map_or(self.response_limit(), |within| i64::try_from(within).unwrap_or(i64::MAX));
                 let limit = scn_grammar::quantity::Quantity::new(scn_grammar::quantity::Dimension::Duration, limit);
                 let what = if seen.is_empty() { format!("nothing came within {limit}") } else { format!("no more{seen} within {limit}") };
@@ -412,7 +420,8 @@ pub fn end_of(error: &std::io::Error) -> ConnectionEnd {
         Some(libc::ETIMEDOUT) => ConnectionEnd::Timeout,
         Some(libc::EHOSTUNREACH | libc::ENETUNREACH | libc::ENETDOWN | libc::EHOSTDOWN) => ConnectionEnd::Unreachable,
         Some(libc::ECONNREFUSED) => ConnectionEnd::Refused,
-        // Not the kernel's word: what came has not the form that it must have.
+        // Not the kernel's word: that of TLS, or what came has not the form that it must have.
+        None if handshake::told(error).is_some() => ConnectionEnd::Tls,
         None if error.kind() == std::io::ErrorKind::InvalidData => ConnectionEnd::Mismatch,
         _ => ConnectionEnd::Other,
     }

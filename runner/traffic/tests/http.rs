@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 /// A plan of a scenario's text on loopback: `client`, `server`, a link, and what is said.
-fn planned(said: &str) -> Plan {
+pub(super) fn planned(said: &str) -> Plan {
     let mut plan =
         sample::plan(&format!("topology {{ node client, server\n link client <-> server }}\n{said}\nexpect {{ f.sent > 0 }}")).unwrap();
     let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), free_port());
@@ -15,14 +15,14 @@ fn planned(said: &str) -> Plan {
     plan
 }
 
-async fn series_of(plan: Plan) -> FlowSeries {
+pub(super) async fn series_of(plan: Plan) -> FlowSeries {
     let mut running = start(plan).await;
     running.ended().await;
     running.finish().await
 }
 
 /// What went wrong: step and words.
-fn failures(series: &FlowSeries) -> Vec<(&str, &str)> {
+pub(super) fn failures(series: &FlowSeries) -> Vec<(&str, &str)> {
     series.failures.iter().map(|failure| (failure.step.as_str(), failure.what.as_str())).collect()
 }
 

@@ -3,8 +3,10 @@
 mod branches;
 mod datagrams;
 mod http;
+mod limits;
 mod patterns;
 mod schedule;
+mod tls;
 mod trouble;
 
 use std::io;

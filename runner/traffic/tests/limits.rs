@@ -1,0 +1,81 @@
+//! How long a flow waits for its server, and how often it comes back.
+
+use super::http::{failures, planned, series_of};
+use super::*;
+use scn_reports::record::flow::ConnectionEnd;
+
+/// A flow to a server that accepts and says nothing.
+async fn unanswered(said: &str) -> FlowSeries {
+    let plan = planned(&format!("flow f from client to server {{ {said} }}"));
+    let mut held = Vec::new();
+    serve_on(plan.flows[0].target.port(), move |stream| held.push(stream));
+    series_of(Plan { listeners: Vec::new(), ..plan }).await
+}
+
+#[tokio::test]
+async fn an_answer_is_awaited_as_long_as_the_flow_says() {
+    for over in ["tcp", "http"] {
+        let series = unanswered(&format!("over {over}  total 2  timeout {{ response 40ms }}  reconnect after 1ms")).await;
+        assert!(series.connections.iter().all(|c| c.end == ConnectionEnd::Timeout), "{over}: {:?}", series.connections);
+        let what = failures(&series)[0].1;
+        assert!(what.ends_with("nothing came within 40ms"), "{over}: {what}");
+    }
+}
+
+#[tokio::test]
+async fn a_quiet_connection_has_broken() {
+    for over in ["tcp", "http"] {
+        // In a transaction.
+        let series = unanswered(&format!("over {over}  total 2  timeout {{ idle 40ms }}  reconnect after 1ms")).await;
+        assert!(series.items.iter().all(|item| item.outcome == ItemOutcome::Failed), "{over}");
+        assert_eq!(failures(&series)[0].1, "nothing came over the connection for 40ms", "{over}");
+        // Between two.
+        let mut running = start(planned(&format!(
+            "flow f from client to server {{ over {over}  rate 1/m  duration 30s  timeout {{ idle 40ms }}  reconnect after 1ms }}"
+        )))
+        .await;
+        running.at_least("failed_connections", 3).await;
+        running.stop().await;
+        let series = running.finish().await;
+        assert!(series.items.iter().all(|item| item.outcome == ItemOutcome::Done), "{over}");
+        let (step, what) = failures(&series)[0];
+        assert!(step.starts_with("connection to 127.0.0.1:"), "{step}");
+        assert_eq!(what, "nothing came over the connection for 40ms", "{over}");
+        let broken = |c: &&scn_reports::record::flow::Connection| c.end == ConnectionEnd::Timeout;
+        assert!(series.connections.iter().filter(broken).all(|c| c.closed_ns - c.established_ns >= 40_000_000), "{:?}", series.connections);
+    }
+}
+
+/// A flow to a port where nobody listens.
+fn unserved(said: &str) -> Plan {
+    Plan { listeners: Vec::new(), ..planned(&format!("flow f from client to server {{ {said} }}")) }
+}
+
+#[tokio::test]
+async fn attempts_are_paused_and_limited() {
+    let series = series_of(unserved("total 50  reconnect { after 2ms  growth 2  most 5ms  limit 4 }")).await;
+    let opened: Vec<i64> = series.connections.iter().map(|c| c.opened_ns).collect();
+    let closed: Vec<i64> = series.connections.iter().map(|c| c.closed_ns).collect();
+    assert_eq!(opened.len(), 5, "the first and four more");
+    for (pause, (next, end)) in [2, 4, 5, 5].into_iter().zip(opened[1..].iter().zip(&closed)) {
+        assert!(next - end >= pause * 1_000_000, "{opened:?} {closed:?}");
+    }
+    let told = failures(&series);
+    assert!(
+        told.iter().any(|(step, what)| step.starts_with("reconnect to 127.0.0.1:") && *what == "given up after 4 attempts"),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn without_reconnects_a_flow_goes_on_without_the_connection() {
+    let series = series_of(unserved("total 50  reconnect off")).await;
+    assert_eq!((series.connections.len(), failures(&series).len()), (1, 1));
+    let mut running = start(unserved("connections 2  duration 30s  reconnect off")).await;
+    running.at_least("failed_connects", 2).await;
+    // It does not end by itself: what it misses from now on is seen.
+    running.stop().await;
+    let series = running.finish().await;
+    assert_eq!(series.connections.len(), 2);
+    assert!(series.connections.iter().all(|c| c.end == ConnectionEnd::Refused));
+}

@@ -1,0 +1,147 @@
+//! A connection with or without TLS, as one stream. In: a connected socket, or one whose handshake is done. Out: bytes as they were sent.
+//! One that is closed in order says so to its peer.
+
+use std::io::{self, IoSlice, Write};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
+
+use crate::traffic::control::{Control, Order};
+use crate::traffic::wire::Transport;
+
+/// A connection.
+pub enum Stream {
+    /// TCP alone.
+    Plain(TcpStream),
+    /// TLS over it.
+    Secured(Box<Secured>),
+}
+
+/// A connection with TLS.
+pub struct Secured {
+    pub(super) stream: TlsStream<TcpStream>,
+    control: Rc<Control>,
+}
+
+impl Stream {
+    /// One whose handshake is done.
+    pub(super) fn secured(stream: TlsStream<TcpStream>, control: Rc<Control>) -> Stream {
+        Stream::Secured(Box::new(Secured { stream, control }))
+    }
+
+    /// The socket.
+    pub fn tcp(&self) -> &TcpStream {
+        match self {
+            Stream::Plain(tcp) => tcp,
+            Stream::Secured(secured) => secured.stream.get_ref().0,
+        }
+    }
+}
+
+impl Transport for Stream {
+    fn socket(&self) -> RawFd {
+        self.tcp().as_fd().as_raw_fd()
+    }
+
+    fn abort(&self) {
+        // Without it the close is an orderly one; the other side then reports that.
+        let _ = SockRef::from(self.tcp()).set_linger(Some(Duration::ZERO));
+    }
+}
+
+impl Drop for Secured {
+    fn drop(&mut self) {
+        // What ends at once, as a program that is killed, says nothing.
+        let reset = || SockRef::from(self.stream.get_ref().0).linger().is_ok_and(|linger| linger == Some(Duration::ZERO));
+        if self.control.order() >= Order::Abort || reset() {
+            return;
+        }
+        // As far as the socket takes it: a peer that reads nothing can't be told.
+        let _ = match &mut self.stream {
+            TlsStream::Client(stream) => {
+                let (tcp, session) = stream.get_mut();
+                session.send_close_notify();
+                session.write_tls(&mut AtOnce(tcp))
+            }
+            TlsStream::Server(stream) => {
+                let (tcp, session) = stream.get_mut();
+                session.send_close_notify();
+                session.write_tls(&mut AtOnce(tcp))
+            }
+        };
+    }
+}
+
+/// Writes what the socket takes now.
+struct AtOnce<'a>(&'a TcpStream);
+
+impl Write for AtOnce<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write_vectored(pieces)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_read(context, room),
+            Stream::Secured(secured) => match Pin::new(&mut secured.stream).poll_read(context, room) {
+                // Many peers end a connection without the word that TLS has for it.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
+                other => other,
+            },
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
+            Stream::Secured(secured) => Pin::new(&mut secured.stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_write_vectored(self: Pin<&mut Self>, context: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_write_vectored(context, pieces),
+            Stream::Secured(secured) => Pin::new(&mut secured.stream).poll_write_vectored(context, pieces),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Stream::Plain(tcp) => tcp.is_write_vectored(),
+            Stream::Secured(secured) => secured.stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_flush(context),
+            Stream::Secured(secured) => Pin::new(&mut secured.stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
+            Stream::Secured(secured) => Pin::new(&mut secured.stream).poll_shutdown(context),
+        }
+    }
+}
