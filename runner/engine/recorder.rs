@@ -12,7 +12,7 @@ use scn_reports::record::{
     Ended, EventRecord, ExpectationKind, ExpectationRecord, FORMAT, LinkAccount, RunRecord, ScenarioRecord, VERSION,
 };
 
-use crate::plan::picture;
+use crate::plan::{outline, picture};
 use crate::plan::types::{Plan, PlannedFlow};
 use crate::traffic::FlowSeries;
 
@@ -142,11 +142,13 @@ fn describe(plan: &Plan, flow: &PlannedFlow) -> String {
         let _ = write!(text, ", {}", pattern.name);
     }
     let one = if kind.has_connections() { "connection" } else { "socket" };
-    let _ = if load.connections == 1 { write!(text, ", 1 {one}") } else { write!(text, ", {} {one}s", load.connections) };
-    if let Some(rate) = load.rate_nano {
-        use scn_grammar::quantity::{Dimension, Quantity};
-        let _ = write!(text, ", {}", Quantity::new(Dimension::Rate, i64::try_from(rate).unwrap_or(i64::MAX)));
-    }
+    let _ = match load.connections {
+        // As many as are opened.
+        _ if load.opens_nano.is_some() => Ok(()),
+        1 => write!(text, ", 1 {one}"),
+        many => write!(text, ", {many} {one}s"),
+    };
+    outline::tempo(load).into_iter().for_each(|words| text.extend([", ", words.as_str()]));
     if let Some(total) = load.total {
         let _ = write!(text, ", {total} in all");
     }

@@ -6,7 +6,7 @@ mod programs;
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
 use scn_grammar::scenario::expect::{Condition, Expectation, Kind, Metric, Subject, Value};
-use scn_grammar::scenario::flow::{Arrivals, Destination, Flow, Phase, Timeouts};
+use scn_grammar::scenario::flow::{Destination, Flow, Phase, Timeouts};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
 use scn_grammar::scenario::topology::{Node, NodeKind, Settings};
@@ -15,6 +15,7 @@ use scn_grammar::source::Span;
 
 use super::datagrams;
 use super::http;
+use super::pace::Pace;
 use crate::measure::definitions;
 
 /// The code of every problem here.
@@ -104,13 +105,14 @@ impl Missing {
         }
         self.pattern(flow.pattern.as_ref(), flow.span);
         let load = &flow.load;
-        let shaped = load.rate_change.is_some()
-            || load.opens_nano.is_some()
-            || load.bandwidth_bps.is_some()
-            || load.arrivals != Arrivals::Constant
-            || load.burst > 1
-            || load.phase != Phase::Even
-            || (load.size.is_some() && !matches!(flow.transport, Transport::Icmp(_)));
+        let pace = Pace::of_transactions(load, flow.pattern.as_ref(), &flow.transport);
+        if load.bandwidth_bps.is_some() && pace.is_none() {
+            self.add(flow.span, "`bandwidth` of transactions whose size only the run tells (say a `rate`)");
+        }
+        if load.opens_nano.is_some() && (load.bandwidth_bps.is_some() || load.phase != Phase::Even) {
+            self.add(flow.span, "`opens` with `bandwidth` or `phase random`");
+        }
+        let shaped = load.size.is_some() && !matches!(flow.transport, Transport::Icmp(_));
         if shaped {
             self.add(flow.span, "a load of this shape");
         }

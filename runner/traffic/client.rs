@@ -1,7 +1,7 @@
 //! One place of a flow: opens a connection, runs transactions on it, and a successor when it ends. In: starts from the flow. Out: items,
 //! connections, failures.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
+use scn_grammar::scenario::flow::Phase;
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::{Connection, ConnectionEnd, Item, ItemOutcome, NEVER};
 use socket2::SockRef;
@@ -20,13 +21,14 @@ use super::Notice;
 use super::control::{Broken, Control, Order, Start};
 use super::conversation::Conversation;
 use super::draw::Key;
-use super::flow::Run;
+use super::flow::{self, Run, START_PATIENCE_NS};
 use super::http;
 use super::limits::{self, Quiet};
 use super::pacer::NEVER_DUE;
 use super::pattern::session::{Cut, Identity, Played, Session, end_of, in_words};
 use super::reconnect::Attempts;
 use super::registry::{Entry, Inbox, NOBODY};
+use super::starts::Starts;
 use super::tcp_options;
 use super::tls::Stream;
 use super::wire::{Buffers, Wire};
@@ -42,6 +44,7 @@ struct Place<'a> {
     control: &'a Rc<Control>,
     key: Key,
     target: SocketAddr,
+    clock: Clock,
     buffers: Buffers,
     /// The broken connection that the next one succeeds.
     after: u32,
@@ -62,6 +65,18 @@ struct Refusal {
     what: String,
 }
 
+/// What starts the transactions of a place.
+enum Clock {
+    /// The end of the one before.
+    ClosedLoop,
+    /// The flow's clock, which gives each start to a connection without work.
+    OfFlow,
+    /// One of its own, and the number of its next start.
+    Own(Box<Starts>, u64),
+    /// The flow's clock opened the connection, for a transaction that is meant to begin then; others follow in a closed loop.
+    Opened(Option<Start>),
+}
+
 /// What an idle connection met.
 enum Idle {
     Start(Start),
@@ -72,9 +87,16 @@ enum Idle {
 /// Opens connections one after the other until the flow ends.
 pub async fn place(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, number: u64) {
     let planned = &worker.shared.plan.flows[run.flow];
-    let key = Key::of_seed(worker.shared.plan.seed).part(run.flow as u64).part(run.number).part(number);
-    let mut place = Place { worker, run, control, key, target: planned.target, buffers: Buffers::default(), after: u32::MAX };
-    let mut attempts = Attempts::new(planned.reconnect, key);
+    let clock = match &run.pace {
+        None => Clock::ClosedLoop,
+        Some(_) if planned.load.phase == Phase::Even => Clock::OfFlow,
+        Some(pace) => {
+            let starts = Starts::of_connection(&planned.load, pace.clone(), run.key(worker), run.from_ns, number);
+            Clock::Own(Box::new(starts), 0)
+        }
+    };
+    let mut place = Place::new(worker, run, control, number, clock);
+    let mut attempts = Attempts::new(planned.reconnect, place.key);
     let mut attempt = 0;
     while control.order() == Order::Go && run.ticket(worker) {
         let (number, end, of_use) = place.attempt(attempt).await;
@@ -88,7 +110,10 @@ pub async fn place(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, nu
         if broken {
             match attempts.next() {
                 Some(reconnect) => pause = pause.max(reconnect),
-                None => return place.give_up(&attempts).await,
+                None => {
+                    place.give_up(&attempts).await;
+                    break;
+                }
             }
         }
         if pause > 0 {
@@ -96,9 +121,23 @@ pub async fn place(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, nu
             worker.rest_while(control, until, |order| order == Order::Go).await;
         }
     }
+    place.forget_missed();
 }
 
-impl Place<'_> {
+/// Opens one connection, for a transaction that is meant to begin with it.
+pub async fn once(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, number: u64, start: Start) {
+    if control.order() == Order::Go {
+        Place::new(worker, run, control, number, Clock::Opened(Some(start))).attempt(0).await;
+    }
+}
+
+impl<'a> Place<'a> {
+    fn new(worker: &'a Rc<Worker>, run: &'a Rc<Run>, control: &'a Rc<Control>, number: u64, clock: Clock) -> Place<'a> {
+        let target = worker.shared.plan.flows[run.flow].target;
+        let key = run.key(worker).part(number);
+        Place { worker, run, control, key, target, clock, buffers: Buffers::default(), after: u32::MAX }
+    }
+
     /// Opens no more connections. A flow that holds its connections goes on without this one.
     async fn give_up(&self, attempts: &Attempts) {
         let (worker, flow) = (self.worker, self.run.flow);
@@ -294,7 +333,7 @@ impl Place<'_> {
             if most.is_some_and(|most| u64::from(open.row.transactions) >= most) {
                 break ConnectionEnd::Closed;
             }
-            let start = match self.next_start(&mut talk, load.rate_nano.is_some()).await {
+            let start = match self.next_start(&mut talk).await {
                 Idle::Start(start) => start,
                 Idle::Over => break self.ordered_end(),
                 // One that was never of use is no end in good order: the next attempt waits as after any that broke.
@@ -409,7 +448,7 @@ impl Place<'_> {
 
     /// The next start: at once in a closed loop, else when one is due. Meanwhile the socket is watched: a peer that goes away is
     /// seen when it does.
-    async fn next_start(&self, talk: &mut impl Conversation, open_loop: bool) -> Idle {
+    async fn next_start(&mut self, talk: &mut impl Conversation) -> Idle {
         if self.control.order() != Order::Go {
             return Idle::Over;
         }
@@ -422,9 +461,16 @@ impl Place<'_> {
         {
             return Idle::Broken(broken);
         }
-        if !open_loop {
-            return Idle::Start(Start { intended_ns: self.worker.pacer.now_ns(), lag_ns: 0 });
+        match &mut self.clock {
+            Clock::OfFlow => self.flows_start(talk).await,
+            Clock::Own(..) => self.own_start(talk).await,
+            Clock::Opened(first) if first.is_some() => first.take().map_or(Idle::Over, Idle::Start),
+            Clock::ClosedLoop | Clock::Opened(_) => Idle::Start(Start { intended_ns: self.worker.pacer.now_ns(), lag_ns: 0 }),
         }
+    }
+
+    /// The next start that the flow's clock gives to this connection.
+    async fn flows_start(&self, talk: &mut impl Conversation) -> Idle {
         if let Some(start) = self.run.waiting.borrow_mut().pop_front() {
             return Idle::Start(start);
         }
@@ -452,6 +498,51 @@ impl Place<'_> {
             self.run.idle.borrow_mut().retain(|other| !Rc::ptr_eq(other, self.control));
         }
         met
+    }
+
+    /// The next start of the place's own clock.
+    async fn own_start(&mut self, talk: &mut impl Conversation) -> Idle {
+        self.miss(|start, now| start.saturating_add(START_PATIENCE_NS) <= now, ItemOutcome::Dropped);
+        let Clock::Own(starts, k) = &mut self.clock else { return Idle::Over };
+        let intended_ns = starts.at(*k);
+        self.worker.limit(self.control, talk.quiet().until(NEVER_DUE));
+        // What is due at the flow's end begins no more.
+        let until = if intended_ns < self.run.until_ns() { intended_ns } else { NEVER_DUE };
+        let mut sleep = std::pin::pin!(self.worker.pacer.sleep_until(until));
+        let met = poll_fn(|context| {
+            self.control.register(context);
+            if self.control.order() != Order::Go {
+                return Poll::Ready(Idle::Over);
+            }
+            if let Poll::Ready(broken) = talk.poll_idle(context) {
+                return Poll::Ready(Idle::Broken(broken));
+            }
+            sleep.as_mut().poll(context).map(|()| {
+                let lag = self.worker.pacer.now_ns() - intended_ns;
+                Idle::Start(Start { intended_ns, lag_ns: u32::try_from(lag.max(0)).unwrap_or(u32::MAX) })
+            })
+        })
+        .await;
+        *k += u64::from(matches!(met, Idle::Start(_)));
+        met
+    }
+
+    /// Notes the place's own starts that come to nothing: those before the flow's end for which this holds of their instant and now.
+    fn miss(&mut self, missed: impl Fn(i64, i64) -> bool, outcome: ItemOutcome) {
+        let Clock::Own(starts, k) = &mut self.clock else { return };
+        let (now, end) = (self.worker.pacer.now_ns(), self.run.until_ns());
+        while starts.at(*k) < end && missed(starts.at(*k), now) {
+            let start = Start { intended_ns: starts.at(*k), lag_ns: 0 };
+            flow::unsent(self.worker, self.run.flow, start, outcome);
+            *k += 1;
+        }
+    }
+
+    /// Starts that were due before the place ended are not forgotten.
+    fn forget_missed(&mut self) {
+        if self.worker.shared.plan.flows[self.run.flow].load.total.is_none() {
+            self.miss(|start, now| start < now, ItemOutcome::Unfinished);
+        }
     }
 
     /// Keeps the row of a connection that is over.

@@ -16,7 +16,7 @@ pub async fn carry_out(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, mut s
     let most = usize::try_from(flow::share(load.connections, worker.index, workers)).unwrap_or(usize::MAX);
     let count = load.total.unwrap_or(u64::MAX);
     let own = |from| flow::own_start(from, load.total, worker.index, workers);
-    let (mut k, mut in_a_row) = (own(0), 0);
+    let (mut k, mut in_a_row, mut opened) = (own(0), 0, 0);
     let mut at_ns = starts.at(k);
     loop {
         let next = if k < count { at_ns } else { NEVER_DUE };
@@ -24,7 +24,8 @@ pub async fn carry_out(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, mut s
         run.drop_late(worker, now);
         while run.places_left.get() < most && now < end {
             let Some(start) = run.waiting.borrow_mut().pop_front() else { break };
-            open(worker, run, start);
+            open(worker, run, start, opened * workers as u64 + worker.index as u64);
+            opened += 1;
         }
         if next <= now && next < end {
             run.waiting.borrow_mut().push_back(Start { intended_ns: next, lag_ns: u32::try_from(now - next).unwrap_or(u32::MAX) });
@@ -50,13 +51,13 @@ pub async fn carry_out(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, mut s
 }
 
 /// One connection, from its opening to its end.
-fn open(worker: &Rc<Worker>, run: &Rc<Run>, start: Start) {
+fn open(worker: &Rc<Worker>, run: &Rc<Run>, start: Start, number: u64) {
     let control = Rc::new(Control::new(run.role(), Some(run.flow)));
     let member = worker.enlist(&control);
     run.places_left.set(run.places_left.get() + 1);
     let (task, run) = (Rc::clone(worker), Rc::clone(run));
     worker.spawn(async move {
-        client::once(&task, &run, &control, start).await;
+        client::once(&task, &run, &control, number, start).await;
         task.dismiss(member);
         run.place_over();
         // One that waits may be opened now.

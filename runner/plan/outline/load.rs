@@ -73,6 +73,19 @@ pub(super) fn load(load: &Load, interval_ns: u64, over: &Transport, by_tool: boo
     lines
 }
 
+/// How fast an open loop goes, in a few words: `10/s..100/s within 5s`, `poisson`. Empty: it is a closed loop.
+pub fn tempo(load: &Load) -> Vec<String> {
+    let said = [
+        load.rate_nano.map(|rate| changing(rate, load.rate_change.as_ref(), Dimension::Rate)),
+        load.opens_nano.map(|opens| format!("opens {}", changing(opens, load.opens_change.as_ref(), Dimension::Rate))),
+        load.bandwidth_bps.map(|bits| changing(bits, load.bandwidth_change.as_ref(), Dimension::Bandwidth)),
+        (load.arrivals == Arrivals::Poisson).then(|| "poisson".to_owned()),
+        (load.burst > 1).then(|| format!("in bursts of {}", load.burst)),
+        (load.phase == Phase::Random).then(|| "each by its own clock".to_owned()),
+    ];
+    said.into_iter().flatten().collect()
+}
+
 /// What is alive at once, and how long.
 fn held(connections: u64, total: Option<u64>, transactions: Option<u64>) -> String {
     let held = format!("{} at once", count(connections, "connection", "connections"));

@@ -19,6 +19,7 @@ mod words;
 use scn_grammar::scenario::{Need, NeedKind, NodeId, Param, Secret};
 
 pub use links::impairment;
+pub use load::tempo;
 
 use super::types::Plan;
 use words::duration;

@@ -4,6 +4,7 @@ mod branches;
 mod datagrams;
 mod http;
 mod limits;
+mod loads;
 mod patterns;
 mod schedule;
 mod tls;

@@ -1,18 +1,14 @@
 //! When things start and how many there are: totals, rates, durations, stops.
 
 use super::*;
-use crate::traffic::flow::intended;
+use crate::plan::pace::Pace;
 use scn_reports::record::flow::ConnectionEnd;
 
 const BILLION: u64 = 1_000_000_000;
 
-#[test]
-fn intended_instants_are_exact() {
-    assert_eq!(intended(5, 0, 3 * BILLION), 5);
-    assert_eq!(intended(0, 1, 3 * BILLION), 333_333_333);
-    assert_eq!(intended(0, 2, 3 * BILLION), 666_666_666);
-    assert_eq!(intended(0, 3_000_000_000, 3 * BILLION), 1_000_000_000_000_000_000);
-    assert_eq!(intended(0, 400, 400 * BILLION), 1_000_000_000);
+/// When the k-th start at a constant rate is meant to be.
+fn intended(from_ns: i64, k: u64, rate_nano: u64) -> i64 {
+    from_ns + Pace { rate_nano, change: None }.start_ns(k)
 }
 
 #[tokio::test]
