@@ -12,8 +12,8 @@ use scn_reports::record::{
     Ended, EventRecord, ExpectationKind, ExpectationRecord, FORMAT, LinkAccount, RunRecord, ScenarioRecord, VERSION,
 };
 
-use crate::plan::{outline, picture};
 use crate::plan::types::{Plan, PlannedFlow};
+use crate::plan::{outline, picture};
 use crate::traffic::FlowSeries;
 
 /// What a run left behind, but for its series.

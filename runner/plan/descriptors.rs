@@ -1,6 +1,8 @@
 //! How many file descriptors a run needs at most at once. In: the plan's parts. Out: a number that preflight holds against the
 //! limits. Opens nothing.
 
+use scn_grammar::scenario::flow::{Change, Load};
+
 use super::types::{Engine, PlannedFlow, PlannedLink, PlannedListener, PlannedNode};
 
 /// Both ends of a connection are ours.
@@ -12,16 +14,33 @@ const PER_NODE: u64 = 4;
 /// A wire: a packet socket at each end.
 const PER_WIRE: u64 = 2;
 
+/// A connection that nobody answers is given up after so many seconds.
+const OPENING_S: u64 = 5;
+
 /// Standard streams, event loops, timers, the results folder's files, the fabric's namespace, and room for surprises.
 const SLACK: u64 = 64;
 
 /// Adds up.
 pub(crate) fn descriptors(nodes: &[PlannedNode], links: &[PlannedLink], listeners: &[PlannedListener], flows: &[PlannedFlow]) -> u64 {
-    let connections = flows.iter().fold(0u64, |sum, flow| sum.saturating_add(flow.load.connections));
+    let connections = flows.iter().fold(0u64, |sum, flow| sum.saturating_add(alive(flow)));
     // A bridge opens no sockets for traffic, but has a namespace all the same.
     let bridges = nodes.iter().filter(|node| node.kind.is_bridge()).count() as u64;
     let namespaces = (nodes.len() as u64 - bridges) * PER_NODE + bridges * (PER_NODE - 1);
     let wires = links.iter().filter(|link| link.engine == Engine::Wire).count() as u64;
     let fixed = namespaces + wires * PER_WIRE + listeners.len() as u64 + SLACK;
     connections.saturating_mul(PER_CONNECTION).saturating_add(fixed)
+}
+
+/// Connections of a flow that are alive at once. Of those that the clock opens nobody knows how long they last: as many as are opened while one
+/// of them may still wait for its connection; a run that meets more says so.
+fn alive(flow: &PlannedFlow) -> u64 {
+    let Load { connections, total, opens_nano, opens_change, .. } = &flow.load;
+    let Some(opens) = opens_nano else { return *connections };
+    let most = match opens_change {
+        None => *opens,
+        Some(Change::Ramp { to, .. }) => *opens.max(to),
+        Some(Change::Steps { then, .. }) => then.iter().copied().fold(*opens, u64::max),
+    };
+    let opened = (most / 1_000_000_000 + 1).saturating_mul(OPENING_S);
+    (*connections).min(total.unwrap_or(u64::MAX)).min(opened)
 }

@@ -46,13 +46,8 @@ async fn bursts_start_together() {
 
 #[tokio::test]
 async fn poisson_arrivals_are_those_of_the_seed() {
-    let random = || Load {
-        connections: 20,
-        arrivals: Arrivals::Poisson,
-        rate_nano: Some(500 * BILLION),
-        duration_ns: Some(300 * MS),
-        ..load()
-    };
+    let random =
+        || Load { connections: 20, arrivals: Arrivals::Poisson, rate_nano: Some(500 * BILLION), duration_ns: Some(300 * MS), ..load() };
     let first = intended(&series_of(random()).await);
     assert_eq!(first, intended(&series_of(random()).await));
     // 150 on average: five standard deviations.
