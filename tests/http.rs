@@ -4,12 +4,12 @@
 use crate::built::{Ended, Place, User, scenario, skip, until_told};
 
 /// Both users, where they can be had.
-fn places() -> Vec<Place> {
+pub fn places() -> Vec<Place> {
     [User::Own, User::Ordinary].into_iter().filter_map(Place::of).collect()
 }
 
 /// Runs a scenario that must pass; `None`, said as a skip, where a program is missing.
-fn passes(place: &Place, name: &str, text: &str) -> Option<serde_json::Value> {
+pub fn passes(place: &Place, name: &str, text: &str) -> Option<serde_json::Value> {
     place.write(&format!("{name}.scn"), text);
     let ended: Ended = until_told(|| place.scn(&["run", &format!("{name}.scn")]));
     if ended.code == Some(4) {
@@ -23,7 +23,7 @@ fn passes(place: &Place, name: &str, text: &str) -> Option<serde_json::Value> {
 }
 
 /// What went wrong in a flow: step and words.
-fn failures(record: &serde_json::Value, flow: &str) -> Vec<(String, String)> {
+pub fn failures(record: &serde_json::Value, flow: &str) -> Vec<(String, String)> {
     let flow = record["flows"].as_array().unwrap().iter().find(|f| f["name"] == flow).unwrap();
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     flow["failures"].as_array().unwrap().iter().map(|f| (text(&f["step"]), text(&f["what"]))).collect()
@@ -189,8 +189,6 @@ fn what_http_cannot_do_here_is_refused_before_anything_is_made() {
                  flow f from a to b FLOW\n expect { f.sent > 0 }\n}\n";
     for (flow, words) in [
         ("{ over http { version 2  streams 5 }  total 1 }", "HTTP/2"),
-        ("{ over http { tls { verify off } }  total 1 }", "TLS below HTTP"),
-        ("{ over http { dscp 46 }  total 1 }", "socket options of a flow over `http`"),
         ("{ over http { header \"authorization\" = \"${token}\" }  total 1 }", "a secret in a request"),
         ("over http { pattern greeted  total 1 }", "not one request as a text and then its answer"),
     ] {

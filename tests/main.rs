@@ -28,5 +28,7 @@ mod planning;
 mod programs;
 mod review;
 mod runs;
+mod sockets;
 mod tidy;
+mod tls;
 mod topologies;

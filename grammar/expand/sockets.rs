@@ -7,7 +7,7 @@ use super::options::{Found, Known, Said};
 use super::reading::{Bounds, DAY_NS};
 use super::transport_options::{TLS_ROWS, listed};
 use crate::quantity::{BILLION, Dimension};
-use crate::scenario::transport::{Certificate, Socket, TlsClient, TlsServer, TlsVersion, Verify, Wire};
+use crate::scenario::transport::{CIPHERS, Certificate, Socket, TlsClient, TlsServer, TlsVersion, Verify, Wire};
 use crate::source::Span;
 
 /// Sizes of buffers.
@@ -94,7 +94,7 @@ impl Draft<'_, '_> {
             verify: found.get("verify").and_then(|said| self.verify(said)).unwrap_or(Verify::On),
             versions: self.versions(found),
             alpn: self.names_of(found, "alpn", "alpn \"h2\""),
-            ciphers: self.names_of(found, "ciphers", "ciphers \"TLS13_AES_128_GCM_SHA256\""),
+            ciphers: self.ciphers(found),
             resumption: found.get("resumption").and_then(|said| self.switch(said)).unwrap_or(false),
             certificate: found.get("certificate").and_then(|said| self.certificate(said)),
         }
@@ -118,7 +118,7 @@ impl Draft<'_, '_> {
             certificate,
             versions: self.versions(found),
             alpn: self.names_of(found, "alpn", "alpn \"h2\""),
-            ciphers: self.names_of(found, "ciphers", "ciphers \"TLS13_AES_128_GCM_SHA256\""),
+            ciphers: self.ciphers(found),
             resumption: found.get("resumption").and_then(|said| self.switch(said)).unwrap_or(true),
             verify: found.get("verify").and_then(|said| self.verify(said)).unwrap_or(Verify::Off),
         }
@@ -131,6 +131,19 @@ impl Draft<'_, '_> {
             let (count, limit) = (names.len() as u64, NAME_LIMIT as u64);
             self.context.raise(ExpandError::TooLarge { what: "names", count, limit, span: said.option.span });
             return Vec::new();
+        }
+        names
+    }
+
+    /// Cipher suites, each by a name that there is.
+    fn ciphers(&mut self, found: &Found<'_>) -> Vec<String> {
+        let form = "ciphers \"TLS_AES_128_GCM_SHA256\"";
+        let names = self.names_of(found, "ciphers", form);
+        let values = found.get("ciphers").and_then(|said| self.each_value(said, form)).unwrap_or_default();
+        for (name, value) in names.iter().zip(values) {
+            if !CIPHERS.contains(&name.as_str()) {
+                self.unknown_choice("ciphers", name, value, CIPHERS);
+            }
         }
         names
     }

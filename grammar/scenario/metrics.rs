@@ -274,7 +274,7 @@ pub const METRICS: &[MetricRow] = &[
     // Times.
     flow("latency.*", Duration, Interval, over(TALKS), "From a transaction's intended start to its end; waiting for a free connection counts."),
     flow("service.*", Duration, Interval, over(TALKS), "From a transaction's first byte sent to its end."),
-    flow("connect_time.*", Duration, Interval, over(CONNECTED), "From `connect` to the connection being established."),
+    flow("connect_time.*", Duration, Interval, over(CONNECTED), "From `connect` to the connection being established, less the TLS handshake."),
     flow("handshake_time.*", Duration, Interval, over(&[Tls, Http, Quic]).handshake(), "From the start of the TLS handshake to its end (RFC 8446; of QUIC RFC 9001)."),
     flow("reconnect_time.*", Duration, Interval, over(CONNECTED), "From a connection's break to the first completed transaction of its successor."),
     flow("rtt.*", Duration, Interval, over(&[Udp, Icmp]).replies().tools(&[Ping]), "From a packet being sent to its answer being received (RFC 2681)."),

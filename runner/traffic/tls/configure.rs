@@ -179,7 +179,7 @@ fn provider(ciphers: &[String]) -> Result<Arc<CryptoProvider>, String> {
     let mut provider = ring::default_provider();
     let all = std::mem::take(&mut provider.cipher_suites);
     let find = |said: &String| {
-        let found = all.iter().find(|suite| iana(suite) == plain(said)).copied();
+        let found = all.iter().find(|suite| iana(suite) == *said).copied();
         let known = || all.iter().map(iana).collect::<Vec<_>>().join(", ");
         found.ok_or_else(|| format!("there is no cipher suite {said} here; there are {}", known()))
     };
@@ -187,16 +187,23 @@ fn provider(ciphers: &[String]) -> Result<Arc<CryptoProvider>, String> {
     Ok(Arc::new(provider))
 }
 
-/// The name of a cipher suite as IANA registers it.
+/// The name of a cipher suite as IANA registers it; rustls has another one for those of TLS 1.3.
 fn iana(suite: &SupportedCipherSuite) -> String {
-    plain(suite.suite().as_str().unwrap_or_default())
-}
-
-/// Those of TLS 1.3 are also known by names that say so.
-fn plain(name: &str) -> String {
-    name.replacen("TLS13_", "TLS_", 1)
+    suite.suite().as_str().unwrap_or_default().replacen("TLS13_", "TLS_", 1)
 }
 
 fn unfit(error: &tokio_rustls::rustls::Error, ciphers: &[String]) -> String {
     format!("{error}: none of {} is of the versions that are said", ciphers.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scn_grammar::scenario::transport::CIPHERS;
+
+    #[test]
+    fn the_language_knows_the_cipher_suites_that_there_are() {
+        let all: Vec<String> = provider(&[]).unwrap().cipher_suites.iter().map(iana).collect();
+        assert_eq!(all, CIPHERS);
+    }
 }

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, Write};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -28,12 +28,14 @@ pub enum Stream {
 pub struct Secured {
     pub(super) stream: TlsStream<TcpStream>,
     control: Rc<Control>,
+    /// The peer has ended its side.
+    ended: bool,
 }
 
 impl Stream {
     /// One whose handshake is done.
     pub(super) fn secured(stream: TlsStream<TcpStream>, control: Rc<Control>) -> Stream {
-        Stream::Secured(Box::new(Secured { stream, control }))
+        Stream::Secured(Box::new(Secured { stream, control, ended: false }))
     }
 
     /// The socket.
@@ -58,9 +60,10 @@ impl Transport for Stream {
 
 impl Drop for Secured {
     fn drop(&mut self) {
-        // What ends at once, as a program that is killed, says nothing.
+        // What ends at once, as a program that is killed, says nothing. Nor is there anybody to tell once the peer has closed: its kernel
+        // would answer with a reset.
         let reset = || SockRef::from(self.stream.get_ref().0).linger().is_ok_and(|linger| linger == Some(Duration::ZERO));
-        if self.control.order() >= Order::Abort || reset() {
+        if self.ended || self.control.order() >= Order::Abort || reset() {
             return;
         }
         // As far as the socket takes it: a peer that reads nothing can't be told.
@@ -100,11 +103,16 @@ impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(context, room),
-            Stream::Secured(secured) => match Pin::new(&mut secured.stream).poll_read(context, room) {
-                // Many peers end a connection without the word that TLS has for it.
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
-                other => other,
-            },
+            Stream::Secured(secured) => {
+                let before = room.filled().len();
+                let read = match ready!(Pin::new(&mut secured.stream).poll_read(context, room)) {
+                    // Many peers end a connection without the word that TLS has for it.
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+                    other => other,
+                };
+                secured.ended |= read.is_ok() && room.filled().len() == before && room.remaining() > 0;
+                Poll::Ready(read)
+            }
         }
     }
 }
