@@ -14,7 +14,7 @@ use scn_reports::record::{Ended, EventKind};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant};
 
-use super::parts::{Load, Network, News, Notice};
+use super::parts::{Blow, Load, Network, News, Notice, Struck};
 use super::timeline::{Driven, Timeline};
 use crate::plan::sample;
 use crate::plan::types::{Plan, PlannedFlow, VERSION};
@@ -104,6 +104,25 @@ impl Load for PaperLoad {
 
     async fn open_service(&mut self, service: ServiceId, _: &[NodeId]) -> Result<(), String> {
         self.said.push((self.now(), format!("open {}", service.0)));
+        Ok(())
+    }
+
+    async fn strike(&mut self, whom: &Struck, blow: Blow, at_ns: i64) -> Result<Struck, String> {
+        let flows: Vec<u32> = whom.flows.iter().map(|flow| flow.0).collect();
+        self.said.push((at_ns, format!("{blow:?} listeners {:?} flows {flows:?}", whom.listeners)));
+        if let Blow::Kill { .. } = blow {
+            let now = self.now();
+            self.ends.extend(whom.flows.iter().map(|flow| (now, *flow)));
+        }
+        Ok(whom.clone())
+    }
+
+    fn close(&mut self, listeners: &[usize]) {
+        self.said.push((self.now(), format!("close listeners {listeners:?}")));
+    }
+
+    async fn open(&mut self, listeners: &[usize]) -> Result<(), String> {
+        self.said.push((self.now(), format!("open listeners {listeners:?}")));
         Ok(())
     }
 

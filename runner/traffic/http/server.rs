@@ -86,7 +86,7 @@ pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, 
         control.register(context);
         match control.order() {
             Order::Go => connection.as_mut().poll(context).map(|_| true),
-            order => Poll::Ready(order == Order::Abort),
+            order => Poll::Ready(order >= Order::Abort),
         }
     });
     if !over.await {
@@ -94,7 +94,7 @@ pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, 
         let mut told = false;
         poll_fn(|context| {
             control.register(context);
-            if control.order() == Order::Abort || connection.as_mut().poll(context).is_ready() {
+            if control.order() >= Order::Abort || connection.as_mut().poll(context).is_ready() {
                 return Poll::Ready(());
             }
             if told || grace.as_mut().poll(context).is_pending() {
