@@ -28,5 +28,6 @@ mod planning;
 mod programs;
 mod review;
 mod runs;
+mod strikes;
 mod tidy;
 mod topologies;
