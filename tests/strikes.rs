@@ -66,9 +66,10 @@ fn what_is_frozen_goes_on_where_it_stood() {
         at 1s   freeze server for 500ms   as ice
         at 3s   freeze client for 1500ms  as frost
         at 6s   mark last
+        at 6s   freeze web
+        at 6s   freeze web, store, echo for 100ms
         at 6s   thaw web
-        at 6s   freeze web, store, echo
-        at 6s   freeze web for 100ms
+        at 6s   thaw web
     }
     expect {
         bytes.errors == 0          before last
@@ -175,7 +176,10 @@ fn a_node_on_which_nothing_runs_is_told() {
     let place = Place::new();
     let (_, record) = run(
         &place,
-        "    topology { node other  link other 10.9.0.1/24 <-> client 10.9.0.2/24 }
+        "    topology {
+        node other
+        link other 10.9.0.1/24 <-> client 10.9.0.2/24
+    }
     timeline {
         at 100ms  kill other
         at 200ms  mark last

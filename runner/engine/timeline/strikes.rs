@@ -24,13 +24,15 @@ impl<N: Network, L: Load> Timeline<'_, N, L> {
     pub(super) async fn strike(&mut self, action: &Action, at_ns: i64) -> Result<(), String> {
         let Some((deed, verb, victims)) = deed(action) else { return Ok(()) };
         let whom = whole(self.plan, &victims);
+        // A flow that is killed ends when that is done, not when it was meant to be, so that it ends after the event.
+        let now_ns = self.now_ns().max(at_ns);
         let met = match deed {
-            Deed::Blow(blow) => self.blow(&whom, blow, at_ns).await?,
+            Deed::Blow(blow) => self.blow(&whom, blow, now_ns).await?,
             Deed::Stop => {
                 self.stop_gently(&whom, at_ns);
                 return Ok(());
             }
-            Deed::Restart => return self.restart(&whom, at_ns).await,
+            Deed::Restart => return self.restart(&whom, now_ns).await,
         };
         for victim in &victims {
             self.warn_if_missed(verb, victim, &met, matches!(action, Action::Vanish(_)));
