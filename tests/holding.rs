@@ -114,7 +114,8 @@ fn failing(place: &Place) -> &Place {
 #[test]
 fn a_failed_run_stays_for_a_look_and_goes_when_told() {
     for place in &places() {
-        let held = Held::begin(failing(place), &["--keep-on-failure", "--keep-for", "10m"]);
+        // Where its results go says nothing of where it is found.
+        let held = Held::begin(failing(place), &["--keep-on-failure", "--keep-for", "10m", "--out", "elsewhere"]);
         let run = held.runner.id().to_string();
         let said = held.said();
         for words in ["scn shell client", "scn exec client -- ip address", "nodes: client, server, spare[1], spare[2]", "nothing is done"] {
@@ -122,8 +123,8 @@ fn a_failed_run_stays_for_a_look_and_goes_when_told() {
         }
         assert!(said.contains("running still"), "the program was not stopped: {said}");
         // The reports are there while it is held.
-        assert!(place.read("scn-results/junit.xml").contains("failures=\"1\""));
-        assert!(place.read("scn-results/failing.failing.run.json").contains("\"verdict\""));
+        assert!(place.read("elsewhere/junit.xml").contains("failures=\"1\""));
+        assert!(place.read("elsewhere/failing.failing.run.json").contains("\"verdict\""));
 
         let addresses = held.exec("client", &["ip", "-brief", "address", "show", "eth0"]);
         assert_eq!(addresses.code, Some(0), "{addresses:?}");

@@ -29,6 +29,7 @@ mod programs;
 mod review;
 mod runs;
 mod sockets;
+mod strikes;
 mod tidy;
 mod tls;
 mod topologies;

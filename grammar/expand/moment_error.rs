@@ -26,6 +26,11 @@ problems! {
         NothingToUndo { verb: String, span: Span } Error "scn::expand::nothing_to_undo" {
             at(span, format!("`{verb}` can't be undone, so it lasts for no time"), "undone when?").help("leave `for` out")
         }
+        /// A signal to what knows only some.
+        SignalOfNobody { signal: String, deaf: String, span: Span } Error "scn::expand::signal_of_nobody" {
+            at(span, format!("nobody hears {signal}: {deaf}"), "means nothing here")
+                .help("services and flows know SIGTERM (`stop`), SIGKILL (`kill`), SIGSTOP (`freeze`) and SIGCONT (`thaw`); others are for a `process`")
+        }
         /// An address taken from a node that has it not.
         AddressNotThere { address: String, node: String, span: Span, label: &'static str, help: Option<String> } Error "scn::expand::address_not_there" {
             at(span, format!("`{node}` does not have {address}"), label).maybe_help(help)

@@ -8,6 +8,7 @@ use super::things::ThingKind;
 use super::value::Value;
 use super::verbs::{Done, Wrong, flat};
 use crate::resolve::ResolveError;
+use crate::scenario::process::Signal;
 use crate::scenario::timeline::{Action, Copies, Victim};
 use crate::scenario::{NodeId, ProcessId, ServiceId};
 use crate::syntax::tree::Expr;
@@ -64,11 +65,31 @@ impl Draft<'_, '_> {
     }
 
     pub(super) fn send_signal(&mut self, what: &[&Expr], signal: &Expr, on: Option<&[&Expr]>) -> Done {
-        let to = self.victims(what, on, &[ThingKind::Process, ThingKind::Node], "process or node");
+        let kinds = [ThingKind::Process, ThingKind::Service, ThingKind::Node];
+        let to = self.victims(what, on, &kinds, "process, service or node");
         let Some([name]) = words(signal) else { return Err(Wrong::Form) };
         let signal = self.signal(&name.name);
         let (to, Some(signal)) = (to?, signal) else { return Err(Wrong::Reported) };
+        let known = matches!(signal, Signal::Kill | Signal::Stop | Signal::Cont | Signal::Term);
+        if let Some(deaf) = to.iter().filter(|_| !known).find_map(|victim| self.deaf(victim)) {
+            self.context.raise(MomentError::SignalOfNobody { signal: signal.to_string(), deaf, span: name.name.span });
+            return Err(Wrong::Reported);
+        }
         Ok(vec![Action::Signal { to, signal }])
+    }
+
+    /// Why a victim has no way of its own with signals; `None`: it is a program, or one runs there.
+    fn deaf(&self, victim: &Victim) -> Option<String> {
+        match victim {
+            Victim::Process(_) => None,
+            Victim::Service(service, _) => {
+                Some(format!("the service `{}` is no program with a way of its own with it", self.scenario.services[service.index()].name))
+            }
+            Victim::Node(node) => {
+                let runs = self.scenario.processes.iter().any(|process| process.nodes.contains(node));
+                (!runs).then(|| format!("no process runs on `{}`", self.scenario.topology.nodes[node.index()].name))
+            }
+        }
     }
 
     pub(super) fn run_command(&mut self, node: &Expr, command: &Expr) -> Done {

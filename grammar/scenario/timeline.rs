@@ -183,7 +183,7 @@ pub enum Action {
     Kill(Vec<Victim>),
     /// Sends a signal to programs.
     Signal {
-        /// To whom; no services.
+        /// To whom. Services and the clients of flows know SIGKILL, SIGSTOP, SIGCONT and SIGTERM.
         to: Vec<Victim>,
         /// Which.
         signal: Signal,

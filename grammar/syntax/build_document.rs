@@ -45,8 +45,9 @@ impl Builder<'_> {
     }
 
     fn version(&mut self, statement: &Statement) -> Option<Spanned<u32>> {
-        self.no_block(statement);
+        // What follows on the same line, with its block, is told by the head.
         let head = self.head(Kind::ScnLine, statement)?;
+        self.no_block(statement);
         let number = head.child(Kind::Version)?;
         let (span, words) = (self.span(number), self.words(number));
         let value = words.parse().unwrap_or(u32::MAX);

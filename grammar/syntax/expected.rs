@@ -21,7 +21,7 @@ pub(super) fn explain(file: FileId, text: &str, entry: Kind, head: Range<usize>,
     if could_end(wanted)
         && nearest_keyword(token, wanted).is_none()
         && let Some((number, unit)) = unit_after_blank(text, &head, at)
-        && (!entry.has_block() || is_or_means_unit(number, unit))
+        && ((!entry.has_block() && entry != Kind::ScnLine) || is_or_means_unit(number, unit))
     {
         return unit_problem(super::span(file, at, at + unit.len()), number, unit);
     }

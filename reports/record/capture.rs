@@ -23,6 +23,9 @@ pub struct CaptureRecord {
     pub missed: u64,
     /// Frames that did not go into the file, or went out of it again: beyond its bound, or because of the trouble.
     pub left_out: u64,
+    /// It holds less than it might alone, because all captures of the run together had reached their bound.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shortened: bool,
     /// The file's size, bytes.
     pub bytes: u64,
     /// What stood in its way.
@@ -38,8 +41,12 @@ impl CaptureRecord {
         if self.missed > 0 {
             parts.push(format!("{} of {} frames were missed, for want of room", self.missed, self.came));
         }
-        if self.left_out > 0 && !(self.whole && self.trouble.is_none()) {
-            let why = if self.trouble.is_some() { "were not written" } else { "are beyond its bound" };
+        if self.left_out > 0 && !(self.whole && self.trouble.is_none() && !self.shortened) {
+            let why = match (&self.trouble, self.shortened) {
+                (Some(_), _) => "were not written",
+                (None, false) => "are beyond its bound",
+                (None, true) => "are beyond the bound of all captures of the run together",
+            };
             parts.push(format!("{} of {} frames {why}", self.left_out, self.came));
         }
         (!parts.is_empty()).then(|| parts.join("; "))
@@ -58,6 +65,11 @@ mod tests {
         let expected = "2 of 10 frames were missed, for want of room; 3 of 10 frames are beyond its bound";
         assert_eq!(part.incomplete().as_deref(), Some(expected));
         assert_eq!(CaptureRecord { whole: true, missed: 0, ..part }.incomplete(), None);
+        let shortened = CaptureRecord { whole: true, came: 9, packets: 2, left_out: 7, shortened: true, ..CaptureRecord::default() };
+        assert_eq!(shortened.incomplete().as_deref(), Some("7 of 9 frames are beyond the bound of all captures of the run together"));
+        let older = serde_json::to_value(CaptureRecord::default()).unwrap();
+        assert!(older.get("shortened").is_none(), "records without it stay as they were: {older}");
+        assert_eq!(serde_json::from_value::<CaptureRecord>(older).unwrap(), CaptureRecord::default());
         let broken = CaptureRecord { came: 1, left_out: 1, trouble: Some("no".into()), ..CaptureRecord::default() };
         assert_eq!(broken.incomplete().as_deref(), Some("no; 1 of 1 frames were not written"));
     }

@@ -1,4 +1,4 @@
-//! What the engine drives, as traits: the network with its faults, and the traffic. In: nothing. Out: the traits. The kernel's
+//! What the engine drives, as traits: the network with its faults and programs, and the traffic. In: nothing. Out: the traits. The kernel's
 //! lab and the real traffic implement them in `run`; tests implement them on paper.
 
 use scn_grammar::scenario::text::Text;
@@ -6,6 +6,7 @@ use scn_grammar::scenario::timeline::Action;
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
 
 pub use crate::lab::News;
+pub use crate::traffic::strike::{Blow, Struck};
 
 /// The network under test.
 pub trait Network {
@@ -45,6 +46,19 @@ pub trait Load {
     /// # Errors
     /// The kernel's words when a port cannot be bound.
     fn open_service(&mut self, service: ServiceId, nodes: &[NodeId]) -> impl Future<Output = Result<(), String>>;
+    /// Strikes listeners and the clients of flows, at once; `at_ns` is the instant that was meant. The end of a flow whose client is killed
+    /// is told later. Gives those that it met.
+    ///
+    /// # Errors
+    /// When the traffic does not answer.
+    fn strike(&mut self, whom: &Struck, blow: Blow, at_ns: i64) -> impl Future<Output = Result<Struck, String>>;
+    /// Closes listeners, and each of their connections after the current transaction.
+    fn close(&mut self, listeners: &[usize]);
+    /// Opens listeners again that were struck.
+    ///
+    /// # Errors
+    /// The kernel's words when a port cannot be bound.
+    fn open(&mut self, listeners: &[usize]) -> impl Future<Output = Result<(), String>>;
     /// A counter or gauge of a flow at this moment, by its metric's name.
     fn value(&self, flow: FlowId, metric: &str) -> Option<u64>;
     /// Whether changes of counters are to be told.

@@ -1,7 +1,6 @@
 //! One run, whole: preflight, build, prepare, the timeline, collect, take down, record, judge. In: a plan and its source text. Out: a
 //! judged record, or why there is none. Whatever was made is taken down on every way out.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,7 +17,7 @@ use tokio::time::Instant;
 
 use super::clock::Clock;
 use super::hold::Hold;
-use super::parts::{Load, Network, News, Notice};
+use super::parts::{Blow, Load, Network, News, Notice, Struck};
 use super::recorder;
 use super::timeline::{Driven, Progress, Timeline};
 use crate::emulate::Traces;
@@ -168,11 +167,11 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     warnings.extend(begin(&lab, start));
     observe(Progress::Step("running"));
     let line_of = |span| sources.line_column(span).line;
-    let mut load = RealLoad { traffic: &traffic, notices, closed: BTreeSet::new() };
+    let mut load = RealLoad { traffic: &traffic, notices };
     let mut network = RealNetwork { lab: &mut lab, plan };
     let timeline = Timeline::new(plan, &mut network, &mut load, start, &line_of, observe);
     let Driven { events, ended, warnings: of_timeline, cut, end_ns } = timeline.drive(request.cancel.clone()).await;
-    let closed = load.closed;
+    let silent = traffic.silent();
     warnings.extend(of_timeline);
 
     let mut measured = traffic.finish().await;
@@ -213,7 +212,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     };
     judge(&mut record, &request.captures)?;
     if hold.is_for(record.verdict) {
-        let servers = serve_again(plan, &request.files, &lab, closed, observe).await;
+        let servers = serve_again(plan, &request.files, &lab, silent, observe).await;
         hold.hold(&lab, plan, Ok(&record), request.cancel, observe).await;
         if let Some(servers) = servers {
             drop(servers.finish().await);
@@ -278,18 +277,18 @@ fn sort_out(record: &mut RunRecord, folder: &CaptureFolder) {
     record.warnings.extend(record.captures.iter().filter_map(incomplete));
 }
 
-/// The services of a network that stays answer again, but for those that the timeline has stopped: what was measured is handed over already.
+/// The services of a network that stays answer again, but for those that did not at the end: what was measured is handed over already.
 async fn serve_again(
     plan: &Arc<Plan>,
     files: &Files,
     lab: &KernelLab,
-    closed: BTreeSet<(ServiceId, NodeId)>,
+    silent: Vec<usize>,
     observe: &mut dyn FnMut(Progress<'_>),
 ) -> Option<Traffic> {
     let (tell, _) = unbounded_channel();
     match Traffic::prepare(Arc::clone(plan), files, Arc::new(lab.door()), tell).await {
         Ok(traffic) => {
-            closed.into_iter().for_each(|(service, node)| traffic.stop_service(service, &[node]));
+            silent.into_iter().for_each(|listener| traffic.close(listener));
             Some(traffic)
         }
         Err(why) => {
@@ -363,8 +362,6 @@ impl Network for RealNetwork<'_> {
 struct RealLoad<'a> {
     traffic: &'a Traffic,
     notices: UnboundedReceiver<traffic::Notice>,
-    /// What the timeline has stopped.
-    closed: BTreeSet<(ServiceId, NodeId)>,
 }
 
 impl Load for RealLoad<'_> {
@@ -377,13 +374,23 @@ impl Load for RealLoad<'_> {
     }
 
     fn close_service(&mut self, service: ServiceId, nodes: &[NodeId]) {
-        self.closed.extend(nodes.iter().map(|node| (service, *node)));
         self.traffic.stop_service(service, nodes);
     }
 
     async fn open_service(&mut self, service: ServiceId, nodes: &[NodeId]) -> Result<(), String> {
-        self.closed.retain(|(of, on)| *of != service || !nodes.contains(on));
         self.traffic.start_service(service, nodes).await.map_err(|error| error.to_string())
+    }
+
+    async fn strike(&mut self, whom: &Struck, blow: Blow, at_ns: i64) -> Result<Struck, String> {
+        self.traffic.strike(whom, blow, at_ns).await
+    }
+
+    fn close(&mut self, listeners: &[usize]) {
+        listeners.iter().for_each(|listener| self.traffic.close(*listener));
+    }
+
+    async fn open(&mut self, listeners: &[usize]) -> Result<(), String> {
+        self.traffic.open_again(listeners).await.map_err(|error| error.to_string())
     }
 
     fn value(&self, flow: FlowId, metric: &str) -> Option<u64> {

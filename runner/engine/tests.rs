@@ -1,20 +1,21 @@
 //! The event loop on paper: a network and a load without a kernel, and paused time. Order of steps, conditions, undo, cancel,
 //! timeout, and what happens when a step fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scn_grammar::quantity::{Dimension, Quantity};
 use scn_grammar::scenario::expect::{BinaryOperator, Condition, Expectation, Form, Kind, Metric, Shape, Subject, Value};
 use scn_grammar::scenario::pattern::Pattern;
+use scn_grammar::scenario::process::Signal;
 use scn_grammar::scenario::text::Text;
-use scn_grammar::scenario::timeline::{Action, Entry, Event, Target, TimeRef, When};
+use scn_grammar::scenario::timeline::{Action, Entry, Event, Target, TimeRef, Victim, When};
 use scn_grammar::scenario::{EventId, FlowId, LinkId, Load as FlowLoad, NodeId, ServiceId};
 use scn_grammar::source::Span;
 use scn_reports::record::{Ended, EventKind};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant};
 
-use super::parts::{Load, Network, News, Notice};
+use super::parts::{Blow, Load, Network, News, Notice, Struck};
 use super::timeline::{Driven, Timeline};
 use crate::plan::sample;
 use crate::plan::types::{Plan, PlannedFlow, VERSION};
@@ -70,13 +71,14 @@ struct PaperLoad {
     start: Instant,
     said: Vec<(i64, String)>,
     ends: BTreeMap<i64, FlowId>,
+    running: BTreeSet<FlowId>,
     own_end: Option<i64>,
     active: Vec<(i64, u64)>,
 }
 
 impl PaperLoad {
     fn new(start: Instant) -> Self {
-        PaperLoad { start, said: vec![], ends: BTreeMap::new(), own_end: None, active: vec![] }
+        PaperLoad { start, said: vec![], ends: BTreeMap::new(), running: BTreeSet::new(), own_end: None, active: vec![] }
     }
 
     fn now(&self) -> i64 {
@@ -87,6 +89,7 @@ impl PaperLoad {
 impl Load for PaperLoad {
     fn start(&mut self, flow: FlowId, at_ns: i64) -> bool {
         self.said.push((at_ns, format!("start {}", flow.0)));
+        self.running.insert(flow);
         if let Some(after) = self.own_end {
             self.ends.insert(at_ns + after, flow);
         }
@@ -104,6 +107,27 @@ impl Load for PaperLoad {
 
     async fn open_service(&mut self, service: ServiceId, _: &[NodeId]) -> Result<(), String> {
         self.said.push((self.now(), format!("open {}", service.0)));
+        Ok(())
+    }
+
+    async fn strike(&mut self, whom: &Struck, blow: Blow, at_ns: i64) -> Result<Struck, String> {
+        let flows: Vec<u32> = whom.flows.iter().map(|flow| flow.0).collect();
+        self.said.push((at_ns, format!("{blow:?} listeners {:?} flows {flows:?}", whom.listeners)));
+        let met: Vec<FlowId> = whom.flows.iter().copied().filter(|flow| self.running.contains(flow)).collect();
+        if let Blow::Kill { .. } = blow {
+            let now = self.now();
+            self.ends.extend(met.iter().map(|flow| (now, *flow)));
+            self.running.retain(|flow| !met.contains(flow));
+        }
+        Ok(Struck { flows: met, ..whom.clone() })
+    }
+
+    fn close(&mut self, listeners: &[usize]) {
+        self.said.push((self.now(), format!("close listeners {listeners:?}")));
+    }
+
+    async fn open(&mut self, listeners: &[usize]) -> Result<(), String> {
+        self.said.push((self.now(), format!("open listeners {listeners:?}")));
         Ok(())
     }
 
@@ -220,6 +244,70 @@ async fn entries_act_in_the_order_of_their_instants_and_of_the_file() {
     assert_eq!(driven.ended, Ended::Complete);
     assert_eq!(load.said, [(0, "start 0".to_owned()), (50 * MS, "stop 0".to_owned())]);
     assert!(driven.events.iter().all(|e| e.asked_ns >= e.planned_ns && e.asked_ns - e.planned_ns <= 2 * MS), "{:?}", driven.events);
+}
+
+/// The plan with its flow's node, and a service and a node on which nothing is.
+fn with_nodes(timeline: Vec<Entry>, load: FlowLoad) -> Plan {
+    let target = "10.0.0.2:80".parse().unwrap();
+    let pattern = Pattern { name: "sym".to_owned(), steps: vec![] };
+    let nodes = ["client", "server", "empty"].map(sample::host).to_vec();
+    Plan { nodes, listeners: vec![sample::listener(target, pattern)], ..plan(timeline, load) }
+}
+
+fn lasting(lasts_ns: u64, entry: Entry) -> Entry {
+    Entry { lasts_ns: Some(lasts_ns), ..entry }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_on_struck_nodes_is_struck_and_a_restart_starts_it_again() {
+    let node = |node: u32| vec![Victim::Node(NodeId(node))];
+    let timeline = vec![
+        lasting(
+            10_000_000,
+            entry(at(10 * MS), Action::Kill(vec![Victim::Node(NodeId(0)), Victim::Node(NodeId(1))]), "kill client, server"),
+        ),
+        entry(at(30 * MS), Action::Freeze(vec![Victim::Service(ServiceId(0), vec![NodeId(1)])]), "freeze store"),
+        entry(at(40 * MS), Action::Signal { to: node(1), signal: Signal::Cont }, "signal server SIGCONT"),
+        entry(at(50 * MS), Action::Vanish(vec![NodeId(2)]), "vanish empty"),
+        entry(at(60 * MS), Action::Kill(node(2)), "kill empty"),
+        entry(at(70 * MS), Action::Signal { to: node(0), signal: Signal::Term }, "signal client SIGTERM"),
+    ];
+    let mut network = PaperNetwork::default();
+    let (driven, load) = drive(&with_nodes(timeline, endless()), &mut network, |_| {}, None).await;
+    assert_eq!(driven.ended, Ended::Complete, "{driven:?}");
+    let said: Vec<&str> = load.said.iter().map(|(_, what)| what.as_str()).collect();
+    let kill = "Kill { silently: false } listeners [0] flows [0]";
+    assert_eq!(
+        said,
+        [
+            "start 0",
+            kill,
+            kill,
+            "open listeners [0]",
+            "start 0",
+            "Freeze listeners [0] flows []",
+            "Thaw listeners [0] flows []",
+            "close listeners []",
+            "stop 0"
+        ],
+    );
+    assert_eq!(network.asked.len(), 7, "the network hears of all, for the programs there: {:?}", network.asked);
+    assert_eq!(driven.warnings, ["kill empty had no effect: nothing of it runs"]);
+    assert_eq!(driven.events[0].until_ns, Some(driven.events[1].asked_ns));
+    assert!(driven.cut.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_flow_does_not_hold_the_run_but_one_that_is_to_start_again_is_cut() {
+    let total = FlowLoad { total: Some(1000), ..FlowLoad::default() };
+    let client = || vec![Victim::Node(NodeId(0))];
+    let freeze = vec![entry(at(10 * MS), Action::Freeze(client()), "freeze client"), entry(at(20 * MS), Action::Mark, "mark last")];
+    let (driven, load) = drive(&with_nodes(freeze, total.clone()), &mut PaperNetwork::default(), |_| {}, None).await;
+    assert_eq!((driven.ended, driven.cut), (Ended::Complete, vec![]));
+    assert!(load.said.contains(&(20 * MS, "stop 0".to_owned())), "{:?}", load.said);
+    let kill = vec![lasting(SECOND, entry(at(10 * MS), Action::Kill(client()), "kill client"))];
+    let (driven, _) = drive(&with_nodes(kill, total), &mut PaperNetwork::default(), |_| {}, Some(20_000_000)).await;
+    assert_eq!((driven.ended, driven.cut), (Ended::Interrupted("SIGINT".to_owned()), vec![FlowId(0)]));
 }
 
 #[tokio::test(start_paused = true)]

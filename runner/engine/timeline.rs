@@ -1,12 +1,14 @@
 //! The event loop: carries out the timeline against a network and a load, from the start to the end of the last flow. In: a plan,
 //! the parts, a cancel signal. Out: what happened, and how it ended. Builds nothing and judges nothing.
 
+mod strikes;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use scn_grammar::scenario::FlowId;
 use scn_grammar::scenario::expect::Condition;
 use scn_grammar::scenario::timeline::{Action, When};
-use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
 use scn_grammar::source::Span;
 use scn_reports::record::{Ended, EventKind, EventRecord};
 use tokio::sync::watch;
@@ -101,6 +103,10 @@ pub struct Timeline<'a, N, L> {
     /// Commands that have not ended.
     commands: usize,
     requires: Requires<'a>,
+    /// Flows whose clients a fault of the timeline ended, until they start again.
+    killed: BTreeSet<FlowId>,
+    /// Flows whose clients stand still.
+    frozen: BTreeSet<FlowId>,
     /// The condition that is watched, since when, ns.
     watching: Option<(usize, i64)>,
     /// When the observer hears of the run again, however much happens until then.
@@ -133,6 +139,8 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             warnings: Vec::new(),
             commands: 0,
             requires: Requires::new(&plan.expectations),
+            killed: BTreeSet::new(),
+            frozen: BTreeSet::new(),
             watching: None,
             next_tick: start + TICK,
             line_of,
@@ -221,6 +229,8 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             self.starts[flow.index()] += 1;
             self.started_ns[flow.index()] = at_ns;
             self.flows[flow.index()] = FlowState::Running;
+            self.killed.remove(&flow);
+            self.frozen.remove(&flow);
         }
     }
 
@@ -385,19 +395,24 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
                 }
             }
             Action::StopService(service, nodes) => self.load.close_service(*service, nodes),
-            Action::StartService(service, nodes) => return self.open_service(*service, nodes).await,
-            Action::Mark => {}
-            // What the lab can't do it says; `plan::support` told before the run.
-            _ => {
-                let warnings = self.network.apply(action)?;
-                self.warnings.extend(warnings);
+            Action::StartService(service, nodes) => {
+                self.tell_network(action)?;
+                self.load.open_service(*service, nodes).await?;
             }
+            Action::Mark => {}
+            Action::Kill(_) | Action::Vanish(_) | Action::Freeze(_) | Action::Thaw(_) | Action::Restart(_) | Action::Signal { .. } => {
+                self.tell_network(action)?;
+                self.strike(action, at_ns).await?;
+            }
+            // What the lab can't do it says; `plan::support` told before the run.
+            _ => self.tell_network(action)?,
         }
         Ok(())
     }
 
-    async fn open_service(&mut self, service: ServiceId, nodes: &[NodeId]) -> Result<(), String> {
-        self.load.open_service(service, nodes).await
+    fn tell_network(&mut self, action: &Action) -> Result<(), String> {
+        self.warnings.extend(self.network.apply(action)?);
+        Ok(())
     }
 
     /// Whether a flow runs, as the judge will see it: from its start to its stop, or to the end of its `duration`.
@@ -425,9 +440,10 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         if !self.schedule.is_over() {
             return;
         }
+        // Nobody lets those go on that stand still now.
         let endless = |flow: FlowId| {
             let load = &self.plan.flows[flow.index()].load;
-            load.total.is_none() && load.duration_ns.is_none()
+            self.frozen.contains(&flow) || (load.total.is_none() && load.duration_ns.is_none())
         };
         let busy = self.plan.flows.iter().any(|f| match self.flows[f.id.index()] {
             FlowState::Running => !endless(f.id),
@@ -451,6 +467,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             let action = &self.plan.timeline[entry].action;
             match if undo { undo_of(action) } else { Some(action.clone()) } {
                 Some(Action::Start(flows)) => Some(flows),
+                Some(again @ Action::Restart(_)) => Some(self.to_restart(&again)),
                 _ => None,
             }
         });

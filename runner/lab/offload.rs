@@ -39,7 +39,9 @@ pub(super) enum Extent {
 pub(super) fn wanted(packets_alone: bool, said: Option<bool>) -> Option<Extent> {
     match said {
         Some(false) => Some(Extent::All),
-        _ => packets_alone.then_some(Extent::Segmentation),
+        // The plan refuses it where packets must be alone, but above such an interface: that one cuts them then.
+        Some(true) => None,
+        None => packets_alone.then_some(Extent::Segmentation),
     }
 }
 
@@ -151,6 +153,7 @@ mod tests {
     #[test]
     fn what_is_said_goes_further_than_what_is_needed() {
         assert_eq!((wanted(false, None), wanted(false, Some(true))), (None, None));
+        assert_eq!(wanted(true, Some(true)), None);
         assert_eq!((wanted(true, None), wanted(true, Some(false))), (Some(Extent::Segmentation), Some(Extent::All)));
     }
 }

@@ -23,6 +23,7 @@ impl Vanished {
         let (nodes, gone): (Vec<NodeId>, bool) = match action {
             Action::Vanish(nodes) => (nodes.clone(), true),
             Action::Restart(victims) => (victims.iter().flat_map(nodes_of).collect(), false),
+            Action::StartService(_, nodes) => (nodes.clone(), false),
             Action::StartProcess(copies) => (copies.iter().flat_map(|copies: &Copies| copies.nodes.clone()).collect(), false),
             _ => return Vec::new(),
         };
@@ -36,6 +37,20 @@ impl Vanished {
         }
         steps
     }
+}
+
+/// An action on what runs on nodes, which may be nothing of the lab's.
+pub(crate) fn is_of_nodes(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Kill(_)
+            | Action::Signal { .. }
+            | Action::Freeze(_)
+            | Action::Thaw(_)
+            | Action::Restart(_)
+            | Action::Vanish(_)
+            | Action::StartService(..)
+    )
 }
 
 fn nodes_of(victim: &Victim) -> Vec<NodeId> {

@@ -44,6 +44,11 @@ problems! {
         at(span, format!("`{name}` can't be an interface's name: {reason}"), "not possible")
             .help("an interface's name has 1 to 15 bytes, without `/`, `:` and blanks")
     }
+    /// An offload of what has none of its own.
+    OffloadOfOther { name: String, below: String, span: Span } Error "scn::plan::offload_of_other" {
+        at(span, format!("`{name}` has no offloads of its own: a macvlan hands on what `{below}` takes, and the kernel can't change that"), "`offload` here")
+            .help(format!("say it of the interface below: `interface {below} {{ offload off }}`"))
+    }
     /// An offload that joins packets which a link is to judge one by one.
     OffloadOn { link: String, span: Span } Error "scn::plan::offload_on" {
         at(span, format!("offload can't be on here: `{link}` does something to single packets"), "on here")
@@ -162,6 +167,16 @@ problems! {
     Unreachable { flow: String, from: String, to: String, ends: String, span: Span } Error "scn::plan::unreachable" {
         at(span, format!("`{flow}` can't get from `{from}` to {to}: {ends}"), "no way there and back")
             .help("add a link, a router or a route; `scn plan` without this flow shows the routes of each node")
+    }
+    /// Addresses to start from that nobody can answer to.
+    NoWayBack { flow: String, network: String, from: String, ends: String, span: Span } Error "scn::plan::no_way_back" {
+        at(span, format!("no answer comes back to `{flow}`, which starts from {network}: {ends}"), "no way back")
+            .help(format!("say the way at the nodes in between: `route NODE {network} via ADDRESS`, towards `{from}`; without `routing manual` the planner does"))
+    }
+    /// A readiness that never comes.
+    ReadyAddress { process: String, address: String, why: String, span: Span } Error "scn::plan::ready_address" {
+        at(span, format!("`{process}` never counts as ready: {why}"), format!("looks at {address}"))
+            .help("name an address that the topology gives, or another sign: `ready log /listening/`, `ready run \"...\"`")
     }
     /// An interface that is not there.
     NoSuchInterface { node: String, name: String, has: String, span: Span } Error "scn::resolve::unknown_interface" {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use scn_grammar::scenario::flow::{Destination, Flow};
 use scn_grammar::scenario::timeline::{Action, Entry};
+use scn_grammar::scenario::topology::Prefix;
 use scn_grammar::scenario::transport::{Transport, TransportKind};
 use scn_grammar::scenario::{FlowId, NodeId, ProcessId, Scenario, ServiceId};
 
@@ -12,7 +13,7 @@ use super::errors::{Findings, PlanError};
 use super::graph::Graph;
 use super::holders::Holders;
 use super::listeners::{Listeners, is_host, needs_peer};
-use super::network::{FAMILIES, Family};
+use super::network::{FAMILIES, Family, Network};
 use super::pace::Pace;
 use super::types::{PlannedFlow, PlannedListener};
 use super::walk::Walker;
@@ -86,6 +87,7 @@ impl<'a> Targets<'a> {
             match found {
                 Ok(Some((target, backends))) => {
                     self.compare_transports(flow, target, &backends, findings);
+                    self.answer_sources(flow, target.ip(), &backends, findings);
                     flows.push(planned(FlowId(index), flow, target, backends, !started[index as usize]));
                 }
                 Ok(None) => {}
@@ -93,6 +95,28 @@ impl<'a> Targets<'a> {
             }
         }
         flows
+    }
+
+    /// Who is reached by a flow finds the way back to every range of addresses that it starts from.
+    fn answer_sources(&mut self, flow: &Flow, target: IpAddr, backends: &[NodeId], findings: &mut Findings) {
+        let same = |prefix: &&Prefix| prefix.address.is_ipv4() == target.is_ipv4();
+        for prefix in flow.source.iter().filter(same).filter(|_| self.routed) {
+            let mut ends = None;
+            for backend in backends {
+                match self.walker.back(*backend, flow.from, prefix.address) {
+                    Ok(()) => {
+                        ends = None;
+                        break;
+                    }
+                    Err(why) => _ = ends.get_or_insert(why),
+                }
+            }
+            if let Some(ends) = ends {
+                let (name, network) = (flow.name.clone(), Network::of(*prefix).to_string());
+                let from = self.graph.name(flow.from).to_owned();
+                findings.add(PlanError::NoWayBack { flow: name, network, from, ends, span: flow.span });
+            }
+        }
     }
 
     /// Warns of a flow that speaks otherwise than the service at its address: meant as a test of bad clients, or a slip.

@@ -24,6 +24,7 @@ mod payload;
 pub mod picture;
 mod pool;
 pub mod print;
+mod readiness;
 pub mod review;
 mod routes;
 #[cfg(test)]
@@ -112,6 +113,7 @@ pub fn plan(scenario: &Scenario, settings: &Settings) -> Result<Planned, Vec<Dia
     let routed = !findings.failed();
     let engines = engines::choose_engines(&scenario.timeline, &graph, &mut findings);
     let (holders, timeline) = holders::find_holders(&scenario.timeline, &graph, &mut findings);
+    readiness::check_readiness(scenario, &graph, &holders, &mut findings);
     let listeners = listeners::find_listeners(scenario, &graph, &holders, &mut findings);
     let ecn = ecn::find_ecn(scenario, &listeners, &mut findings);
     let moments = schedule::find_schedule(&scenario.timeline, &mut findings);

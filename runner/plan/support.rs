@@ -1,15 +1,13 @@
 //! What a scenario asks for that this version plans but can't carry out yet. In: a scenario. Out: one error for each sentence of it that
 //! would not happen, so that a run is refused before it begins instead of passing for lack of it.
 
-mod programs;
-
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
 use scn_grammar::scenario::expect::{Condition, Expectation, Kind, Metric, Subject, Value};
 use scn_grammar::scenario::flow::{Destination, Flow, Phase, Timeouts};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
-use scn_grammar::scenario::topology::{Node, NodeKind, Settings};
+use scn_grammar::scenario::topology::{Node, NodeKind};
 use scn_grammar::scenario::transport::{Listener, Transport, Wire};
 use scn_grammar::source::Span;
 
@@ -26,9 +24,6 @@ pub const CODE: &str = "scn::run::not_in_this_version";
 pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
     let mut missing = Missing::default();
     scenario.topology.nodes.iter().for_each(|node| missing.node(node));
-    for interface in &scenario.topology.interfaces {
-        missing.settings(&interface.settings, interface.span);
-    }
     scenario.stresses.iter().for_each(|stress| missing.add(stress.span, "`stress`"));
     for service in &scenario.services {
         if let Listener::Http { paths, .. } = &service.listener {
@@ -44,7 +39,7 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
     }
     scenario.flows.iter().for_each(|flow| missing.flow(flow));
     for entry in &scenario.timeline {
-        if let Some(what) = action(&entry.action).or_else(|| programs::missing(scenario, &entry.action)) {
+        if let Some(what) = action(&entry.action) {
             missing.add(entry.span, what);
         }
         if let When::Condition { condition, .. } = &entry.when {
@@ -76,13 +71,6 @@ impl Missing {
         match node.kind {
             NodeKind::Host | NodeKind::Router | NodeKind::Bridge | NodeKind::ExternalBridge | NodeKind::ThisHost => {}
             NodeKind::Remote => self.add(node.span, "`remote`"),
-        }
-        self.settings(&node.settings, node.span);
-    }
-
-    fn settings(&mut self, settings: &Settings, span: Span) {
-        if settings.offload.is_some() {
-            self.add(span, "`offload`");
         }
     }
 

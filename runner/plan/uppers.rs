@@ -49,7 +49,15 @@ pub(crate) fn add_uppers(topology: &Topology, interfaces: &mut Interfaces, findi
             continue;
         };
         let position = u32::try_from(list.len()).expect("interfaces are counted in 32 bits");
-        let made = upper(declared, position, list, &below);
+        let mut made = upper(declared, position, list, &below);
+        match (declared.kind, declared.settings.offload) {
+            (InterfaceKind::Macvlan { .. }, None) => {}
+            (InterfaceKind::Macvlan { .. }, Some(_)) => {
+                let below = format!("{}.{}", topology.nodes[declared.node.index()].name, declared.on.join(", "));
+                findings.add(PlanError::OffloadOfOther { name: declared.name.clone(), below, span: declared.span });
+            }
+            (_, said) => made.settings.offload = said.or(topology.nodes[declared.node.index()].settings.offload),
+        }
         named.insert((declared.node, declared.name.clone()), position);
         if covers(declared.kind) {
             interfaces.covered.extend(below.iter().map(|below| (declared.node, *below)));

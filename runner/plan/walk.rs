@@ -78,6 +78,13 @@ impl<'a> Walker<'a> {
         if later.is_some_and(|later| later.both_ways(from, to, target).is_ok()) { Ok(()) } else { found }
     }
 
+    /// Back: from a node to an address that `to` takes for its own. The error says where it ends.
+    pub(crate) fn back(&mut self, from: NodeId, to: NodeId, source: IpAddr) -> Result<(), String> {
+        let found = self.one_way(from.index(), to.index(), source);
+        let later = self.later.as_mut().filter(|_| found.is_err());
+        if later.is_some_and(|later| later.back(from, to, source).is_ok()) { Ok(()) } else { found }
+    }
+
     fn there_and_back(&mut self, from: NodeId, to: NodeId, target: IpAddr) -> Result<(), String> {
         if from == to {
             return Ok(());

@@ -4,7 +4,7 @@
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
@@ -36,6 +36,9 @@ use super::worker::Worker;
 
 /// A connection that is not established after this long is given up, ns.
 pub const CONNECT_LIMIT_NS: i64 = 5_000_000_000;
+
+/// What is told of a connection, or a transaction, that ended with its client.
+pub const KILLED: &str = "its own client was killed";
 
 /// What a place keeps from one connection to the next.
 struct Place<'a> {
@@ -214,6 +217,7 @@ impl<'a> Place<'a> {
     /// Opens a connection; `Err(None)`: it was told to give up.
     async fn connect(&self, socket: OwnedFd, open: &mut Open) -> Result<TcpStream, Option<Refusal>> {
         let socket = socket2::Socket::from(socket);
+        let number = socket.as_raw_fd();
         let failed = |error: io::Error| Some(refusal(&error));
         let planned = &self.worker.shared.plan.flows[self.run.flow];
         if let Some(options) = tcp_options::of_flow(&planned.transport) {
@@ -223,6 +227,8 @@ impl<'a> Place<'a> {
             open.row.local = local.to_string();
         }
         let stream = TcpStream::from_std(socket.into()).map_err(failed)?;
+        // Who vanishes must find it.
+        self.control.socket.set(Some(number));
         self.worker.limit(self.control, self.worker.pacer.now_ns().saturating_add(limits::connect(planned)));
         let ready = poll_fn(|context| match self.control.interrupted(context) {
             // An order to close is reason enough to give up an attempt.
@@ -231,6 +237,7 @@ impl<'a> Place<'a> {
             Some(broken) => Poll::Ready(Err(broken)),
         })
         .await;
+        self.control.socket.set(None);
         match ready {
             Ok(()) => {}
             Err(Broken::Aborted) => return Err(None),
@@ -388,8 +395,8 @@ impl<'a> Place<'a> {
             }
             Err(Cut::Aborted) => {
                 // How much of it the server received cannot be told.
-                item = Item { outcome: ItemOutcome::Unfinished, done_ns: NEVER, forward_bytes: 0, ..item };
-                worker.item(flow, item);
+                item.forward_bytes = 0;
+                worker.item(flow, if self.control.is_killed() { self.lost_by_kill(item) } else { unfinished(item) });
                 Some(self.ordered_end())
             }
             Err(Cut::Fault(fault)) => {
@@ -443,7 +450,25 @@ impl<'a> Place<'a> {
 
     /// How a connection ends that was told to.
     fn ordered_end(&self) -> ConnectionEnd {
-        if self.worker.finishing.get() { ConnectionEnd::Open } else { ConnectionEnd::Closed }
+        if self.worker.finishing.get() {
+            return ConnectionEnd::Open;
+        }
+        if !self.control.is_killed() {
+            return ConnectionEnd::Closed;
+        }
+        self.broken(ConnectionEnd::Other);
+        let step = format!("connection to {}", self.target);
+        self.worker.parts.borrow_mut()[self.run.flow].failure(&step, None, KILLED.to_owned(), self.worker.pacer.now_ns());
+        ConnectionEnd::Other
+    }
+
+    /// The transaction that a client was killed in.
+    fn lost_by_kill(&self, item: Item) -> Item {
+        if item.sent_ns == NEVER {
+            // It took the start and had not sent anything yet.
+            return Item { outcome: ItemOutcome::Dropped, done_ns: NEVER, connection: u32::MAX, ..item };
+        }
+        Item { outcome: ItemOutcome::Failed, ..item }
     }
 
     /// The next start: at once in a closed loop, else when one is due. Meanwhile the socket is watched: a peer that goes away is
@@ -518,7 +543,8 @@ impl<'a> Place<'a> {
                 return Poll::Ready(Idle::Broken(broken));
             }
             sleep.as_mut().poll(context).map(|()| {
-                let lag = self.worker.pacer.now_ns() - intended_ns;
+                // Standing still was asked for, and is no lateness of this program.
+                let lag = self.worker.pacer.now_ns() - intended_ns.max(self.run.thawed_ns.get());
                 Idle::Start(Start { intended_ns, lag_ns: u32::try_from(lag.max(0)).unwrap_or(u32::MAX) })
             })
         })
@@ -541,7 +567,7 @@ impl<'a> Place<'a> {
     /// Starts that were due before the place ended are not forgotten.
     fn forget_missed(&mut self) {
         if self.worker.shared.plan.flows[self.run.flow].load.total.is_none() {
-            self.miss(|start, now| start < now, ItemOutcome::Unfinished);
+            self.miss(|start, now| start < now, self.run.fate_of_waiting());
         }
     }
 
@@ -561,6 +587,11 @@ impl<'a> Place<'a> {
         self.worker.changed();
         (open.number, end, of_use)
     }
+}
+
+/// A transaction whose end was not seen.
+fn unfinished(item: Item) -> Item {
+    Item { outcome: ItemOutcome::Unfinished, done_ns: NEVER, ..item }
 }
 
 /// Why the kernel refused to connect.

@@ -1,9 +1,12 @@
 //! The handle by which a worker reaches one of its connection tasks: orders, time limits, starts to make, and the socket to read
-//! tcp_info from. In: orders and limits. Out: wake-ups. Stays on its worker's thread, so it needs no locks.
+//! tcp_info from; it can also make the task stand still. In: orders and limits. Out: wake-ups. Stays on its worker's thread, so it
+//! needs no locks.
 
 use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
 use std::os::fd::RawFd;
-use std::task::{Context, Waker};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 use super::pacer::NEVER_DUE;
 
@@ -16,6 +19,8 @@ pub enum Order {
     Drain,
     /// End at once.
     Abort,
+    /// End at once, as a process that is killed: nobody who waits is taken in any more.
+    Kill,
 }
 
 /// Whose task it is.
@@ -66,7 +71,13 @@ pub struct Control {
     pub start: Cell<Option<Start>>,
     /// It stands in the queue of connections without work.
     pub idle: Cell<bool>,
+    /// It was killed without a word to its peers.
+    pub silent: Cell<bool>,
     order: Cell<Order>,
+    /// Since when it stands still, ns, and what the kernel had thrown away at its socket by then.
+    still: Cell<Option<(i64, u32)>>,
+    /// What the kernel threw away at its socket while it stood still.
+    missed: Cell<u32>,
     deadline_ns: Cell<i64>,
     expired: Cell<bool>,
     waker: RefCell<Option<Waker>>,
@@ -82,6 +93,9 @@ impl Control {
             socket: Cell::new(None),
             start: Cell::new(None),
             idle: Cell::new(false),
+            silent: Cell::new(false),
+            still: Cell::new(None),
+            missed: Cell::new(0),
             order: Cell::new(Order::Go),
             deadline_ns: Cell::new(NEVER_DUE),
             expired: Cell::new(false),
@@ -102,6 +116,51 @@ impl Control {
         self.wake();
     }
 
+    /// It was killed.
+    pub fn is_killed(&self) -> bool {
+        self.order.get() == Order::Kill
+    }
+
+    /// Carries a task on, but for the time in which it stands still: nothing of it happens then. Its end can be ordered all the same.
+    pub async fn carry(&self, task: impl Future<Output = ()>) {
+        let mut task = pin!(task);
+        poll_fn(|context| {
+            if self.stands_still() && self.order.get() < Order::Abort {
+                self.register(context);
+                return Poll::Pending;
+            }
+            task.as_mut().poll(context)
+        })
+        .await;
+    }
+
+    /// It was told to stand still.
+    pub fn stands_still(&self) -> bool {
+        self.still.get().is_some()
+    }
+
+    /// Makes it stand still from now on; `thrown_away`: what the kernel has thrown away at its socket so far.
+    pub fn freeze(&self, now_ns: i64, thrown_away: u32) {
+        if !self.stands_still() {
+            self.still.set(Some((now_ns, thrown_away)));
+        }
+    }
+
+    /// Lets it go on. What it stood still for does not count for its limit, which comes out if there is one.
+    pub fn thaw(&self, now_ns: i64, thrown_away: u32) -> Option<i64> {
+        let (since_ns, before) = self.still.take()?;
+        self.missed.set(self.missed.get() + thrown_away.saturating_sub(before));
+        self.wake();
+        let limit = self.deadline_ns.get();
+        (limit != NEVER_DUE).then(|| limit.saturating_add(now_ns - since_ns))
+    }
+
+    /// Of so many datagrams that the kernel has thrown away at its socket, those that it was itself late for.
+    pub fn late_for(&self, thrown_away: u32) -> u32 {
+        let still = self.still.get().map_or(0, |(_, before)| thrown_away.saturating_sub(before));
+        thrown_away.saturating_sub(self.missed.get() + still)
+    }
+
     /// Wakes the task.
     pub fn wake(&self) {
         if let Some(waker) = self.waker.borrow().as_ref() {
@@ -120,7 +179,7 @@ impl Control {
     /// Remembers whom to wake, and tells whether a wait is over for another reason than what it waits for.
     pub fn interrupted(&self, context: &Context<'_>) -> Option<Broken> {
         self.register(context);
-        if self.order.get() == Order::Abort {
+        if self.order.get() >= Order::Abort {
             return Some(Broken::Aborted);
         }
         if self.expired.get() { Some(Broken::TimedOut) } else { None }

@@ -48,6 +48,12 @@ pub struct Run {
     pub pace: Option<Pace>,
     /// It is over on this worker.
     pub over: Cell<bool>,
+    /// Its client was killed.
+    pub killed: Cell<bool>,
+    /// Its client stands still.
+    pub frozen: Cell<bool>,
+    /// When it last ceased to stand still, ns.
+    pub thawed_ns: Cell<i64>,
     /// Connections without work, the longest idle first.
     pub idle: RefCell<VecDeque<Rc<Control>>>,
     /// Starts without a connection, the oldest first.
@@ -111,6 +117,9 @@ pub fn start(worker: &Rc<Worker>, flow: FlowId, start: FlowStart) {
         from_ns: start.at_ns,
         pace,
         over: Cell::new(false),
+        killed: Cell::new(false),
+        frozen: Cell::new(false),
+        thawed_ns: Cell::new(i64::MIN),
         idle: RefCell::default(),
         waiting: RefCell::default(),
         sockets: RefCell::default(),
@@ -138,6 +147,32 @@ impl Run {
             self.until_ns.set(at_ns);
         }
         self.wake();
+    }
+
+    /// Ends at once, as from this instant on, with its client's process.
+    pub fn kill(&self, at_ns: i64) {
+        self.killed.set(true);
+        self.stop(at_ns);
+    }
+
+    /// Stands still: what is due meanwhile waits, and is dropped when it has waited too long.
+    pub fn freeze(&self) {
+        self.frozen.set(true);
+    }
+
+    /// Goes on, with what waits.
+    pub fn thaw(&self, now_ns: i64) {
+        self.frozen.set(false);
+        self.thawed_ns.set(now_ns);
+        for start in self.waiting.take() {
+            self.release(start);
+        }
+        self.wake();
+    }
+
+    /// What becomes of a start that waits when the run ends.
+    pub fn fate_of_waiting(&self) -> ItemOutcome {
+        if self.killed.get() { ItemOutcome::Dropped } else { ItemOutcome::Unfinished }
     }
 
     /// When it stops, ns.
@@ -221,7 +256,9 @@ impl Run {
 
     /// Hands a start to the connection that is idle longest; without one it waits.
     fn release(&self, start: Start) {
-        while let Some(control) = self.idle.borrow_mut().pop_front() {
+        while !self.frozen.get()
+            && let Some(control) = self.next_idle()
+        {
             if control.idle.replace(false) && control.order() == Order::Go {
                 control.start.set(Some(start));
                 control.wake();
@@ -229,6 +266,10 @@ impl Run {
             }
         }
         self.waiting.borrow_mut().push_back(start);
+    }
+
+    fn next_idle(&self) -> Option<Rc<Control>> {
+        self.idle.borrow_mut().pop_front()
     }
 
     /// Drops the starts that have waited too long.
@@ -294,7 +335,7 @@ async fn open_places(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
         places = places.min(share(total, worker.index, workers));
     }
     let count = usize::try_from(places).unwrap_or(usize::MAX);
-    if count == 0 || worker.finishing.get() {
+    if count == 0 || worker.finishing.get() || run.killed.get() {
         return;
     }
     match worker.shared.sockets.tcp(planned.from, planned.target.is_ipv6(), count).await {
@@ -305,14 +346,20 @@ async fn open_places(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
             return;
         }
     }
+    if run.killed.get() {
+        return run.sockets.borrow_mut().clear();
+    }
     run.places_left.set(count);
     for place in 0..places {
         let number = place * workers as u64 + worker.index as u64;
         let control = Rc::new(Control::new(run.role(), Some(run.flow)));
+        if run.frozen.get() {
+            control.freeze(worker.pacer.now_ns(), 0);
+        }
         let member = worker.enlist(&control);
         let (task, run) = (Rc::clone(worker), Rc::clone(run));
         worker.spawn(async move {
-            client::place(&task, &run, &control, number).await;
+            control.carry(client::place(&task, &run, &control, number)).await;
             task.dismiss(member);
             run.place_over();
         });
@@ -361,7 +408,7 @@ async fn dispatch(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, mut starts
 /// Lets the connections end: those at work after their transaction.
 async fn drain(worker: &Rc<Worker>, run: &Rc<Run>) {
     for start in run.waiting.take() {
-        unsent(worker, run.flow, start, ItemOutcome::Unfinished);
+        unsent(worker, run.flow, start, run.fate_of_waiting());
     }
     let order = if worker.finishing.get() { Order::Abort } else { Order::Drain };
     worker.order(run.role(), order);

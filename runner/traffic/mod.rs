@@ -29,6 +29,7 @@ mod server;
 mod shared;
 pub mod sockets;
 mod starts;
+pub mod strike;
 mod tcp_info;
 mod tcp_options;
 #[cfg(test)]
@@ -209,6 +210,7 @@ impl Traffic {
         let until_ns = flow::until(at_ns, load.duration_ns);
         starts.ongoing.push(Ongoing { number, workers, from_ns: at_ns, ended_ns: i64::MIN, until_ns });
         shared.finished.store(false, Ordering::SeqCst);
+        shared.frozen.store(false, Ordering::SeqCst);
         drop(starts);
         let start = FlowStart { at_ns, number, tickets: Arc::new(AtomicU64::new(load.total.unwrap_or(0))) };
         self.all(|| Command::Start(flow, start.clone()));
@@ -225,10 +227,13 @@ impl Traffic {
 
     /// Closes a service's listeners on these nodes, and each of their connections after its current transaction.
     pub fn stop_service(&self, service: ServiceId, nodes: &[NodeId]) {
-        for listener in self.listeners(service, nodes) {
-            self.shared.open[listener].store(false, Ordering::SeqCst);
-            self.all(|| Command::Unlisten(listener));
-        }
+        self.listeners(service, nodes).into_iter().for_each(|listener| self.close(listener));
+    }
+
+    /// Closes a listener, and each of its connections after its current transaction.
+    pub fn close(&self, listener: usize) {
+        self.shared.listeners[listener].open.store(false, Ordering::SeqCst);
+        self.all(|| Command::Unlisten(listener));
     }
 
     /// Opens a service's listeners on these nodes again.
@@ -244,7 +249,7 @@ impl Traffic {
 
     /// Opens a listener again. A stop of just now may still be on its way to the worker that holds the port.
     async fn reopen(&self, listener: usize) -> Result<(), TrafficError> {
-        let closing = !self.shared.open[listener].load(Ordering::SeqCst);
+        let closing = !self.shared.listeners[listener].open.load(Ordering::SeqCst);
         for _ in 0..PORT_TRIES {
             match self.open(listener).await {
                 Err(TrafficError::Listen { error, .. }) if closing && error.kind() == std::io::ErrorKind::AddrInUse => {
@@ -343,7 +348,10 @@ impl Traffic {
         };
         let refused = |error| TrafficError::Option { owner: planned.name.clone(), error };
         tcp_options::set_at(&planned.listener, &socket, address.is_ipv6()).map_err(refused)?;
-        self.shared.open[listener].store(true, Ordering::SeqCst);
+        let standing = &self.shared.listeners[listener];
+        standing.frozen.store(false, Ordering::SeqCst);
+        standing.silent.store(false, Ordering::SeqCst);
+        standing.open.store(true, Ordering::SeqCst);
         let workers = self.workers();
         // A worker that broke has told so.
         let _ = workers[listener % workers.len()].send(Command::Listen(listener, socket));

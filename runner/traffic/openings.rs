@@ -22,7 +22,7 @@ pub async fn carry_out(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, mut s
         let next = if k < count { at_ns } else { NEVER_DUE };
         let (now, end) = (worker.pacer.now_ns(), run.until_ns());
         run.drop_late(worker, now);
-        while run.places_left.get() < most && now < end {
+        while run.places_left.get() < most && now < end && !run.frozen.get() {
             let Some(start) = run.waiting.borrow_mut().pop_front() else { break };
             open(worker, run, start, opened * workers as u64 + worker.index as u64);
             opened += 1;
@@ -57,7 +57,7 @@ fn open(worker: &Rc<Worker>, run: &Rc<Run>, start: Start, number: u64) {
     run.places_left.set(run.places_left.get() + 1);
     let (task, run) = (Rc::clone(worker), Rc::clone(run));
     worker.spawn(async move {
-        client::once(&task, &run, &control, number, start).await;
+        control.carry(client::once(&task, &run, &control, number, start)).await;
         task.dismiss(member);
         run.place_over();
         // One that waits may be opened now.

@@ -4,7 +4,7 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,6 +23,7 @@ use super::pacer::NEVER_DUE;
 use super::pattern::session::{Cut, Fault, Identity, Played, Session};
 use super::registry::Entry;
 use super::shared::Command;
+use super::strike;
 use super::tcp_options;
 use super::tls::{self, Stream};
 use super::wire::{Buffers, Wire};
@@ -39,12 +40,19 @@ pub fn listen(worker: &Rc<Worker>, listener: usize, socket: OwnedFd) {
     let control = Rc::new(Control::new(Role::Listener(listener), None));
     let member = worker.enlist(&control);
     let task = Rc::clone(worker);
+    let life = worker.shared.listeners[listener].life.load(Ordering::SeqCst);
     worker.spawn(async move {
-        if let Err(error) = accept_all(&task, listener, &control, TcpListener::from(socket)).await {
-            let name = &task.shared.plan.listeners[listener].name;
-            task.shared.tell(Notice::Broken { what: format!("the listener of {name} failed: {error}") });
-        }
+        let accepting = async {
+            if let Err(error) = accept_all(&task, (listener, life), &control, TcpListener::from(socket)).await {
+                let name = &task.shared.plan.listeners[listener].name;
+                task.shared.tell(Notice::Broken { what: format!("the listener of {name} failed: {error}") });
+            }
+        };
+        control.carry(accepting).await;
         task.dismiss(member);
+        if control.is_killed() {
+            return;
+        }
         // Only now that nobody can come any more: a client whose connection ended earlier would come back to be turned away.
         for worker in task.shared.workers.get().into_iter().flatten() {
             let _ = worker.send(Command::Drain(listener));
@@ -52,7 +60,7 @@ pub fn listen(worker: &Rc<Worker>, listener: usize, socket: OwnedFd) {
     });
 }
 
-async fn accept_all(worker: &Rc<Worker>, listener: usize, control: &Control, socket: TcpListener) -> io::Result<()> {
+async fn accept_all(worker: &Rc<Worker>, (listener, life): (usize, u64), control: &Control, socket: TcpListener) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     let socket = tokio::net::TcpListener::from_std(socket)?;
     loop {
@@ -61,8 +69,11 @@ async fn accept_all(worker: &Rc<Worker>, listener: usize, control: &Control, soc
             None => socket.poll_accept(context).map(Some),
         });
         match accepted.await {
-            None => return take_rest(worker, listener, socket),
-            Some(Ok((stream, client))) => hand_over(worker, listener, stream, client),
+            None if control.silent.get() => return silence_rest(socket),
+            // The kernel resets who waits.
+            None if control.is_killed() => return Ok(()),
+            None => return take_rest(worker, (listener, life), socket),
+            Some(Ok((stream, client))) => hand_over(worker, (listener, life), stream, client),
             Some(Err(error)) if is_passing(&error) => {}
             Some(Err(error)) => {
                 let name = &worker.shared.plan.listeners[listener].name;
@@ -74,7 +85,7 @@ async fn accept_all(worker: &Rc<Worker>, listener: usize, control: &Control, soc
 }
 
 /// Takes in who has connected to a listener that is to close: the kernel would reset them.
-fn take_rest(worker: &Rc<Worker>, listener: usize, socket: tokio::net::TcpListener) -> io::Result<()> {
+fn take_rest(worker: &Rc<Worker>, listener: (usize, u64), socket: tokio::net::TcpListener) -> io::Result<()> {
     let socket = socket.into_std()?;
     for _ in 0..MOST_WAITING {
         match socket.accept() {
@@ -90,13 +101,26 @@ fn take_rest(worker: &Rc<Worker>, listener: usize, socket: tokio::net::TcpListen
     Ok(())
 }
 
+/// Ends who has connected to a listener that vanishes; nobody hears of it.
+fn silence_rest(socket: tokio::net::TcpListener) -> io::Result<()> {
+    let socket = socket.into_std()?;
+    for _ in 0..MOST_WAITING {
+        match socket.accept() {
+            Ok((stream, _)) => strike::silence(stream.as_raw_fd()),
+            Err(error) if is_passing(&error) => {}
+            Err(_) => break,
+        }
+    }
+    Ok(())
+}
+
 /// The connection was gone before it was taken in; the listener is as well as before.
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted | io::ErrorKind::ConnectionReset)
 }
 
 /// Gives a connection to the worker that holds the client's end, so that a transaction crosses no threads; one of a stranger to any.
-fn hand_over(worker: &Rc<Worker>, listener: usize, stream: TcpStream, client: SocketAddr) {
+fn hand_over(worker: &Rc<Worker>, listener: (usize, u64), stream: TcpStream, client: SocketAddr) {
     // A peer that is gone already has no address: there is nobody to serve.
     let Ok(address) = stream.local_addr() else { return };
     let Some(workers) = worker.shared.workers.get() else { return };
@@ -110,7 +134,7 @@ fn hand_over(worker: &Rc<Worker>, listener: usize, stream: TcpStream, client: So
 }
 
 /// Takes a connection over that another worker accepted.
-pub fn take_over(worker: &Rc<Worker>, listener: usize, stream: std::net::TcpStream, client: SocketAddr, address: SocketAddr) {
+pub fn take_over(worker: &Rc<Worker>, listener: (usize, u64), stream: std::net::TcpStream, client: SocketAddr, address: SocketAddr) {
     match TcpStream::from_std(stream) {
         Ok(stream) => serve(worker, listener, stream, client, address),
         Err(error) => worker.shared.warn(format!("an accepted connection could not be served: {error}")),
@@ -118,27 +142,38 @@ pub fn take_over(worker: &Rc<Worker>, listener: usize, stream: std::net::TcpStre
 }
 
 /// Plays the server on a connection.
-fn serve(worker: &Rc<Worker>, listener: usize, stream: TcpStream, client: SocketAddr, address: SocketAddr) {
-    if worker.finishing.get() {
+fn serve(worker: &Rc<Worker>, (listener, life): (usize, u64), stream: TcpStream, client: SocketAddr, address: SocketAddr) {
+    let standing = &worker.shared.listeners[listener];
+    let killed = standing.life.load(Ordering::SeqCst) != life;
+    if killed && standing.silent.load(Ordering::SeqCst) {
+        strike::silence(stream.as_raw_fd());
+    }
+    if killed || worker.finishing.get() {
         return;
     }
     let control = Rc::new(Control::new(Role::Server(listener), None));
     let member = worker.enlist(&control);
-    if !worker.shared.open[listener].load(Ordering::SeqCst) {
+    if !standing.open.load(Ordering::SeqCst) {
         control.give(Order::Drain);
+    }
+    if standing.frozen.load(Ordering::SeqCst) {
+        control.freeze(worker.pacer.now_ns(), 0);
     }
     let task = Rc::clone(worker);
     worker.spawn(async move {
-        let said = tcp_options::of_listener(&task.shared.plan.listeners[listener].listener).and_then(|(options, _)| options.nodelay);
-        // Without it small answers wait for each other; it fails only on a connection that is broken, which is then seen.
-        let _ = stream.set_nodelay(said.unwrap_or(true));
-        match secure(&task, listener, &control, stream, (client, address)).await {
-            None => {}
-            Some(stream) if http::listens(&task.shared.plan.listeners[listener]) => {
-                http::server::serve(&task, listener, &control, stream, (client, address)).await;
+        let serving = async {
+            let said = tcp_options::of_listener(&task.shared.plan.listeners[listener].listener).and_then(|(options, _)| options.nodelay);
+            // Without it small answers wait for each other; it fails only on a connection that is broken, which is then seen.
+            let _ = stream.set_nodelay(said.unwrap_or(true));
+            match secure(&task, listener, &control, stream, (client, address)).await {
+                None => {}
+                Some(stream) if http::listens(&task.shared.plan.listeners[listener]) => {
+                    http::server::serve(&task, listener, &control, stream, (client, address)).await;
+                }
+                Some(stream) => Serving::new(&task, listener, Rc::clone(&control), stream, (client, address)).run().await,
             }
-            Some(stream) => Serving::new(&task, listener, Rc::clone(&control), stream, (client, address)).run().await,
-        }
+        };
+        control.carry(serving).await;
         task.dismiss(member);
     });
 }

@@ -15,6 +15,7 @@ use super::live::Live;
 use super::registry::Registry;
 use super::series::Part;
 use super::sockets::Sockets;
+use super::strike::{Blow, Struck};
 use crate::engine::clock::Clock;
 use crate::plan::types::Plan;
 
@@ -35,8 +36,10 @@ pub enum Command {
     Unlisten(usize),
     /// Connections of a listener end, each after its current transaction.
     Drain(usize),
-    /// A listener took a connection in: the listener, the socket, the client's address, the server's.
-    Serve(usize, TcpStream, SocketAddr, SocketAddr),
+    /// A listener took a connection in: the listener and which of its lives, the socket, the client's address, the server's.
+    Serve((usize, u64), TcpStream, SocketAddr, SocketAddr),
+    /// Something strikes, meant for this instant; answered when it is done.
+    Strike(Arc<Struck>, Blow, i64, oneshot::Sender<()>),
     /// End everything, hand over what was measured.
     Finish(oneshot::Sender<Vec<Part>>),
 }
@@ -89,6 +92,8 @@ pub struct FlowShared {
     pub starts: Mutex<Starts>,
     /// It ended by itself or was stopped, and did not start again.
     pub finished: AtomicBool,
+    /// Its client stands still.
+    pub frozen: AtomicBool,
     /// Nodes that answered.
     backends: Mutex<BTreeSet<u16>>,
 }
@@ -98,6 +103,19 @@ impl FlowShared {
     pub fn starts(&self) -> MutexGuard<'_, Starts> {
         self.starts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How a listener is.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// It is open. A connection that was on its way to another worker when it closed is not served.
+    pub open: AtomicBool,
+    /// It stands still, and its connections with it.
+    pub frozen: AtomicBool,
+    /// It was killed so often: a connection that was on its way to another worker then ends.
+    pub life: AtomicU64,
+    /// Nobody is to hear of its end.
+    pub silent: AtomicBool,
 }
 
 /// What workers know of a run together.
@@ -112,8 +130,8 @@ pub struct Shared {
     pub registry: Registry,
     /// The flows.
     pub flows: Vec<FlowShared>,
-    /// By listener: it is open. A connection that was on its way to another worker when it closed is not served.
-    pub open: Vec<AtomicBool>,
+    /// The listeners.
+    pub listeners: Vec<Standing>,
     /// The identifier of the next echo socket.
     pub next_echo: AtomicU16,
     /// When the first worker ended everything, ns; `i64::MAX`: none has.
@@ -133,14 +151,14 @@ impl Shared {
     pub fn new(plan: Arc<Plan>, sockets: Arc<dyn Sockets>, notices: mpsc::UnboundedSender<Notice>) -> Shared {
         let run = (plan.seed ^ plan.seed >> 32) as u32 ^ std::process::id().rotate_left(16);
         let flows = plan.flows.iter().map(|_| FlowShared::default()).collect();
-        let open = plan.listeners.iter().map(|_| AtomicBool::new(false)).collect();
+        let listeners = plan.listeners.iter().map(|_| Standing::default()).collect();
         Shared {
             plan,
             sockets,
             run,
             registry: Registry::default(),
             flows,
-            open,
+            listeners,
             next_echo: AtomicU16::new(run as u16),
             ended_ns: AtomicI64::new(i64::MAX),
             workers: OnceLock::new(),

@@ -31,6 +31,7 @@ use super::registry::NOBODY;
 use super::series::Part;
 use super::server;
 use super::shared::{Command, Shared};
+use super::strike;
 use super::tcp_info;
 use super::tls;
 use crate::engine::clock::Clock;
@@ -123,6 +124,7 @@ async fn serve(
             Command::Unlisten(listener) => worker.order(Role::Listener(listener), Order::Abort),
             Command::Drain(listener) => worker.order(Role::Server(listener), Order::Drain),
             Command::Serve(listener, stream, client, address) => server::take_over(&worker, listener, stream, client, address),
+            Command::Strike(whom, blow, at_ns, done) => strike::strike(&worker, whom, blow, at_ns, done),
             Command::Finish(answer) => {
                 worker.finish().await;
                 let _ = answer.send(worker.parts.take());
@@ -212,6 +214,16 @@ impl Worker {
         self.members.borrow().values().filter(|control| control.role == role).for_each(|control| control.give(order));
     }
 
+    /// The handles of all tasks.
+    pub fn members(&self) -> Vec<Rc<Control>> {
+        self.members.borrow().values().cloned().collect()
+    }
+
+    /// The runs of flows that are not forgotten.
+    pub fn runs(&self) -> Vec<Rc<Run>> {
+        self.runs.borrow().clone()
+    }
+
     /// Takes a run of a flow in, forgetting those that are over.
     pub fn add_run(&self, run: &Rc<Run>) {
         let mut runs = self.runs.borrow_mut();
@@ -249,7 +261,7 @@ impl Worker {
             }
             let now = self.pacer.now_ns();
             let mut next = NEVER_DUE;
-            for control in self.members.borrow().values() {
+            for control in self.members.borrow().values().filter(|control| !control.stands_still()) {
                 if control.deadline_ns() <= now {
                     control.expire();
                 } else {

@@ -49,6 +49,10 @@ fn odd_files() {
     assert_eq!(problems("scn 2\nfrobnicate"), [("newer_version", "2")]);
     assert_eq!(problems("scn 1\nscn 1\n"), [("misplaced", "scn")]);
     assert_eq!(problems("scn\n"), [("expected", "")]);
+    assert_eq!(problems("scn 1 scenario x {}\n"), [("expected", "scenario")]);
+    assert_eq!(problems("scn 1; scenario x {}\n"), []);
+    assert_eq!(problems("scn 1 sec\n"), [("unknown_unit", "sec")]);
+    assert_eq!(problems("scn 1 {}\n"), [("unexpected_block", "{")]);
     assert_eq!(problems("\u{7f}ELF\0\0"), [("not_text", "\0")]);
     assert_eq!(problems("scn 1\nlet a = “x”\n"), [("expected", "“")]);
     assert_eq!(problems("scn 1\nlet a = \"x\n"), [("unterminated_text", "\"x")]);

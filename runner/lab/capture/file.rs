@@ -34,6 +34,8 @@ pub(crate) struct Written {
     pub(crate) bytes: u64,
     /// Frames that came and do not stand in it: beyond the bound, or because of the trouble.
     pub(crate) left_out: u64,
+    /// It was cut shorter than its own bound, because all files together had reached theirs.
+    pub(crate) shortened: bool,
     /// Why it is not what it should be.
     pub(crate) trouble: Option<String>,
 }
@@ -42,6 +44,7 @@ pub(crate) struct Written {
 struct Earlier {
     path: PathBuf,
     packets: u64,
+    bytes: u64,
 }
 
 /// A capture that is being written.
@@ -59,6 +62,7 @@ pub(crate) struct CaptureFile {
     packets: u64,
     earlier: Option<Earlier>,
     left_out: u64,
+    shortened: bool,
     trouble: Option<String>,
 }
 
@@ -76,6 +80,7 @@ impl CaptureFile {
             packets: 0,
             earlier: None,
             left_out: 0,
+            shortened: false,
             trouble: None,
         };
         let made = file.path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| file.begin());
@@ -143,6 +148,40 @@ impl CaptureFile {
         self.note(written);
     }
 
+    /// What it takes of the disk now, with what is gathered, bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.bytes + self.gathered.len() as u64 + self.earlier.as_ref().map_or(0, |earlier| earlier.bytes)
+    }
+
+    /// What it can give back, bytes: its earlier part, or all of it; of a file whose first frames stay nothing.
+    pub(crate) fn spare(&self) -> u64 {
+        match (&self.earlier, self.bound.keeps, &self.file) {
+            (Some(earlier), ..) => earlier.bytes,
+            (None, Keeps::Last, Some(_)) if self.packets + self.gathered_packets > 0 => self.size(),
+            _ => 0,
+        }
+    }
+
+    /// Gives that back: the frames in it are forgotten.
+    pub(crate) fn shorten(&mut self) {
+        self.shortened = true;
+        if self.earlier.is_none() {
+            self.turn();
+        }
+        if let Some(earlier) = self.earlier.take() {
+            // What cannot be removed is told by the place that is missing in the end.
+            let _ = fs::remove_file(&earlier.path);
+            self.left_out += earlier.packets;
+        }
+    }
+
+    /// Takes no more frames.
+    pub(crate) fn stop(&mut self) {
+        if self.bound.keeps == Keeps::First && self.bound.bytes > self.size() {
+            (self.shortened, self.bound.bytes) = (true, self.size());
+        }
+    }
+
     /// The part becomes the earlier one, whose predecessor is forgotten.
     fn turn(&mut self) {
         self.flush();
@@ -151,7 +190,7 @@ impl CaptureFile {
         }
         let earlier = self.path.with_extension("earlier.pcapng");
         let turned = fs::rename(&self.path, &earlier).and_then(|()| {
-            let gone = self.earlier.replace(Earlier { path: earlier, packets: self.packets });
+            let gone = self.earlier.replace(Earlier { path: earlier, packets: self.packets, bytes: self.bytes });
             self.left_out += gone.map_or(0, |gone| gone.packets);
             self.begin()
         });
@@ -190,7 +229,7 @@ impl CaptureFile {
             self.note(ended);
         }
         let bytes = fs::metadata(&self.path).map_or(0, |facts| facts.len());
-        Written { packets: self.packets, bytes, left_out: self.left_out, trouble: self.trouble }
+        Written { packets: self.packets, bytes, left_out: self.left_out, shortened: self.shortened, trouble: self.trouble }
     }
 
     /// Puts the later part behind the earlier one. A later one without frames may not even be there.
@@ -241,7 +280,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/c.pcapng");
         let written = filled(&path, Keeps::First, 10);
-        assert_eq!(written, Written { packets: 10, bytes: 4 + 40 + 3, left_out: 0, trouble: None });
+        assert_eq!(written, Written { packets: 10, bytes: 4 + 40 + 3, ..Written::default() });
         assert!(fs::read_to_string(&path).unwrap().starts_with("HEAD000\n001\n"));
     }
 
@@ -273,7 +312,7 @@ mod tests {
         file.left_out += 4;
         let earlier = file.earlier.as_ref().unwrap().path.clone();
         fs::rename(&path, &earlier).unwrap();
-        file.earlier = Some(Earlier { path: earlier, packets: 2 });
+        file.earlier = Some(Earlier { path: earlier, packets: 2, bytes: 12 });
         fs::create_dir(&path).unwrap();
         let begun = file.begin();
         file.note(begun);

@@ -22,7 +22,7 @@ use self::file::{Bound, CaptureFile, Keeps};
 use self::pcapng::Seen;
 use self::places::{Places, Wanted};
 use self::taps::Taps;
-use self::writer::Writer;
+use self::writer::{ALL_BYTES, Writer};
 use super::bench::Keeper;
 use super::layout::Layout;
 use super::wire::log::Out;
@@ -129,7 +129,7 @@ impl Captures {
     fn open(&mut self, means: Means<'_>, running: &mut Running, file: CaptureFile) -> Result<(), String> {
         let writer = match &self.writer {
             Some(writer) => writer,
-            None => self.writer.insert(Writer::start().map_err(|cause| format!("its thread could not be started: {cause}"))?),
+            None => self.writer.insert(Writer::start(ALL_BYTES).map_err(|cause| format!("its thread could not be started: {cause}"))?),
         };
         writer.open(running.number, file);
         let ends = u32::try_from(2 * running.wanted.wires.len()).unwrap_or(u32::MAX);
@@ -176,6 +176,7 @@ impl Captures {
             packets: written.packets,
             missed: seen.iter().map(|seen| seen.missed).sum(),
             left_out: written.left_out,
+            shortened: written.shortened,
             bytes: written.bytes,
             trouble: running.trouble.or(written.trouble),
         };

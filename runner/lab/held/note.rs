@@ -15,6 +15,8 @@ use super::super::process::Numbers;
 pub(super) const VERSION: u32 = 1;
 /// Where scn keeps what it knows of root's runs.
 const OF_ROOT: &str = "/run/scn";
+/// Where the machine keeps what users' programs know while they are logged in.
+const OF_USERS: &str = "/run/user";
 /// How a note's name ends.
 const ENDING: &str = "json";
 /// Whoever takes the last note away takes the folder too: it is made again so often.
@@ -176,12 +178,22 @@ fn living_in(folder: &Path, here: &Here) -> Vec<Note> {
 /// Where notes of this user may stand, best first.
 fn folders() -> io::Result<Vec<PathBuf>> {
     let user = user(&fs::read_to_string("/proc/self/uid_map")?, nix::unistd::geteuid().as_raw());
-    let own = match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
-        _ if user == 0 => Some(Path::new(OF_ROOT).join("held")),
-        Some(folder) if folder.is_absolute() && is_own(&folder, 0o077).unwrap_or(false) => Some(folder.join("scn/held")),
-        _ => None,
-    };
-    Ok(own.into_iter().chain([PathBuf::from(format!("/tmp/scn-{user}/held"))]).collect())
+    if user == 0 {
+        return Ok(vec![Path::new(OF_ROOT).join("held"), PathBuf::from(format!("/tmp/scn-{user}/held"))]);
+    }
+    let said = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    Ok(of_user(said, Path::new(OF_USERS), user))
+}
+
+/// Of an ordinary user: what the environment says, and where the machine keeps it for those whose environment says nothing, such as a shell that
+/// another program has opened; so that both find the same.
+fn of_user(said: Option<PathBuf>, of_users: &Path, user: u32) -> Vec<PathBuf> {
+    let private = |folder: &PathBuf| folder.is_absolute() && is_own(folder, 0o077).unwrap_or(false);
+    let usual = of_users.join(user.to_string());
+    let mut folders: Vec<PathBuf> = said.into_iter().chain([usual]).filter(private).map(|folder| folder.join("scn/held")).collect();
+    folders.dedup();
+    folders.push(PathBuf::from(format!("/tmp/scn-{user}/held")));
+    folders
 }
 
 /// The number of this user outside of a user namespace of its own, by the map of its namespace.
@@ -229,6 +241,23 @@ mod tests {
         assert_eq!(user("         0          0 4294967295\n", 1001), 1001);
         assert_eq!(user("         0       1001          1\n", 0), 1001);
         assert_eq!(user("0 1001 1\n1 100000 65536\n", 5), 100_004);
+    }
+
+    #[test]
+    fn a_user_without_an_environment_finds_what_one_with_it_has_noted() {
+        let place = tempfile::tempdir().unwrap();
+        let private = |folder: PathBuf| {
+            fs::create_dir(&folder).unwrap();
+            fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+            folder
+        };
+        let (usual, other) = (private(place.path().join("7")), private(place.path().join("other")));
+        let in_tmp = PathBuf::from("/tmp/scn-7/held");
+        assert_eq!(of_user(None, place.path(), 7), [usual.join("scn/held"), in_tmp.clone()]);
+        assert_eq!(of_user(Some(usual.clone()), place.path(), 7), [usual.join("scn/held"), in_tmp.clone()]);
+        assert_eq!(of_user(Some(other.clone()), place.path(), 7), [other.join("scn/held"), usual.join("scn/held"), in_tmp.clone()]);
+        fs::set_permissions(&usual, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(of_user(Some("relative".into()), place.path(), 7), [in_tmp], "others may look into it");
     }
 
     #[test]

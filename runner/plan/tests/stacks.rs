@@ -148,6 +148,43 @@ fn addresses_that_clients_start_from_are_routed_to_their_node() {
 }
 
 #[test]
+fn addresses_that_nobody_can_answer_to_are_refused() {
+    let net = |route: &str| {
+        format!(
+            "node a, b\nrouter r\nlink a 10.1.0.2/24 <-> r 10.1.0.1/24\nlink r 10.2.0.1/24 <-> b 10.2.0.2/24\nrouting manual
+            route a 0.0.0.0/0 via 10.1.0.1\nroute b 0.0.0.0/0 via 10.2.0.1\n{route}"
+        )
+    };
+    let flow = "flow g from a to b { total 1  source 10.77.0.0/16 }";
+    assert_eq!(planned(&net(""), flow).unwrap_err(), ["scn::plan::no_way_back"]);
+    good(&net("route r 10.77.0.0/16 via 10.1.0.2"), flow);
+    // A range of the other family is of no use to this flow, and needs no way.
+    good(&net("route r 10.77.0.0/16 via 10.1.0.2"), "flow g from a to b { total 1  source [10.77.0.0/16, 2001:db8::/64] }");
+}
+
+#[test]
+fn programs_are_ready_at_addresses_that_are_there() {
+    let net = |ready: &str| format!("node a, b\nlink a 10.0.0.1/24 <-> b 10.0.0.2/24\nprocess web on b {{ run \"x\"  ready {ready} }}");
+    for fine in ["tcp 10.0.0.2:80", "tcp 10.0.0.1:80", "udp 10.0.0.2:53", "tcp 127.0.0.1:80", "tcp b:80", "log /up/"] {
+        good(&net(fine), "");
+    }
+    for wrong in ["tcp 10.0.1.2:80", "udp 10.0.0.1:53", "udp 10.0.0.3:53"] {
+        assert_eq!(planned(&net(wrong), "").unwrap_err(), ["scn::plan::ready_address"], "{wrong}");
+    }
+    let later = "flow g from a to b { duration 3s }\ntimeline { at 1s   add 10.0.0.9/24 to b }";
+    assert_eq!(planned(&net("tcp 10.0.0.9:80"), later).unwrap_err(), ["scn::plan::ready_address"]);
+}
+
+#[test]
+fn offloads_are_of_interfaces_that_have_them() {
+    let net = |more: &str| format!("node a {{ offload off }}\nnode b\nlink a <-> b\n{more}");
+    let plan = good(&net("vlan a.v on a.eth0 { id 3 }\nvlan a.w on a.eth0 { id 4  offload on }\nmacvlan a.m on a.eth0"), "");
+    let said: Vec<Option<bool>> = plan.interfaces.iter().map(|upper| upper.settings.offload).collect();
+    assert_eq!((said, plan.nodes[0].interfaces[0].settings.offload), (vec![Some(false), Some(true), None], Some(false)));
+    assert_eq!(planned(&net("macvlan a.m on a.eth0 { offload off }"), "").unwrap_err(), ["scn::plan::offload_of_other"]);
+}
+
+#[test]
 fn narrow_links_have_no_ipv6() {
     let plan = good("node a, b\nlink a <-> b { mtu 1000 }", "");
     assert_eq!(words(&plan.nodes[0].interfaces[0].addresses), ["10.128.0.1/30"]);

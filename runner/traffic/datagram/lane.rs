@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
@@ -25,6 +25,7 @@ use super::post::Post;
 use super::run::Lanes;
 use super::socket::{set_number, thrown_away};
 use super::{Packets, icmp};
+use crate::traffic::client::KILLED;
 use crate::traffic::control::{Control, Start};
 use crate::traffic::draw::Key;
 use crate::traffic::frame::{Header, Way};
@@ -37,6 +38,9 @@ const BATCHES_IN_A_ROW: u32 = 4;
 const MOST_WAITING: usize = 1024;
 /// Lost transactions that are remembered, for their answers to be called late.
 const MOST_LOST: usize = 65_536;
+
+/// Why nothing came, where the client did not look.
+const STOOD_STILL: &str = ": its own client stood still";
 
 /// One socket of a flow.
 pub struct Lane {
@@ -120,8 +124,12 @@ impl Lane {
         shared.live.connections.fetch_add(1, Ordering::Relaxed);
         // Without a way there yet it is tried again before each sending.
         let _ = lane.connect(lanes);
+        lane.control.socket.set(Some(lane.socket.as_raw_fd()));
+        if lanes.run.frozen.get() {
+            lane.control.freeze(worker.pacer.now_ns(), 0);
+        }
         let (task, lanes) = (Rc::clone(&lane), Rc::clone(lanes));
-        worker.spawn(async move { task.listen(&lanes).await });
+        worker.spawn(async move { task.control.carry(task.listen(&lanes)).await });
         Ok(lane)
     }
 
@@ -278,6 +286,15 @@ impl Lane {
         }
     }
 
+    /// What it means that an answer was not read in time.
+    fn too_late(&self, lanes: &Lanes, exchange: &Exchange, now_ns: i64) -> Box<Fault> {
+        let mut fault = exchange.late(&self.stage(lanes, now_ns));
+        if lanes.run.thawed_ns.get() > exchange.sent_ns {
+            fault.what.push_str(STOOD_STILL);
+        }
+        fault
+    }
+
     /// The node that answered; told once.
     pub fn answered(&self, lanes: &Lanes, header: u16) -> u16 {
         let backend = lanes.worker.backend(lanes.run.flow, self.backend.get(), header, self.entry.backend());
@@ -349,7 +366,7 @@ impl Lane {
                     }
                 }
                 Some(exchange) => {
-                    let fault = exchange.late(&self.stage(lanes, told.at_ns));
+                    let fault = self.too_late(lanes, &exchange, told.at_ns);
                     self.failed(lanes, exchange, fault);
                     self.state.borrow_mut().lost.remove(&told.number);
                     self.came_late(lanes, told.at_ns);
@@ -425,6 +442,13 @@ impl Lane {
             }
             return;
         };
+        if exchange.next == Next::Message && exchange.wake_ns < at_ns {
+            // Its time is over, though nobody has looked: a client that stood still.
+            drop(state);
+            let fault = self.too_late(lanes, &exchange, at_ns);
+            self.failed(lanes, exchange, fault);
+            return self.take_in(lanes, bytes, at_ns);
+        }
         let due = exchange.incoming;
         let place = place.unwrap_or(due);
         let new = place >= due && exchange.next != Next::Nothing;
@@ -489,7 +513,14 @@ impl Lane {
         row.transactions = state.transactions;
         drop(state);
         for exchange in under_way.into_values() {
-            lanes.item(self, &exchange, ItemOutcome::Unfinished, NEVER);
+            // What waits for nothing may have arrived.
+            if lanes.run.killed.get() && exchange.next != Next::Nothing {
+                lanes.item(self, &exchange, ItemOutcome::Failed, lanes.worker.pacer.now_ns());
+                let fault = exchange.failed(&self.stage(lanes, lanes.worker.pacer.now_ns()), KILLED.to_owned(), ConnectionEnd::Other);
+                lanes.worker.fault(self.identity.flow, self.number, &lanes.program, *fault);
+            } else {
+                lanes.item(self, &exchange, ItemOutcome::Unfinished, NEVER);
+            }
             lanes.over(exchange);
         }
         let target = lanes.worker.shared.plan.flows[lanes.run.flow].target;
@@ -501,7 +532,8 @@ impl Lane {
             (row.closed_ns, row.end) = (lanes.worker.pacer.now_ns(), ConnectionEnd::Closed);
         }
         row.backend = self.backend.get();
-        let lost = thrown_away(self.socket.as_fd());
+        self.control.socket.set(None);
+        let lost = self.control.late_for(thrown_away(self.socket.as_fd()));
         if lost > 0 {
             let name = &lanes.worker.shared.plan.flows[lanes.run.flow].name;
             lanes.worker.shared.warn(format!(

@@ -34,6 +34,7 @@ use scn_grammar::scenario::transport::{Listener, Transport, TransportKind};
 use std::borrow::Cow;
 
 pub use options::Options;
+pub use socket::thrown_away;
 
 use super::frame::HEADER;
 use super::shared::Shared;

@@ -100,7 +100,9 @@ pub async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
     if let Some(total) = planned.load.total {
         share = share.min(flow::share(total, worker.index, workers).max(1));
     }
-    lanes.open(usize::try_from(share).unwrap_or(usize::MAX)).await;
+    if !run.killed.get() {
+        lanes.open(usize::try_from(share).unwrap_or(usize::MAX)).await;
+    }
     lanes.carry_out(workers).await;
     worker.order(run.role(), Order::Abort);
     lanes.close();
@@ -179,7 +181,10 @@ impl Lanes {
         upcoming.look();
         loop {
             let now = self.worker.pacer.now_ns();
-            self.due(now);
+            let frozen = self.run.frozen.get();
+            if !frozen {
+                self.due(now);
+            }
             // What was due before the end is sent, though late, and not forgotten.
             let due_before = upcoming.at_ns < self.run.until_ns();
             if !over && now >= self.run.until_ns() && !due_before {
@@ -187,11 +192,16 @@ impl Lanes {
                 limit = self.run.until_ns().max(self.run.from_ns).saturating_add(DRAIN_LIMIT_NS.max(self.limit_ns));
                 self.forget_waiting();
             }
-            if self.worker.finishing.get() || now >= limit {
+            if self.run.killed.get() && !self.closed_loop {
+                self.drop_due(k, count, load.rate_nano.unwrap_or(1), &own);
+            }
+            if self.worker.finishing.get() || self.run.killed.get() || now >= limit {
                 return;
             }
             let mut next = NEVER_DUE;
-            if !over && self.closed_loop {
+            if !over && self.closed_loop && frozen {
+                // It begins nothing.
+            } else if !over && self.closed_loop {
                 over = !self.begin_idle();
                 self.did_all.set(over);
                 // What needs no answer would otherwise keep the worker from its servers.
@@ -208,7 +218,7 @@ impl Lanes {
                 self.wanted.set(self.wanted.get() - 1);
                 self.open(1).await;
             }
-            let due = self.agenda.borrow().peek().map_or(NEVER_DUE, |Reverse((at, ..))| *at);
+            let due = if frozen { NEVER_DUE } else { self.agenda.borrow().peek().map_or(NEVER_DUE, |Reverse((at, ..))| *at) };
             let until = if over { limit } else { self.run.until_ns() };
             if next <= self.worker.pacer.now_ns() {
                 // A rate that this worker cannot keep must not keep its sockets waiting.
@@ -221,6 +231,15 @@ impl Lanes {
     /// When the oldest start that waits for a lane is dropped.
     fn oldest(&self) -> i64 {
         self.run.waiting.borrow().front().map_or(NEVER_DUE, |start| start.intended_ns.saturating_add(START_PATIENCE_NS))
+    }
+
+    /// What was due before the client was killed could not be sent.
+    fn drop_due(&self, mut k: u64, count: u64, rate_nano: u64, own: &dyn Fn(u64) -> u64) {
+        while k < count && flow::intended(self.run.from_ns, k, rate_nano) < self.run.until_ns() {
+            let start = Start { intended_ns: flow::intended(self.run.from_ns, k, rate_nano), lag_ns: 0 };
+            flow::unsent(&self.worker, self.run.flow, start, ItemOutcome::Dropped);
+            k = own(k + 1);
+        }
     }
 
     /// Open loop: begins what is due; when the next one is.
@@ -251,8 +270,11 @@ impl Lanes {
         i64::MIN
     }
 
-    /// The lane for the next start; `None`: each is at work.
+    /// The lane for the next start; `None`: each is at work, or stands still.
     fn lane(&self) -> Option<Rc<Lane>> {
+        if self.run.frozen.get() {
+            return None;
+        }
         if !self.identified {
             return self.idle.borrow_mut().pop_front();
         }
@@ -292,6 +314,9 @@ impl Lanes {
 
     /// Sends what was written.
     fn flush(self: &Rc<Self>) {
+        if self.run.frozen.get() {
+            return;
+        }
         let lanes = self.lanes.borrow().clone();
         lanes.iter().for_each(|lane| lane.flush(self));
     }
@@ -408,7 +433,7 @@ impl Lanes {
 
     fn forget_waiting(&self) {
         for start in self.run.waiting.take() {
-            flow::unsent(&self.worker, self.run.flow, start, ItemOutcome::Unfinished);
+            flow::unsent(&self.worker, self.run.flow, start, self.run.fate_of_waiting());
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -59,7 +59,11 @@ pub fn listen(worker: &Rc<Worker>, listener: usize, socket: OwnedFd) {
     let task = Rc::clone(worker);
     worker.spawn(async move {
         match UdpSocket::from_std(socket.into()) {
-            Ok(socket) => Server::new(&task, listener, control, socket).serve().await,
+            Ok(socket) => {
+                let server = Server::new(&task, listener, Rc::clone(&control), socket);
+                control.socket.set(Some(server.socket.as_raw_fd()));
+                control.carry(server.serve()).await;
+            }
             Err(error) => {
                 let name = &task.shared.plan.listeners[listener].name;
                 task.shared.tell(Notice::Broken { what: format!("the socket of {name} failed: {error}") });
@@ -163,7 +167,8 @@ impl Server {
             self.worker.changed();
             tokio::task::yield_now().await;
         }
-        let lost = thrown_away(self.socket.as_fd());
+        self.control.socket.set(None);
+        let lost = self.control.late_for(thrown_away(self.socket.as_fd()));
         if lost > 0 {
             let name = &self.worker.shared.plan.listeners[self.listener].name;
             self.worker.shared.warn(format!(

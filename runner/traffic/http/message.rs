@@ -28,6 +28,11 @@ impl Message {
     pub fn new(socket: RawFd, came: Vec<u8>) -> Message {
         Message { socket, came, taken: 0, said: Vec::new() }
     }
+
+    /// Bytes of the request that nobody has taken.
+    pub fn left(&self) -> usize {
+        self.came.len() - self.taken
+    }
 }
 
 impl AsyncRead for Message {

@@ -85,8 +85,11 @@ pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, 
     let over = poll_fn(|context| {
         control.register(context);
         match control.order() {
-            Order::Go => connection.as_mut().poll(context).map(|_| true),
-            order => Poll::Ready(order == Order::Abort),
+            Order::Go => connection.as_mut().poll(context).map(|ended| {
+                ended.unwrap_or_else(|error| site.not_understood(&error));
+                true
+            }),
+            order => Poll::Ready(order >= Order::Abort),
         }
     });
     if !over.await {
@@ -94,7 +97,7 @@ pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, 
         let mut told = false;
         poll_fn(|context| {
             control.register(context);
-            if control.order() == Order::Abort || connection.as_mut().poll(context).is_ready() {
+            if control.order() >= Order::Abort || connection.as_mut().poll(context).is_ready() {
                 return Poll::Ready(());
             }
             if told || grace.as_mut().poll(context).is_pending() {
@@ -126,6 +129,18 @@ impl Site {
         self.control.flow.set(Some(entry.flow as usize));
         self.control.connection.set(entry.connection);
         *self.entry.borrow_mut() = Some(entry);
+    }
+
+    /// What came is no request: it was answered with an error, and the connection ended.
+    fn not_understood(&self, error: &hyper::Error) {
+        if !error.is_parse() {
+            return;
+        }
+        self.recognise();
+        let whose = self.entry.borrow().as_ref().map_or((UNKNOWN_FLOW, UNKNOWN_CONNECTION), |entry| (entry.flow, entry.connection));
+        let step = format!("request to {}", self.worker.shared.plan.listeners[self.listener].name);
+        let fault = Fault { step: 0, what: format!("no request of HTTP/1.1: {error}"), end: ConnectionEnd::Mismatch, corruption: None };
+        self.worker.wrong(whose, (&step, None), Side::Server, fault);
     }
 
     fn node(&self) -> u16 {
@@ -196,7 +211,7 @@ impl Site {
             client_name: client.into(),
             server_name: shared.node_name(shared.plan.listeners[self.listener].node).into(),
         };
-        let mut came = form::request_head(head);
+        let (mut came, body) = (form::request_head(head), read.bytes.len());
         came.extend(read.bytes);
         let wire = Wire::new(Message::new(self.socket, came), Rc::clone(&self.control), Buffers::default());
         let mut session = Session::new(wire, self.worker.program(Side::Server, self.listener), Rc::clone(&self.worker), identity);
@@ -204,6 +219,10 @@ impl Site {
         let played = session.play(number).await;
         self.worker.limit(&self.control, NEVER_DUE);
         let fault = match played {
+            Ok(_) if unread(&mut session, body) > 0 => {
+                let what = format!("{} of {body} bytes of the request's body were not asked for", unread(&mut session, body));
+                Box::new(Fault { step: u32::MAX, what, end: ConnectionEnd::Mismatch, corruption: None })
+            }
             Ok(_) => match form::response(&session.wire.stream().said, &head.method) {
                 Ok(answer) => return answer,
                 Err(what) => Box::new(Fault { step: u32::MAX, what, end: ConnectionEnd::Mismatch, corruption: None }),
@@ -230,6 +249,11 @@ impl Site {
         }
         answer
     }
+}
+
+/// Bytes of a request's body that a pattern has left. What it leaves of the head is as whoever is in between has made it.
+fn unread(session: &mut Session<Message>, body: usize) -> usize {
+    (session.wire.waiting().len() + session.wire.stream().left()).min(body)
 }
 
 /// An answer to what cannot be answered; the connection ends with it.

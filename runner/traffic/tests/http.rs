@@ -95,6 +95,50 @@ async fn a_pattern_that_is_no_message_fails_with_what_is_missing() {
     assert!(series.failures[0].what.contains("no request of HTTP/1.1"), "{:?}", series.failures);
 }
 
+/// Asks a service by other means than a flow; the warnings of the run, and what came back.
+async fn stranger(said: &str, text: &'static str) -> (Vec<String>, String) {
+    let running = start(planned(said)).await;
+    let target = running.traffic.shared.plan.listeners[0].port;
+    let client = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut came = Vec::new();
+        let _ = stream.read_to_end(&mut came);
+        String::from_utf8_lossy(&came).into_owned()
+    });
+    let came = client.await.unwrap();
+    (running.traffic.finish().await.warnings, came)
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_told() {
+    let web = "service web on server { listen http :8080 { path \"/\" { body 5B } } }
+               flow f from client to web { over http  total 1 }
+               timeline { at 1s  start f }";
+    let (warnings, came) = stranger(web, "HELO example.com\r\n\r\n").await;
+    assert!(came.starts_with("HTTP/1.1 400 "), "{came}");
+    let told = |warning: &String| warning.contains("request to web: no request of HTTP/1.1");
+    assert!(warnings.iter().any(told), "{warnings:?}");
+    let (warnings, came) = stranger(web, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    assert!(came.starts_with("HTTP/1.1 200 ") && !warnings.iter().any(told), "{came} {warnings:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_the_server_does_not_ask_for_is_told() {
+    let patterns =
+        "pattern asks {\n client sends \"PUT / HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 500\\r\\n\\r\\n\"\n client sends 500B\n
+                    client expects /^HTTP/\n}\n
+                    pattern hears {\n server expects /^PUT \\//\n server sends \"HTTP/1.1 204 No Content\\r\\n\\r\\n\"\n}\n";
+    let series = series_of(planned(&format!(
+        "{patterns} service web on server {{ listen http :8080  serve hears }}
+         flow f from client to web {{ over http  pattern asks  total 2 }}"
+    )))
+    .await;
+    let told = series.failures.iter().find(|failure| failure.step == "answer to PUT /").expect("it is told");
+    assert_eq!((told.what.as_str(), told.count), ("500 of 500 bytes of the request's body were not asked for", 2));
+}
+
 /// A flow of five connections with a request each against a server written for the test, which gets the connection after each request.
 async fn against(said: &str, mut serve: impl FnMut(&mut TcpStream) -> bool + Send + 'static) -> FlowSeries {
     let plan = planned(&format!("flow f from client to server {{ over http {{ {said} }}  total 5  reconnect after 1ms }}"));
