@@ -120,6 +120,7 @@ pub(crate) fn failover() -> RunRecord {
         flows: vec![steady()],
         processes: Vec::new(),
         commands: Vec::new(),
+        interfaces: Vec::new(),
         captures: vec![CaptureRecord {
             file: "failover.vip_failover.captures/backup.pcapng".to_owned(),
             of: "link backup-lan".to_owned(),
@@ -146,7 +147,7 @@ fn node(name: &str, kind: &str, addresses: &[&str]) -> NodeRecord {
 }
 
 fn link(name: &str, ends: [u32; 2], engine: &str, impairment: &str, account: Option<LinkAccount>) -> LinkRecord {
-    LinkRecord { name: name.to_owned(), ends, engine: engine.to_owned(), impairment: impairment.to_owned(), account }
+    LinkRecord { name: name.to_owned(), ends, engine: engine.to_owned(), impairment: impairment.to_owned(), account, samples: Vec::new() }
 }
 
 fn account() -> LinkAccount {

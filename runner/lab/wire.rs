@@ -9,6 +9,7 @@ pub(super) mod poller;
 mod pump;
 pub(super) mod receive;
 mod send;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use scn_grammar::scenario::topology::Impairment;
 use scn_reports::record::LinkAccount;
+use scn_reports::record::counted::LinkSample;
 use socket2::Socket;
 
 use self::frame::Stored;
@@ -52,6 +54,8 @@ pub(crate) struct Span {
     pub(crate) natures: [Nature; 2],
     /// What each way does at first.
     pub(crate) does: [Impairment; 2],
+    /// Somebody asks for what it does over time.
+    pub(crate) watched: bool,
 }
 
 /// A thread that carries some of the wires.
@@ -148,6 +152,26 @@ impl Wires {
         self.with(link, Line::account).ok().flatten()
     }
 
+    /// Takes a sample of every link that somebody asks for.
+    pub(crate) fn look(&self) -> Result<(), LabError> {
+        let look = |lines: &mut [Line]| {
+            let now = now_ns();
+            lines.iter_mut().for_each(|line| line.look(now));
+        };
+        self.shards.iter().try_for_each(|shard| shard.call(look))
+    }
+
+    /// What a link that somebody asks for has counted at this moment, and at the first sample.
+    pub(crate) fn counted(&self, link: usize) -> Option<[LinkSample; 2]> {
+        self.with(link, Line::counted).ok().flatten().flatten()
+    }
+
+    /// The samples of a link; none if nobody asks for them.
+    pub(crate) fn samples(&self, link: usize) -> Vec<LinkSample> {
+        let samples = |line: &mut Line| line.watch.as_ref().map_or_else(Vec::new, |watch| watch.samples().to_vec());
+        self.with(link, samples).ok().flatten().unwrap_or_default()
+    }
+
     /// A pump has ended though nobody asked it to: its wires carry nothing any more.
     pub(crate) fn is_broken(&self) -> bool {
         self.shards.iter().any(|shard| shard.thread.as_ref().is_some_and(JoinHandle::is_finished))
@@ -236,12 +260,12 @@ impl Shard {
 fn open(fabric: &Namespace, spans: Vec<Span>, orders: Receiver<Order>, bell: OwnedFd) -> io::Result<Pump> {
     fabric.enter()?;
     let mut lines = Vec::with_capacity(spans.len());
-    for Span { outer, natures, does, .. } in spans {
+    for Span { outer, natures, does, watched, .. } in spans {
         let taps = [packet::tap(outer[0], TAP_BUFFER_BYTES)?, packet::tap(outer[1], TAP_BUFFER_BYTES)?];
         let ([first, second], [there, back]) = (natures, does);
         let now = now_ns();
         let ways: [Way<Stored>; 2] = [Way::new(first, there, now), Way::new(second, back, now)];
-        lines.push(Line::new(taps, ways));
+        lines.push(Line::new(taps, ways, watched));
     }
     Pump::new(lines, orders, bell)
 }
