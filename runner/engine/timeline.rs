@@ -342,12 +342,15 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         let entry = &self.plan.timeline[due.entry];
         let undone = if due.undo { undo_of(&entry.action) } else { None };
         let action = if due.undo { undone.as_ref() } else { Some(&entry.action) };
-        // What is counted is known around whatever windows may begin or end at.
+        // What is counted is known right before and right after whatever windows may begin or end at, and nothing is done between the two.
         let named = entry.event.is_some();
         if named {
             self.network.look();
         }
         let asked_ns = self.now_ns();
+        if named {
+            self.network.look();
+        }
         let result = match action {
             Some(Action::Run { node, command }) => {
                 self.commands += 1;

@@ -70,6 +70,8 @@ pub(crate) struct Wires {
     /// By link: which shard has it, and as which of its lines.
     places: BTreeMap<usize, (usize, usize)>,
     shards: Vec<Shard>,
+    /// Somebody asks for what some of them do over time.
+    watched: bool,
     /// How the pumps are scheduled, for the record.
     pub(crate) scheduling: String,
 }
@@ -84,7 +86,7 @@ impl Wires {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let count = (cores / CORES_PER_PUMP).clamp(1, spans.len().max(1));
         let mut parts: Vec<Vec<Span>> = (0..count).map(|_| Vec::new()).collect();
-        let mut places = BTreeMap::new();
+        let (mut places, watched) = (BTreeMap::new(), spans.iter().any(|span| span.watched));
         for (number, span) in spans.into_iter().enumerate() {
             let part = &mut parts[number % count];
             places.insert(span.link, (number % count, part.len()));
@@ -96,7 +98,7 @@ impl Wires {
             Some((_, scheduling)) => format!("{count} x {scheduling}"),
             None => "none".to_owned(),
         };
-        Ok(Wires { places, shards: started.into_iter().map(|(shard, _)| shard).collect(), scheduling })
+        Ok(Wires { places, shards: started.into_iter().map(|(shard, _)| shard).collect(), watched, scheduling })
     }
 
     /// Does something with a link's line on the pump's thread, between two frames; `None`: it is no wire.
@@ -158,7 +160,7 @@ impl Wires {
             let now = now_ns();
             lines.iter_mut().for_each(|line| line.look(now));
         };
-        self.shards.iter().try_for_each(|shard| shard.call(look))
+        self.shards.iter().filter(|_| self.watched).try_for_each(|shard| shard.call(look))
     }
 
     /// What a link that somebody asks for has counted at this moment, and at the first sample.

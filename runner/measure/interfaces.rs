@@ -160,7 +160,9 @@ fn carrier(samples: &[InterfaceSample], window: Window) -> Steps {
         }
         if sample.to_ns > window.from_ns {
             course.put(sample.to_ns, known(sample, None));
-            course.put(sample.to_ns.saturating_add(1), known(sample, samples.get(at + 1)));
+            if sample.to_ns.saturating_add(1) < window.to_ns {
+                course.put(sample.to_ns.saturating_add(1), known(sample, samples.get(at + 1)));
+            }
         }
     }
     course.done()
@@ -225,6 +227,8 @@ mod tests {
         assert_eq!(steps.limits_at(450 * MS), Some((1.0, 1.0)));
         let sure = interfaces.measure(&metric("carrier"), window(0, 100));
         assert_eq!((sure.value, sure.error()), (Some(1.0), 0.0));
+        let at_sample = Window { from_ns: 0, to_ns: 100 * MS + 50_001 };
+        assert_eq!(interfaces.measure(&metric("carrier"), at_sample).error(), 0.0, "as it was at that very instant");
         let unsure = interfaces.measure(&metric("carrier"), window(0, 150));
         assert_eq!((unsure.value, unsure.below), (Some(1.0), 1.0));
     }

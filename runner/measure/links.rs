@@ -225,7 +225,9 @@ impl<'a> View<'a> {
                 && way.most_at_ns < sample.at_ns
             {
                 course.put(way.most_at_ns, (high, high, high));
-                course.put(way.most_at_ns.saturating_add(1), open(value, high));
+                if inside(way.most_at_ns.saturating_add(1)) {
+                    course.put(way.most_at_ns.saturating_add(1), open(value, high));
+                }
             }
             if inside(sample.at_ns) {
                 let now = at_sample(sample);

@@ -136,6 +136,8 @@ fn what_waits_is_exact_where_it_was_seen() {
     assert_eq!(at(250), (0.0, 0.0), "nothing waited there at any moment");
     assert_eq!(at(400), (1.0, 1.0));
     assert_eq!(told("forward.queued", whole()), (1.0, 0.0, 0.0));
+    let until = Window { from_ns: -2 * MS, to_ns: 30 * MS + 1 };
+    assert_eq!(told("forward.queued", until), (5.0, 0.0, 0.0), "as it was at that very instant");
     assert_eq!(told("forward.queued", window(0, 150)), (2.0, 2.0, 7.0));
 }
 
