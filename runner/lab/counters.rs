@@ -1,10 +1,11 @@
-//! The thread that reads what the kernel counts of interfaces, in the namespaces of their nodes: on a grid from the timeline's start and
-//! whenever it is told to. In: interfaces. Out: samples, each between two instants. Moves from namespace to namespace, so nothing else runs
-//! on it, and no fault waits for it.
+//! What the kernel counts of interfaces, in the namespaces of their nodes: read on a grid from the timeline's start and whenever somebody asks.
+//! In: interfaces. Out: samples, each between two instants. A thread of its own moves from namespace to namespace to open the sockets and
+//! reads on the grid; a socket stays in its namespace, so who asks in between reads at once, and no fault waits for it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -20,21 +21,6 @@ use super::netlink::Netlink;
 use crate::plan::measured;
 use crate::plan::types::Plan;
 
-/// The kernel answers in some 20 us; this only bounds a bug.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-
-/// What the thread is told.
-enum Order {
-    /// The timeline begins at an instant: what came before is forgotten.
-    Begin(Instant, Sender<()>),
-    /// To read all of them now.
-    Look(Sender<()>),
-    /// What one counts at this moment, and the first sample; keeps nothing.
-    Tell(usize, Sender<Option<[InterfaceSample; 2]>>),
-    /// What was read so far.
-    Report(Sender<Vec<InterfaceRecord>>),
-}
-
 /// An interface.
 struct Watched {
     node: NodeId,
@@ -45,10 +31,12 @@ struct Watched {
     lost: Option<(i64, String)>,
 }
 
-/// The thread's handle.
+/// The interfaces of a lab, and the thread that reads them.
 pub(super) struct Counters {
     places: BTreeMap<(NodeId, String), usize>,
-    orders: Option<Sender<Order>>,
+    reader: Arc<Mutex<Reader>>,
+    /// Wakes the thread; it ends when this is gone.
+    wake: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -63,50 +51,57 @@ impl Counters {
         for (node, name) in &asked {
             let what = || format!("the metrics of {}.{name} are asked for, which is not there", plan.nodes[node.index()].name);
             let index = layout.index_of(plan, node.index(), name).ok_or_else(|| LabError::Plan { what: what() })?;
-            let (slot, samples) = (node.index(), Samples::default());
+            let (slot, samples) = (node.index(), Samples::around_the_grid());
             watched.push(Watched { node: *node, name: name.clone(), slot, index, samples, lost: None });
         }
         let places = asked.into_iter().zip(0..).collect();
-        let (orders, todo) = channel();
-        let namespaces = Arc::clone(namespaces);
+        let slots: BTreeSet<usize> = watched.iter().map(|watched| watched.slot).collect();
+        let reader = Arc::new(Mutex::new(Reader { sockets: BTreeMap::new(), watched, start: None }));
+        let (wake, woken) = channel();
+        let (opened, answer) = sync_channel(1);
+        let (namespaces, shared) = (Arc::clone(namespaces), Arc::clone(&reader));
         let thread = std::thread::Builder::new().name("scn-counters".to_owned()).spawn(move || {
-            Reader { namespaces, sockets: BTreeMap::new(), watched, start: None }.serve(&todo);
+            let sockets = open(&namespaces, &slots);
+            // The namespaces of nodes go when the lab goes, not when this thread does.
+            drop(namespaces);
+            let _ = opened.send(sockets.map(|sockets| lock(&shared).sockets = sockets));
+            serve(&shared, &woken);
         });
+        let failed = |cause: &io::Error| LabError::system("counters", "open their sockets", cause);
         let thread = thread.map_err(|cause| LabError::system("counters", "start their thread", &cause))?;
-        Ok(Some(Counters { places, orders: Some(orders), thread: Some(thread) }))
+        let counters = Counters { places, reader, wake: Some(wake), thread: Some(thread) };
+        answer.recv().map_err(|_| failed(&io::Error::other("the thread ended")))?.map_err(|cause| failed(&cause))?;
+        Ok(Some(counters))
     }
 
-    fn ask<T>(&self, order: impl FnOnce(Sender<T>) -> Order) -> Option<T> {
-        let (tell, told) = channel();
-        self.orders.as_ref()?.send(order(tell)).ok()?;
-        told.recv_timeout(ANSWER_WITHIN).ok()
-    }
-
-    /// The timeline begins at an instant.
+    /// The timeline begins at an instant: what came before is forgotten.
     pub(super) fn begin(&self, at: Instant) {
-        self.ask(|tell| Order::Begin(at, tell));
+        lock(&self.reader).begin(at);
+        self.wake.iter().for_each(|wake| drop(wake.send(())));
     }
 
     /// Reads all of them now.
     pub(super) fn look(&self) {
-        self.ask(Order::Look);
+        lock(&self.reader).look(|_| true);
     }
 
-    /// What an interface counts at this moment, and the first sample.
+    /// What an interface counts at this moment, and the first sample. Keeps nothing.
     pub(super) fn counted(&self, node: NodeId, name: &str) -> Option<[InterfaceSample; 2]> {
         let place = *self.places.get(&(node, name.to_owned()))?;
-        self.ask(|tell| Order::Tell(place, tell)).flatten()
+        lock(&self.reader).tell(place)
     }
 
     /// What was read so far.
     pub(super) fn report(&self) -> Vec<InterfaceRecord> {
-        self.ask(Order::Report).unwrap_or_default()
+        lock(&self.reader).report()
     }
 
     /// Ends the thread.
     pub(super) fn stop(&mut self) -> Result<(), LabError> {
-        self.orders = None;
+        self.wake = None;
         let ended = self.thread.take().map_or(Ok(()), JoinHandle::join);
+        // Its sockets would keep the namespaces.
+        lock(&self.reader).sockets.clear();
         ended.map_err(|_| LabError::Closed { thread: "counters".to_owned(), why: "It panicked (a bug in scn)".to_owned() })
     }
 }
@@ -117,54 +112,59 @@ impl Drop for Counters {
     }
 }
 
-/// What the thread has at hand.
+/// The reader, whoever broke while holding it: samples stand there whole at every moment.
+fn lock(reader: &Mutex<Reader>) -> MutexGuard<'_, Reader> {
+    reader.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A routing socket in each of these namespaces.
+fn open(namespaces: &[Namespace], slots: &BTreeSet<usize>) -> io::Result<BTreeMap<usize, Netlink>> {
+    let open = |slot: &usize| {
+        namespaces[*slot].enter()?;
+        Ok((*slot, Netlink::open()?))
+    };
+    slots.iter().map(open).collect()
+}
+
+/// Reads what is due until nobody can wake it any more.
+fn serve(reader: &Mutex<Reader>, woken: &Receiver<()>) {
+    loop {
+        let wait = lock(reader).due_in();
+        let heard = match wait {
+            Some(wait) => woken.recv_timeout(wait),
+            None => woken.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match heard {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout) => {
+                let mut reader = lock(reader);
+                let now_ns = reader.now_ns();
+                reader.look(|watched| watched.samples.due_ns() <= now_ns);
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// What is at hand.
 struct Reader {
-    namespaces: Arc<Vec<Namespace>>,
     sockets: BTreeMap<usize, Netlink>,
     watched: Vec<Watched>,
     start: Option<Instant>,
 }
 
 impl Reader {
-    fn serve(mut self, todo: &Receiver<Order>) {
-        loop {
-            // Who asked may have gone.
-            match self.next(todo) {
-                Ok(Order::Begin(at, tell)) => {
-                    self.begin(at);
-                    let _ = tell.send(());
-                }
-                Ok(Order::Look(tell)) => {
-                    self.look(|_| true);
-                    let _ = tell.send(());
-                }
-                Ok(Order::Tell(place, tell)) => drop(tell.send(self.tell(place))),
-                Ok(Order::Report(tell)) => drop(tell.send(self.report())),
-                Err(RecvTimeoutError::Timeout) => {
-                    let now_ns = self.now_ns();
-                    self.look(|watched| watched.samples.due_ns() <= now_ns);
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-        }
-    }
-
-    /// The next order, or that samples are due.
-    fn next(&self, todo: &Receiver<Order>) -> Result<Order, RecvTimeoutError> {
-        let due_ns = self.watched.iter().filter(|watched| watched.lost.is_none()).map(|watched| watched.samples.due_ns()).min();
-        match (self.start, due_ns) {
-            (Some(_), Some(due_ns)) => {
-                let wait = u64::try_from(due_ns.saturating_sub(self.now_ns())).unwrap_or(0);
-                todo.recv_timeout(Duration::from_nanos(wait))
-            }
-            _ => todo.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        }
+    /// In how long the next sample is due; `None`: none is.
+    fn due_in(&self) -> Option<Duration> {
+        self.start?;
+        let due_ns = self.watched.iter().filter(|watched| watched.lost.is_none()).map(|watched| watched.samples.due_ns()).min()?;
+        Some(Duration::from_nanos(u64::try_from(due_ns.saturating_sub(self.now_ns())).unwrap_or(0)))
     }
 
     fn begin(&mut self, at: Instant) {
         self.start = Some(at);
         for watched in &mut self.watched {
-            (watched.samples, watched.lost) = (Samples::default(), None);
+            (watched.samples, watched.lost) = (Samples::around_the_grid(), None);
         }
         self.look(|_| true);
     }
@@ -196,12 +196,8 @@ impl Reader {
 
     fn read(&mut self, at: usize) -> Result<InterfaceSample, String> {
         let Watched { slot, index, .. } = self.watched[at];
-        if !self.sockets.contains_key(&slot) {
-            let opened = self.namespaces[slot].enter().and_then(|()| Netlink::open());
-            self.sockets.insert(slot, opened.map_err(|cause| cause.to_string())?);
-        }
         let from_ns = self.now_ns();
-        let socket = self.sockets.get_mut(&slot).ok_or("its namespace cannot be entered")?;
+        let socket = self.sockets.get_mut(&slot).ok_or("its namespace is gone")?;
         let link = socket.link(index).map_err(|refusal| refusal.to_string())?;
         let to_ns = self.now_ns();
         let (counts, changes) = told(&link).ok_or("the kernel does not tell its counters")?;

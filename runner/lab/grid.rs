@@ -7,6 +7,8 @@ use scn_reports::record::counted::{InterfaceSample, LinkSample, Steps, WaySample
 
 /// Between two samples of the grid, ns.
 const SPACING_NS: i64 = 100_000_000;
+/// What is read around an instant of the grid is read so long before it, ns: a thread may be woken late.
+const BEFORE_NS: i64 = 2_000_000;
 /// So many samples are kept of one thing; then every second goes and the grid is twice as wide.
 const MOST_SAMPLES: usize = 10_000;
 
@@ -22,12 +24,21 @@ pub(crate) struct Samples<T> {
     kept: Vec<T>,
     most: usize,
     spacing_ns: i64,
+    /// One is taken so long before each instant of the grid, too; 0: none is.
+    before_ns: i64,
     due_ns: i64,
 }
 
 impl<T> Default for Samples<T> {
     fn default() -> Self {
-        Samples { kept: Vec::new(), most: MOST_SAMPLES, spacing_ns: SPACING_NS, due_ns: 0 }
+        Samples { kept: Vec::new(), most: MOST_SAMPLES, spacing_ns: SPACING_NS, before_ns: 0, due_ns: 0 }
+    }
+}
+
+impl<T> Samples<T> {
+    /// Of what can only be read after an instant of the grid, and so is read shortly before it as well.
+    pub(crate) fn around_the_grid() -> Self {
+        Samples { before_ns: BEFORE_NS, ..Samples::default() }
     }
 }
 
@@ -49,7 +60,9 @@ impl<T: Join + Clone> Samples<T> {
         }
         self.kept.push(sample);
         if at_ns >= self.due_ns {
-            self.due_ns = (at_ns.div_euclid(self.spacing_ns) + 1).saturating_mul(self.spacing_ns);
+            let grid = (at_ns.div_euclid(self.spacing_ns) + 1).saturating_mul(self.spacing_ns);
+            let before = grid.saturating_sub(self.before_ns);
+            self.due_ns = if at_ns < before { before } else { grid };
         }
     }
 
@@ -126,6 +139,21 @@ mod tests {
         assert_eq!(samples.due_ns(), SPACING_NS, "one in between moves nothing");
         samples.put(3 * SPACING_NS, sample(3 * SPACING_NS, 0));
         assert_eq!(samples.due_ns(), 4 * SPACING_NS, "a late one takes the place of those it missed");
+    }
+
+    #[test]
+    fn what_is_read_late_is_read_before_the_grid_as_well() {
+        let mut samples = Samples::around_the_grid();
+        let mut due = Vec::new();
+        for late in [0, 40_000, 40_000, 40_000, 40_000] {
+            let at = samples.due_ns() + late;
+            samples.put(at, sample(at, 0));
+            due.push(samples.due_ns());
+        }
+        let (grid, before) = (SPACING_NS, SPACING_NS - BEFORE_NS);
+        assert_eq!(due, [before, grid, grid + before, 2 * grid, 2 * grid + before]);
+        samples.put(3 * grid + 1, sample(3 * grid + 1, 0));
+        assert_eq!(samples.due_ns(), 3 * grid + before, "one that comes too late stands for both");
     }
 
     #[test]

@@ -154,13 +154,13 @@ impl Wires {
         self.with(link, Line::account).ok().flatten()
     }
 
-    /// Takes a sample of every link that somebody asks for.
-    pub(crate) fn look(&self) -> Result<(), LabError> {
+    /// Lets a sample be taken of every link that somebody asks for, before anything that is asked for later is done. Waits for nothing.
+    pub(crate) fn look(&self) {
         let look = |lines: &mut [Line]| {
             let now = now_ns();
             lines.iter_mut().for_each(|line| line.look(now));
         };
-        self.shards.iter().filter(|_| self.watched).try_for_each(|shard| shard.call(look))
+        self.shards.iter().filter(|_| self.watched).for_each(|shard| shard.tell(Order::Do(Box::new(look))));
     }
 
     /// What a link that somebody asks for has counted at this moment, and at the first sample.

@@ -62,7 +62,7 @@ pub(crate) fn choose_engines(
         if !alone[link.index()] {
             offload_is_on(&links[link.index()], "has its packets counted one by one", findings);
         }
-        uncounted(*link, asked, graph).into_iter().for_each(|problem| findings.add(problem));
+        uncounted(&links[link.index()], asked, graph).into_iter().for_each(|problem| findings.add(problem));
         (alone[link.index()], changed[link.index()]) = (true, true);
     }
     let bridged = |link: &Link| link.ends.iter().any(|end| graph.kind(end.node.index()).is_bridge());
@@ -83,19 +83,10 @@ fn offload_is_on(link: &Link, does: &'static str, findings: &mut Findings) {
     on.for_each(|end| findings.add(PlanError::OffloadOn { link: link.name.clone(), does, span: end.span }));
 }
 
-/// Why nothing counts a link's packets; `None`: its wire does.
-fn uncounted(at: LinkId, (metric, span): &(String, Span), graph: &Graph<'_>) -> Option<PlanError> {
-    let link = &graph.topology.links[at.index()];
-    let outside = standing(link, graph);
-    let reason = match &outside {
-        Some(interface) => format!("`{interface}` stands on this machine already"),
-        None if link.kind != LinkKind::Wire => "a tunnel has no wire of its own".to_owned(),
-        None => return None,
-    };
-    let node = link.ends[0].node;
-    let own = graph.linked(node).iter().find(|interface| interface.link == at);
-    let interface = outside.or_else(|| own.map(|interface| format!("{}.{}", graph.name(node), interface.name)))?;
-    Some(PlanError::LinkNotCounted { link: link.name.clone(), metric: metric.clone(), reason, interface, span: *span })
+/// Why nothing counts a link's packets; `None`: its wire does. Of tunnels the checker has said so.
+fn uncounted(link: &Link, (metric, span): &(String, Span), graph: &Graph<'_>) -> Option<PlanError> {
+    let interface = standing(link, graph)?;
+    Some(PlanError::LinkNotCounted { link: link.name.clone(), metric: metric.clone(), interface, span: *span })
 }
 
 /// It does more than to delay all packets by the same time: what several packets in one would meet, each of them would not.

@@ -187,8 +187,8 @@ problems! {
             .help("strike a link between the bridge and a node of the run")
     }
     /// A metric of a link that has no wire.
-    LinkNotCounted { link: String, metric: String, reason: String, interface: String, span: Span } Error "scn::expand::not_measured" {
-        at(span, format!("the link `{link}` has no `{metric}`: {reason}"), "never measured here")
+    LinkNotCounted { link: String, metric: String, interface: String, span: Span } Error "scn::expand::not_measured" {
+        at(span, format!("the link `{link}` has no `{metric}`: `{interface}` stands on this machine already"), "never measured here")
             .help(format!("the kernel counts at the interfaces: `{interface}.tx_packets`"))
     }
     /// A flow that never ends.

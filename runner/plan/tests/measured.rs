@@ -39,7 +39,7 @@ fn what_the_timeline_waits_for_is_counted_too() {
 
 #[test]
 fn offloads_that_join_packets_are_refused_where_they_are_counted() {
-    let text = scenario(" node a, b\n link ab: a { offload on } <-> b", " expect { ab.lost == 0 }");
+    let text = scenario(" node a, b\n link ab: a <-> b { offload on }", " expect { ab.lost == 0 }");
     let found = codes(&text);
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].0, "scn::plan::offload_on");
@@ -48,9 +48,18 @@ fn offloads_that_join_packets_are_refused_where_they_are_counted() {
 }
 
 #[test]
-fn a_tunnel_is_counted_at_its_interfaces() {
-    let topology = " node a, b\n link ab: a <-> b\n vxlan over: a.t <-> b.t { id 7 }";
-    let found = codes(&scenario(topology, " expect { over.forward.lost == 0 }"));
-    assert_eq!(found, [("scn::expand::not_measured", "the link `over` has no `forward.lost`: a tunnel has no wire of its own".to_owned())]);
-    assert!(codes(&scenario(topology, " expect { a.t.tx_errors == 0 }")).is_empty());
+fn what_has_no_wire_is_counted_at_its_interfaces() {
+    let tunnel = " node a, b\n link ab: a <-> b\n vxlan over: a.t <-> b.t { id 7 }";
+    let found = codes(&scenario(tunnel, " expect { over.forward.lost == 0 }"));
+    assert_eq!((found.len(), found[0].0), (1, "scn::expand::not_measured"), "{found:?}");
+    assert!(codes(&scenario(tunnel, " expect { a.t.tx_errors == 0 }")).is_empty());
+    let outside = " node a, b\n link ab: a <-> b\n host here\n bridge lan\n link a <-> lan\n link up: here.uplink0 <-> lan";
+    let found = codes(&scenario(outside, " expect { up.lost == 0 }"));
+    assert_eq!(
+        found,
+        [("scn::expand::not_measured", "the link `up` has no `lost`: `here.uplink0` stands on this machine already".to_owned())]
+    );
+    assert!(codes(&scenario(outside, " expect { here.uplink0.rx_errors == 0 }")).is_empty());
+    let found = codes(&scenario(outside, " expect { here.other.rx_errors == 0 }"));
+    assert_eq!((found.len(), found[0].0), (1, "scn::resolve::unknown_interface"), "{found:?}");
 }
