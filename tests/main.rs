@@ -9,6 +9,7 @@
 mod built;
 mod captures;
 mod cleanup;
+mod counted;
 mod datagrams;
 mod editors;
 mod formatting;

@@ -9,7 +9,7 @@ use super::moment_error::MomentError;
 use super::stars::{Picks, every_pick};
 use super::value::{Value as Known, article};
 use crate::quantity::Dimension;
-use crate::scenario::expect::{Condition, Metric, Shape, Value};
+use crate::scenario::expect::{Condition, Shape};
 use crate::scenario::metrics::{Measures, MetricRow};
 use crate::source::Span;
 use crate::syntax::tree::{BinaryOperator, Expr, ExprKind};
@@ -165,33 +165,12 @@ impl Draft<'_, '_> {
 
     /// Reports metrics that need an interval in a condition that is judged at every moment.
     pub(super) fn only_moments(&mut self, condition: &Condition, who: &'static str) -> bool {
-        let mut metrics = Vec::new();
-        metrics_of(condition, &mut metrics);
-        let wrong = metrics.into_iter().find(|metric| metric.shape == Shape::Interval);
+        let wrong = condition.metrics().into_iter().find(|metric| metric.shape == Shape::Interval);
         if let Some(metric) = wrong {
             let (metric, span) = (metric.name.clone(), metric.span);
             self.context.raise(MomentError::NeedsMoment { who, metric, span });
             return false;
         }
         true
-    }
-}
-
-/// Every metric of a condition.
-pub(super) fn metrics_of<'c>(condition: &'c Condition, found: &mut Vec<&'c Metric>) {
-    match condition {
-        Condition::Compare { left, right, .. } => [left, right].into_iter().for_each(|value| metrics_in(value, found)),
-        Condition::Holds(metric) | Condition::Matches { metric, .. } => found.push(metric),
-        Condition::All(all) | Condition::Any(all) => all.iter().for_each(|inner| metrics_of(inner, found)),
-        Condition::Not(inner) => metrics_of(inner, found),
-    }
-}
-
-fn metrics_in<'c>(value: &'c Value, found: &mut Vec<&'c Metric>) {
-    match value {
-        Value::Given(_) => {}
-        Value::Metric(metric) => found.push(metric),
-        Value::Arithmetic { left, right, .. } => [left, right].into_iter().for_each(|value| metrics_in(value, found)),
-        Value::Fold { values, .. } => values.iter().for_each(|value| metrics_in(value, found)),
     }
 }

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::EXPECTATION_LIMIT;
-use super::conditions::metrics_of;
 use super::draft::Draft;
 use super::error::ExpandError;
 use super::moments::Around;
@@ -105,9 +104,7 @@ impl<'a> Draft<'_, 'a> {
                 condition,
                 span: statement.span,
             };
-            let mut metrics = Vec::new();
-            metrics_of(&made.condition, &mut metrics);
-            self.check_sampling(statement, made.form, &metrics);
+            self.check_sampling(statement, made.form, &made.condition.metrics());
             self.lint(&made, window);
             self.scenario.expectations.push(made);
         }

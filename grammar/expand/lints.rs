@@ -1,7 +1,6 @@
 //! Expectations that say nothing: repeated, always true, never true together, finer than the traffic. In: a scenario's
 //! expectations. Out: warnings. Changes nothing.
 
-use super::conditions::metrics_of;
 use super::draft::Draft;
 use super::moment_error::MomentError;
 use super::timing::show_ns;
@@ -96,8 +95,7 @@ impl Draft<'_, '_> {
     /// Looks at one expectation, and at it beside those before.
     pub(super) fn lint(&mut self, expectation: &Expectation, window: &Window) {
         let span = expectation.span;
-        let mut metrics = Vec::new();
-        metrics_of(&expectation.condition, &mut metrics);
+        let metrics = expectation.condition.metrics();
         self.check_window(expectation, window, &metrics);
         self.check_extent(expectation, window, &metrics);
         self.check_samples(window, &metrics);

@@ -100,6 +100,25 @@ pub enum Condition {
     Not(Box<Condition>),
 }
 
+impl Condition {
+    /// Every metric in it, in the order in which they are written.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<&Metric> {
+        let mut found = Vec::new();
+        self.collect(&mut found);
+        found
+    }
+
+    fn collect<'c>(&'c self, found: &mut Vec<&'c Metric>) {
+        match self {
+            Condition::Compare { left, right, .. } => [left, right].into_iter().for_each(|value| value.collect(found)),
+            Condition::Holds(metric) | Condition::Matches { metric, .. } => found.push(metric),
+            Condition::All(all) | Condition::Any(all) => all.iter().for_each(|inner| inner.collect(found)),
+            Condition::Not(inner) => inner.collect(found),
+        }
+    }
+}
+
 /// A number with a dimension, measured or given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -126,6 +145,17 @@ pub enum Value {
         /// Of what; at least one.
         values: Vec<Value>,
     },
+}
+
+impl Value {
+    fn collect<'c>(&'c self, found: &mut Vec<&'c Metric>) {
+        match self {
+            Value::Given(_) => {}
+            Value::Metric(metric) => found.push(metric),
+            Value::Arithmetic { left, right, .. } => [left, right].into_iter().for_each(|value| value.collect(found)),
+            Value::Fold { values, .. } => values.iter().for_each(|value| value.collect(found)),
+        }
+    }
 }
 
 /// How several values become one.
@@ -163,6 +193,15 @@ pub struct Metric {
 }
 
 impl Metric {
+    /// The way of a link that its name begins with, 0 for `forward.` and 1 for `back.`, and the rest of the name.
+    #[must_use]
+    pub fn way_of_link(&self) -> (Option<usize>, &str) {
+        let ways = ["forward.", "back."].into_iter().enumerate();
+        let way =
+            ways.filter(|_| self.subject.kind() == OwnerKind::Link).find_map(|(way, word)| Some((way, self.name.strip_prefix(word)?)));
+        way.map_or((None, &self.name), |(way, rest)| (Some(way), rest))
+    }
+
     /// The flow, if it is one that is measured.
     #[must_use]
     pub fn flow(&self) -> Option<FlowId> {
@@ -175,9 +214,7 @@ impl Metric {
     /// Its row of the table.
     #[must_use]
     pub fn row(&self) -> Option<&'static MetricRow> {
-        let kind = self.subject.kind();
-        let way = ["forward.", "back."].iter().find_map(|way| self.name.strip_prefix(way)).filter(|_| kind == OwnerKind::Link);
-        metrics::find(kind, way.unwrap_or(&self.name))
+        metrics::find(self.subject.kind(), self.way_of_link().1)
     }
 }
 

@@ -334,7 +334,7 @@ pub const METRICS: &[MetricRow] = &[
     number(Owner::Link, "delivered", Count, Counter, "Packets that left the link at its other end, copies counted."),
     number(Owner::Link, "dropped", Count, Counter, "Packets that the queue had no place for, or that its management dropped."),
     number(Owner::Link, "lost", Count, Counter, "Packets that the link's `loss` took."),
-    number(Owner::Link, "cut", Count, Counter, "Packets that a silence, a partition or a `drop` took."),
+    number(Owner::Link, "cut", Count, Counter, "Packets that a silence, a partition, a `drop`, an MTU black hole or an end that was down took."),
     number(Owner::Link, "duplicated", Count, Counter, "Copies that the link's `duplicate` made."),
     number(Owner::Link, "corrupted", Count, Counter, "Packets that the link's `corrupt` changed."),
     number(Owner::Link, "reordered", Count, Counter, "Packets that the link's `reorder` held back."),

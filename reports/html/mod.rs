@@ -1,8 +1,10 @@
 //! One self-contained page. In: suites. Out: HTML that reads without script, without style, and under a policy that allows
 //! neither inline style nor script. The page is a function of the records alone.
 
+mod accounts;
 mod curves;
 mod flows;
+mod programs;
 mod source;
 mod svg;
 mod timeline;
@@ -20,11 +22,13 @@ pub const STYLE: &str = include_str!("style.css");
 /// The name under which the page looks for its style sheet.
 pub const STYLE_FILE: &str = "scn-report.css";
 
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 7] = [
     ("page", include_str!("templates/page.hbs")),
     ("scenario", include_str!("templates/scenario.hbs")),
     ("problem", include_str!("templates/problem.hbs")),
     ("flow", include_str!("templates/flow.hbs")),
+    ("programs", include_str!("templates/programs.hbs")),
+    ("accounts", include_str!("templates/accounts.hbs")),
     ("record", include_str!("templates/record.hbs")),
 ];
 

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::accounts::{self, Accounts};
 use super::flows::{self, FlowView};
+use super::programs::{self, Programs};
 use super::source::{self, SourceView};
 use super::svg::Markup;
 use super::{STYLE, timeline, topology};
-use crate::record::{EventRecord, ExpectationRecord, LinkAccount, RunRecord, Verdict};
+use crate::record::{EventRecord, ExpectationRecord, RunRecord, Verdict};
 use crate::suite::{self, Standing, Suite, SuiteResult};
 use crate::{excerpt, text, words};
 
@@ -78,10 +80,12 @@ struct Run {
     expectations: Vec<Row>,
     flows: Vec<FlowView>,
     more_flows: usize,
+    programs: Option<Programs>,
     captures: Vec<Pair>,
     topology: Option<Markup>,
     nodes: Vec<NodeRow>,
     links: Vec<LinkRow>,
+    accounts: Option<Accounts>,
     source: SourceView,
     events: Vec<EventRow>,
     more_events: usize,
@@ -142,7 +146,6 @@ struct LinkRow {
     ends: String,
     engine: String,
     impairment: String,
-    account: String,
 }
 
 #[derive(Serialize)]
@@ -319,6 +322,7 @@ fn run(record: &RunRecord) -> Run {
         expectations: record.expectations.iter().map(row).collect(),
         flows: record.flows.iter().take(MAX_FLOWS).map(flows::view).collect(),
         more_flows: record.flows.len().saturating_sub(MAX_FLOWS),
+        programs: programs::view(record),
         captures: record.captures.iter().map(|capture| pair(&words::visible(&capture.file), text::capture_words(capture))).collect(),
         topology: topology::draw(topology::Network {
             name: &record.scenario.name,
@@ -336,6 +340,7 @@ fn run(record: &RunRecord) -> Run {
             })
             .collect(),
         links: record.links.iter().map(|link| link_row(record, link)).collect(),
+        accounts: accounts::view(record),
         source: source::view(record),
         events: record.events.iter().take(MAX_EVENTS).map(event_row).collect(),
         more_events: record.events.len().saturating_sub(MAX_EVENTS),
@@ -418,30 +423,12 @@ fn excerpt_view(x: &excerpt::Excerpt) -> ExcerptView {
 
 fn link_row(record: &RunRecord, link: &crate::record::LinkRecord) -> LinkRow {
     let name = |at: u32| record.nodes.get(at as usize).map_or("?", |node| node.name.as_str());
-    let account = link.account.as_ref().map_or(String::new(), |a| {
-        let late = [a.late_p50_ns, a.late_p99_ns, a.late_max_ns].map(words::duration);
-        let late = format!("own lateness in the middle {}, at its worst hundredth {}, at worst {}", late[0], late[1], late[2]);
-        format!("there: {}; back: {}; {late}", account_words(a, 0), account_words(a, 1))
-    });
     LinkRow {
         name: words::visible(&link.name),
         ends: words::visible(&format!("{} to {}", name(link.ends[0]), name(link.ends[1]))),
         engine: words::visible(&link.engine),
         impairment: words::visible(&link.impairment),
-        account,
     }
-}
-
-/// One way of an account: what came in, what was delivered, and everything else that happened.
-fn account_words(account: &LinkAccount, way: usize) -> String {
-    let told = |(at, (word, count)): (usize, (&str, u64))| (at == 0 || count > 0).then(|| format!("{count} {word}"));
-    let mut words: Vec<String> = account.places(way).into_iter().enumerate().filter_map(told).collect();
-    words.insert(0, format!("{} in", account.entered[way]));
-    words.extend(account.marks(way).into_iter().filter(|(_, count)| *count > 0).map(|(word, count)| format!("{count} {word}")));
-    if !account.closes(way) {
-        words.push("which does not add up".to_owned());
-    }
-    words.join(", ")
 }
 
 fn event_row(event: &EventRecord) -> EventRow {

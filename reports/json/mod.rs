@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use crate::record::capture::CaptureRecord;
 use crate::record::flow::Measurement;
-use crate::record::{Ended, ExpectationKind, RunRecord};
+use crate::record::process::{CommandRecord, LifeRecord, Output, ProcessRecord};
+use crate::record::{Ended, ExpectationKind, LinkAccount, LinkRecord, RunRecord};
 use crate::suite::{self, Standing, Suite, SuiteResult};
 use crate::words;
 
@@ -13,6 +14,8 @@ use crate::words;
 pub const FORMAT: &str = "scn-results";
 /// Raised when a field changes its meaning.
 pub const VERSION: u32 = 1;
+/// Last lines of what a program wrote.
+const LAST_LINES: usize = 20;
 
 #[derive(Serialize)]
 struct Results<'a> {
@@ -59,6 +62,15 @@ struct Run<'a> {
     params: std::collections::BTreeMap<&'a str, &'a str>,
     expectations: Vec<Expectation<'a>>,
     flows: Vec<Flow<'a>>,
+    /// Programs under test; what they wrote in full is in the record.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    processes: Vec<Process<'a>>,
+    /// Commands of the timeline.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    commands: Vec<Command<'a>>,
+    /// Links whose wires kept an account.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    links: Vec<Link<'a>>,
     /// Their files count from the folder of the record.
     #[serde(skip_serializing_if = "<[CaptureRecord]>::is_empty")]
     captures: &'a [CaptureRecord],
@@ -85,6 +97,40 @@ struct Flow<'a> {
     name: &'a str,
     description: &'a str,
     summary: &'a [Measurement],
+}
+
+#[derive(Serialize)]
+struct Process<'a> {
+    name: &'a str,
+    node: &'a str,
+    command: &'a str,
+    /// It ended and nobody had asked for it.
+    failed: bool,
+    restarts: u64,
+    lives: &'a [LifeRecord],
+    cpu_ns: u64,
+    /// Bytes.
+    peak_memory: u64,
+    last_lines: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Command<'a> {
+    event: Option<&'a str>,
+    node: &'a str,
+    text: &'a str,
+    started_ns: i64,
+    ended_ns: Option<i64>,
+    status: Option<i32>,
+    last_lines: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Link<'a> {
+    name: &'a str,
+    /// The node of the first end, then of the second; each pair of the account counts from there.
+    ends: [&'a str; 2],
+    account: &'a LinkAccount,
 }
 
 /// The summary of a set of runs, indented, with a newline at its end.
@@ -160,9 +206,50 @@ fn run(record: &RunRecord) -> Run<'_> {
             })
             .collect(),
         flows: record.flows.iter().map(|f| Flow { name: &f.name, description: &f.description, summary: &f.summary }).collect(),
+        processes: record.processes.iter().map(|process| program(record, process)).collect(),
+        commands: record.commands.iter().map(|one| command(record, one)).collect(),
+        links: record.links.iter().filter_map(|one| link(record, one)).collect(),
         captures: &record.captures,
         warnings: &record.warnings,
     }
+}
+
+fn node(record: &RunRecord, at: u32) -> &str {
+    record.nodes.get(at as usize).map_or("?", |node| node.name.as_str())
+}
+
+fn last_lines(output: &Output) -> Vec<&str> {
+    output.lines[output.lines.len().saturating_sub(LAST_LINES)..].iter().map(|line| line.text.as_str()).collect()
+}
+
+fn program<'a>(record: &'a RunRecord, process: &'a ProcessRecord) -> Process<'a> {
+    Process {
+        name: &process.name,
+        node: node(record, process.node),
+        command: &process.command,
+        failed: process.failed(),
+        restarts: (process.lives.len() as u64).saturating_sub(1),
+        lives: &process.lives,
+        cpu_ns: process.cpu_ns,
+        peak_memory: process.peak_memory,
+        last_lines: last_lines(&process.output),
+    }
+}
+
+fn command<'a>(record: &'a RunRecord, command: &'a CommandRecord) -> Command<'a> {
+    Command {
+        event: command.event.as_deref(),
+        node: node(record, command.node),
+        text: &command.text,
+        started_ns: command.started_ns,
+        ended_ns: command.ended_ns,
+        status: command.status,
+        last_lines: last_lines(&command.output),
+    }
+}
+
+fn link<'a>(record: &'a RunRecord, link: &'a LinkRecord) -> Option<Link<'a>> {
+    Some(Link { name: &link.name, ends: link.ends.map(|at| node(record, at)), account: link.account.as_ref()? })
 }
 
 #[cfg(test)]
@@ -189,6 +276,23 @@ mod tests {
         assert_eq!(value["scenarios"][0]["paths"]["record"], "scn-results/vip_failover.run.json");
         assert_eq!(value["scenarios"][0]["run"]["expectations"][0]["verdict"], "fail");
         assert_eq!(value["scenarios"][6]["why"], "no tool haproxy");
+    }
+
+    #[test]
+    fn programs_and_links_are_told_in_short() {
+        let mut broken = example::broken();
+        let line = broken.processes[0].output.lines[0].clone();
+        broken.processes[0].output.lines.extend(vec![line; 50]);
+        let records = [broken];
+        let suites: Vec<Suite<'_>> = records.iter().map(Suite::ran).collect();
+        let value: serde_json::Value = serde_json::from_str(&render(&suites)).unwrap();
+        let run = &value["scenarios"][0]["run"];
+        let lb = &run["processes"][0];
+        assert_eq!((&lb["name"], &lb["node"], &lb["failed"], &lb["restarts"]), (&"lb".into(), &"backup".into(), &true.into(), &0.into()));
+        assert_eq!((&lb["lives"][0]["status"], lb["last_lines"].as_array().unwrap().len()), (&1.into(), LAST_LINES));
+        assert_eq!((&run["commands"][0]["event"], &run["commands"][0]["ended_ns"]), (&"version".into(), &serde_json::Value::Null));
+        let link = &run["links"][0];
+        assert_eq!((&link["name"], &link["ends"][0], &link["account"]["lost"][0]), (&"backup-lan".into(), &"backup".into(), &11.into()));
     }
 
     #[test]

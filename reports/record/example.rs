@@ -3,6 +3,7 @@
 
 pub(crate) use odd::{broken, empty, hostile, network, scramble};
 
+use super::counted::{InterfaceRecord, InterfaceSample, LinkSample, WaySample};
 use super::flow::{Connection, ConnectionEnd, Failure, FlowRecord, Item, ItemOutcome, Measurement, NEVER, TcpSample};
 use super::*;
 
@@ -115,11 +116,12 @@ pub(crate) fn failover() -> RunRecord {
         links: vec![
             link("client-lan", [0, 3], "direct", "", None),
             link("primary-lan", [1, 3], "direct", "", None),
-            link("backup-lan", [2, 3], "wire", "delay 2ms", Some(account())),
+            LinkRecord { samples: samples(), ..link("backup-lan", [2, 3], "wire", "delay 2ms", Some(account())) },
         ],
         flows: vec![steady()],
         processes: Vec::new(),
         commands: Vec::new(),
+        interfaces: vec![interface()],
         captures: vec![CaptureRecord {
             file: "failover.vip_failover.captures/backup.pcapng".to_owned(),
             of: "link backup-lan".to_owned(),
@@ -146,7 +148,34 @@ fn node(name: &str, kind: &str, addresses: &[&str]) -> NodeRecord {
 }
 
 fn link(name: &str, ends: [u32; 2], engine: &str, impairment: &str, account: Option<LinkAccount>) -> LinkRecord {
-    LinkRecord { name: name.to_owned(), ends, engine: engine.to_owned(), impairment: impairment.to_owned(), account }
+    LinkRecord { name: name.to_owned(), ends, engine: engine.to_owned(), impairment: impairment.to_owned(), account, samples: Vec::new() }
+}
+
+/// What the kernel counted of the backup's interface, which lost its carrier once.
+fn interface() -> InterfaceRecord {
+    let sample = |at_ms: i64, packets: u64, carrier, changes| InterfaceSample {
+        from_ns: at_ms * MS,
+        to_ns: at_ms * MS + 20_000,
+        counts: [packets, packets + 6, packets * 1100, packets * 1100 + 540, 0, 0, 0, 0],
+        carrier,
+        changes,
+    };
+    let samples = vec![sample(-2, 3, true, 2), sample(0, 4, true, 2), sample(100, 43, false, 3), sample(200, 81, true, 4)];
+    InterfaceRecord { node: 2, name: "eth0".to_owned(), samples, lost: None }
+}
+
+/// What the backup's link had counted at two instants.
+fn samples() -> Vec<LinkSample> {
+    let way = |sent: u64, most_queued| WaySample {
+        counts: [sent, sent - sent / 100, 0, sent / 100, 0, 0, 0, 0, sent * 1090],
+        queued: 0,
+        most_queued,
+        most_at_ns: 20 * MS,
+        delay: if sent == 0 { Vec::new() } else { vec![(2_002_943, sent - 3), (2_101_247, 2)] },
+        lag: if sent == 0 { Vec::new() } else { vec![(51_199, sent - 1)] },
+    };
+    let at = |at_ms: i64, sent, most| LinkSample { at_ns: at_ms * MS, ways: [way(sent, most), way(sent / 2, 0)] };
+    vec![at(0, 0, 0), at(100, 420, 7)]
 }
 
 fn account() -> LinkAccount {

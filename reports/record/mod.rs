@@ -4,6 +4,7 @@
 mod account;
 pub mod capture;
 pub mod columns;
+pub mod counted;
 #[cfg(test)]
 pub(crate) mod example;
 mod file;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use account::LinkAccount;
 use capture::CaptureRecord;
+use counted::{InterfaceRecord, LinkSample};
 pub use file::{MAX_BYTES, RecordError, read, to_json};
 use flow::FlowRecord;
 use process::{CommandRecord, ProcessRecord};
@@ -63,6 +65,9 @@ pub struct RunRecord {
     /// Commands of the timeline.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<CommandRecord>,
+    /// Interfaces whose counters the expectations speak of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interfaces: Vec<InterfaceRecord>,
     /// Captures, in the order in which they ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub captures: Vec<CaptureRecord>,
@@ -137,6 +142,9 @@ pub struct LinkRecord {
     pub impairment: String,
     /// The wire engine's own account; `None` for direct links.
     pub account: Option<LinkAccount>,
+    /// What it had counted over time, in order, if the expectations speak of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<LinkSample>,
 }
 
 /// Something that happened.

@@ -28,6 +28,14 @@ pub struct ProcessRecord {
     pub output: Output,
 }
 
+impl ProcessRecord {
+    /// It ended and nobody had asked for it.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.lives.iter().any(|life| life.ended_ns.is_some() && !life.asked)
+    }
+}
+
 /// From a start to an end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LifeRecord {

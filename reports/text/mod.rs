@@ -10,6 +10,7 @@ pub(crate) use capture::about as capture_words;
 pub(crate) use flow::counts;
 pub(crate) use problem::{draw as problem, event_words};
 pub use program::logs;
+pub(crate) use program::{end as life_end, title as program_title};
 
 use crate::record::{ExpectationRecord, RunRecord, Verdict};
 use crate::suite::{self, Standing, Suite, SuiteResult};

@@ -18,8 +18,8 @@ pub(super) fn table(out: &mut String, record: &RunRecord, style: Style) {
     }
     for process in record.processes.iter().take(MAX_COPIES) {
         let text = format!("{}: {}", words::visible(&title(record, process)), about(process));
-        indented(out, style, if failed(process) { Tone::Broken } else { Tone::Faint }, &text);
-        if failed(process) {
+        indented(out, style, if process.failed() { Tone::Broken } else { Tone::Faint }, &text);
+        if process.failed() {
             let lines = &process.output.lines;
             for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
                 indented(out, style, Tone::Faint, &format!("  {} {}", style.bar(), words::visible(&line.text)));
@@ -32,7 +32,7 @@ pub(super) fn table(out: &mut String, record: &RunRecord, style: Style) {
 }
 
 /// `lb on edge`.
-fn title(record: &RunRecord, process: &ProcessRecord) -> String {
+pub(crate) fn title(record: &RunRecord, process: &ProcessRecord) -> String {
     format!("{} on {}", process.name, node(record, process.node))
 }
 
@@ -40,22 +40,8 @@ fn node(record: &RunRecord, node: u32) -> &str {
     record.nodes.get(node as usize).map_or("?", |node| node.name.as_str())
 }
 
-/// It ended and nobody had asked for it.
-fn failed(process: &ProcessRecord) -> bool {
-    process.lives.iter().any(|life| life.ended_ns.is_some() && !life.asked)
-}
-
 /// `started twice, ended with status 0, 0.26s of processor time, 12.3MB at most`.
 fn about(process: &ProcessRecord) -> String {
-    let ended = |life: &LifeRecord| {
-        let asked = if life.asked { "" } else { " unasked" };
-        match life.status {
-            Some(status) if status > 128 => format!("ended{asked} with signal {}", status - 128),
-            Some(status) => format!("ended{asked} with status {status}"),
-            None if life.ended_ns.is_none() => "running still".to_owned(),
-            None => format!("ended{asked}"),
-        }
-    };
     let starts = match process.lives.len() {
         0 => "never ran".to_owned(),
         1 => "started once".to_owned(),
@@ -63,10 +49,21 @@ fn about(process: &ProcessRecord) -> String {
         more => format!("started {more} times"),
     };
     let mut parts = vec![starts];
-    parts.extend(process.lives.last().map(ended));
+    parts.extend(process.lives.last().map(end));
     parts.push(format!("{} of processor time", words::duration(process.cpu_ns)));
     parts.push(format!("{:.1}MB of memory at most", process.peak_memory as f64 / 1e6));
     parts.join(", ")
+}
+
+/// `ended unasked with status 1`.
+pub(crate) fn end(life: &LifeRecord) -> String {
+    let asked = if life.asked { "" } else { " unasked" };
+    match life.status {
+        Some(status) if status > 128 => format!("ended{asked} with signal {}", status - 128),
+        Some(status) => format!("ended{asked} with status {status}"),
+        None if life.ended_ns.is_none() => "running still".to_owned(),
+        None => format!("ended{asked}"),
+    }
 }
 
 /// The files that hold the whole outputs of a run: their names and texts.

@@ -35,6 +35,7 @@ pub use barrier::{Barrier, Owners, Side};
 pub use checksum::complete;
 pub use counts::Counts;
 pub use fate::Draws;
+pub use shaper::Waiting;
 pub use told::{Mark, Taken};
 pub use trace::{Trace, TraceError, Traces};
 pub use way::{Leaving, Nature, Packet, Way};

@@ -13,9 +13,20 @@ use super::way::Packet;
 
 const NS_PER_SECOND: u128 = 1_000_000_000;
 
-struct Waiting<T> {
+struct Queued<T> {
     since_ns: u64,
     packet: T,
+}
+
+/// How many packets wait for the rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Waiting {
+    /// At this moment.
+    pub now: u64,
+    /// The most at once since it was last asked.
+    pub most: u64,
+    /// When that was, ns.
+    pub most_at_ns: u64,
 }
 
 /// A packet whose bits are going out.
@@ -30,7 +41,7 @@ pub(super) struct Shaper<T> {
     overhead: u64,
     limit: QueueLimit,
     codel: Option<Control>,
-    waiting: VecDeque<Waiting<T>>,
+    waiting: VecDeque<Queued<T>>,
     /// Of frames that wait.
     bytes: u64,
     sending: Option<Sending<T>>,
@@ -38,6 +49,8 @@ pub(super) struct Shaper<T> {
     free_ns: u64,
     /// What rounding to whole ns left over, in bit-ns below one bit.
     remainder: u128,
+    /// The longest that the queue was, and when.
+    most: (u64, u64),
 }
 
 impl<T: Packet> Shaper<T> {
@@ -52,6 +65,7 @@ impl<T: Packet> Shaper<T> {
             sending: None,
             free_ns: 0,
             remainder: 0,
+            most: (0, 0),
         };
         shaper.set(setting, 0);
         shaper
@@ -106,11 +120,26 @@ impl<T: Packet> Shaper<T> {
             return false;
         }
         self.bytes += length;
-        self.waiting.push_back(Waiting { since_ns: at_ns, packet });
+        self.waiting.push_back(Queued { since_ns: at_ns, packet });
         if self.sending.is_none() {
             self.begin(self.free_ns.max(at_ns), counts);
         }
+        if self.waits() > self.most.0 {
+            self.most = (self.waits(), at_ns);
+        }
         true
+    }
+
+    /// Those that wait, the one being sent not included.
+    pub(super) fn waits(&self) -> u64 {
+        self.waiting.len() as u64
+    }
+
+    /// The same, and the most since this was last asked.
+    pub(super) fn waiting(&mut self, now_ns: u64) -> Waiting {
+        let now = self.waits();
+        let (most, most_at_ns) = std::mem::replace(&mut self.most, (now, now_ns));
+        Waiting { now, most, most_at_ns }
     }
 
     /// Hands out the next that has gone by now, with its instant.
@@ -123,7 +152,7 @@ impl<T: Packet> Shaper<T> {
 
     /// The next packet begins.
     fn begin(&mut self, now_ns: u64, counts: &mut Counts) {
-        while let Some(Waiting { since_ns, mut packet }) = self.waiting.pop_front() {
+        while let Some(Queued { since_ns, mut packet }) = self.waiting.pop_front() {
             let length = packet.frame().len() as u64;
             self.bytes -= length;
             let starts_ns = now_ns.max(since_ns);

@@ -14,7 +14,7 @@ use super::flows::Flows;
 use super::headers::Headers;
 use super::loss::Losses;
 use super::ramp::{self, Share};
-use super::shaper::Shaper;
+use super::shaper::{Shaper, Waiting};
 use super::told::{Mark, Taken};
 use super::trace::Traces;
 use super::transit::Transit;
@@ -343,6 +343,20 @@ impl<T: Packet> Way<T> {
     #[must_use]
     pub fn queued(&self) -> usize {
         self.shaper.len() + self.transit.len()
+    }
+
+    /// Those that wait for the rate; what is the most is counted anew from here.
+    pub fn waiting(&mut self, now_ns: u64) -> Waiting {
+        self.step(now_ns);
+        self.serve(now_ns);
+        self.shaper.waiting(now_ns)
+    }
+
+    /// How many wait for the rate at this moment.
+    pub fn waits(&mut self, now_ns: u64) -> u64 {
+        self.step(now_ns);
+        self.serve(now_ns);
+        self.shaper.waits()
     }
 
     /// What was counted.

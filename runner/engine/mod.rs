@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod hold;
+mod kind;
 pub mod parts;
 pub mod recorder;
 pub mod run;

@@ -1,6 +1,8 @@
 //! What the engine drives, as traits: the network with its faults and programs, and the traffic. In: nothing. Out: the traits. The kernel's
 //! lab and the real traffic implement them in `run`; tests implement them on paper.
 
+use regex::Regex;
+use scn_grammar::scenario::expect::Metric;
 use scn_grammar::scenario::text::Text;
 use scn_grammar::scenario::timeline::Action;
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
@@ -28,6 +30,13 @@ pub trait Network {
     /// # Errors
     /// What could not be done, and why, for people.
     fn undo(&mut self, action: &Action) -> Result<Option<Vec<String>>, String>;
+
+    /// A counter, a gauge or a truth (1 or 0) of the network or a program at this moment; of a text whether it matches. `None`: it is not
+    /// known.
+    fn value(&self, metric: &Metric, regex: Option<&Regex>) -> Option<f64>;
+
+    /// Takes note of what is counted at this moment.
+    fn look(&mut self);
 
     /// What broke in the network that no fault of the scenario did, if anything.
     fn trouble(&self) -> Option<String>;

@@ -6,6 +6,7 @@ use scn_grammar::scenario::expect::Kind;
 use scn_grammar::scenario::pattern::{Payload, Side, StepKind, Varying};
 use scn_grammar::source::{Sources, Span};
 use scn_reports::record::capture::CaptureRecord;
+use scn_reports::record::counted::{InterfaceRecord, LinkSample};
 use scn_reports::record::flow::{Failure, FlowRecord};
 use scn_reports::record::process::{CommandRecord, ProcessRecord};
 use scn_reports::record::{
@@ -38,6 +39,10 @@ pub struct Run<'a> {
     pub environment: Vec<(String, String)>,
     /// The wires' accounts, by link.
     pub accounts: Vec<Option<LinkAccount>>,
+    /// What wires had counted over time, by link.
+    pub samples: Vec<Vec<LinkSample>>,
+    /// What the kernel had counted of interfaces.
+    pub interfaces: Vec<InterfaceRecord>,
     /// Programs under test.
     pub processes: Vec<ProcessRecord>,
     /// Commands of the timeline.
@@ -66,10 +71,11 @@ pub fn record(run: Run<'_>, series: Vec<FlowSeries>) -> RunRecord {
         environment: run.environment,
         tolerance_ns: plan.tolerance_ns,
         nodes: picture::nodes(plan),
-        links: picture::links(plan, run.accounts),
+        links: picture::links(plan, run.accounts, run.samples),
         flows: plan.flows.iter().zip(series).map(|(flow, series)| flow_record(plan, flow, series, run.sources)).collect(),
         processes: run.processes,
         commands: run.commands,
+        interfaces: run.interfaces,
         captures: run.captures,
         events: run.events,
         expectations: plan.expectations.iter().map(|e| expectation(e, &run.sources.get(plan.span.file).text)).collect(),

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use regex::Regex;
+use scn_grammar::scenario::expect::Metric;
 use scn_grammar::scenario::text::Text;
 use scn_grammar::scenario::timeline::Action;
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
@@ -172,6 +174,8 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let timeline = Timeline::new(plan, &mut network, &mut load, start, &line_of, observe);
     let Driven { events, ended, warnings: of_timeline, cut, end_ns } = timeline.drive(request.cancel.clone()).await;
     let silent = traffic.silent();
+    // What comes later is none of the run.
+    lab.look();
     warnings.extend(of_timeline);
 
     let mut measured = traffic.finish().await;
@@ -186,7 +190,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     };
     warnings.extend(idle(&mut lab));
     let captures = lab.finish_captures(&|at| clock.ns_of(at));
-    let accounts = lab.accounts();
+    let (accounts, samples, interfaces) = (lab.accounts(), lab.samples(), lab.interfaces());
     let environment = environment(request.command, request.libraries, &lab);
     let run = recorder::Run {
         plan,
@@ -199,6 +203,8 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         events,
         environment,
         accounts,
+        samples,
+        interfaces,
         processes,
         commands,
         captures,
@@ -343,6 +349,14 @@ impl Network for RealNetwork<'_> {
 
     fn undo(&mut self, action: &Action) -> Result<Option<Vec<String>>, String> {
         Ok(self.lab.undo(action).map_err(|error| error.to_string())?.map(|done| done.warnings))
+    }
+
+    fn value(&self, metric: &Metric, regex: Option<&Regex>) -> Option<f64> {
+        self.lab.value(self.plan, metric, regex)
+    }
+
+    fn look(&mut self) {
+        self.lab.look();
     }
 
     fn trouble(&self) -> Option<String> {

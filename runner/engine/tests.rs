@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use regex::Regex;
 use scn_grammar::quantity::{Dimension, Quantity};
 use scn_grammar::scenario::expect::{BinaryOperator, Condition, Expectation, Form, Kind, Metric, Shape, Subject, Value};
 use scn_grammar::scenario::pattern::Pattern;
@@ -33,6 +34,12 @@ struct PaperNetwork {
     news: std::collections::VecDeque<(Instant, News)>,
     /// How long a command takes.
     takes: Duration,
+    /// Values of the network, from an instant on.
+    values: Vec<(Instant, &'static str, f64)>,
+    /// When it was to take note of what is counted.
+    looks: Vec<Instant>,
+    /// How often a value was asked for.
+    asks: std::cell::Cell<u64>,
 }
 
 impl Network for PaperNetwork {
@@ -48,6 +55,16 @@ impl Network for PaperNetwork {
         let knows = matches!(action, Action::Impair { .. });
         self.asked.extend(knows.then(|| format!("undo {action:?}")));
         Ok(knows.then(Vec::new))
+    }
+
+    fn value(&self, metric: &Metric, regex: Option<&Regex>) -> Option<f64> {
+        self.asks.set(self.asks.get() + 1);
+        let name = regex.map_or_else(|| metric.name.clone(), |regex| format!("{} matches {regex}", metric.name));
+        self.values.iter().rfind(|(at, known, _)| *at <= Instant::now() && **known == name).map(|(_, _, value)| *value)
+    }
+
+    fn look(&mut self) {
+        self.looks.push(Instant::now());
     }
 
     fn trouble(&self) -> Option<String> {
@@ -523,4 +540,80 @@ async fn what_programs_do_is_told_and_an_unexpected_death_breaks_the_run() {
     assert_eq!(driven.ended, Ended::Failed("process lb on a ended unasked".to_owned()));
     let told: Vec<(&str, i64)> = driven.events.iter().map(|event| (event.text.as_str(), event.planned_ns)).collect();
     assert_eq!(told, [("lb on a ended", 40 * MS), ("mark early", 42 * MS)], "in the order of the instants, and nothing after it");
+}
+
+fn carrier(is: bool) -> Condition {
+    let (subject, name) = (Subject::Interface(NodeId(0), "eth0".to_owned()), "carrier".to_owned());
+    let (event, dimension, shape, span) = (None, Dimension::Count, Shape::Gauge, Span::default());
+    let holds = Condition::Holds(Metric { subject, name, event, dimension, shape, span });
+    if is { holds } else { Condition::Not(Box::new(holds)) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_tells_no_changes_is_looked_at() {
+    let start = Instant::now();
+    let wait = When::Condition { condition: carrier(false), within_ns: Some(SECOND) };
+    let plan = plan(vec![entry(wait, Action::Mark, "mark first")], endless());
+    let mut network = PaperNetwork {
+        values: vec![(start, "carrier", 1.0), (start + Duration::from_millis(130), "carrier", 0.0)],
+        ..PaperNetwork::default()
+    };
+    let (driven, _) = drive(&plan, &mut network, |_| {}, None).await;
+    assert_eq!(driven.ended, Ended::Complete);
+    let seen = driven.events[0].planned_ns;
+    assert!((130 * MS..=151 * MS).contains(&seen), "{seen}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_that_matches_lets_the_timeline_go_on() {
+    let start = Instant::now();
+    let Condition::Holds(metric) = carrier(true) else { unreachable!("it holds a truth") };
+    let metric = Metric { subject: Subject::Process(scn_grammar::scenario::ProcessId(0)), name: "log".to_owned(), ..metric };
+    let ready = Condition::Matches { metric, regex: "^ready".to_owned() };
+    let plan = plan(vec![entry(When::Condition { condition: ready, within_ns: None }, Action::Mark, "mark first")], endless());
+    let mut network = PaperNetwork {
+        values: vec![(start, "log matches ^ready", 0.0), (start + Duration::from_millis(50), "log matches ^ready", 1.0)],
+        ..PaperNetwork::default()
+    };
+    let (driven, _) = drive(&plan, &mut network, |_| {}, None).await;
+    assert!((50 * MS..=71 * MS).contains(&driven.events[0].planned_ns), "{:?}", driven.events);
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_of_the_traffic_do_not_make_the_network_busy() {
+    let start = Instant::now();
+    let mut plan = plan(vec![entry(at(200 * MS), Action::Stop(vec![FlowId(0)]), "stop steady")], endless());
+    plan.expectations = vec![Expectation { condition: carrier(true), ..require(Form::Always, 0) }];
+    let mut network = PaperNetwork { values: vec![(start, "carrier", 1.0)], ..PaperNetwork::default() };
+    let change = |load: &mut PaperLoad| load.active = (1..1000).map(|n| (n * MS / 10, 1)).collect();
+    let (driven, _) = drive(&plan, &mut network, change, None).await;
+    assert_eq!(driven.ended, Ended::Complete);
+    let asks = network.asks.get();
+    assert!((5..40).contains(&asks), "some 1000 changes, 10 looks: {asks}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_requirement_of_the_network_stops_the_run() {
+    let start = Instant::now();
+    let mut plan = plan(vec![entry(at(900 * MS), Action::Stop(vec![FlowId(0)]), "stop steady")], endless());
+    plan.expectations = vec![Expectation { name: "it is up".to_owned(), condition: carrier(true), ..require(Form::Always, 0) }];
+    let mut network = PaperNetwork {
+        values: vec![(start, "carrier", 1.0), (start + Duration::from_millis(300), "carrier", 0.0)],
+        ..PaperNetwork::default()
+    };
+    let (driven, _) = drive(&plan, &mut network, |_| {}, None).await;
+    assert_eq!(driven.ended, Ended::Required("it is up".to_owned()));
+    assert!((300 * MS..400 * MS).contains(&driven.end_ns), "{}", driven.end_ns);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_counted_is_known_around_named_events() {
+    let start = Instant::now();
+    let mut failure = entry(at(20 * MS), down(), "down wan");
+    failure.event = Some(EventId(0));
+    let other = entry(at(40 * MS), Action::Mark, "mark");
+    let mut network = PaperNetwork::default();
+    drive(&plan(vec![failure, other], endless()), &mut network, |_| {}, None).await;
+    let looks: Vec<u128> = network.looks.iter().map(|at| at.duration_since(start).as_millis()).collect();
+    assert_eq!(looks, [20, 20, 20], "before it and after it, and when it is done");
 }

@@ -6,14 +6,16 @@ mod strikes;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use regex::Regex;
 use scn_grammar::scenario::FlowId;
-use scn_grammar::scenario::expect::Condition;
+use scn_grammar::scenario::expect::Metric;
 use scn_grammar::scenario::timeline::{Action, When};
 use scn_grammar::source::Span;
 use scn_reports::record::{Ended, EventKind, EventRecord};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::kind::kind_of;
 use super::parts::{Load, Network, News, Notice};
 use super::schedule::{Due, Schedule, undo_of};
 use super::watch::Requires;
@@ -25,6 +27,8 @@ use crate::plan::types::Plan;
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// How often the observer hears of the run.
 const TICK: Duration = Duration::from_millis(200);
+/// Conditions over things that tell no changes are looked at this often.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Everything that can happen to a run. There is no other way in.
 enum Event {
@@ -34,6 +38,8 @@ enum Event {
     Notice(Notice),
     /// Programs or commands have something to tell.
     News(News),
+    /// Time to look at what tells no changes.
+    Look,
     /// Somebody wants the run to end.
     Cancelled,
     /// Time to tell the observer.
@@ -109,6 +115,12 @@ pub struct Timeline<'a, N, L> {
     frozen: BTreeSet<FlowId>,
     /// The condition that is watched, since when, ns.
     watching: Option<(usize, i64)>,
+    /// It, made ready.
+    condition: Option<judge::Live<'a>>,
+    /// What tells no changes is looked at now.
+    looks: bool,
+    /// It is looked at again then, if anything asks for it.
+    next_look: Instant,
     /// When the observer hears of the run again, however much happens until then.
     next_tick: Instant,
     line_of: &'a dyn Fn(Span) -> u32,
@@ -142,6 +154,9 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             killed: BTreeSet::new(),
             frozen: BTreeSet::new(),
             watching: None,
+            condition: None,
+            looks: true,
+            next_look: start,
             next_tick: start + TICK,
             line_of,
             observe,
@@ -174,8 +189,12 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             if self.is_over() {
                 break Ended::Complete;
             }
-            match self.next_event(&mut cancel).await {
+            let event = self.next_event(&mut cancel).await;
+            // The traffic may tell of many changes a millisecond, and what it does not tell of costs more to look at.
+            self.looks = !matches!(event, Event::Notice(Notice::Changed));
+            match event {
                 Event::Due => {}
+                Event::Look => self.next_look = Instant::now() + LOOK_EVERY,
                 Event::Notice(Notice::Ended(flow)) => self.ended(flow),
                 Event::Notice(Notice::Changed) => {}
                 Event::Notice(Notice::Broken(what)) => break Ended::Failed(what),
@@ -210,6 +229,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             () = tokio::time::sleep_until(self.instant(due)) => Event::Due,
             notice = self.load.notice() => Event::Notice(notice),
             news = self.network.news() => Event::News(news),
+            () = tokio::time::sleep_until(self.next_look), if self.is_looking() => Event::Look,
             () = tokio::time::sleep_until(self.next_tick) => Event::Tick,
         }
     }
@@ -259,10 +279,9 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             return Some(ended);
         }
         let now = self.now_ns();
-        let load = &*self.load;
         let happened = |event| self.schedule.happened(event);
-        let value = |flow, metric: &str| load.value(flow, metric);
-        if let Some(name) = self.requires.violated(now, &happened, &value, &|flow| self.runs(flow)) {
+        let value = |metric: &Metric, regex: Option<&Regex>| self.value(metric, regex);
+        if let Some(name) = self.requires.violated(now, self.looks, &happened, &value, &|flow| self.runs(flow)) {
             return Some(Ended::Required(name));
         }
         if now >= i64::try_from(self.plan.timeout_ns).unwrap_or(i64::MAX) {
@@ -285,11 +304,14 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             let watched = self.schedule.watched();
             if watched != self.watching.map(|(entry, _)| entry) {
                 self.watching = watched.map(|entry| (entry, self.now_ns()));
+                self.condition = watched.and_then(|entry| match &self.plan.timeline[entry].when {
+                    When::Condition { condition, .. } => Some(judge::Live::new(condition)),
+                    _ => None,
+                });
             }
             let (entry, since) = self.watching?;
-            let When::Condition { condition, .. } = &self.plan.timeline[entry].when else { return None };
             let now = self.now_ns();
-            if self.holds(condition) {
+            if self.holds() {
                 let due = self.schedule.came_true(entry, now);
                 self.watching = None;
                 if let Err(why) = self.carry_out(&due).await {
@@ -307,8 +329,22 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         }
     }
 
-    fn holds(&self, condition: &Condition) -> bool {
-        judge::live(condition, &|flow, metric| self.load.value(flow, metric)) == Some(true)
+    /// The watched condition holds, as far as it is looked at now.
+    fn holds(&self) -> bool {
+        let Some(condition) = self.condition.as_ref().filter(|condition| self.looks || !condition.is_looked_at()) else { return false };
+        condition.holds(&|metric, regex| self.value(metric, regex)) == Some(true)
+    }
+
+    /// Something that tells no changes is asked for.
+    fn is_looking(&self) -> bool {
+        self.requires.is_looking() || (self.watching.is_some() && self.condition.as_ref().is_some_and(judge::Live::is_looked_at))
+    }
+
+    fn value(&self, metric: &Metric, regex: Option<&Regex>) -> Option<f64> {
+        match metric.flow() {
+            Some(flow) => self.load.value(flow, &metric.name).map(|value| value as f64),
+            None => self.network.value(metric, regex),
+        }
     }
 
     /// Carries out an entry or its undo and records it.
@@ -316,7 +352,15 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         let entry = &self.plan.timeline[due.entry];
         let undone = if due.undo { undo_of(&entry.action) } else { None };
         let action = if due.undo { undone.as_ref() } else { Some(&entry.action) };
+        // What is counted is known right before and right after whatever windows may begin or end at, and nothing is done between the two.
+        let named = entry.event.is_some();
+        if named {
+            self.network.look();
+        }
         let asked_ns = self.now_ns();
+        if named {
+            self.network.look();
+        }
         let result = match action {
             Some(Action::Run { node, command }) => {
                 self.commands += 1;
@@ -328,6 +372,9 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             None => Ok(()),
         };
         let done_ns = self.now_ns();
+        if named {
+            self.network.look();
+        }
         let (name, text) = match (&entry.event, due.undo) {
             (Some(event), false) => (Some(self.plan.events[event.index()].name.clone()), entry.text.clone()),
             (_, true) => (None, format!("end of {}", entry.text)),
@@ -551,43 +598,5 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             })
             .collect();
         (self.observe)(Progress::Tick { now_ns, last_ns, flows: &lines.join(" · ") });
-    }
-}
-
-/// The picture's word for an action.
-fn kind_of(action: &Action) -> EventKind {
-    match action {
-        Action::Start(_)
-        | Action::StartService(..)
-        | Action::StartProcess(_)
-        | Action::StartStress(_)
-        | Action::Resume(_)
-        | Action::ResumeStress(_)
-        | Action::Restart(_) => EventKind::Start,
-        Action::Stop(_)
-        | Action::StopService(..)
-        | Action::StopProcess(_)
-        | Action::StopStress(_)
-        | Action::Pause(_)
-        | Action::PauseStress(_) => EventKind::Stop,
-        Action::Down(_)
-        | Action::Silence(_)
-        | Action::Impair { .. }
-        | Action::Partition(_)
-        | Action::Isolate(_)
-        | Action::Kill(_)
-        | Action::Freeze(_)
-        | Action::Vanish(_) => EventKind::Fault,
-        Action::Up(_) | Action::Unsilence(_) | Action::Restore(_) | Action::Heal(_) | Action::Thaw(_) => EventKind::Heal,
-        Action::AddAddress { .. }
-        | Action::RemoveAddress { .. }
-        | Action::MoveAddress { .. }
-        | Action::Route { .. }
-        | Action::Set { .. }
-        | Action::SetStress { .. }
-        | Action::Signal { .. }
-        | Action::Run { .. }
-        | Action::Capture { .. } => EventKind::Change,
-        Action::Mark => EventKind::Mark,
     }
 }

@@ -1,10 +1,11 @@
-//! `require`: expectations that stop the run at once. In: expectations, live counters, the instants of events. Out: the first
+//! `require`: expectations that stop the run at once. In: expectations, live values, the instants of events. Out: the first
 //! violated one. What cannot be told while the run goes on is left to the judge.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use scn_grammar::scenario::expect::{BinaryOperator, Condition, Expectation, Form, Kind, Shape, Value};
+use regex::Regex;
+use scn_grammar::scenario::expect::{BinaryOperator, Condition, Expectation, Form, Kind, Metric, Shape, Subject, Value};
 use scn_grammar::scenario::timeline::TimeRef;
 use scn_grammar::scenario::{EventId, FlowId};
 
@@ -12,8 +13,8 @@ use crate::judge;
 
 /// When an event happened.
 type Happened<'a> = dyn Fn(EventId) -> Option<i64> + 'a;
-/// A counter or gauge at this moment.
-type Values<'a> = dyn Fn(FlowId, &str) -> Option<u64> + 'a;
+/// A counter, gauge or truth at this moment; of a text whether it matches.
+type Values<'a> = dyn Fn(&Metric, Option<&Regex>) -> Option<f64> + 'a;
 /// Whether a flow runs at this moment. Asked after the values: what they show of a flow that just ended is not its own doing.
 type Runs<'a> = dyn Fn(FlowId) -> bool + 'a;
 
@@ -26,8 +27,9 @@ pub struct Requires<'a> {
 #[derive(Debug)]
 struct Watched<'a> {
     expectation: &'a Expectation,
+    condition: judge::Live<'a>,
     /// Counters at the window's start: what came before does not count. `None`: the window is not open yet.
-    baseline: RefCell<Option<BTreeMap<(FlowId, String), u64>>>,
+    baseline: RefCell<Option<BTreeMap<(Subject, String), f64>>>,
 }
 
 impl<'a> Requires<'a> {
@@ -35,7 +37,17 @@ impl<'a> Requires<'a> {
     #[must_use]
     pub fn new(expectations: &'a [Expectation]) -> Self {
         let watched = expectations.iter().filter(|e| e.kind == Kind::Require && can_be_told_early(e));
-        Requires { watched: watched.map(|expectation| Watched { expectation, baseline: RefCell::new(None) }).collect() }
+        let watched = watched.map(|expectation| {
+            let condition = judge::Live::new(&expectation.condition);
+            Watched { expectation, condition, baseline: RefCell::new(None) }
+        });
+        Requires { watched: watched.collect() }
+    }
+
+    /// Something that tells no changes is watched.
+    #[must_use]
+    pub fn is_looking(&self) -> bool {
+        self.watched.iter().any(|watched| watched.condition.is_looked_at())
     }
 
     /// There is something to watch.
@@ -55,10 +67,11 @@ impl<'a> Requires<'a> {
             .min()
     }
 
-    /// The name of the first violated one.
+    /// The name of the first violated one; `looks`: those over what tells no changes are asked too.
     #[must_use]
-    pub fn violated(&self, now_ns: i64, happened: &Happened<'_>, value: &Values<'_>, runs: &Runs<'_>) -> Option<String> {
-        self.watched.iter().find(|w| w.is_violated(now_ns, happened, value, runs)).map(|w| w.expectation.name.clone())
+    pub fn violated(&self, now_ns: i64, looks: bool, happened: &Happened<'_>, value: &Values<'_>, runs: &Runs<'_>) -> Option<String> {
+        let mut asked = self.watched.iter().filter(|watched| looks || !watched.condition.is_looked_at());
+        asked.find(|w| w.is_violated(now_ns, happened, value, runs)).map(|w| w.expectation.name.clone())
     }
 }
 
@@ -71,31 +84,23 @@ impl Watched<'_> {
             return false;
         }
         let mut slot = self.baseline.borrow_mut();
+        let key = |metric: &Metric| (metric.subject.clone(), metric.name.clone());
         let baseline = slot.get_or_insert_with(|| {
-            let mut counters = BTreeMap::new();
-            if self.expectation.from.is_some() {
-                metrics(&self.expectation.condition, &mut |flow, name, shape| {
-                    if shape == Shape::Counter {
-                        counters.insert((flow, name.to_owned()), value(flow, name).unwrap_or(0));
-                    }
-                });
-            }
-            counters
+            let counters = self.condition.metrics().filter(|metric| metric.shape == Shape::Counter && self.expectation.from.is_some());
+            counters.map(|metric| (key(metric), value(metric, None).unwrap_or(0.0))).collect()
         });
-        let since = |flow: FlowId, metric: &str| {
-            let before = baseline.get(&(flow, metric.to_owned())).copied().unwrap_or(0);
-            value(flow, metric).map(|now| now.saturating_sub(before))
+        let since = |metric: &Metric, regex: Option<&Regex>| {
+            let before = baseline.get(&key(metric)).copied().unwrap_or(0.0);
+            value(metric, regex).map(|now| if metric.shape == Shape::Counter { (now - before).max(0.0) } else { now })
         };
-        let holds = judge::live(&self.expectation.condition, &since);
+        let holds = self.condition.holds(&since);
         let violated = if self.expectation.form == Form::Never { holds == Some(true) } else { holds == Some(false) };
         violated && (self.expectation.form == Form::Whole || self.all_run(runs))
     }
 
     /// All flows of the condition run: only then is it judged what is at every moment.
     fn all_run(&self, runs: &Runs<'_>) -> bool {
-        let mut all = true;
-        metrics(&self.expectation.condition, &mut |flow, _, _| all &= runs(flow));
-        all
+        self.condition.metrics().filter_map(Metric::flow).all(runs)
     }
 }
 
@@ -123,31 +128,5 @@ fn only_worsens(condition: &Condition) -> bool {
         }
         Condition::All(conditions) => conditions.iter().all(only_worsens),
         Condition::Compare { .. } | Condition::Holds(_) | Condition::Matches { .. } | Condition::Any(_) | Condition::Not(_) => false,
-    }
-}
-
-/// Visits every metric of a condition.
-fn metrics(condition: &Condition, visit: &mut dyn FnMut(FlowId, &str, Shape)) {
-    match condition {
-        Condition::Compare { left, right, .. } => {
-            metrics_of_value(left, visit);
-            metrics_of_value(right, visit);
-        }
-        Condition::Holds(metric) | Condition::Matches { metric, .. } => metrics_of_value(&Value::Metric(metric.clone()), visit),
-        Condition::All(conditions) | Condition::Any(conditions) => conditions.iter().for_each(|c| metrics(c, visit)),
-        Condition::Not(condition) => metrics(condition, visit),
-    }
-}
-
-fn metrics_of_value(value: &Value, visit: &mut dyn FnMut(FlowId, &str, Shape)) {
-    match value {
-        Value::Given(_) => {}
-        // Of flows alone: nothing else is watched while a run goes on.
-        Value::Metric(metric) => drop(metric.flow().map(|flow| visit(flow, &metric.name, metric.shape))),
-        Value::Arithmetic { left, right, .. } => {
-            metrics_of_value(left, visit);
-            metrics_of_value(right, visit);
-        }
-        Value::Fold { values, .. } => values.iter().for_each(|v| metrics_of_value(v, visit)),
     }
 }

@@ -66,7 +66,7 @@ impl<'a> Ready<'a> {
 
     /// Everything in it is measured by this version.
     pub fn is_measured(&self) -> bool {
-        self.subjects().iter().all(|subject| matches!(subject, Subject::Flow(_) | Subject::Process(_) | Subject::Output(_)))
+        self.subjects().iter().all(|subject| !matches!(subject, Subject::Stress(_)))
     }
 
     /// All metrics can be told at one moment.
@@ -217,18 +217,39 @@ fn term_value(term: &Term, values: &[Range]) -> Range {
     }
 }
 
-/// Whether a condition holds at this moment, by live counters and gauges. `None`: it cannot be told at one moment, or a counter is
-/// not known.
-pub fn live(condition: &Condition, get: &dyn Fn(FlowId, &str) -> Option<u64>) -> Option<bool> {
-    let ready = Ready::new(condition);
-    let values: Vec<Range> = ready
-        .metrics
-        .iter()
-        .map(|metric| metric.flow().and_then(|flow| get(flow, &metric.name)).map_or(Range::unknown(), |value| Range::exact(value as f64)))
-        .collect();
-    match ready.holds(&values) {
-        Truth::Yes => Some(true),
-        Truth::No => Some(false),
-        Truth::Unknown => None,
+/// A condition that is asked while a run goes on, made ready once.
+#[derive(Debug)]
+pub struct Live<'a> {
+    ready: Ready<'a>,
+}
+
+impl<'a> Live<'a> {
+    /// Of a condition over counters, gauges, truths and texts.
+    #[must_use]
+    pub fn new(condition: &'a Condition) -> Self {
+        Live { ready: Ready::new(condition) }
+    }
+
+    /// It speaks of something that is no flow, whose changes are not told.
+    #[must_use]
+    pub fn is_looked_at(&self) -> bool {
+        self.ready.metrics.iter().any(|metric| metric.flow().is_none())
+    }
+
+    /// Its metrics, each once.
+    pub fn metrics(&self) -> impl Iterator<Item = &'a Metric> {
+        self.ready.metrics.iter().map(|asked| asked.metric)
+    }
+
+    /// Whether it holds at this moment; `get` tells a counter, a gauge, a truth as 1 or 0, or whether a text matches. `None`: it cannot
+    /// be told at one moment, or a value is not known.
+    pub fn holds(&self, get: &dyn Fn(&Metric, Option<&Regex>) -> Option<f64>) -> Option<bool> {
+        let value = |asked: &Asked<'_>| get(asked.metric, asked.regex.as_ref()).map_or(Range::unknown(), Range::exact);
+        let values: Vec<Range> = self.ready.metrics.iter().map(value).collect();
+        match self.ready.holds(&values) {
+            Truth::Yes => Some(true),
+            Truth::No => Some(false),
+            Truth::Unknown => None,
+        }
     }
 }

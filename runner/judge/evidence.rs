@@ -1,5 +1,5 @@
-//! All that is measured, asked in one way: flows, programs under test, commands. In: a metric and a window. Out: its value, its changes, when
-//! there was something to be measured. Decides nothing.
+//! All that is measured, asked in one way: flows, links, interfaces, programs under test, commands. In: a metric and a window. Out: its value,
+//! its changes, when there was something to be measured. Decides nothing.
 
 use std::ops::Deref;
 
@@ -7,6 +7,8 @@ use regex::Regex;
 use scn_grammar::scenario::FlowId;
 use scn_grammar::scenario::expect::{Metric, Subject};
 
+use crate::measure::interfaces::Interfaces;
+use crate::measure::links::Links;
 use crate::measure::programs::Programs;
 use crate::measure::{self, Context, Measured, Series, Steps, Window};
 
@@ -31,6 +33,10 @@ impl Deref for Asked<'_> {
 pub(super) struct Evidence<'a> {
     /// Its flows, by id.
     pub flows: &'a [Series<'a>],
+    /// Its links.
+    pub links: Links<'a>,
+    /// Its interfaces.
+    pub interfaces: Interfaces<'a>,
     /// Its programs and commands.
     pub programs: Programs<'a>,
     /// Its events.
@@ -46,6 +52,8 @@ impl Evidence<'_> {
     pub fn name(&self, subject: &Subject) -> String {
         match subject {
             Subject::Flow(flow) => self.flow(*flow).map_or_else(|| format!("flow {}", flow.0), |series| series.record.name.clone()),
+            Subject::Link(link) => self.links.name(subject).unwrap_or_else(|| format!("link {}", link.0)),
+            Subject::Interface(_, name) => self.interfaces.name(subject).unwrap_or_else(|| name.clone()),
             other => self.programs.name(other),
         }
     }
@@ -54,6 +62,8 @@ impl Evidence<'_> {
     pub fn runs(&self, subject: &Subject) -> Vec<(i64, i64)> {
         match subject {
             Subject::Flow(flow) => self.flow(*flow).map_or_else(Vec::new, |series| series.runs.clone()),
+            Subject::Link(_) => self.links.there(subject).into_iter().collect(),
+            Subject::Interface(..) => self.interfaces.there(subject).into_iter().collect(),
             other => self.programs.there(other).into_iter().collect(),
         }
     }
@@ -79,7 +89,11 @@ impl Evidence<'_> {
                 if window.is_empty() {
                     return Measured::nothing("there was nothing of it in the window");
                 }
-                self.programs.measure(asked.metric, asked.regex.as_ref(), window)
+                match subject {
+                    Subject::Link(_) => self.links.measure(asked.metric, window),
+                    Subject::Interface(..) => self.interfaces.measure(asked.metric, window),
+                    _ => self.programs.measure(asked.metric, asked.regex.as_ref(), window),
+                }
             }
         }
     }
@@ -88,6 +102,8 @@ impl Evidence<'_> {
     pub fn steps(&self, asked: &Asked<'_>, window: Window) -> Steps {
         let steps = match &asked.subject {
             Subject::Flow(flow) => self.flow(*flow).and_then(|series| measure::steps(asked.metric, series, window)),
+            Subject::Link(_) => self.links.steps(asked.metric, window),
+            Subject::Interface(..) => self.interfaces.steps(asked.metric, window),
             _ => self.programs.steps(asked.metric, asked.regex.as_ref(), window),
         };
         steps.unwrap_or_default()

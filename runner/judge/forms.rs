@@ -162,6 +162,10 @@ pub(super) fn within_and_stays(moments: &[Moment], deadline: Deadline, sight: &S
     let Some(last) = moments.last() else { return sight.no_moments() };
     let last_false = moments.iter().rposition(|m| m.truth == Truth::No);
     let streak = &moments[last_false.map_or(0, |at| at + 1)..];
+    // From when on it is surely true; if that is in time, it does not matter whether it was so before.
+    let surely = streak.iter().position(|m| m.truth == Truth::Yes).map_or(streak, |at| &streak[at..]);
+    let in_time = surely.first().is_some_and(|first| deadline.judge(first.since_ns) == Some(Verdict::Pass));
+    let streak = if in_time { surely } else { streak };
     let Some(first) = streak.first() else {
         if sight.end_ns < deadline.at_ns + deadline.width_ns {
             return Ruling { shown: Some(*last), ..Ruling::inconclusive(ended_before(sight, deadline)) };
@@ -258,5 +262,9 @@ mod tests {
         assert_eq!(rule(&[(0, YES), (10, NO)], 40, true), Verdict::Inconclusive);
         assert_eq!(rule(&[(0, YES), (10, NO)], 70, true), Verdict::Fail);
         assert_eq!(rule(&[(0, YES), (10, UNKNOWN), (40, YES)], 100, false), Verdict::Inconclusive);
+        // What is seen at samples only is unknown between the last false one and the first true one.
+        assert_eq!(rule(&[(0, NO), (10, UNKNOWN), (40, YES)], 100, false), Verdict::Pass);
+        assert_eq!(rule(&[(0, NO), (10, UNKNOWN), (60, YES)], 100, false), Verdict::Inconclusive);
+        assert_eq!(rule(&[(0, NO), (10, UNKNOWN), (40, YES), (50, UNKNOWN), (60, YES)], 100, false), Verdict::Inconclusive);
     }
 }

@@ -8,11 +8,25 @@ use scn_reports::record::{EventRecord, Verdict};
 use crate::measure::{self, Series, Window, show};
 
 /// Families of metrics that depend on when the program acted.
-const TIMED: &[&str] = &["rate", "goodput", "latency", "service", "connect_time", "reconnect_time", "rtt", "owd", "delay_variation"];
+const TIMED: &[&str] = &[
+    "rate",
+    "goodput",
+    "latency",
+    "service",
+    "connect_time",
+    "reconnect_time",
+    "rtt",
+    "owd",
+    "delay_variation",
+    "bandwidth",
+    "queued",
+    "queue",
+    "delay",
+];
 /// Families whose error holds the program's lateness already: what is decided against that error stands.
 const BOUNDED: &[&str] = &["outage", "failover_time", "reversion_time", "time_to_first_loss"];
 /// Families that a late program makes smaller.
-const LOAD: &[&str] = &["rate", "goodput"];
+const LOAD: &[&str] = &["rate", "goodput", "bandwidth"];
 
 fn is_of(metric: &Metric, families: &[&str]) -> bool {
     let name = ["forward.", "back."].iter().find_map(|way| metric.name.strip_prefix(way)).unwrap_or(&metric.name);

@@ -20,8 +20,10 @@ mod words;
 use scn_reports::record::{Ended, ExpectationKind, FORMAT, Outcome, RunRecord, VERSION, Verdict};
 use thiserror::Error;
 
-pub use condition::live;
+pub use condition::Live;
 
+use crate::measure::interfaces::Interfaces;
+use crate::measure::links::Links;
 use crate::measure::programs::Programs;
 use crate::measure::{self, Series};
 use crate::plan::types::Plan;
@@ -76,7 +78,9 @@ pub fn judge(record: &mut RunRecord) -> Result<(), JudgeError> {
     let (outcomes, summaries) = {
         let flows: Vec<Series<'_>> = record.flows.iter().zip(&stops).map(|(flow, stops)| Series::new(flow, stops)).collect();
         let programs = Programs::new(record, &context.names);
-        let court = rule::Court { record, evidence: evidence::Evidence { flows: &flows, programs, context: &context } };
+        let (links, interfaces) = (Links::new(&record.links), Interfaces::new(record));
+        let evidence = evidence::Evidence { flows: &flows, links, interfaces, programs, context: &context };
+        let court = rule::Court { record, evidence };
         let outcomes: Vec<Outcome> = plan.expectations.iter().map(|expectation| court.judge(expectation)).collect();
         let summaries: Vec<_> = flows.iter().map(|flow| measure::summary(flow, &context)).collect();
         (outcomes, summaries)

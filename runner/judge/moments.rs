@@ -75,7 +75,9 @@ impl Question<'_> {
                 let until = Window { from_ns: self.window.from_ns, to_ns: moment.from_ns.saturating_add(1) };
                 let steps = self.evidence.steps(metric, until);
                 let value = Some(steps.last()).filter(|value| !value.is_nan());
-                return Measured { value, ..Measured::exact(0.0, 1 + steps.changes.len() as u64) };
+                let (low, high) = steps.limits_at(moment.from_ns).unwrap_or((steps.last(), steps.last()));
+                let (below, above) = value.map_or((0.0, 0.0), |value| (value - low, high - value));
+                return Measured { value, below, above, ..Measured::exact(0.0, 1 + steps.changes.len() as u64) };
             }
             let from_ns = if metric.shape == Shape::Interval { moment.from_ns } else { self.window.from_ns };
             self.evidence.measure(metric, Window { from_ns, to_ns: moment.to_ns })
@@ -92,7 +94,11 @@ impl Question<'_> {
         instants.sort_unstable();
         instants.dedup();
         let mut next = vec![0usize; steps.len()];
-        let mut values: Vec<Range> = steps.iter().map(|s| Range::exact(s.start)).collect();
+        let range = |steps: &Steps, at_ns: i64, value: f64| {
+            let (low, high) = steps.limits_at(at_ns).unwrap_or((value, value));
+            Range { value, low, high }
+        };
+        let mut values: Vec<Range> = steps.iter().map(|s| range(s, self.window.from_ns, s.start)).collect();
         let mut moments = Vec::with_capacity(instants.len() + 1);
         for piece in self.pieces() {
             let inside = instants.partition_point(|at| *at <= piece.from_ns)..instants.partition_point(|at| *at < piece.to_ns);
@@ -101,7 +107,7 @@ impl Question<'_> {
             for (from_ns, to_ns) in starts.zip(ends) {
                 for (at, value) in values.iter_mut().enumerate() {
                     while let Some((_, level)) = steps[at].changes.get(next[at]).filter(|(when, _)| *when <= from_ns) {
-                        *value = Range::exact(*level);
+                        *value = range(&steps[at], from_ns, *level);
                         next[at] += 1;
                     }
                     match lost[at] {

@@ -99,7 +99,7 @@ impl Court<'_> {
     fn find(&self, expectation: &Expectation, ready: &Ready<'_>) -> Finding {
         let nothing = |reason: String| Finding { ruling: Ruling::inconclusive(reason), measured: Vec::new(), window: None, moments: None };
         if !ready.is_measured() {
-            return nothing("this version measures flows, processes and commands only".to_owned());
+            return nothing("this version does not measure stresses".to_owned());
         }
         if let Some(unknown) = ready.flows().into_iter().find(|flow| flow.index() >= self.evidence.flows.len()) {
             return nothing(format!("the record has no flow {}", unknown.0));
@@ -114,11 +114,18 @@ impl Court<'_> {
         for subject in ready.subjects() {
             let name = self.evidence.name(subject);
             if self.evidence.runs(subject).is_empty() {
-                let command = matches!(subject, Subject::Output(_));
-                return nothing(if command { format!("the command of {name} did not end") } else { format!("{name} never ran") });
+                return nothing(match subject {
+                    Subject::Output(_) => format!("the command of {name} did not end"),
+                    Subject::Link(_) | Subject::Interface(..) => format!("the record holds no samples of {name}"),
+                    _ => format!("{name} never ran"),
+                });
             }
             if self.evidence.cut(subject, bounds).is_empty() {
-                return nothing(format!("{name} did not run in the window{}", self.how_it_ended()));
+                let what = match subject {
+                    Subject::Link(_) | Subject::Interface(..) => "has no sample",
+                    _ => "did not run",
+                };
+                return nothing(format!("{name} {what} in the window{}", self.how_it_ended()));
             }
         }
         if expectation.form == Form::Whole {
@@ -177,8 +184,9 @@ impl Court<'_> {
     fn measure(&self, metric: &Asked<'_>, bounds: Window) -> Measured {
         let mut measured = self.evidence.measure(metric, bounds);
         let ends = self.evidence.runs(&metric.subject).last().map(|(_, end)| *end);
-        // What a program would have done in a run that was not cut, nobody knows.
-        if matches!(metric.subject, Subject::Process(_)) && self.evidence.context.cut && ends.is_none_or(|end| bounds.to_ns > end) {
+        // What a program or a link would have done in a run that was not cut, nobody knows.
+        let lasts = matches!(metric.subject, Subject::Process(_) | Subject::Link(_) | Subject::Interface(..));
+        if lasts && self.evidence.context.cut && ends.is_none_or(|end| bounds.to_ns > end) {
             measured.complete = false;
             measured.above = f64::INFINITY;
             if crate::measure::growth(&metric.name, metric.shape) != crate::measure::Growth::Up {
@@ -291,15 +299,15 @@ impl Court<'_> {
         }
         let flows: Vec<&Series<'_>> = ready.flows().into_iter().filter_map(|flow| self.evidence.flows.get(flow.index())).collect();
         let excuse = lateness::excuse(&flows, &self.record.events, window, self.record.tolerance_ns);
-        let excuse = excuse.or_else(|| if flows.is_empty() { None } else { links::late(self.record) });
+        let excuse = excuse.or_else(|| if of_packets(ready) { links::late(self.record) } else { None });
         if let Some(excuse) = excuse {
             finding.doubt(&excuse, "in time");
         }
     }
 
-    /// Links that can't be trusted, or that lost packets of themselves, decide nothing about flows.
+    /// Links that can't be trusted, or that lost packets of themselves, decide nothing about flows and about links.
     fn excuse_links(&self, ready: &Ready<'_>, finding: &mut Finding) {
-        if ready.flows().is_empty() {
+        if !of_packets(ready) {
             return;
         }
         if let Some(spoiled) = links::spoiled(self.record, finding.ruling.verdict) {
@@ -323,6 +331,11 @@ impl Court<'_> {
             _ => {}
         }
     }
+}
+
+/// It speaks of what crosses links.
+fn of_packets(ready: &Ready<'_>) -> bool {
+    ready.subjects().iter().any(|subject| matches!(subject, Subject::Flow(_) | Subject::Link(_) | Subject::Interface(..)))
 }
 
 /// For counters and gauges the shown moment is the worst sample.

@@ -6,7 +6,7 @@ use scn_grammar::scenario::expect::{BinaryOperator as Op, Condition, Expectation
 use scn_grammar::scenario::metrics;
 use scn_grammar::scenario::pattern::Pattern;
 use scn_grammar::scenario::timeline::{Action, Entry, Event, TimeRef, When};
-use scn_grammar::scenario::{EventId, FlowId, Load};
+use scn_grammar::scenario::{EventId, FlowId, Load, ProcessId};
 use scn_grammar::source::Span;
 use scn_reports::record::flow::{ConnectionEnd, Corruption, CorruptionKind, FlowRecord, Item};
 use scn_reports::record::{
@@ -14,10 +14,12 @@ use scn_reports::record::{
     VERSION, Verdict,
 };
 
-use super::{JudgeError, judge, live};
+use super::{JudgeError, Live, judge};
 use crate::measure::build::{MS, S, done, dropped, ended, failover, flow, lost, open, regular, unfinished};
 use crate::plan::sample;
 use crate::plan::types::{self, Plan, PlannedFlow};
+
+mod counted;
 
 const FAILURE: u32 = 0;
 const NEVER_HAPPENED: u32 = 1;
@@ -159,6 +161,7 @@ fn run(flows: Vec<FlowRecord>, expectations: Vec<Expectation>) -> RunRecord {
         flows,
         processes: Vec::new(),
         commands: Vec::new(),
+        interfaces: Vec::new(),
         captures: Vec::new(),
         events: vec![
             happened("", "start steady", EventKind::Start, 0),
@@ -480,7 +483,8 @@ fn links_that_cannot_be_trusted_decide_nothing() {
     let verdict = |account: LinkAccount, expectation: Expectation| {
         let mut record = run(vec![failover()], vec![expectation]);
         let (name, engine) = ("wan".to_owned(), "wire".to_owned());
-        record.links = vec![LinkRecord { name, ends: [0, 1], engine, impairment: String::new(), account: Some(account) }];
+        let (impairment, account) = (String::new(), Some(account));
+        record.links = vec![LinkRecord { name, ends: [0, 1], engine, impairment, account, samples: Vec::new() }];
         let outcome = judged(record).expectations[0].outcome.clone().unwrap();
         (outcome.verdict, outcome.reason)
     };
@@ -598,12 +602,27 @@ fn unfinished_items_are_an_error_bar() {
 #[test]
 fn live_values_answer_what_they_can() {
     let condition = expect("active", Op::Equal, 200.0).condition;
-    assert_eq!(live(&condition, &|_, name| (name == "active").then_some(200)), Some(true));
-    assert_eq!(live(&condition, &|_, _| Some(199)), Some(false));
-    assert_eq!(live(&condition, &|_, _| None), None);
-    let either = Condition::Any(vec![condition, expect("errors", Op::Less, 5.0).condition]);
-    assert_eq!(live(&either, &|_, name| (name == "errors").then_some(3)), Some(true));
-    assert_eq!(live(&either, &|_, name| (name == "errors").then_some(7)), None);
+    let live = |condition: &Condition, known: &[(&str, f64)]| {
+        let value = |metric: &Metric| known.iter().find(|(name, _)| *name == metric.name).map(|(_, value)| *value);
+        Live::new(condition).holds(&|metric, _| value(metric))
+    };
+    assert_eq!(live(&condition, &[("active", 200.0)]), Some(true));
+    assert_eq!(live(&condition, &[("active", 199.0)]), Some(false));
+    assert_eq!(live(&condition, &[]), None);
+    let either = Condition::Any(vec![condition.clone(), expect("errors", Op::Less, 5.0).condition]);
+    assert_eq!(live(&either, &[("errors", 3.0)]), Some(true));
+    assert_eq!(live(&either, &[("errors", 7.0)]), None);
+    assert!(!Live::new(&condition).is_looked_at(), "flows tell their changes");
+    let log = Metric { subject: Subject::Process(ProcessId(0)), name: "log".to_owned(), ..metric_in(&condition) };
+    let matches = Condition::Matches { metric: log, regex: "up$".to_owned() };
+    let live = Live::new(&matches);
+    assert!(live.is_looked_at());
+    let says = |text: &'static str| live.holds(&move |_, regex| Some(f64::from(u8::from(regex.unwrap().is_match(text)))));
+    assert_eq!((says("is up"), says("is down")), (Some(true), Some(false)));
+}
+
+fn metric_in(condition: &Condition) -> Metric {
+    condition.metrics()[0].clone()
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod announce;
 mod bench;
 mod build;
 mod capture;
+mod counters;
 mod doctor;
 mod door;
 mod effects;
@@ -19,6 +20,7 @@ mod error;
 mod faults;
 mod features;
 mod furnish;
+mod grid;
 pub mod held;
 mod impairments;
 mod journal;
@@ -50,15 +52,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use regex::Regex;
 use scn_grammar::scenario::NodeId;
+use scn_grammar::scenario::expect::{Metric, Subject};
 use scn_grammar::scenario::text::Text;
 use scn_grammar::scenario::timeline::Action;
 use scn_reports::record::LinkAccount;
 use scn_reports::record::capture::CaptureRecord;
+use scn_reports::record::counted::{InterfaceRecord, LinkSample};
 use scn_reports::record::process::{CommandRecord, ProcessRecord};
 
 use self::bench::Keeper;
 use self::capture::{Captures, Means};
+use self::counters::Counters;
 use self::door::DoorKeeper;
 use self::effects::Effects;
 use self::faults::{Faults, Todo};
@@ -70,6 +76,7 @@ use self::process::Programs;
 use self::vanished::Vanished;
 use self::wire::Wires;
 use crate::emulate::Traces;
+use crate::measure::{interfaces, links};
 use crate::plan::types::Plan;
 
 pub use self::doctor::{Finding, State, doctor};
@@ -99,6 +106,7 @@ pub struct KernelLab {
     keeper: Keeper,
     doors: DoorKeeper,
     wires: Option<Wires>,
+    counters: Option<Counters>,
     faults: Faults,
     vanished: Vanished,
     links: usize,
@@ -143,6 +151,7 @@ impl KernelLab {
         facts.extend(layout.on_machine.iter().map(|made| ("made on this machine".to_owned(), made.name.clone())));
         let keeper = Keeper::start(Arc::clone(&built.namespaces))?;
         let captures = Captures::new(plan, &layout);
+        let counters = Counters::start(plan, &layout, &built.namespaces)?;
         let faults = Faults::new(plan, layout);
         progress("neighbours");
         let meeting = faults.meeting(plan);
@@ -156,6 +165,7 @@ impl KernelLab {
             keeper,
             doors,
             wires,
+            counters,
             faults,
             vanished: Vanished::default(),
             links: plan.links.len(),
@@ -179,12 +189,43 @@ impl KernelLab {
         &self.warnings
     }
 
-    /// The timeline begins at an instant: wires count from there.
+    /// The timeline begins at an instant: wires and interfaces count from there.
     ///
     /// # Errors
     /// When a pump does not answer.
     pub fn begin(&self, at: Instant) -> Result<(), LabError> {
+        self.counters.iter().for_each(|counters| counters.begin(at));
         self.wires.iter().try_for_each(|wires| wires.begin(at))
+    }
+
+    /// Takes a sample of all links and interfaces that the plan's conditions speak of.
+    pub fn look(&self) {
+        self.wires.iter().for_each(Wires::look);
+        self.counters.iter().for_each(Counters::look);
+    }
+
+    /// A counter, a gauge or a truth (1 or 0) at this moment, since the timeline's start; of a text whether it matches. `None`: it is not
+    /// known, or needs a stretch of time.
+    #[must_use]
+    pub fn value(&self, plan: &Plan, metric: &Metric, regex: Option<&Regex>) -> Option<f64> {
+        match &metric.subject {
+            Subject::Link(link) => links::at_moment(metric, &self.wires.as_ref()?.counted(link.index())?),
+            Subject::Interface(node, name) => interfaces::at_moment(metric, &self.counters.as_ref()?.counted(*node, name)?),
+            Subject::Process(_) | Subject::Output(_) => self.programs.as_ref()?.value(plan, metric, regex),
+            Subject::Flow(_) | Subject::Stress(_) => None,
+        }
+    }
+
+    /// What was counted of interfaces.
+    #[must_use]
+    pub fn interfaces(&self) -> Vec<InterfaceRecord> {
+        self.counters.as_ref().map(Counters::report).unwrap_or_default()
+    }
+
+    /// What was counted of links over time, in the plan's order; nothing of those that nobody asks for.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Vec<LinkSample>> {
+        (0..self.links).map(|link| self.wires.as_ref().map_or_else(Vec::new, |wires| wires.samples(link))).collect()
     }
 
     /// Does a fault, ends one, or changes addresses and routes. Blocks until it is done: some 0.1 to 10 ms.
@@ -388,8 +429,9 @@ impl KernelLab {
     pub fn destroy(mut self) -> Vec<LabError> {
         let pump = self.wires.as_mut().map_or(Ok(()), Wires::stop);
         let programs = self.programs.as_mut().map_or(Ok(()), Programs::stop);
+        let counters = self.counters.as_mut().map_or(Ok(()), Counters::stop);
         let mut wrong: Vec<LabError> =
-            [programs, pump, self.doors.stop(), self.keeper.stop()].into_iter().filter_map(Result::err).collect();
+            [programs, pump, counters, self.doors.stop(), self.keeper.stop()].into_iter().filter_map(Result::err).collect();
         wrong.extend(self.outside.as_mut().map(Outside::end).into_iter().flatten());
         wrong
     }

@@ -8,6 +8,7 @@ use super::layout::{Layout, LinkPlace};
 use super::namespace::Namespace;
 use super::wire::{Span, Wires};
 use crate::emulate::{Draws, Nature, Traces};
+use crate::plan::measured;
 use crate::plan::types::Plan;
 
 /// Starts the pumps if there is anything to carry.
@@ -19,6 +20,7 @@ pub(super) fn start(
 ) -> Result<Option<Wires>, LabError> {
     let Some(fabric) = layout.fabric else { return Ok(None) };
     let ports = named_ports(plan);
+    let counted = measured::links(&plan.expectations, &plan.timeline);
     let span = |(link, place): (usize, &LinkPlace)| {
         let planned = &plan.links[link];
         let nature = |end: usize| Nature {
@@ -28,7 +30,8 @@ pub(super) fn start(
             traces: Arc::clone(traces),
         };
         let does = [planned.forward.clone(), planned.back.clone()];
-        place.outer.map(|outer| Span { link, outer, natures: [nature(0), nature(1)], does })
+        let watched = counted.keys().any(|id| id.index() == link);
+        place.outer.map(|outer| Span { link, outer, natures: [nature(0), nature(1)], does, watched })
     };
     let spans = layout.links.iter().enumerate().filter_map(span).collect();
     Wires::start(namespaces, fabric, spans).map(Some)

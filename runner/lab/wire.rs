@@ -9,6 +9,7 @@ pub(super) mod poller;
 mod pump;
 pub(super) mod receive;
 mod send;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use scn_grammar::scenario::topology::Impairment;
 use scn_reports::record::LinkAccount;
+use scn_reports::record::counted::LinkSample;
 use socket2::Socket;
 
 use self::frame::Stored;
@@ -52,6 +54,8 @@ pub(crate) struct Span {
     pub(crate) natures: [Nature; 2],
     /// What each way does at first.
     pub(crate) does: [Impairment; 2],
+    /// Somebody asks for what it does over time.
+    pub(crate) watched: bool,
 }
 
 /// A thread that carries some of the wires.
@@ -66,6 +70,8 @@ pub(crate) struct Wires {
     /// By link: which shard has it, and as which of its lines.
     places: BTreeMap<usize, (usize, usize)>,
     shards: Vec<Shard>,
+    /// Somebody asks for what some of them do over time.
+    watched: bool,
     /// How the pumps are scheduled, for the record.
     pub(crate) scheduling: String,
 }
@@ -80,7 +86,7 @@ impl Wires {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let count = (cores / CORES_PER_PUMP).clamp(1, spans.len().max(1));
         let mut parts: Vec<Vec<Span>> = (0..count).map(|_| Vec::new()).collect();
-        let mut places = BTreeMap::new();
+        let (mut places, watched) = (BTreeMap::new(), spans.iter().any(|span| span.watched));
         for (number, span) in spans.into_iter().enumerate() {
             let part = &mut parts[number % count];
             places.insert(span.link, (number % count, part.len()));
@@ -92,7 +98,7 @@ impl Wires {
             Some((_, scheduling)) => format!("{count} x {scheduling}"),
             None => "none".to_owned(),
         };
-        Ok(Wires { places, shards: started.into_iter().map(|(shard, _)| shard).collect(), scheduling })
+        Ok(Wires { places, shards: started.into_iter().map(|(shard, _)| shard).collect(), watched, scheduling })
     }
 
     /// Does something with a link's line on the pump's thread, between two frames; `None`: it is no wire.
@@ -146,6 +152,26 @@ impl Wires {
     /// The account of a link; `None`: it is no wire, or its pump is gone.
     pub(crate) fn account(&self, link: usize) -> Option<LinkAccount> {
         self.with(link, Line::account).ok().flatten()
+    }
+
+    /// Lets a sample be taken of every link that somebody asks for, before anything that is asked for later is done. Waits for nothing.
+    pub(crate) fn look(&self) {
+        let look = |lines: &mut [Line]| {
+            let now = now_ns();
+            lines.iter_mut().for_each(|line| line.look(now));
+        };
+        self.shards.iter().filter(|_| self.watched).for_each(|shard| shard.tell(Order::Do(Box::new(look))));
+    }
+
+    /// What a link that somebody asks for has counted at this moment, and at the first sample.
+    pub(crate) fn counted(&self, link: usize) -> Option<[LinkSample; 2]> {
+        self.with(link, Line::counted).ok().flatten().flatten()
+    }
+
+    /// The samples of a link; none if nobody asks for them.
+    pub(crate) fn samples(&self, link: usize) -> Vec<LinkSample> {
+        let samples = |line: &mut Line| line.watch.as_ref().map_or_else(Vec::new, |watch| watch.samples().to_vec());
+        self.with(link, samples).ok().flatten().unwrap_or_default()
     }
 
     /// A pump has ended though nobody asked it to: its wires carry nothing any more.
@@ -236,12 +262,12 @@ impl Shard {
 fn open(fabric: &Namespace, spans: Vec<Span>, orders: Receiver<Order>, bell: OwnedFd) -> io::Result<Pump> {
     fabric.enter()?;
     let mut lines = Vec::with_capacity(spans.len());
-    for Span { outer, natures, does, .. } in spans {
+    for Span { outer, natures, does, watched, .. } in spans {
         let taps = [packet::tap(outer[0], TAP_BUFFER_BYTES)?, packet::tap(outer[1], TAP_BUFFER_BYTES)?];
         let ([first, second], [there, back]) = (natures, does);
         let now = now_ns();
         let ways: [Way<Stored>; 2] = [Way::new(first, there, now), Way::new(second, back, now)];
-        lines.push(Line::new(taps, ways));
+        lines.push(Line::new(taps, ways, watched));
     }
     Pump::new(lines, orders, bell)
 }

@@ -1,9 +1,11 @@
-//! Which metrics of flows this version measures, and what each means. In: a metric's name. Out: the sentence that reports show, which
-//! stands in the table of the language. Measures nothing.
+//! Which metrics this version measures, and what each means. In: what is measured and a metric's name. Out: the sentence that reports show,
+//! which stands in the table of the language. Measures nothing.
 
 use scn_grammar::scenario::metrics::{self, METRICS, MetricRow, OwnerKind};
 
-/// The measured rows of the table, by their names; `*` stands for a statistic.
+use super::{interfaces, links};
+
+/// The measured rows of flows, by their names; `*` stands for a statistic.
 pub const MEASURED: &[&str] = &[
     "sent",
     "received",
@@ -86,10 +88,10 @@ pub const MEASURED: &[&str] = &[
     "tcp.server.delivery_rate.*",
 ];
 
-/// The definition of a metric of a flow: `latency.p99`, `outage.max`. `None`: there is no such metric, or it is not measured.
+/// The definition of a metric: `latency.p99`, `outage.max` of a flow. `None`: there is no such metric, or it is not measured.
 #[must_use]
-pub fn of(name: &str) -> Option<&'static str> {
-    metrics::find(OwnerKind::Flow, name).filter(|row| is_measured(row)).map(|row| row.doc)
+pub fn of(owner: OwnerKind, name: &str) -> Option<&'static str> {
+    metrics::find(owner, name).filter(|row| is_measured(row)).map(|row| row.doc)
 }
 
 /// The rows that are measured, in the order of the table.
@@ -98,7 +100,13 @@ pub fn rows() -> impl Iterator<Item = &'static MetricRow> {
 }
 
 fn is_measured(row: &MetricRow) -> bool {
-    row.owner.kind() == OwnerKind::Flow && MEASURED.contains(&row.name)
+    match row.owner.kind() {
+        OwnerKind::Flow => MEASURED.contains(&row.name),
+        OwnerKind::Link => links::names().any(|name| name == row.name),
+        OwnerKind::Interface => interfaces::names().any(|name| name == row.name),
+        OwnerKind::Process | OwnerKind::Output => true,
+        OwnerKind::Stress => false,
+    }
 }
 
 #[cfg(test)]
@@ -107,7 +115,15 @@ mod tests {
 
     #[test]
     fn everything_that_is_measured_stands_in_the_table() {
-        assert_eq!(rows().count(), MEASURED.len(), "each name is of one row");
-        assert!(of("latency.p99").is_some() && of("latency.p98").is_none());
+        let rows = |owner| rows().filter(|row| row.owner.kind() == owner).count();
+        assert_eq!(rows(OwnerKind::Flow), MEASURED.len(), "each name is of one row");
+        assert_eq!(rows(OwnerKind::Link), links::names().count());
+        assert_eq!(rows(OwnerKind::Interface), interfaces::names().count());
+        for owner in [OwnerKind::Link, OwnerKind::Interface, OwnerKind::Process, OwnerKind::Output] {
+            assert_eq!(rows(owner), metrics::of(owner).count(), "all of {}", owner.words());
+        }
+        assert!(of(OwnerKind::Flow, "latency.p99").is_some() && of(OwnerKind::Flow, "latency.p98").is_none());
+        assert!(of(OwnerKind::Flow, "stall.max").is_none(), "known to the language and not measured");
+        assert!(of(OwnerKind::Link, "delay.p99").is_some() && of(OwnerKind::Stress, "sent").is_none());
     }
 }

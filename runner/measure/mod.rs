@@ -15,6 +15,8 @@
 //! | `packets` | `late`, `duplicates`, `reordered`, `forward.*`, `back.*` (RFC 7680, 5560, 4737) |
 //! | `delay` | `rtt.*`, `owd.*`, `delay_variation.*`, each way too (RFC 2681, 7679, 5481) |
 //! | `programs` | everything of programs under test and of commands |
+//! | `links` | everything of links, from samples (`sampled`) and histograms (`histogram`) |
+//! | `interfaces` | everything of interfaces, from samples |
 //!
 //! An event belongs to the instant at which it happens: a transaction is *sent* at `sent_ns`, *done* or *failed* at `done_ns`,
 //! *lost* at `sent_ns`, *dropped* at `intended_ns`. What happens after a flow was stopped counts at the stop.
@@ -26,12 +28,16 @@ mod delay;
 mod distribution;
 mod failover;
 mod gauges;
+pub(crate) mod histogram;
+pub mod interfaces;
 mod latency;
+pub mod links;
 mod loss;
 mod outage;
 mod packets;
 pub mod programs;
 mod rate;
+mod sampled;
 mod series;
 pub mod show;
 mod steps;

@@ -86,7 +86,7 @@ impl<'a> Programs<'a> {
     pub fn steps(&self, metric: &Metric, regex: Option<&Regex>, window: Window) -> Option<Steps> {
         let copies = self.copies(&metric.subject);
         if let Some(command) = self.command(&metric.subject) {
-            let constant = |value: Option<f64>| Some(Steps { start: value.unwrap_or(f64::NAN), changes: Vec::new() });
+            let constant = |value: Option<f64>| Some(Steps::of(value.unwrap_or(f64::NAN), Vec::new()));
             return match metric.name.as_str() {
                 "status" => constant(command.status.map(f64::from)),
                 "time" => constant(command.ended_ns.map(|ended| (ended - command.started_ns) as f64)),
@@ -166,7 +166,7 @@ fn together(levels: Vec<Vec<(i64, f64)>>, window: Window, value: impl Fn(&[f64])
     let mut changes: Vec<(i64, usize, f64)> =
         levels.iter().enumerate().flat_map(|(copy, steps)| steps.iter().map(move |(at, level)| (*at, copy, *level))).collect();
     changes.sort_by_key(|(at, ..)| *at);
-    let mut steps = Steps { start: value(&now), changes: Vec::new() };
+    let mut steps = Steps::of(value(&now), Vec::new());
     for (at, copy, level) in changes {
         if at >= window.to_ns {
             break;
@@ -334,10 +334,10 @@ mod tests {
         let programs = of(&record, &events);
         let lb = Subject::Process(ProcessId(0));
         let steps = |name: &str| programs.steps(&metric(lb.clone(), name), None, whole()).unwrap();
-        assert_eq!(steps("running"), Steps { start: 1.0, changes: vec![(3 * S, 0.0), (4 * S, 1.0)] });
-        assert_eq!(steps("exits"), Steps { start: 0.0, changes: vec![(3 * S, 1.0)] }, "the end of the run does not count");
+        assert_eq!(steps("running"), Steps::of(1.0, vec![(3 * S, 0.0), (4 * S, 1.0)]));
+        assert_eq!(steps("exits"), Steps::of(0.0, vec![(3 * S, 1.0)]), "the end of the run does not count");
         assert!(steps("exit").start.is_nan() && steps("exit").changes == [(3 * S, 137.0)]);
-        assert_eq!(steps("memory"), Steps { start: 25.0, changes: vec![(2 * S, 35.0), (3 * S, 5.0)] });
+        assert_eq!(steps("memory"), Steps::of(25.0, vec![(2 * S, 35.0), (3 * S, 5.0)]));
         let before = Window { from_ns: 0, to_ns: S };
         let measured = programs.measure(&metric(lb.clone(), "exit"), None, before);
         assert_eq!((measured.value, measured.note.as_deref()), (None, Some("it had not ended")));
@@ -364,10 +364,10 @@ mod tests {
         let matching = |record: &Left, subject: &Subject, name: &str, regex: &str| {
             of(record, &events).steps(&metric(subject.clone(), name), Some(&Regex::new(regex).unwrap()), whole()).unwrap()
         };
-        assert_eq!(matching(&record, &lb, "log", "odd"), Steps { start: 0.0, changes: vec![(2 * S, 1.0)] });
-        assert_eq!(matching(&record, &lb, "output", "odd"), Steps { start: 0.0, changes: vec![] }, "it stands in the error output");
-        assert_eq!(matching(&record, &lb, "output", r"listening\ndone"), Steps { start: 0.0, changes: vec![(5 * S, 1.0)] });
-        assert_eq!(matching(&record, &lb, "output", r"listening\n$"), Steps { start: 1.0, changes: vec![(5 * S, 0.0)] });
+        assert_eq!(matching(&record, &lb, "log", "odd"), Steps::of(0.0, vec![(2 * S, 1.0)]));
+        assert_eq!(matching(&record, &lb, "output", "odd"), Steps::of(0.0, vec![]), "it stands in the error output");
+        assert_eq!(matching(&record, &lb, "output", r"listening\ndone"), Steps::of(0.0, vec![(5 * S, 1.0)]));
+        assert_eq!(matching(&record, &lb, "output", r"listening\n$"), Steps::of(1.0, vec![(5 * S, 0.0)]));
         let counters = Subject::Output(EventId(0));
         assert_eq!(matching(&record, &counters, "output", "errors 0").last(), 1.0);
         assert_eq!(matching(&record, &counters, "output", "errors [1-9]").last(), 0.0);

@@ -1,4 +1,5 @@
-//! A counter or gauge over time: its value at the window's start and after each change. In: instants. Out: steps. Judges nothing.
+//! A counter or gauge over time: its value at the window's start and after each change, and how well it is known. In: instants. Out: steps.
+//! Judges nothing.
 
 /// The value of a counter or gauge over a window.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -7,9 +8,25 @@ pub struct Steps {
     pub start: f64,
     /// Changes in the order of their instants: the instant, ns, and the value from then on. One entry an instant.
     pub changes: Vec<(i64, f64)>,
+    /// Where the value truly lies from an instant on, in order: the instant, ns, not less than, not more than. Before the first, and where
+    /// there are none, it is exact.
+    pub limits: Vec<(i64, f64, f64)>,
 }
 
 impl Steps {
+    /// Known exactly.
+    #[must_use]
+    pub fn of(start: f64, changes: Vec<(i64, f64)>) -> Self {
+        Steps { start, changes, limits: Vec::new() }
+    }
+
+    /// Where the value truly lies at an instant; `None`: it is exact.
+    #[must_use]
+    pub fn limits_at(&self, at_ns: i64) -> Option<(f64, f64)> {
+        let next = self.limits.partition_point(|(from, ..)| *from <= at_ns);
+        self.limits[..next].last().map(|(_, low, high)| (*low, *high))
+    }
+
     /// From single differences, in any order. Those of one instant are one change.
     #[must_use]
     pub fn new(start: f64, mut differences: Vec<(i64, f64)>) -> Self {
@@ -22,7 +39,7 @@ impl Steps {
                 _ => changes.push((at, value)),
             }
         }
-        Steps { start, changes }
+        Steps::of(start, changes)
     }
 
     /// The value at the end.

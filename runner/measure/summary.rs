@@ -106,7 +106,7 @@ pub(super) fn metric(name: &str, event: Option<EventId>) -> Option<Metric> {
 }
 
 fn row(name: String, metric: &Metric, measured: &Measured) -> Measurement {
-    let definition = definitions::of(&metric.name).unwrap_or_default().to_owned();
+    let definition = definitions::of(OwnerKind::Flow, &metric.name).unwrap_or_default().to_owned();
     let Some(value) = measured.value else {
         return Measurement { name, value: "n/a".to_owned(), error: String::new(), definition };
     };

@@ -1,7 +1,7 @@
 //! What a scenario says over `udp` that has no meaning without a connection, or that no datagram holds. In: patterns and conditions.
 //! Out: what can't be carried out, in words. Sends nothing.
 
-use scn_grammar::scenario::expect::{Condition, Metric, Shape, Value};
+use scn_grammar::scenario::expect::{Condition, Metric, Shape};
 use scn_grammar::scenario::pattern::{Pattern, Payload, Side, Step, StepKind, Varying};
 
 use crate::traffic::live::Live;
@@ -69,32 +69,6 @@ pub(crate) fn beyond(pattern: Option<&Pattern>) -> Vec<String> {
 
 /// Counters in a condition of the timeline that only the whole run tells.
 pub(crate) fn untold(condition: &Condition) -> Vec<&str> {
-    let mut metrics = Vec::new();
-    collect(condition, &mut metrics);
     let untold = |metric: &&Metric| metric.flow().is_some() && metric.shape != Shape::Interval && !Live::knows(&metric.name);
-    metrics.into_iter().filter(untold).map(|metric| metric.name.as_str()).collect()
-}
-
-fn collect<'c>(condition: &'c Condition, metrics: &mut Vec<&'c Metric>) {
-    match condition {
-        Condition::Compare { left, right, .. } => {
-            values(left, metrics);
-            values(right, metrics);
-        }
-        Condition::Holds(metric) | Condition::Matches { metric, .. } => metrics.push(metric),
-        Condition::All(all) | Condition::Any(all) => all.iter().for_each(|one| collect(one, metrics)),
-        Condition::Not(one) => collect(one, metrics),
-    }
-}
-
-fn values<'c>(value: &'c Value, metrics: &mut Vec<&'c Metric>) {
-    match value {
-        Value::Given(_) => {}
-        Value::Metric(metric) => metrics.push(metric),
-        Value::Arithmetic { left, right, .. } => {
-            values(left, metrics);
-            values(right, metrics);
-        }
-        Value::Fold { values: all, .. } => all.iter().for_each(|value| values(value, metrics)),
-    }
+    condition.metrics().into_iter().filter(untold).map(|metric| metric.name.as_str()).collect()
 }

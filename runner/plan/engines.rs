@@ -1,9 +1,12 @@
-//! How each link is made. In: links and the faults of the timeline. Out: an engine for each link, and whether each packet crosses it alone.
-//! Also refuses faults that strike nothing. Makes nothing.
+//! How each link is made. In: links, the faults of the timeline, what is measured. Out: an engine for each link, and whether each packet crosses
+//! it alone. Also refuses faults that strike nothing, and metrics that nothing counts. Makes nothing.
 
-use scn_grammar::scenario::NodeId;
+use std::collections::BTreeMap;
+
 use scn_grammar::scenario::timeline::{Action, Cut, Entry, Target};
 use scn_grammar::scenario::topology::{Impairment, Link, LinkKind, NodeKind};
+use scn_grammar::scenario::{LinkId, NodeId};
+use scn_grammar::source::Span;
 
 use super::errors::{Findings, PlanError};
 use super::graph::Graph;
@@ -18,8 +21,14 @@ pub(crate) struct Making {
 }
 
 /// Chooses the engine of each link: the wire where something touches packets now or later, or where a fault strikes a link that no bridge
-/// ends (a bridge's port can be taken away without the node's help).
-pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &mut Findings) -> Vec<Making> {
+/// ends (a bridge's port can be taken away without the node's help), or where packets are counted, each alone. `counted`: links whose metrics
+/// are asked for, with the metric and its place.
+pub(crate) fn choose_engines(
+    timeline: &[Entry],
+    counted: &BTreeMap<LinkId, (String, Span)>,
+    graph: &Graph<'_>,
+    findings: &mut Findings,
+) -> Vec<Making> {
     let links = &graph.topology.links;
     let mut struck = vec![false; links.len()];
     let mut changed = vec![false; links.len()];
@@ -47,8 +56,14 @@ pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &m
         }
     }
     for (link, _) in links.iter().zip(&alone).filter(|(_, alone)| **alone) {
-        let on = link.ends.iter().filter(|end| end.settings.offload == Some(true));
-        on.for_each(|end| findings.add(PlanError::OffloadOn { link: link.name.clone(), span: end.span }));
+        offload_is_on(link, "does something to single packets", findings);
+    }
+    for (link, asked) in counted {
+        if !alone[link.index()] {
+            offload_is_on(&links[link.index()], "has its packets counted one by one", findings);
+        }
+        uncounted(&links[link.index()], asked, graph).into_iter().for_each(|problem| findings.add(problem));
+        (alone[link.index()], changed[link.index()]) = (true, true);
     }
     let bridged = |link: &Link| link.ends.iter().any(|end| graph.kind(end.node.index()).is_bridge());
     let impaired = |link: &Link| !link.forward.is_nothing() || !link.back.is_nothing();
@@ -60,6 +75,18 @@ pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &m
         Making { engine: if wire { Engine::Wire } else { Engine::Direct }, packets_alone }
     };
     links.iter().zip(struck).zip(changed).zip(alone).map(making).collect()
+}
+
+/// Refuses offloads that a link has no use for: what it does or tells is of single packets.
+fn offload_is_on(link: &Link, does: &'static str, findings: &mut Findings) {
+    let on = link.ends.iter().filter(|end| end.settings.offload == Some(true));
+    on.for_each(|end| findings.add(PlanError::OffloadOn { link: link.name.clone(), does, span: end.span }));
+}
+
+/// Why nothing counts a link's packets; `None`: its wire does. Of tunnels the checker has said so.
+fn uncounted(link: &Link, (metric, span): &(String, Span), graph: &Graph<'_>) -> Option<PlanError> {
+    let interface = standing(link, graph)?;
+    Some(PlanError::LinkNotCounted { link: link.name.clone(), metric: metric.clone(), interface, span: *span })
 }
 
 /// It does more than to delay all packets by the same time: what several packets in one would meet, each of them would not.

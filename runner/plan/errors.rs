@@ -50,8 +50,8 @@ problems! {
             .help(format!("say it of the interface below: `interface {below} {{ offload off }}`"))
     }
     /// An offload that joins packets which a link is to judge one by one.
-    OffloadOn { link: String, span: Span } Error "scn::plan::offload_on" {
-        at(span, format!("offload can't be on here: `{link}` does something to single packets"), "on here")
+    OffloadOn { link: String, does: &'static str, span: Span } Error "scn::plan::offload_on" {
+        at(span, format!("offload can't be on here: `{link}` {does}"), "on here")
             .help("leave `offload on` out: scn turns off what joins packets where a link judges them one by one")
     }
     /// One interface, two links.
@@ -205,6 +205,11 @@ problems! {
     OutsideStruck { interface: String, span: Span, declared: Span } Error "scn::plan::nothing_to_strike" {
         at(span, format!("`{interface}` stands on this machine already: no fault strikes it"), "strikes nothing").also(declared, "declared here")
             .help("strike a link between the bridge and a node of the run")
+    }
+    /// A metric of a link that has no wire.
+    LinkNotCounted { link: String, metric: String, interface: String, span: Span } Error "scn::expand::not_measured" {
+        at(span, format!("the link `{link}` has no `{metric}`: `{interface}` stands on this machine already"), "never measured here")
+            .help(format!("the kernel counts at the interfaces: `{interface}.tx_packets`"))
     }
     /// A flow that never ends.
     EndlessFlow { flow: String, span: Span } Error "scn::plan::endless_flow" {

@@ -16,6 +16,7 @@ mod graph;
 mod holders;
 mod http;
 mod listeners;
+pub mod measured;
 mod names;
 pub(crate) mod network;
 pub mod outline;
@@ -111,7 +112,9 @@ pub fn plan(scenario: &Scenario, settings: &Settings) -> Result<Planned, Vec<Dia
     let graph = Graph::new(&scenario.topology, &domains, &interfaces);
     let routes = routes::give_routes(scenario, &graph, &pools, &mut work, &mut findings);
     let routed = !findings.failed();
-    let engines = engines::choose_engines(&scenario.timeline, &graph, &mut findings);
+    let counted = measured::links(&scenario.expectations, &scenario.timeline);
+    let engines = engines::choose_engines(&scenario.timeline, &counted, &graph, &mut findings);
+    measured::check_interfaces(&scenario.expectations, &scenario.timeline, &graph, &mut findings);
     let (holders, timeline) = holders::find_holders(&scenario.timeline, &graph, &mut findings);
     readiness::check_readiness(scenario, &graph, &holders, &mut findings);
     let listeners = listeners::find_listeners(scenario, &graph, &holders, &mut findings);

@@ -2,6 +2,7 @@
 //! record that the picture is drawn from. Draws nothing.
 
 use scn_grammar::scenario::topology::{Impairment, NodeKind};
+use scn_reports::record::counted::LinkSample;
 use scn_reports::record::{LinkAccount, LinkRecord, NodeRecord};
 
 use super::outline::impairment;
@@ -29,14 +30,15 @@ fn node(node: &PlannedNode) -> NodeRecord {
     NodeRecord { name: node.name.clone(), kind: kind.to_owned(), addresses }
 }
 
-/// Every link, in the plan's order, with the account of what passed where there is one.
+/// Every link, in the plan's order, with the account of what passed and the samples of it where there are any.
 #[must_use]
-pub fn links(plan: &Plan, accounts: Vec<Option<LinkAccount>>) -> Vec<LinkRecord> {
+pub fn links(plan: &Plan, accounts: Vec<Option<LinkAccount>>, samples: Vec<Vec<LinkSample>>) -> Vec<LinkRecord> {
     let accounts = accounts.into_iter().chain(std::iter::repeat(None));
-    plan.links.iter().zip(accounts).map(|(planned, account)| link(planned, account)).collect()
+    let counted = accounts.zip(samples.into_iter().chain(std::iter::repeat_with(Vec::new)));
+    plan.links.iter().zip(counted).map(|(planned, (account, samples))| link(planned, account, samples)).collect()
 }
 
-fn link(link: &PlannedLink, account: Option<LinkAccount>) -> LinkRecord {
+fn link(link: &PlannedLink, account: Option<LinkAccount>, samples: Vec<LinkSample>) -> LinkRecord {
     let impairment = does(link);
     LinkRecord {
         name: link.name.clone(),
@@ -44,6 +46,7 @@ fn link(link: &PlannedLink, account: Option<LinkAccount>) -> LinkRecord {
         engine: engine(link.engine).to_owned(),
         impairment,
         account,
+        samples,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
-use scn_grammar::scenario::expect::{Condition, Expectation, Kind, Metric, Subject, Value};
+use scn_grammar::scenario::expect::Condition;
 use scn_grammar::scenario::flow::{Destination, Flow, Phase, Timeouts};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
@@ -43,13 +43,13 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
             missing.add(entry.span, what);
         }
         if let When::Condition { condition, .. } = &entry.when {
-            missing.condition(condition, true);
+            missing.condition(condition);
             for metric in datagrams::untold(condition) {
                 missing.add(entry.span, format!("the metric `{metric}` in a condition of the timeline"));
             }
         }
     }
-    scenario.expectations.iter().for_each(|expectation| missing.expectation(expectation));
+    scenario.expectations.iter().for_each(|expectation| missing.condition(&expectation.condition));
     missing.found.sort_by_key(|problem| problem.primary.span);
     missing.found.dedup();
     missing.found
@@ -128,45 +128,11 @@ impl Missing {
         }
     }
 
-    fn expectation(&mut self, expectation: &Expectation) {
-        self.condition(&expectation.condition, expectation.kind == Kind::Require);
-    }
-
-    /// `live`: it is looked at while the run goes on.
-    fn condition(&mut self, condition: &Condition, live: bool) {
-        match condition {
-            Condition::Compare { left, right, .. } => {
-                self.value(left, live);
-                self.value(right, live);
+    fn condition(&mut self, condition: &Condition) {
+        for metric in condition.metrics() {
+            if definitions::of(metric.subject.kind(), metric.way_of_link().1).is_none() {
+                self.add(metric.span, format!("the metric `{}` of {}", metric.name, metric.subject.kind().words()));
             }
-            Condition::Holds(metric) | Condition::Matches { metric, .. } => self.metric(metric, live),
-            Condition::All(all) | Condition::Any(all) => all.iter().for_each(|one| self.condition(one, live)),
-            Condition::Not(one) => self.condition(one, live),
-        }
-    }
-
-    fn value(&mut self, value: &Value, live: bool) {
-        match value {
-            Value::Given(_) => {}
-            Value::Metric(metric) => self.metric(metric, live),
-            Value::Arithmetic { left, right, .. } => {
-                self.value(left, live);
-                self.value(right, live);
-            }
-            Value::Fold { values, .. } => values.iter().for_each(|value| self.value(value, live)),
-        }
-    }
-
-    fn metric(&mut self, metric: &Metric, live: bool) {
-        let known = match metric.subject {
-            Subject::Flow(_) => definitions::of(&metric.name).is_some(),
-            Subject::Process(_) | Subject::Output(_) => true,
-            _ => false,
-        };
-        if !known {
-            self.add(metric.span, format!("the metric `{}` of {}", metric.name, metric.subject.kind().words()));
-        } else if live && metric.flow().is_none() {
-            self.add(metric.span, format!("the metric `{}` of {} in `when` or `require`", metric.name, metric.subject.kind().words()));
         }
     }
 }

@@ -59,7 +59,7 @@ fn picture(plans: &[Plan]) -> Exit {
     let [plan] = plans else {
         return refuse(&format!("{} scenarios are selected, and a picture shows one: choose it with --filter", plans.len()));
     };
-    let (nodes, links) = (plan::picture::nodes(plan), plan::picture::links(plan, Vec::new()));
+    let (nodes, links) = (plan::picture::nodes(plan), plan::picture::links(plan, Vec::new(), Vec::new()));
     let first = plan.flows.first().map_or(0, |flow| flow.from.index());
     match html::network(Network { name: &plan.scenario, nodes: &nodes, links: &links, first }) {
         Some(svg) => {

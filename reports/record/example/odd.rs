@@ -208,6 +208,7 @@ pub(crate) fn network() -> RunRecord {
             engine: "wire".to_owned(),
             impairment: (*impairment).to_owned(),
             account: None,
+            samples: Vec::new(),
         })
         .collect();
     record

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use regex::Regex;
 use scn_grammar::scenario::process::Signal;
 use scn_reports::record::EventKind;
 use tokio::net::unix::OwnedWriteHalf;
@@ -13,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::message::{FromGuard, ToGuard};
+use super::now::{Now, Question, matches};
 use super::output::{self, Store, Written};
 use super::probe;
 use super::spec::{self, Copy, Look};
@@ -53,6 +55,8 @@ pub(super) enum Order {
     Restart(Reply),
     /// To tell what it leaves behind so far; it goes on.
     Tell(oneshot::Sender<Report>),
+    /// To tell what it is at this moment.
+    Look(Question),
     /// To end in good order; the last order.
     Finish(oneshot::Sender<Report>),
 }
@@ -194,6 +198,7 @@ impl Minder {
             Order::Freeze(reply) => self.still(true, reply).await,
             Order::Thaw(reply) => self.still(false, reply).await,
             Order::Tell(report) => drop(report.send(self.so_far())),
+            Order::Look(Question { text, tell }) => drop(tell.send(self.now(text.as_ref()))),
             Order::Finish(report) => {
                 self.finish = Some(report);
                 match &mut self.life {
@@ -219,6 +224,18 @@ impl Minder {
             report.cpu_ns = report.cpu_ns.max(report.looks.last().map_or(0, |(_, cpu_ns, _)| *cpu_ns));
         }
         report
+    }
+
+    fn now(&self, text: Option<&(Regex, bool)>) -> Now {
+        let since = self.life.as_ref().map(|life| life.started);
+        let looked = self.report.looks.last().filter(|(at, ..)| since.is_some_and(|since| *at >= since)).map(|(_, _, bytes)| *bytes);
+        Now {
+            running: since.is_some(),
+            exits: self.report.lives.len() as u64,
+            last: self.report.lives.last().and_then(|past| Some((past.ended?, past.status))),
+            memory: if since.is_some() { looked } else { Some(0) },
+            matches: text.and_then(|(regex, both)| matches(&self.report.output, regex, *both)),
+        }
     }
 
     fn idle(&self, verb: &str) -> Vec<String> {

@@ -13,6 +13,7 @@ mod guard;
 mod keeper;
 mod message;
 mod minder;
+mod now;
 mod output;
 mod probe;
 mod report;

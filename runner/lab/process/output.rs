@@ -107,6 +107,18 @@ impl Store {
         lines[lines.len().saturating_sub(count)..].iter().map(|line| line.text.clone()).collect()
     }
 
+    /// What was written so far, to the standard output alone or to both: one text, or two with a gap between them.
+    pub(super) fn texts(&self, both: bool) -> Vec<String> {
+        let text = |lines: &mut dyn Iterator<Item = &Written>| {
+            let told = lines.filter(|line| both || line.stream == Stream::Output);
+            told.map(|line| format!("{}\n", line.text)).collect::<String>()
+        };
+        match self.left_out {
+            0 => vec![text(&mut self.head.iter().chain(&self.tail))],
+            _ => vec![text(&mut self.head.iter()), text(&mut self.tail.iter())],
+        }
+    }
+
     /// As it is recorded; `ns` tells an instant on the run's clock.
     pub(super) fn record(self, ns: &dyn Fn(Instant) -> i64) -> Output {
         let line = |line: Written| Line { at_ns: ns(line.at), stream: line.stream, text: line.text };
@@ -159,6 +171,7 @@ mod tests {
             store.add(written(&format!("{number}{line}")));
         }
         assert_eq!(store.last(1, began)[0][..4], *"999y");
+        assert_eq!(store.texts(true).len(), 2, "nobody can tell what stood between");
         let kept = store.record(&|_| 0);
         let bytes: usize = kept.lines.iter().map(|line| line.text.len() + 1).sum();
         assert!(bytes <= HEAD + TAIL, "{bytes}");

@@ -59,6 +59,8 @@ impl Pool {
 
 /// A frame that waits.
 pub(crate) struct Stored {
+    /// When it came, ns on the monotonic clock.
+    pub(crate) came_ns: u64,
     pub(crate) header: [u8; HEADER_BYTES],
     buffer: Buffer,
     length: usize,
@@ -68,11 +70,11 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    pub(crate) fn new(header: [u8; HEADER_BYTES], frame: &[u8], pool: &Rc<Pool>, ticket: Option<Ticket>) -> Self {
+    pub(crate) fn new(came_ns: u64, header: [u8; HEADER_BYTES], frame: &[u8], pool: &Rc<Pool>, ticket: Option<Ticket>) -> Self {
         let mut buffer = pool.take(frame.len());
         let start = buffer.start;
         buffer.bytes[start..start + frame.len()].copy_from_slice(frame);
-        Stored { header, buffer, length: frame.len(), pool: Rc::clone(pool), ticket }
+        Stored { came_ns, header, buffer, length: frame.len(), pool: Rc::clone(pool), ticket }
     }
 }
 
@@ -143,11 +145,11 @@ mod tests {
         let pool = Rc::new(Pool::default());
         for length in [60, 1514, 9014, 65_549, 70_000] {
             let frame: Vec<u8> = (0..length).map(|at| at as u8).collect();
-            let stored = Stored::new([0; HEADER_BYTES], &frame, &pool, None);
+            let stored = Stored::new(0, [0; HEADER_BYTES], &frame, &pool, None);
             assert_eq!(stored.frame(), frame);
             let place = stored.frame().as_ptr();
             drop(stored);
-            let again = Stored::new([0; HEADER_BYTES], &frame, &pool, None);
+            let again = Stored::new(0, [0; HEADER_BYTES], &frame, &pool, None);
             assert!(length == 70_000 || again.frame().as_ptr() == place, "{length}");
         }
     }
@@ -157,7 +159,7 @@ mod tests {
         let pool = Rc::new(Pool::default());
         let [start, offset] = [34u16, 6].map(u16::to_ne_bytes);
         let header = [NEEDS_CHECKSUM, 0, 0, 0, 0, 0, start[0], start[1], offset[0], offset[1]];
-        let mut stored = Stored::new(header, &[7; 60], &pool, None);
+        let mut stored = Stored::new(0, header, &[7; 60], &pool, None);
         stored.finish();
         assert_eq!(stored.header, [0; HEADER_BYTES]);
         let mut expected = [7; 60];

@@ -4,13 +4,15 @@
 use hdrhistogram::Histogram;
 use nix::time::{ClockId, clock_gettime};
 use scn_reports::record::LinkAccount;
+use scn_reports::record::counted::LinkSample;
 use socket2::Socket;
 
 use super::super::capture::pcapng::Seen;
 use super::super::packet;
 use super::frame::Stored;
 use super::log::{Out, Shared};
-use crate::emulate::{Counts, Way};
+use super::watch::Watch;
+use crate::emulate::{Counts, Waiting, Way};
 
 /// Lateness is kept with this many significant digits.
 const DIGITS: u8 = 2;
@@ -28,6 +30,8 @@ pub(crate) struct Line {
     late: Histogram<u64>,
     /// While somebody captures it.
     pub(crate) log: Option<Shared>,
+    /// Where somebody asks for what it does over time.
+    pub(crate) watch: Option<Box<Watch>>,
     began_ns: Option<u64>,
 }
 
@@ -42,14 +46,49 @@ pub(crate) fn clock_ns(clock: ClockId) -> u64 {
 }
 
 impl Line {
-    pub(crate) fn new(taps: [Socket; 2], ways: [Way<Stored>; 2]) -> Self {
+    /// `watched`: somebody asks for what it does over time.
+    pub(crate) fn new(taps: [Socket; 2], ways: [Way<Stored>; 2], watched: bool) -> Self {
         let late = Histogram::new_with_bounds(1, LATEST_NS, DIGITS).expect("constant bounds that the histogram takes");
-        Line { taps, ways, late, log: None, began_ns: None }
+        Line { taps, ways, late, log: None, watch: watched.then(|| Box::new(Watch::new())), began_ns: None }
     }
 
-    /// Remembers how much later than meant a frame went out, ns.
-    pub(crate) fn late(&mut self, ns: u64) {
+    /// Remembers how much later than meant a frame went out one way, ns.
+    pub(crate) fn late(&mut self, way: usize, ns: u64) {
         self.late.saturating_record(ns.max(1));
+        if let Some(watch) = &mut self.watch {
+            watch.late(way, ns);
+        }
+    }
+
+    /// Takes a sample of what it does, if somebody asks for that; nothing has happened since `at_ns`.
+    pub(crate) fn look(&mut self, at_ns: u64) {
+        if self.watch.is_none() {
+            return;
+        }
+        self.count_lost();
+        let seen = self.ways.each_mut().map(|way| {
+            let waiting = way.waiting(at_ns);
+            (*way.counts(), waiting)
+        });
+        if let Some(watch) = &mut self.watch {
+            watch.look(at_ns, seen);
+        }
+    }
+
+    /// When the next sample is due, on the monotonic clock.
+    pub(crate) fn look_due_ns(&self) -> Option<u64> {
+        self.watch.as_ref()?.due_ns()
+    }
+
+    /// What it has counted at this moment, and at the first sample.
+    pub(crate) fn counted(&mut self) -> Option<[LinkSample; 2]> {
+        self.count_lost();
+        let now_ns = now_ns();
+        let seen = self.ways.each_mut().map(|way| {
+            let now = way.waits(now_ns);
+            (*way.counts(), Waiting { now, ..Waiting::default() })
+        });
+        self.watch.as_ref()?.now(seen)
     }
 
     /// What is counted from the timeline's start is counted from this instant, ns.
@@ -59,6 +98,10 @@ impl Line {
         self.log.iter().for_each(|log| log.borrow_mut().began_ns = Some(at_ns));
         self.ways.iter_mut().for_each(|way| way.begin(at_ns));
         self.late.reset();
+        if let Some(watch) = &mut self.watch {
+            watch.begin(at_ns);
+            self.look(now_ns());
+        }
     }
 
     /// What the kernel could not keep for us came in, too.

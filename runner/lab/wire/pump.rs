@@ -52,6 +52,10 @@ pub(crate) struct Pump {
     pool: Rc<Pool>,
     /// How far the wall clock was ahead of the monotonic one when it was last looked at, ns.
     wall_ahead: u64,
+    /// When the next look at a line is due; a line that nobody asks for has none.
+    look_ns: u64,
+    /// When something was last done, if there are looks.
+    done_ns: u64,
     orders: Orders<Order>,
     bell: OwnedFd,
 }
@@ -76,6 +80,8 @@ impl Pump {
             leaving: Vec::with_capacity(BATCH),
             pool: Rc::new(Pool::default()),
             wall_ahead: 0,
+            look_ns: NEVER,
+            done_ns: 0,
             orders,
             bell,
         })
@@ -91,7 +97,9 @@ impl Pump {
         let mut ready = Vec::new();
         loop {
             let next = self.timers.peek().map(|Reverse((at, _))| *at);
+            let next = next.into_iter().chain((self.look_ns != NEVER).then_some(self.look_ns)).min();
             self.poller.wait(next, next.is_some_and(|at| at <= now_ns()), &mut ready)?;
+            self.look();
             if ready.contains(&BELL) && self.obey() {
                 return Ok(());
             }
@@ -100,7 +108,25 @@ impl Pump {
                 self.let_out();
             }
             self.let_out();
+            if self.look_ns != NEVER {
+                self.done_ns = now_ns();
+            }
         }
+    }
+
+    /// Takes the samples that are due, before anything else is done: what they show has been so since the last thing was.
+    fn look(&mut self) {
+        if self.look_ns == NEVER || now_ns() < self.look_ns {
+            return;
+        }
+        let at = self.look_ns.max(self.done_ns);
+        self.lines.iter_mut().filter(|line| line.look_due_ns().is_some_and(|due| due <= at)).for_each(|line| line.look(at));
+        self.plan_looks();
+    }
+
+    /// Remembers when the next sample is due.
+    fn plan_looks(&mut self) {
+        self.look_ns = self.lines.iter().filter_map(Line::look_due_ns).min().unwrap_or(NEVER);
     }
 
     /// Does what the lab wants; true: it is to end.
@@ -113,6 +139,7 @@ impl Pump {
             }
         }
         (0..self.wanted.len()).for_each(|way| self.plan(way));
+        self.plan_looks();
         false
     }
 
@@ -151,7 +178,7 @@ impl Pump {
                     let (header, frame) = (came.header, came.frame);
                     let coming = Coming { end, at_ns, wall_ns: at_ns.wrapping_add(wall_ahead), header, frame };
                     let mut witness = Witness::new(line.log.as_ref(), coming);
-                    let stored = || Stored::new(*header, frame, pool, witness.ticket());
+                    let stored = || Stored::new(at_ns, *header, frame, pool, witness.ticket());
                     let taken = line.ways[end].arrive(at_ns, frame, is_many(*header), stored);
                     witness.entered(taken);
                 }
@@ -175,7 +202,13 @@ impl Pump {
         let sent = self.sender.send(&line.taps[1 - end], came().map(|came| (came.header, came.frame)));
         line.ways[end].sent(sent.delivered, sent.down, sent.failed);
         let now = now_ns();
-        came().for_each(|came| line.late(now.saturating_sub(arrived(came.arrived_ns))));
+        for (at, came) in came().enumerate() {
+            let took = now.saturating_sub(arrived(came.arrived_ns));
+            line.late(end, took);
+            if let (Some(watch), None) = (&mut line.watch, sent.why_not(at)) {
+                watch.left(end, came.frame.len(), took);
+            }
+        }
     }
 
     /// Lets out every frame whose time has come.
@@ -210,7 +243,10 @@ impl Pump {
             line.ways[end].sent(sent.delivered, sent.down, sent.failed);
             let gone = now_ns();
             for (at, leaving) in self.leaving.drain(..).enumerate() {
-                line.late(gone.saturating_sub(leaving.due_ns));
+                line.late(end, gone.saturating_sub(leaving.due_ns));
+                if let (Some(watch), None) = (&mut line.watch, sent.why_not(at)) {
+                    watch.left(end, crate::emulate::Packet::frame(&leaving.packet).len(), gone.saturating_sub(leaving.packet.came_ns));
+                }
                 leaving.packet.ticket.iter().for_each(|ticket| ticket.left(gone, sent.why_not(at)));
             }
         }

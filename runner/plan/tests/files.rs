@@ -17,7 +17,7 @@ fn house() -> PathBuf {
 }
 
 /// Checks and plans every scenario of a text.
-fn plans(name: &str, text: &str) -> (Vec<Plan>, Vec<Diagnostic>) {
+pub(super) fn plans(name: &str, text: &str) -> (Vec<Plan>, Vec<Diagnostic>) {
     let mut sources = Sources::default();
     let file = sources.add(name, text);
     let checked = check(&mut sources, file, &BTreeMap::new(), &mut scn_grammar::LoadNothing);

@@ -3,6 +3,7 @@
 pub(super) mod build;
 mod files;
 mod laws;
+mod measured;
 mod network;
 mod run;
 mod stacks;

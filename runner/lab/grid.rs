@@ -1,0 +1,173 @@
+//! Samples of what is counted while a run goes on: taken on a grid from the timeline's start, and between two of its instants where something
+//! happens; bounded. In: samples. Out: all of them, thinned out where there were too many. Counts nothing.
+
+use std::collections::BTreeMap;
+
+use scn_reports::record::counted::{InterfaceSample, LinkSample, Steps, WaySample};
+
+/// Between two samples of the grid, ns.
+const SPACING_NS: i64 = 100_000_000;
+/// What is read around an instant of the grid is read so long before it, ns: a thread may be woken late.
+const BEFORE_NS: i64 = 2_000_000;
+/// So many samples are kept of one thing; then every second goes and the grid is twice as wide.
+const MOST_SAMPLES: usize = 10_000;
+
+/// A sample that can take the place of itself and the one before.
+pub(crate) trait Join {
+    /// Both in one, which stands where the later one stood.
+    fn join(before: Self, after: Self) -> Self;
+}
+
+/// Samples of one thing. Instants are in ns after the timeline's start.
+#[derive(Debug, Clone)]
+pub(crate) struct Samples<T> {
+    kept: Vec<T>,
+    most: usize,
+    spacing_ns: i64,
+    /// One is taken so long before each instant of the grid, too; 0: none is.
+    before_ns: i64,
+    due_ns: i64,
+}
+
+impl<T> Default for Samples<T> {
+    fn default() -> Self {
+        Samples { kept: Vec::new(), most: MOST_SAMPLES, spacing_ns: SPACING_NS, before_ns: 0, due_ns: 0 }
+    }
+}
+
+impl<T> Samples<T> {
+    /// Of what can only be read after an instant of the grid, and so is read shortly before it as well.
+    pub(crate) fn around_the_grid() -> Self {
+        Samples { before_ns: BEFORE_NS, ..Samples::default() }
+    }
+}
+
+impl<T: Join + Clone> Samples<T> {
+    /// When the next one of the grid is due.
+    pub(crate) fn due_ns(&self) -> i64 {
+        self.due_ns
+    }
+
+    /// Those that are kept, in order.
+    pub(crate) fn kept(&self) -> &[T] {
+        &self.kept
+    }
+
+    /// One more, of an instant.
+    pub(crate) fn put(&mut self, at_ns: i64, sample: T) {
+        if self.kept.len() >= self.most {
+            self.thin();
+        }
+        self.kept.push(sample);
+        if at_ns >= self.due_ns {
+            let grid = (at_ns.div_euclid(self.spacing_ns) + 1).saturating_mul(self.spacing_ns);
+            let before = grid.saturating_sub(self.before_ns);
+            self.due_ns = if at_ns < before { before } else { grid };
+        }
+    }
+
+    /// Half of them, the first one and the last one among them.
+    fn thin(&mut self) {
+        self.spacing_ns = self.spacing_ns.saturating_mul(2);
+        let mut old = std::mem::take(&mut self.kept).into_iter();
+        self.kept.extend(old.next());
+        while let Some(before) = old.next() {
+            self.kept.push(match old.next() {
+                Some(after) => T::join(before, after),
+                None => before,
+            });
+        }
+    }
+}
+
+impl Join for InterfaceSample {
+    fn join(_: Self, after: Self) -> Self {
+        after
+    }
+}
+
+impl Join for LinkSample {
+    fn join(before: Self, after: Self) -> Self {
+        let [b0, b1] = before.ways;
+        let [a0, a1] = after.ways;
+        LinkSample { at_ns: after.at_ns, ways: [join_ways(b0, a0), join_ways(b1, a1)] }
+    }
+}
+
+fn join_ways(before: WaySample, after: WaySample) -> WaySample {
+    let (most_queued, most_at_ns) = if before.most_queued >= after.most_queued {
+        (before.most_queued, before.most_at_ns)
+    } else {
+        (after.most_queued, after.most_at_ns)
+    };
+    WaySample {
+        most_queued,
+        most_at_ns,
+        delay: join_steps(before.delay, after.delay),
+        lag: join_steps(before.lag, after.lag),
+        counts: after.counts,
+        queued: after.queued,
+    }
+}
+
+fn join_steps(before: Steps, after: Steps) -> Steps {
+    let mut all: BTreeMap<u64, u64> = before.into_iter().collect();
+    for (value, count) in after {
+        *all.entry(value).or_insert(0) += count;
+    }
+    all.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(at_ns: i64, most_queued: u64) -> LinkSample {
+        let way = WaySample { most_queued, most_at_ns: at_ns - 1, delay: vec![(5, 1), (at_ns.unsigned_abs(), 2)], ..WaySample::default() };
+        LinkSample { at_ns, ways: [way, WaySample::default()] }
+    }
+
+    #[test]
+    fn the_grid_counts_from_the_start() {
+        let mut samples = Samples::default();
+        assert_eq!(samples.due_ns(), 0);
+        samples.put(-2_000_000, sample(-2_000_000, 0));
+        assert_eq!(samples.due_ns(), 0, "what comes before the start is none of the grid");
+        samples.put(40_000, sample(40_000, 0));
+        assert_eq!(samples.due_ns(), SPACING_NS);
+        samples.put(30_000_000, sample(30_000_000, 0));
+        assert_eq!(samples.due_ns(), SPACING_NS, "one in between moves nothing");
+        samples.put(3 * SPACING_NS, sample(3 * SPACING_NS, 0));
+        assert_eq!(samples.due_ns(), 4 * SPACING_NS, "a late one takes the place of those it missed");
+    }
+
+    #[test]
+    fn what_is_read_late_is_read_before_the_grid_as_well() {
+        let mut samples = Samples::around_the_grid();
+        let mut due = Vec::new();
+        for late in [0, 40_000, 40_000, 40_000, 40_000] {
+            let at = samples.due_ns() + late;
+            samples.put(at, sample(at, 0));
+            due.push(samples.due_ns());
+        }
+        let (grid, before) = (SPACING_NS, SPACING_NS - BEFORE_NS);
+        assert_eq!(due, [before, grid, grid + before, 2 * grid, 2 * grid + before]);
+        samples.put(3 * grid + 1, sample(3 * grid + 1, 0));
+        assert_eq!(samples.due_ns(), 3 * grid + before, "one that comes too late stands for both");
+    }
+
+    #[test]
+    fn too_many_are_thinned_out_and_nothing_is_lost() {
+        let mut samples = Samples { most: 6, ..Samples::default() };
+        for at in 0..6 {
+            samples.put(at * SPACING_NS, sample(at * SPACING_NS, if at == 3 { 9 } else { 1 }));
+        }
+        samples.put(6 * SPACING_NS, sample(6 * SPACING_NS, 1));
+        let instants: Vec<i64> = samples.kept().iter().map(|sample| sample.at_ns / SPACING_NS).collect();
+        assert_eq!(instants, [0, 2, 4, 5, 6]);
+        assert_eq!(samples.due_ns(), 8 * SPACING_NS);
+        let joined = &samples.kept()[2].ways[0];
+        assert_eq!((joined.most_queued, joined.most_at_ns), (9, 3 * SPACING_NS - 1));
+        assert_eq!(joined.delay, [(5, 2), (300_000_000, 2), (400_000_000, 2)]);
+    }
+}
