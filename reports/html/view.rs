@@ -418,11 +418,10 @@ fn excerpt_view(x: &excerpt::Excerpt) -> ExcerptView {
 
 fn link_row(record: &RunRecord, link: &crate::record::LinkRecord) -> LinkRow {
     let name = |at: u32| record.nodes.get(at as usize).map_or("?", |node| node.name.as_str());
-    let account = link.account.as_ref().map_or(String::new(), |a| {
-        let late = [a.late_p50_ns, a.late_p99_ns, a.late_max_ns].map(words::duration);
-        let late = format!("own lateness in the middle {}, at its worst hundredth {}, at worst {}", late[0], late[1], late[2]);
-        format!("there: {}; back: {}; {late}", account_words(a, 0), account_words(a, 1))
-    });
+    let account = link
+        .account
+        .as_ref()
+        .map_or(String::new(), |a| format!("there: {}; back: {}; {}", account_words(a, 0), account_words(a, 1), lateness_words(a)));
     LinkRow {
         name: words::visible(&link.name),
         ends: words::visible(&format!("{} to {}", name(link.ends[0]), name(link.ends[1]))),
@@ -430,6 +429,15 @@ fn link_row(record: &RunRecord, link: &crate::record::LinkRecord) -> LinkRow {
         impairment: words::visible(&link.impairment),
         account,
     }
+}
+
+/// How late an engine was; of one that can't tell, what it can't.
+fn lateness_words(account: &LinkAccount) -> String {
+    if !account.untold.is_empty() {
+        return words::visible(&account.untold.join(", "));
+    }
+    let [middle, p99, most] = [account.late_p50_ns, account.late_p99_ns, account.late_max_ns].map(words::duration);
+    format!("own lateness in the middle {middle}, at its worst hundredth {p99}, at worst {most}")
 }
 
 /// One way of an account: what came in, what was delivered, and everything else that happened.

@@ -131,11 +131,11 @@ pub struct LinkRecord {
     pub name: String,
     /// Positions in [`RunRecord::nodes`].
     pub ends: [u32; 2],
-    /// `direct` or `wire`.
+    /// `direct`, `wire` or `kernel`.
     pub engine: String,
     /// What it does to packets, in words: `delay 2ms`; empty: nothing.
     pub impairment: String,
-    /// The wire engine's own account; `None` for direct links.
+    /// The engine's own account; `None` for direct links.
     pub account: Option<LinkAccount>,
 }
 
