@@ -7,7 +7,7 @@ use scn_grammar::scenario::topology::{Impairment, Link, LinkKind, NodeKind};
 
 use super::errors::{Findings, PlanError};
 use super::graph::Graph;
-use super::types::Engine;
+use super::types::{Engine, Stages};
 
 /// How a link is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(crate) struct Making {
     pub(crate) engine: Engine,
     /// Something is done to single packets, so offloads that join them are off.
     pub(crate) packets_alone: bool,
+    /// What the kernel is to do, where it is the engine.
+    pub(crate) stages: [Stages; 2],
 }
 
 /// Chooses the engine of each link: the wire where something touches packets now or later, or where a fault strikes a link that no bridge
@@ -57,7 +59,7 @@ pub(crate) fn choose_engines(timeline: &[Entry], graph: &Graph<'_>, findings: &m
     }
     let making = |(((link, struck), changed), packets_alone)| {
         let wire = impaired(link) || changed || (struck && !bridged(link));
-        Making { engine: if wire { Engine::Wire } else { Engine::Direct }, packets_alone }
+        Making { engine: if wire { Engine::Wire } else { Engine::Direct }, packets_alone, stages: [Stages::default(); 2] }
     };
     links.iter().zip(struck).zip(changed).zip(alone).map(making).collect()
 }

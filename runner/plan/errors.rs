@@ -186,6 +186,12 @@ problems! {
         at(span, format!("`{interface}` stands on this machine already: no fault strikes it"), "strikes nothing").also(declared, "declared here")
             .help("strike a link between the bridge and a node of the run")
     }
+    /// Something that the kernel's queues do otherwise than the model, or not at all.
+    KernelCannot { what: String, link: String, why: &'static str, instead: &'static str, span: Span, declared: Option<Span> } Error "scn::plan::kernel_engine" {
+        let drawn = at(span, format!("the kernel can't carry out {what} on `{link}`: {why}"), "not with `--engine kernel`");
+        let drawn = declared.into_iter().fold(drawn, |drawn, declared| drawn.also(declared, "the link"));
+        drawn.help(format!("{instead}run it with `--engine wire`, which can do everything"))
+    }
     /// A flow that never ends.
     EndlessFlow { flow: String, span: Span } Error "scn::plan::endless_flow" {
         at(span, format!("`{flow}` never ends: nothing of the timeline comes after its start"), "no end")
@@ -216,6 +222,10 @@ pub(crate) struct Findings {
 impl Findings {
     pub(crate) fn add(&mut self, problem: PlanError) {
         self.found.push(problem.into());
+    }
+
+    pub(crate) fn extend(&mut self, problems: impl IntoIterator<Item = PlanError>) {
+        problems.into_iter().for_each(|problem| self.add(problem));
     }
 
     pub(crate) fn failed(&self) -> bool {

@@ -52,6 +52,7 @@ pub(super) fn engine(engine: Engine) -> &'static str {
     match engine {
         Engine::Direct => "direct",
         Engine::Wire => "wire",
+        Engine::Kernel => "kernel",
     }
 }
 
