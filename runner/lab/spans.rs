@@ -8,7 +8,7 @@ use super::layout::{Layout, LinkPlace};
 use super::namespace::Namespace;
 use super::wire::{Span, Wires};
 use crate::emulate::{Draws, Nature, Traces};
-use crate::plan::types::Plan;
+use crate::plan::types::{Engine, Plan};
 
 /// Starts the pumps if there is anything to carry.
 pub(super) fn start(
@@ -28,10 +28,10 @@ pub(super) fn start(
             traces: Arc::clone(traces),
         };
         let does = [planned.forward.clone(), planned.back.clone()];
-        place.outer.map(|outer| Span { link, outer, natures: [nature(0), nature(1)], does })
+        place.outer.filter(|_| place.engine == Engine::Wire).map(|outer| Span { link, outer, natures: [nature(0), nature(1)], does })
     };
-    let spans = layout.links.iter().enumerate().filter_map(span).collect();
-    Wires::start(namespaces, fabric, spans).map(Some)
+    let spans: Vec<Span> = layout.links.iter().enumerate().filter_map(span).collect();
+    if spans.is_empty() { Ok(None) } else { Wires::start(namespaces, fabric, spans).map(Some) }
 }
 
 /// Ports that are the same in every run, as ranges.
