@@ -11,6 +11,7 @@ mod captures;
 mod cleanup;
 mod datagrams;
 mod editors;
+mod engines;
 mod formatting;
 mod fuzzing;
 mod guest;
