@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use netlink_packet_core::Nla;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::tc::{TcAttribute, TcMessage, TcOption, TcStats2};
-use scn_grammar::scenario::topology::Impairment;
+use scn_grammar::scenario::topology::{Impairment, Loss};
 use scn_reports::record::LinkAccount;
 
 use self::count::{Dropped, Reading};
@@ -46,6 +46,8 @@ struct Way {
     generation: u16,
     /// What netems that a cut replaced had dropped.
     before: Dropped,
+    /// It has left something to chance.
+    chance: bool,
 }
 
 /// A link that the kernel carries.
@@ -83,7 +85,7 @@ pub(super) fn start(plan: &Plan, layout: &Layout, namespaces: &Arc<Vec<Namespace
         let way = |end: usize| {
             let does = if end == 0 { planned.forward.clone() } else { planned.back.clone() };
             let levels = netem::levels(planned.stages[end]);
-            Way { out: outer[1 - end], levels, does, told: 0, generation: 0, before: Dropped::default() }
+            Way { out: outer[1 - end], levels, chance: leaves_to_chance(&does), does, told: 0, generation: 0, before: Dropped::default() }
         };
         let (name, ways, since) = (planned.name.clone(), [way(0), way(1)], [Reading::default(), Reading::default()]);
         links.insert(at, Carried { name, outer, ways, is_cut: false, was_cut: false, since });
@@ -161,6 +163,7 @@ impl Kernel {
     pub(super) fn set(&self, link: usize, end: usize, does: Impairment) -> Result<(), LabError> {
         let change = |state: &mut State| {
             if let Some(carried) = state.links.get_mut(&link) {
+                carried.ways[end].chance |= leaves_to_chance(&does);
                 carried.ways[end].does = does;
             }
             self.run(state.tell(link, end))
@@ -230,7 +233,7 @@ impl Kernel {
         if carried.was_cut {
             words.push("nor what cuts took: that is the rest of what came in".to_owned());
         }
-        if self.seeded == Some(false) && carried.ways.iter().any(|way| !way.levels.is_empty()) {
+        if self.seeded == Some(false) && carried.ways.iter().any(|way| way.chance) {
             words.push("its netem takes no seed: another run meets other chances".to_owned());
         }
         words
@@ -284,6 +287,11 @@ impl Kernel {
     pub(super) fn stop(&mut self) -> Result<(), LabError> {
         self.keeper.stop()
     }
+}
+
+/// Some packets fare otherwise than others.
+fn leaves_to_chance(does: &Impairment) -> bool {
+    does.loss != Loss::None || does.fixed_delay_ns().is_none()
 }
 
 /// What was read of one way.
