@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use scn_runner::plan::EngineChoice;
 
 /// The `scn` command.
 #[derive(Debug, Parser)]
@@ -144,6 +145,29 @@ impl Timing {
     }
 }
 
+/// Who carries out what links do to packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// As scn likes: the wire
+    Auto,
+    /// scn itself, in user space: it can do everything, and the seed decides the fate of each packet
+    Wire,
+    /// The kernel's netem: what it can't do as the language says is refused
+    Kernel,
+}
+
+impl Engine {
+    /// The same for the planner.
+    #[must_use]
+    pub fn choice(self) -> EngineChoice {
+        match self {
+            Engine::Auto => EngineChoice::Auto,
+            Engine::Wire => EngineChoice::Wire,
+            Engine::Kernel => EngineChoice::Kernel,
+        }
+    }
+}
+
 /// Which runs' links are captured whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CaptureRuns {
@@ -180,6 +204,9 @@ pub struct RunArguments {
     /// How late the program itself may be before it spoils a verdict
     #[arg(long, value_enum, default_value_t = Timing::Normal)]
     pub timing: Timing,
+    /// Who carries out what links do to packets
+    #[arg(long, value_enum, default_value_t = Engine::Auto)]
+    pub engine: Engine,
     /// Keep the packets of every link, from start to end, as pcapng files beside the record
     #[arg(long, value_enum, value_name = "RUNS")]
     pub capture: Option<CaptureRuns>,
@@ -265,6 +292,9 @@ pub struct PlanArguments {
     /// How late the program itself may be before it spoils a verdict
     #[arg(long, value_enum, default_value_t = Timing::Normal)]
     pub timing: Timing,
+    /// Who carries out what links do to packets
+    #[arg(long, value_enum, default_value_t = Engine::Auto)]
+    pub engine: Engine,
     /// Print the JSON Schema of `--format json` and nothing else
     #[arg(long)]
     pub schema: bool,

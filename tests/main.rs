@@ -12,6 +12,7 @@ mod cleanup;
 mod counted;
 mod datagrams;
 mod editors;
+mod engines;
 mod formatting;
 mod fuzzing;
 mod guest;

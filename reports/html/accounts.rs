@@ -48,6 +48,7 @@ fn way(record: &RunRecord, link: &LinkRecord, account: &LinkAccount, way: usize)
     let rest: Vec<String> = account.places(way).into_iter().skip(1).filter_map(told).collect();
     let also: Vec<String> = account.marks(way).into_iter().filter_map(told).collect();
     let late = [account.late_p50_ns, account.late_p99_ns, account.late_max_ns].map(words::duration);
+    let late = if account.untold.is_empty() { late.join(" · ") } else { words::visible(&account.untold.join(", ")) };
     Way {
         link: words::visible(&link.name),
         way: words::visible(&format!("{} to {}", name(link.ends[way]), name(link.ends[1 - way]))),
@@ -55,7 +56,7 @@ fn way(record: &RunRecord, link: &LinkRecord, account: &LinkAccount, way: usize)
         delivered: words::count(account.delivered[way]),
         rest: rest.join(", "),
         also: also.join(", "),
-        late: late.join(" · "),
+        late,
         odd: trouble(account, way),
     }
 }

@@ -141,3 +141,14 @@ fn a_large_network_has_tables_instead_of_a_picture() {
     let html = page(&[record]);
     assert!(html.contains("leaf199") && !html.contains("class=\"node host\""));
 }
+
+#[test]
+fn what_an_engine_cannot_tell_stands_in_the_place_of_its_lateness() {
+    let mut record = example::failover();
+    let told = page(std::slice::from_ref(&record));
+    let lateness = told.matches("own lateness").count();
+    assert!(lateness > 0 && !told.contains("not how late"));
+    record.links.iter_mut().filter_map(|link| link.account.as_mut()).for_each(|account| account.untold = vec!["not how late".into()]);
+    let untold = page(&[record]);
+    assert_eq!((untold.matches("own lateness").count(), untold.matches("not how late").count()), (0, lateness));
+}

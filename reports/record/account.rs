@@ -1,9 +1,9 @@
-//! The account of a wire: what came in, and what became of each packet. In: what the wire counted. Out: the type that judge and reports read,
+//! The account of an impaired link: what came in, and what became of each packet. In: what the wire or the kernel counted. Out: the type that judge and reports read,
 //! and whether it adds up. Counts nothing itself.
 
 use serde::{Deserialize, Serialize};
 
-/// What a wire saw since the timeline's start, each way: first from the first end, then from the second. Fields that older records lack are 0.
+/// What an impaired link saw since the timeline's start, each way: first from the first end, then from the second. Fields that older records lack are 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct LinkAccount {
     /// Frames that came in.
@@ -57,6 +57,9 @@ pub struct LinkAccount {
     /// Its histogram: upper end of a step in ns, and how many frames lie in it; empty steps are left out.
     #[serde(default)]
     pub late: Vec<(u64, u64)>,
+    /// What who counted can't tell of this, in words; its numbers are then 0 or the rest of others. Of wires: nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<String>,
 }
 
 impl LinkAccount {
@@ -101,11 +104,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_account_of_the_kernel_says_what_it_cannot_tell() {
+        let account = LinkAccount { untold: vec!["how late".into()], ..LinkAccount::default() };
+        let stored = serde_json::to_string(&account).unwrap();
+        assert!(stored.contains(r#""untold":["how late"]"#), "{stored}");
+        assert_eq!(serde_json::from_str::<LinkAccount>(&stored).unwrap(), account);
+        assert!(!serde_json::to_string(&LinkAccount::default()).unwrap().contains("untold"));
+    }
+
+    #[test]
     fn an_older_account_is_read() {
         let older = r#"{"entered":[7,2],"delivered":[4,2],"cut":[1,0],"dropped":[2,0],"queued":[0,0],"late_p99_ns":9}"#;
         let account: LinkAccount = serde_json::from_str(older).unwrap();
         assert!(account.closes(0) && account.closes(1));
-        assert_eq!((account.lost, account.late_p99_ns), ([0, 0], 9));
+        assert_eq!((account.lost, account.late_p99_ns, account.untold.len()), ([0, 0], 9, 0));
         assert!(!LinkAccount { lost: [1, 0], ..account.clone() }.closes(0));
         assert!(LinkAccount { lost: [1, 0], duplicated: [1, 0], ..account }.closes(0));
     }

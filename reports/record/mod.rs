@@ -136,11 +136,11 @@ pub struct LinkRecord {
     pub name: String,
     /// Positions in [`RunRecord::nodes`].
     pub ends: [u32; 2],
-    /// `direct` or `wire`.
+    /// `direct`, `wire` or `kernel`.
     pub engine: String,
     /// What it does to packets, in words: `delay 2ms`; empty: nothing.
     pub impairment: String,
-    /// The wire engine's own account; `None` for direct links.
+    /// The engine's own account; `None` for direct links.
     pub account: Option<LinkAccount>,
     /// What it had counted over time, in order, if the expectations speak of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

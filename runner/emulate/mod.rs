@@ -22,6 +22,7 @@ mod filter;
 mod flows;
 mod headers;
 mod loss;
+mod quantiles;
 mod ramp;
 mod shaper;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use barrier::{Barrier, Owners, Side};
 pub use checksum::complete;
 pub use counts::Counts;
 pub use fate::Draws;
+pub use quantiles::quantiles;
 pub use shaper::Waiting;
 pub use told::{Mark, Taken};
 pub use trace::{Trace, TraceError, Traces};

@@ -11,8 +11,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::{BridgePortState, InfoBridgePort, InfoPortData, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State};
+use netlink_packet_route::link::{
+    BridgePortState, InfoBridgePort, InfoPortData, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State, Stats64,
+};
 use netlink_packet_route::neighbour::NeighbourState;
+use netlink_packet_route::tc::TcMessage;
 use socket2::Socket;
 
 use super::announce;
@@ -188,13 +191,24 @@ impl Bench {
 
     /// Packets that an interface has received.
     pub(crate) fn received(&mut self, slot: usize, index: u32) -> Result<u64, LabError> {
+        self.counters(slot, index).map(|counts| counts.rx_packets)
+    }
+
+    /// All that an interface counts.
+    pub(crate) fn counters(&mut self, slot: usize, index: u32) -> Result<Stats64, LabError> {
         let link = self.socket(slot)?.link(index);
         let link = link.map_err(|refusal| LabError::netlink("lab", "read an interface's counters", &refusal))?;
         let counts = link.attributes.iter().find_map(|attribute| match attribute {
-            LinkAttribute::Stats64(counts) => Some(counts.rx_packets),
+            LinkAttribute::Stats64(counts) => Some(*counts),
             _ => None,
         });
-        Ok(counts.unwrap_or(0))
+        Ok(counts.unwrap_or_default())
+    }
+
+    /// What the kernel knows of a queue.
+    pub(crate) fn queue(&mut self, slot: usize, wanted: TcMessage) -> Result<TcMessage, LabError> {
+        let found = self.socket(slot)?.queue(wanted);
+        found.map_err(|refusal| LabError::netlink("lab", "read a queue's counters", &refusal))
     }
 
     /// The routing socket of a namespace, opened when it is first needed.

@@ -242,7 +242,7 @@ fn furnish(plan: &Plan, layout: &Layout, namespace: &Namespace, slot: usize, mut
         let extent = offload::wanted(link.packets_alone, interface.settings.offload);
         let refused = |cause| LabError::system(format!("{place}.{}", interface.name), "set its offloads", &cause);
         extent.map_or(Ok(()), |extent| offload::switch_off(&name, extent)).map_err(refused)?;
-        if link.engine == Engine::Wire && extent != Some(offload::Extent::All) {
+        if link.engine != Engine::Direct && extent != Some(offload::Extent::All) {
             offload::take_in_by_one_queue(&name).map_err(refused)?;
         }
     }

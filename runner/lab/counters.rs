@@ -77,7 +77,9 @@ impl Counters {
     /// The timeline begins at an instant: what came before is forgotten.
     pub(super) fn begin(&self, at: Instant) {
         lock(&self.reader).begin(at);
-        self.wake.iter().for_each(|wake| drop(wake.send(())));
+        for wake in &self.wake {
+            let _ = wake.send(());
+        }
     }
 
     /// Reads all of them now.

@@ -50,6 +50,23 @@ pub enum LabError {
         /// The kernel's own words.
         cause: String,
     },
+    /// The kernel lacks what its engine is made of.
+    #[error(
+        "{what} can't be made here: {cause}. The kernel needs {option}; load the module `{module}` if there is one, run with \
+         `--engine wire`, which needs none of it, or write `needs kernel {need}` to skip the scenario where it is missing"
+    )]
+    Engine {
+        /// `a link that the kernel impairs`.
+        what: &'static str,
+        /// `CONFIG_NET_SCH_NETEM`.
+        option: &'static str,
+        /// `sch_netem`.
+        module: &'static str,
+        /// `netem`.
+        need: &'static str,
+        /// The kernel's own words.
+        cause: String,
+    },
     /// The kernel can't make something that the scenario asks for.
     #[error(
         "{what} can't be made here: {cause}. The kernel needs {option}; load the module `{module}` if there is one, \

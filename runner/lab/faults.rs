@@ -148,9 +148,9 @@ impl Faults {
         self.layout.links[link].ends.iter().filter(|end| end.bridge.is_some()).map(|end| (end.node, end.index)).collect()
     }
 
-    /// Every place of the link is a wire.
-    pub(crate) fn is_wire(&self, link: usize) -> bool {
-        self.layout.links[link].engine == Engine::Wire
+    /// The link goes through the fabric, by a wire or by the kernel.
+    pub(crate) fn is_carried(&self, link: usize) -> bool {
+        self.layout.links[link].engine != Engine::Direct
     }
 
     /// What an action comes to. The state is as if it were done.
@@ -202,7 +202,7 @@ impl Faults {
         links.sort_unstable();
         links.dedup();
         links.retain(|link| !self.layout.links[*link].fixed);
-        let plain = |link: &&usize| !self.is_wire(**link) && self.ports(**link).is_empty();
+        let plain = |link: &&usize| !self.is_carried(**link) && self.ports(**link).is_empty();
         match links.iter().find(plain) {
             Some(link) => Err(LabError::CannotStrike { link: self.links[*link].clone() }),
             None => Ok((links, cause, words)),
@@ -280,7 +280,7 @@ impl Faults {
         let mut requests: Vec<(usize, Request)> = Vec::new();
         for &link in links {
             let held = &self.held[link];
-            if self.is_wire(link) {
+            if self.is_carried(link) {
                 todo.cuts.push((link, !held.down.is_empty() || !held.silent.is_empty()));
             }
             match sort {
@@ -325,7 +325,7 @@ impl Faults {
     /// A port joins its bridge or leaves it. Wires have no ports to leave: the pump cuts them. While a port is out, its bridge
     /// keeps what is meant for the node behind it, so that it can be counted and does not flood the others.
     fn attachment(&self, link: usize, attached: bool) -> Vec<(usize, Request)> {
-        if self.is_wire(link) {
+        if self.is_carried(link) {
             return Vec::new();
         }
         let doing = if attached { "put its port back" } else { "take its port out of the bridge" };

@@ -7,14 +7,15 @@ use netlink_packet_route::RouteNetlinkMessage;
 use scn_grammar::scenario::topology::{BondMode, InterfaceKind, LinkKind, MacvlanMode};
 
 use super::error::LabError;
+use super::kernel;
 use super::messages::{self, VethEnd};
 use super::namespace::Namespace;
 use super::netlink::Netlink;
 use super::stacks::{self, Fresh};
 use super::sysctl;
-use crate::plan::types::Plan;
+use crate::plan::types::{Engine, Plan, Stages};
 
-/// A sort of interface that not every kernel has.
+/// A sort of interface or queue that not every kernel has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Feature {
     /// Tags of VLANs.
@@ -25,17 +26,29 @@ pub(crate) enum Feature {
     Macvlan,
     /// Tunnels.
     Vxlan,
+    /// What comes in at one interface goes out at another.
+    Redirect,
+    /// Delay, loss and rate by the kernel.
+    Netem,
 }
 
 /// A feature, the words for people, the kernel's option, its module, and the name by which a scenario needs it.
 pub(crate) type Known = (Feature, &'static str, &'static str, &'static str, &'static str);
 
 /// All of them.
-pub(crate) const FEATURES: [Known; 4] = [
+pub(crate) const FEATURES: [Known; 6] = [
     (Feature::Vlan, "a VLAN interface", "CONFIG_VLAN_8021Q", "8021q", "vlan"),
     (Feature::Bond, "a bond", "CONFIG_BONDING", "bonding", "bonding"),
     (Feature::Macvlan, "a macvlan", "CONFIG_MACVLAN", "macvlan", "macvlan"),
     (Feature::Vxlan, "a VXLAN tunnel", "CONFIG_VXLAN", "vxlan", "vxlan"),
+    (
+        Feature::Redirect,
+        "a link that the kernel carries (`--engine kernel`)",
+        "CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_U32 and CONFIG_NET_ACT_MIRRED",
+        "act_mirred",
+        "mirred",
+    ),
+    (Feature::Netem, "a link that the kernel impairs (`--engine kernel`)", "CONFIG_NET_SCH_NETEM", "sch_netem", "netem"),
 ];
 
 /// Indexes in the namespace of the trial.
@@ -49,15 +62,16 @@ const TRIED: u32 = 13;
 /// The first that is missing, with the kernel's option.
 pub(crate) fn check(plan: &Plan) -> Result<(), LabError> {
     let wanted = wanted(plan);
-    if wanted.is_empty() && (0..plan.nodes.len()).all(|node| sysctl::said(plan, node).next().is_none()) {
+    for (feature, what, option, module, need) in FEATURES.iter().filter(|(feature, ..)| wanted.contains(feature)) {
+        works(*feature).map_err(|cause| match feature {
+            Feature::Redirect | Feature::Netem => LabError::Engine { what, option, module, need, cause },
+            _ => LabError::Feature { what, option, module, need, cause },
+        })?;
+    }
+    if (0..plan.nodes.len()).all(|node| sysctl::said(plan, node).next().is_none()) {
         return Ok(());
     }
-    apart(|| {
-        for (feature, what, option, module, need) in FEATURES.iter().filter(|(feature, ..)| wanted.contains(feature)) {
-            attempt(*feature).map_err(|cause| LabError::Feature { what, option, module, need, cause })?;
-        }
-        settings(plan)
-    })?
+    apart(|| settings(plan))?
 }
 
 /// The kernel can make such interfaces; otherwise its words.
@@ -93,6 +107,10 @@ fn wanted(plan: &Plan) -> Vec<Feature> {
         InterfaceKind::Macvlan { .. } => Feature::Macvlan,
         InterfaceKind::Bond { .. } => Feature::Bond,
     });
+    let kernel = || plan.links.iter().filter(|link| link.engine == Engine::Kernel);
+    let carries = kernel().next().map(|_| Feature::Redirect);
+    let impairs = kernel().any(|link| link.stages != [Stages::default(); 2]).then_some(Feature::Netem);
+    let upon = upon.chain(carries).chain(impairs);
     let mut wanted: Vec<Feature> = upon.chain(tagged.then_some(Feature::Vlan)).chain(tunnel.then_some(Feature::Vxlan)).collect();
     wanted.sort_unstable();
     wanted.dedup();
@@ -113,6 +131,8 @@ fn attempt(feature: Feature) -> Result<(), String> {
         Feature::Macvlan => vec![pair, stacks::macvlan(&fresh, NEAR, MacvlanMode::Bridge)],
         Feature::Bond => vec![stacks::bond(&fresh, BondMode::ActiveBackup, 100_000_000)],
         Feature::Vxlan => vec![stacks::vxlan(&fresh, 1, 4789, local, local)],
+        Feature::Redirect => vec![pair, kernel::messages::ingress(NEAR), kernel::messages::redirect(NEAR, FAR)],
+        Feature::Netem => vec![pair, kernel::messages::netem(NEAR, 1, None, kernel::netem::plain())],
     };
     socket.run(messages).map_err(|refusal| refusal.to_string())
 }

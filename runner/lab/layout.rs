@@ -64,7 +64,7 @@ pub(crate) struct LinkPlace {
     pub(crate) engine: Engine,
     /// The two ends at the nodes.
     pub(crate) ends: [EndPlace; 2],
-    /// The outer ends of a wire, by index in the fabric.
+    /// The outer ends of a link that a wire or the kernel carries, by index in the fabric.
     pub(crate) outer: Option<[u32; 2]>,
     /// No wire is made for it and no fault strikes it: a tunnel, or an interface that stands already.
     pub(crate) fixed: bool,
@@ -122,7 +122,7 @@ impl Layout {
                 Ok(EndPlace { node, interface: position, index, wire, bridge: bridges[node] })
             };
             let ends: [EndPlace; 2] = [end(0)?, end(1)?];
-            let outer = (link.engine == Engine::Wire).then(|| [fresh(), fresh()]);
+            let outer = (link.engine != Engine::Direct).then(|| [fresh(), fresh()]);
             let fixed = link.kind != LinkKind::Wire || standing.contains(&ends[0].index);
             links.push(LinkPlace { engine: link.engine, ends, outer, fixed });
         }

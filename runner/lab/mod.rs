@@ -11,6 +11,7 @@ mod announce;
 mod bench;
 mod build;
 mod capture;
+mod carriers;
 mod counters;
 mod doctor;
 mod door;
@@ -25,6 +26,7 @@ pub mod held;
 mod impairments;
 mod journal;
 mod journal_undo;
+mod kernel;
 mod layout;
 mod machine;
 mod messages;
@@ -64,11 +66,13 @@ use scn_reports::record::process::{CommandRecord, ProcessRecord};
 
 use self::bench::Keeper;
 use self::capture::{Captures, Means};
+use self::carriers::Carriers;
 use self::counters::Counters;
 use self::door::DoorKeeper;
 use self::effects::Effects;
 use self::faults::{Faults, Todo};
 use self::held::Held;
+use self::kernel::Kernel;
 use self::layout::Layout;
 use self::machine::Machine;
 use self::outside::Outside;
@@ -107,6 +111,7 @@ pub struct KernelLab {
     doors: DoorKeeper,
     wires: Option<Wires>,
     counters: Option<Counters>,
+    kernel: Option<Kernel>,
     faults: Faults,
     vanished: Vanished,
     links: usize,
@@ -143,10 +148,12 @@ impl KernelLab {
         let outside = Outside::begin(plan, &layout, &machine)?;
         let built = build::build(plan, &layout, outside.as_ref(), progress)?;
         let wires = spans::start(plan, &layout, traces, &built.namespaces)?;
+        let kernel = kernel::start(plan, &layout, &built.namespaces)?;
         let (settings, warnings) = sysctl::summary(&built.settings);
         let congestion = built.settings.iter().take(plan.nodes.len()).map(|(_, settings)| settings.congestion_of_sockets()).collect();
         let mut facts = about_machine();
         facts.extend(wires.as_ref().map(|wires| ("wire threads".to_owned(), wires.scheduling.clone())));
+        facts.extend(kernel.as_ref().and_then(Kernel::fact));
         facts.extend(settings);
         facts.extend(layout.on_machine.iter().map(|made| ("made on this machine".to_owned(), made.name.clone())));
         let keeper = Keeper::start(Arc::clone(&built.namespaces))?;
@@ -166,6 +173,7 @@ impl KernelLab {
             doors,
             wires,
             counters,
+            kernel,
             faults,
             vanished: Vanished::default(),
             links: plan.links.len(),
@@ -192,10 +200,14 @@ impl KernelLab {
     /// The timeline begins at an instant: wires and interfaces count from there.
     ///
     /// # Errors
-    /// When a pump does not answer.
+    /// When a pump or the kernel does not answer.
     pub fn begin(&self, at: Instant) -> Result<(), LabError> {
         self.counters.iter().for_each(|counters| counters.begin(at));
-        self.wires.iter().try_for_each(|wires| wires.begin(at))
+        self.carriers().begin(at)
+    }
+
+    fn carriers(&self) -> Carriers<'_> {
+        Carriers { wires: self.wires.as_ref(), kernel: self.kernel.as_ref() }
     }
 
     /// Takes a sample of all links and interfaces that the plan's conditions speak of.
@@ -280,21 +292,20 @@ impl KernelLab {
             let crossed = self.crossed(link)?;
             self.silent.insert(link, crossed);
         }
-        if let Some(wires) = &self.wires {
-            let changed: Vec<(usize, usize)> = ways.iter().map(|way| (way.link, way.end)).collect();
-            warnings.extend(self.effects.end(wires, action, undone, &changed)?);
-            if !meets.is_empty() && !undone {
-                let links: Vec<&str> = meets.iter().map(|link| self.faults.link_name(*link)).collect();
-                let (words, on) = match action {
-                    Action::Partition(_) => ("a partition".to_owned(), meets.iter().flat_map(|link| [(*link, 0), (*link, 1)]).collect()),
-                    _ => (format!("impair of {}", links.join(", ")), changed),
-                };
-                self.effects.begin(wires, action, on, words)?;
-            }
-            cuts.into_iter().try_for_each(|(link, cut)| wires.set_cut(link, cut))?;
-            ways.into_iter().try_for_each(|way| wires.set(way.link, way.end, way.does, way.over_ns))?;
-            barriers.into_iter().try_for_each(|(link, barriers)| wires.set_barriers(link, barriers))?;
+        let carriers = Carriers { wires: self.wires.as_ref(), kernel: self.kernel.as_ref() };
+        let changed: Vec<(usize, usize)> = ways.iter().map(|way| (way.link, way.end)).collect();
+        warnings.extend(self.effects.end(carriers, action, undone, &changed)?);
+        if !meets.is_empty() && !undone {
+            let links: Vec<&str> = meets.iter().map(|link| self.faults.link_name(*link)).collect();
+            let (words, on) = match action {
+                Action::Partition(_) => ("a partition".to_owned(), meets.iter().flat_map(|link| [(*link, 0), (*link, 1)]).collect()),
+                _ => (format!("impair of {}", links.join(", ")), changed),
+            };
+            self.effects.begin(carriers, action, on, words)?;
         }
+        cuts.into_iter().try_for_each(|(link, cut)| carriers.set_cut(link, cut))?;
+        ways.into_iter().try_for_each(|way| carriers.set(way))?;
+        barriers.into_iter().try_for_each(|(link, barriers)| carriers.set_barriers(link, barriers))?;
         let told = if steps.is_empty() { Vec::new() } else { self.keeper.call(|bench| bench.perform(steps))?? };
         let done = Instant::now();
         warnings.extend(told);
@@ -382,16 +393,14 @@ impl KernelLab {
         let links: Vec<usize> = self.silent.keys().copied().collect();
         let found: Result<Vec<Option<String>>, LabError> = links.into_iter().map(|link| self.without_effect(link)).collect();
         let mut idle: Vec<String> = found?.into_iter().flatten().collect();
-        if let Some(wires) = &self.wires {
-            idle.extend(self.effects.idle(wires)?);
-        }
+        idle.extend(self.effects.idle(self.carriers())?);
         Ok(idle)
     }
 
     /// What a silence has met so far: frames that a wire's cut took, or that came to a port that leads nowhere.
     fn crossed(&self, link: usize) -> Result<u64, LabError> {
-        if let (true, Some(wires)) = (self.faults.is_wire(link), &self.wires) {
-            return Ok(wires.crossed(link)?.cut.iter().sum());
+        if self.faults.is_carried(link) {
+            return self.carriers().met(link);
         }
         let places = self.faults.counted_at(link);
         let count = move |bench: &mut bench::Bench| places.iter().map(|(slot, index)| bench.received(*slot, *index)).sum();
@@ -405,10 +414,10 @@ impl KernelLab {
         Ok(idle.then(|| format!("silence of link {} had no effect: nothing came to cross it", self.faults.link_name(link))))
     }
 
-    /// The account of every link, in the plan's order; `None` for links without the wire engine.
+    /// The account of every link, in the plan's order; `None` for plain links.
     #[must_use]
     pub fn accounts(&self) -> Vec<Option<LinkAccount>> {
-        (0..self.links).map(|link| self.wires.as_ref().and_then(|wires| wires.account(link))).collect()
+        (0..self.links).map(|link| self.carriers().account(link)).collect()
     }
 
     /// What broke in the lab that no action did; the cause comes with [`KernelLab::destroy`].
@@ -428,10 +437,11 @@ impl KernelLab {
     #[must_use]
     pub fn destroy(mut self) -> Vec<LabError> {
         let pump = self.wires.as_mut().map_or(Ok(()), Wires::stop);
+        let kernel = self.kernel.as_mut().map_or(Ok(()), Kernel::stop);
         let programs = self.programs.as_mut().map_or(Ok(()), Programs::stop);
         let counters = self.counters.as_mut().map_or(Ok(()), Counters::stop);
         let mut wrong: Vec<LabError> =
-            [programs, pump, counters, self.doors.stop(), self.keeper.stop()].into_iter().filter_map(Result::err).collect();
+            [programs, pump, kernel, counters, self.doors.stop(), self.keeper.stop()].into_iter().filter_map(Result::err).collect();
         wrong.extend(self.outside.as_mut().map(Outside::end).into_iter().flatten());
         wrong
     }

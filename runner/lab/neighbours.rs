@@ -71,7 +71,7 @@ impl Faults {
             let ends = &self.layout.links[link].ends;
             for end in ends {
                 let place = format!("{}.{}", self.nodes[end.node].name, self.nodes[end.node].interfaces[end.interface].name);
-                let port = end.bridge.is_some() && (!silent || self.is_wire(link));
+                let port = end.bridge.is_some() && (!silent || self.is_carried(link));
                 todo.steps.push(Step::Await(Awaited { slot: end.node, index: end.index, port, place }));
             }
             announcements.extend(self.interfaces_at(link).filter_map(|(node, at)| self.announcement(node, at)));

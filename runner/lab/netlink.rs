@@ -7,10 +7,13 @@ use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+};
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::LinkMessage;
 use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
+use netlink_packet_route::tc::TcMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
@@ -137,11 +140,28 @@ impl Netlink {
 
     /// What the kernel knows of one interface.
     pub(crate) fn link(&mut self, index: u32) -> Result<LinkMessage, Refusal> {
-        self.sequence = self.sequence.wrapping_add(1);
         let mut wanted = LinkMessage::default();
         wanted.header.index = index;
-        let mut message = NetlinkMessage::from(RouteNetlinkMessage::GetLink(wanted));
-        message.header.flags = NLM_F_REQUEST;
+        self.ask(RouteNetlinkMessage::GetLink(wanted), |answer| match answer {
+            RouteNetlinkMessage::NewLink(link) => Some(link),
+            _ => None,
+        })
+    }
+
+    /// What the kernel knows of one queue.
+    pub(crate) fn queue(&mut self, wanted: TcMessage) -> Result<TcMessage, Refusal> {
+        self.ask(RouteNetlinkMessage::GetQueueDiscipline(wanted), |answer| match answer {
+            RouteNetlinkMessage::NewQueueDiscipline(queue) => Some(queue),
+            _ => None,
+        })
+    }
+
+    /// Asks for one thing.
+    fn ask<T>(&mut self, wanted: RouteNetlinkMessage, take: impl Fn(RouteNetlinkMessage) -> Option<T>) -> Result<T, Refusal> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut message = NetlinkMessage::from(wanted);
+        // Older kernels tell about a queue only those who listen, and who asks for the echo.
+        message.header.flags = NLM_F_REQUEST | NLM_F_ECHO;
         message.header.sequence_number = self.sequence;
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
@@ -150,7 +170,11 @@ impl Netlink {
         loop {
             for answer in self.receive().map_err(|cause| Refusal::of(0, &cause))? {
                 match answer.payload {
-                    NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => return Ok(link),
+                    NetlinkPayload::InnerMessage(answer) => {
+                        if let Some(answer) = take(answer) {
+                            return Ok(answer);
+                        }
+                    }
                     NetlinkPayload::Error(error) => {
                         return Err(Refusal { message: 0, errno: -error.raw_code(), text: text(&error.header) });
                     }
@@ -271,9 +295,15 @@ fn nix_fd(socket: &Socket) -> std::os::fd::BorrowedFd<'_> {
 fn flags(message: &NetlinkMessage<RouteNetlinkMessage>) -> u16 {
     let make = match &message.payload {
         NetlinkPayload::InnerMessage(
-            RouteNetlinkMessage::NewLink(_) | RouteNetlinkMessage::NewAddress(_) | RouteNetlinkMessage::NewRoute(_),
+            RouteNetlinkMessage::NewLink(_)
+            | RouteNetlinkMessage::NewAddress(_)
+            | RouteNetlinkMessage::NewRoute(_)
+            | RouteNetlinkMessage::NewTrafficFilter(_),
         ) => NLM_F_CREATE | NLM_F_EXCL,
-        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNeighbour(_)) => NLM_F_CREATE | NLM_F_REPLACE,
+        // A queue that is there by its handle is told anew, another one is put in its place.
+        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNeighbour(_) | RouteNetlinkMessage::NewQueueDiscipline(_)) => {
+            NLM_F_CREATE | NLM_F_REPLACE
+        }
         _ => 0,
     };
     NLM_F_REQUEST | NLM_F_ACK | make

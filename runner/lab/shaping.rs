@@ -66,7 +66,7 @@ impl Faults {
                 Target::Link(_) => None,
                 Target::Node(node) | Target::Interface(node, _) => Some(node.index()),
             };
-            for link in links.into_iter().filter(|link| self.is_wire(*link)) {
+            for link in links.into_iter().filter(|link| self.is_carried(*link)) {
                 let ends = &self.layout.links[link].ends;
                 all.insert(Oriented { link, reversed: node.is_some_and(|node| ends[0].node != node) });
             }
@@ -78,7 +78,7 @@ impl Faults {
     /// The wires that end at nodes.
     fn wires_of(&self, nodes: &BTreeSet<usize>) -> BTreeSet<usize> {
         let ends = |link: &usize| self.layout.links[*link].ends.iter().any(|end| nodes.contains(&end.node));
-        (0..self.layout.links.len()).filter(|link| self.is_wire(*link)).filter(ends).collect()
+        (0..self.layout.links.len()).filter(|link| self.is_carried(*link)).filter(ends).collect()
     }
 
     /// Each of these nodes is alone.
@@ -139,7 +139,7 @@ impl Faults {
 
     /// What every wire bars now.
     pub(super) fn barriers(&self) -> super::partitions::Barriers {
-        let wires = (0..self.layout.links.len()).filter(|link| self.is_wire(*link)).map(|link| {
+        let wires = (0..self.layout.links.len()).filter(|link| self.is_carried(*link)).map(|link| {
             let ends = &self.layout.links[link].ends;
             (link, [0, 1].map(|end: usize| ends[end].bridge.is_none().then_some(ends[end].node)))
         });

@@ -9,7 +9,7 @@ use super::namespace::Namespace;
 use super::wire::{Span, Wires};
 use crate::emulate::{Draws, Nature, Traces};
 use crate::plan::measured;
-use crate::plan::types::Plan;
+use crate::plan::types::{Engine, Plan};
 
 /// Starts the pumps if there is anything to carry.
 pub(super) fn start(
@@ -31,10 +31,11 @@ pub(super) fn start(
         };
         let does = [planned.forward.clone(), planned.back.clone()];
         let watched = counted.keys().any(|id| id.index() == link);
-        place.outer.map(|outer| Span { link, outer, natures: [nature(0), nature(1)], does, watched })
+        let outer = place.outer.filter(|_| place.engine == Engine::Wire);
+        outer.map(|outer| Span { link, outer, natures: [nature(0), nature(1)], does, watched })
     };
-    let spans = layout.links.iter().enumerate().filter_map(span).collect();
-    Wires::start(namespaces, fabric, spans).map(Some)
+    let spans: Vec<Span> = layout.links.iter().enumerate().filter_map(span).collect();
+    if spans.is_empty() { Ok(None) } else { Wires::start(namespaces, fabric, spans).map(Some) }
 }
 
 /// Ports that are the same in every run, as ranges.

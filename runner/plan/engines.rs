@@ -10,7 +10,7 @@ use scn_grammar::source::Span;
 
 use super::errors::{Findings, PlanError};
 use super::graph::Graph;
-use super::types::Engine;
+use super::types::{Engine, Stages};
 
 /// How a link is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(crate) struct Making {
     pub(crate) engine: Engine,
     /// Something is done to single packets, so offloads that join them are off.
     pub(crate) packets_alone: bool,
+    /// What the kernel is to do, where it is the engine.
+    pub(crate) stages: [Stages; 2],
 }
 
 /// Chooses the engine of each link: the wire where something touches packets now or later, or where a fault strikes a link that no bridge
@@ -72,7 +74,7 @@ pub(crate) fn choose_engines(
     }
     let making = |(((link, struck), changed), packets_alone)| {
         let wire = impaired(link) || changed || (struck && !bridged(link));
-        Making { engine: if wire { Engine::Wire } else { Engine::Direct }, packets_alone }
+        Making { engine: if wire { Engine::Wire } else { Engine::Direct }, packets_alone, stages: [Stages::default(); 2] }
     };
     links.iter().zip(struck).zip(changed).zip(alone).map(making).collect()
 }

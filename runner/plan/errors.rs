@@ -211,6 +211,12 @@ problems! {
         at(span, format!("the link `{link}` has no `{metric}`: `{interface}` stands on this machine already"), "never measured here")
             .help(format!("the kernel counts at the interfaces: `{interface}.tx_packets`"))
     }
+    /// Something that the kernel's queues do otherwise than the model, or not at all.
+    KernelCannot { what: String, link: String, why: &'static str, instead: &'static str, span: Span, declared: Option<Span> } Error "scn::plan::kernel_engine" {
+        let drawn = at(span, format!("the kernel can't carry out {what} on `{link}`: {why}"), "not with `--engine kernel`");
+        let drawn = declared.into_iter().fold(drawn, |drawn, declared| drawn.also(declared, "the link"));
+        drawn.help(format!("{instead}run it with `--engine wire`, which can do everything"))
+    }
     /// A flow that never ends.
     EndlessFlow { flow: String, span: Span } Error "scn::plan::endless_flow" {
         at(span, format!("`{flow}` never ends: nothing of the timeline comes after its start"), "no end")
@@ -241,6 +247,10 @@ pub(crate) struct Findings {
 impl Findings {
     pub(crate) fn add(&mut self, problem: PlanError) {
         self.found.push(problem.into());
+    }
+
+    pub(crate) fn extend(&mut self, problems: impl IntoIterator<Item = PlanError>) {
+        problems.into_iter().for_each(|problem| self.add(problem));
     }
 
     pub(crate) fn failed(&self) -> bool {

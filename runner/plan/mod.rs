@@ -15,6 +15,7 @@ mod flows;
 mod graph;
 mod holders;
 mod http;
+mod kernel;
 mod listeners;
 pub mod measured;
 mod names;
@@ -67,6 +68,20 @@ pub struct Settings {
     pub seed: u64,
     /// The scenario's tolerance is multiplied by this: 1, or more on slow machines.
     pub timing: u32,
+    /// Who carries out what links do to packets.
+    pub engine: EngineChoice,
+}
+
+/// Who carries out what links do to packets. A link that nothing ever touches is a plain veth pair whatever is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EngineChoice {
+    /// As the planner likes: the wire, which can do everything.
+    #[default]
+    Auto,
+    /// Our own pump in user space.
+    Wire,
+    /// The kernel's netem; what it can't do as the model says is refused.
+    Kernel,
 }
 
 impl Settings {
@@ -76,7 +91,7 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { seed: 0, timing: 1 }
+        Settings { seed: 0, timing: 1, engine: EngineChoice::Auto }
     }
 }
 
@@ -113,7 +128,10 @@ pub fn plan(scenario: &Scenario, settings: &Settings) -> Result<Planned, Vec<Dia
     let routes = routes::give_routes(scenario, &graph, &pools, &mut work, &mut findings);
     let routed = !findings.failed();
     let counted = measured::links(&scenario.expectations, &scenario.timeline);
-    let engines = engines::choose_engines(&scenario.timeline, &counted, &graph, &mut findings);
+    let mut engines = engines::choose_engines(&scenario.timeline, &counted, &graph, &mut findings);
+    if settings.engine == EngineChoice::Kernel {
+        kernel::take_over(&mut engines, &scenario.timeline, &counted, &graph, &mut findings);
+    }
     measured::check_interfaces(&scenario.expectations, &scenario.timeline, &graph, &mut findings);
     let (holders, timeline) = holders::find_holders(&scenario.timeline, &graph, &mut findings);
     readiness::check_readiness(scenario, &graph, &holders, &mut findings);
@@ -192,6 +210,7 @@ fn links(scenario: &Scenario, interfaces: &Interfaces, engines: &[Making], tunne
         forward: link.forward.clone(),
         back: link.back.clone(),
         tunnel: *tunnel,
+        stages: making.stages,
     };
     parts.map(planned).collect()
 }

@@ -55,6 +55,7 @@ pub(super) fn engine(engine: Engine) -> &'static str {
     match engine {
         Engine::Direct => "direct",
         Engine::Wire => "wire",
+        Engine::Kernel => "kernel",
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn plan(scenario: &str) -> Result<Plan, Vec<&'static str>> {
     let file = sources.add("test.scn", format!("scn 1\nscenario s {{\n{scenario}\n}}\n"));
     let checked = check(&mut sources, file, &BTreeMap::new(), &mut scn_grammar::LoadNothing);
     assert!(checked.scenarios.len() == 1, "{:#?}", checked.diagnostics);
-    let planned = super::plan(&checked.scenarios[0], &super::Settings { seed: 1, timing: 1 });
+    let planned = super::plan(&checked.scenarios[0], &super::Settings { seed: 1, timing: 1, ..super::Settings::default() });
     planned.map(|planned| planned.plan).map_err(|problems| problems.iter().map(|problem| problem.code).collect())
 }
 

@@ -182,6 +182,9 @@ pub struct PlannedLink {
     /// Of a tunnel: what its packets travel between.
     #[serde(default)]
     pub tunnel: Option<Tunnel>,
+    /// Where the kernel is the engine: what each way is ever to do, from the first end and from the second.
+    #[serde(default)]
+    pub stages: [Stages; 2],
 }
 
 /// What the packets of a tunnel travel between.
@@ -201,6 +204,19 @@ pub enum Engine {
     Direct,
     /// Two veth pairs into a fabric namespace, joined by our own pump: impaired links, and links between nodes that a fault strikes.
     Wire,
+    /// The same, joined by the kernel, whose netem does there what the link does to packets.
+    Kernel,
+}
+
+/// What one way of a link is ever to do, where the kernel does it: each is a netem of its own unless two can be one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Stages {
+    /// It loses packets.
+    pub loss: bool,
+    /// It has a rate, and a queue before it.
+    pub rate: bool,
+    /// It delays packets.
+    pub delay: bool,
 }
 
 /// Something of ours that listens.

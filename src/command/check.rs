@@ -71,7 +71,7 @@ fn mend(loaded: &Loaded) -> Result<usize, String> {
 /// Plans every scenario for the sake of its problems.
 fn add_plan_problems(loaded: &mut Loaded) {
     for at in 0..loaded.scenarios.len() {
-        let problems = match plan::plan(&loaded.scenarios[at].1, &plan::Settings { seed: 0, timing: 1 }) {
+        let problems = match plan::plan(&loaded.scenarios[at].1, &plan::Settings::default()) {
             Ok(planned) => {
                 payload::read(&planned.plan, &loaded.sources, &mut loaded.diagnostics);
                 planned.warnings

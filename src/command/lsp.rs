@@ -176,7 +176,7 @@ impl Disk for Machine {
     }
 
     fn plan_problems(&self, scenario: &Scenario) -> Vec<Diagnostic> {
-        match plan::plan(scenario, &plan::Settings { seed: 0, timing: 1 }) {
+        match plan::plan(scenario, &plan::Settings::default()) {
             Ok(planned) => planned.warnings,
             Err(problems) => problems,
         }

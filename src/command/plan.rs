@@ -23,7 +23,8 @@ pub fn plan(arguments: &PlanArguments) -> Exit {
     };
     let mut plans = Vec::new();
     for at in 0..loaded.scenarios.len() {
-        match plan::plan(&loaded.scenarios[at].1, &plan::Settings { seed: arguments.seed, timing: arguments.timing.factor() }) {
+        let settings = plan::Settings { seed: arguments.seed, timing: arguments.timing.factor(), engine: arguments.engine.choice() };
+        match plan::plan(&loaded.scenarios[at].1, &settings) {
             Ok(planned) => {
                 loaded.add_once(planned.warnings);
                 plans.push(planned.plan);

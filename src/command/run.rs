@@ -100,7 +100,7 @@ fn fresh_seed() -> u64 {
 fn prepare(mut loaded: Loaded, arguments: &RunArguments, seed: u64) -> Result<Vec<Job>, Exit> {
     let mut jobs = Vec::new();
     for (file, scenario) in &loaded.scenarios {
-        match plan::plan(scenario, &Settings { seed, timing: arguments.timing.factor() }) {
+        match plan::plan(scenario, &Settings { seed, timing: arguments.timing.factor(), engine: arguments.engine.choice() }) {
             Ok(planned) => {
                 loaded.diagnostics.extend(planned.warnings);
                 let lacks = lab::unmet(&scenario.needs);

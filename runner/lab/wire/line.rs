@@ -156,6 +156,7 @@ impl Line {
             late_p99_ns: quantile(0.99),
             late_max_ns: if self.late.is_empty() { 0 } else { self.late.max() },
             late: self.steps(),
+            untold: Vec::new(),
         }
     }
 

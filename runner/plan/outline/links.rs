@@ -6,7 +6,7 @@ use scn_grammar::scenario::topology::{
     Codel, Delay, DropKind, DropRule, Impairment, LinkKind, Loss, LossSpan, Queue, QueueLimit, Reorder, ReorderBy,
 };
 
-use super::super::types::{Plan, PlannedLink, Tunnel};
+use super::super::types::{Plan, PlannedLink, Stages, Tunnel};
 use super::words::{doc, duration, ports, quantity, quoted, ratio, size, varying};
 use super::{Line, name};
 
@@ -16,7 +16,7 @@ pub(super) fn links(plan: &Plan) -> Vec<Line> {
 }
 
 fn link(plan: &Plan, link: &PlannedLink) -> Line {
-    let PlannedLink { name: called, doc: says, kind, ends, engine, packets_alone, forward, back, tunnel } = link;
+    let PlannedLink { name: called, doc: says, kind, ends, engine, packets_alone, forward, back, tunnel, stages } = link;
     let end = |at: usize| {
         let (node, interface) = ends[at];
         let planned = plan.nodes.get(node.index()).and_then(|node| node.interfaces.get(interface as usize));
@@ -33,8 +33,16 @@ fn link(plan: &Plan, link: &PlannedLink) -> Line {
         tunnel.map(|Tunnel { between: [one, other], mtu }| Line::computed(format!("between {one} and {other}, packets of {mtu}B"))),
     );
     below.extend(packets_alone.then(|| Line::computed("segmentation offload off at both ends: each packet crosses alone")));
+    below.extend([("forward", stages[0]), ("back", stages[1])].into_iter().filter_map(|(way, stages)| netem_words(way, stages)));
     let meaning = format!("{} <-> {}{kind}", name(plan, ends[0].0), name(plan, ends[1].0));
     Line::new(called.clone(), meaning, format!("{called}: {} <-> {}  {engine}{kind}", end(0), end(1))).with(below)
+}
+
+/// What the kernel's netem is to do one way; `None`: nothing.
+fn netem_words(way: &str, stages: Stages) -> Option<Line> {
+    let all = [("loss", stages.loss), ("delay", stages.delay), ("rate", stages.rate)];
+    let words: Vec<&str> = all.into_iter().filter(|(_, is)| *is).map(|(word, _)| word).collect();
+    (!words.is_empty()).then(|| Line::computed(format!("{way}: {} by the kernel's netem", words.join(", then "))))
 }
 
 /// What the ways of a link do; those that do nothing are left out, alike ones stand once. `None`: not spoken of.

@@ -14,7 +14,7 @@ use scn_grammar::scenario::{Destination, EventId, Flow, FlowId, Load, NodeId, Sc
 use scn_grammar::source::{FileId, Span};
 
 use super::super::types::Plan;
-use super::super::{Planned, Settings, plan};
+use super::super::{EngineChoice, Planned, Settings, plan};
 
 /// A scenario in the making.
 pub struct Build {
@@ -209,7 +209,12 @@ impl Build {
     }
 
     pub fn plan(&self) -> Result<Planned, Vec<Diagnostic>> {
-        plan(&self.scenario, &Settings { seed: 7, timing: 1 })
+        plan(&self.scenario, &Settings { seed: 7, timing: 1, ..Settings::default() })
+    }
+
+    /// The plan where the user asks for the kernel.
+    pub fn by_kernel(&self) -> Result<Planned, Vec<Diagnostic>> {
+        plan(&self.scenario, &Settings { engine: EngineChoice::Kernel, ..Settings::default() })
     }
 
     pub fn good(&self) -> Plan {

@@ -2,6 +2,7 @@
 
 pub(super) mod build;
 mod files;
+mod kernel;
 mod laws;
 mod measured;
 mod network;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use scn_grammar::scenario::topology::{Impairment, LinkKind, NodeKind, Prefix, Settings};
 use scn_grammar::scenario::{LinkId, NodeId};
 use scn_runner::lab::{Door, KernelLab};
-use scn_runner::plan::types::{Engine, Plan, PlannedInterface, PlannedLink, PlannedNode, PlannedRoute, VERSION};
+use scn_runner::plan::types::{Engine, Plan, PlannedInterface, PlannedLink, PlannedNode, PlannedRoute, Stages, VERSION};
 use scn_runner::traffic::sockets::Sockets;
 
 /// Nothing in a test takes longer than this.
@@ -119,6 +119,7 @@ impl Net {
             forward,
             back,
             tunnel: None,
+            stages: [Stages::default(); 2],
         });
         link
     }

@@ -32,7 +32,9 @@ fn planned(topology: &str, flow: &str) -> Plan {
     let file = sources.add("test.scn", text);
     let checked = check(&mut sources, file, &BTreeMap::new(), &mut scn_grammar::LoadNothing);
     assert_eq!(checked.scenarios.len(), 1, "{:#?}", checked.diagnostics);
-    plan(&checked.scenarios[0], &Settings { seed: 1, timing: 1 }).unwrap_or_else(|problems| panic!("{problems:#?}")).plan
+    plan(&checked.scenarios[0], &Settings { seed: 1, timing: 1, ..Settings::default() })
+        .unwrap_or_else(|problems| panic!("{problems:#?}"))
+        .plan
 }
 
 fn built(plan: &Plan) -> KernelLab {

@@ -193,7 +193,7 @@ impl Lanes {
                 self.forget_waiting();
             }
             if self.run.killed.get() && !self.closed_loop {
-                self.drop_due(k, count, load.rate_nano.unwrap_or(1), &own);
+                self.drop_due(&mut upcoming);
             }
             if self.worker.finishing.get() || self.run.killed.get() || now >= limit {
                 return;
@@ -234,11 +234,11 @@ impl Lanes {
     }
 
     /// What was due before the client was killed could not be sent.
-    fn drop_due(&self, mut k: u64, count: u64, rate_nano: u64, own: &dyn Fn(u64) -> u64) {
-        while k < count && flow::intended(self.run.from_ns, k, rate_nano) < self.run.until_ns() {
-            let start = Start { intended_ns: flow::intended(self.run.from_ns, k, rate_nano), lag_ns: 0 };
+    fn drop_due(&self, upcoming: &mut Upcoming<'_>) {
+        while upcoming.at_ns < self.run.until_ns() {
+            let start = Start { intended_ns: upcoming.at_ns, lag_ns: 0 };
             flow::unsent(&self.worker, self.run.flow, start, ItemOutcome::Dropped);
-            k = own(k + 1);
+            upcoming.pass();
         }
     }
 
