@@ -176,11 +176,10 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let silent = traffic.silent();
     // What comes later is none of the run.
     lab.look();
-    warnings.extend(of_timeline);
 
     let mut measured = traffic.finish().await;
     mark_cut(&mut measured.flows, &cut);
-    warnings.extend(measured.warnings);
+    warnings.extend(of_timeline.into_iter().chain(measured.warnings));
     // Who interrupts a run has seen enough.
     let hold = request.hold.filter(|_| !matches!(ended, Ended::Interrupted(_)));
     let ns = |at| clock.ns_of(at);

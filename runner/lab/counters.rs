@@ -77,7 +77,7 @@ impl Counters {
     /// The timeline begins at an instant: what came before is forgotten.
     pub(super) fn begin(&self, at: Instant) {
         lock(&self.reader).begin(at);
-        for wake in &self.wake {
+        if let Some(wake) = &self.wake {
             let _ = wake.send(());
         }
     }
