@@ -44,7 +44,7 @@ scenario options {
         waiting.output matches /LISTEN +0 +7 /
         accepted.output matches / reno /
         connected.output matches / reno /
-        connected.output matches /timer:\(keepalive,[0-9.]+sec/
+        connected.output matches /timer:\(keepalive,[1-6]\./
         connected.output matches / ecn /
         connected.output matches /fwmark:0x7/
         connected.output matches /skmem:\(r[0-9]+,rb131072,t[0-9]+,tb131072/
