@@ -152,7 +152,7 @@ pub enum ConnectionEnd {
     Timeout = 7,
     /// A transaction was not as the pattern says.
     Mismatch = 8,
-    /// Another error of the kernel.
+    /// Another error of the kernel, or its own client was killed by a fault of the scenario.
     Other = 9,
 }
 
