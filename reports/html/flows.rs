@@ -137,7 +137,7 @@ fn end_words(end: ConnectionEnd) -> &'static str {
         ConnectionEnd::EarlyClose => "closed by the peer too early",
         ConnectionEnd::Timeout => "no answer in time",
         ConnectionEnd::Mismatch => "not as the pattern says",
-        ConnectionEnd::Other => "another error of the kernel",
+        ConnectionEnd::Other => "another error of the kernel, or its own client was killed",
         ConnectionEnd::Tls => "refused in TLS",
     }
 }

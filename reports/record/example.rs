@@ -132,6 +132,7 @@ pub(crate) fn failover() -> RunRecord {
             packets: 5210,
             missed: 4,
             left_out: 0,
+            shortened: false,
             bytes: 731_204,
             trouble: None,
         }],

@@ -154,7 +154,7 @@ pub enum ConnectionEnd {
     Timeout = 7,
     /// A transaction was not as the pattern says.
     Mismatch = 8,
-    /// Another error of the kernel.
+    /// Another error of the kernel, or its own client was killed by a fault of the scenario.
     Other = 9,
     /// The TLS handshake failed, or one end ended the connection by an alert.
     Tls = 10,
