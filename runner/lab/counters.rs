@@ -77,7 +77,10 @@ impl Counters {
     /// The timeline begins at an instant: what came before is forgotten.
     pub(super) fn begin(&self, at: Instant) {
         lock(&self.reader).begin(at);
-        self.wake.iter().for_each(|wake| drop(wake.send(())));
+        if let Some(wake) = &self.wake {
+            // A thread that is gone has nothing to be woken for.
+            let _ = wake.send(());
+        }
     }
 
     /// Reads all of them now.
