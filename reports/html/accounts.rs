@@ -66,7 +66,7 @@ fn trouble(account: &LinkAccount, way: usize) -> Option<&'static str> {
     if !account.closes(way) {
         return Some("does not add up");
     }
-    (account.dropped[way] > 0).then_some("scn or the machine lost frames")
+    (account.dropped[way] > 0).then_some("which nothing in the scenario asked for")
 }
 
 #[cfg(test)]
@@ -88,7 +88,7 @@ mod tests {
             there.also
         );
         assert_eq!(accounts.rows[1].way, "lan to backup");
-        assert_eq!(there.odd, Some("scn or the machine lost frames"));
+        assert_eq!(there.odd, Some("which nothing in the scenario asked for"));
         assert!(accounts.odd);
         let account = record.links[2].account.as_mut().unwrap();
         (account.dropped, account.overflowed[0]) = ([0, 0], account.overflowed[0] + 2);

@@ -78,6 +78,7 @@ impl Counters {
     pub(super) fn begin(&self, at: Instant) {
         lock(&self.reader).begin(at);
         if let Some(wake) = &self.wake {
+            // A thread that is gone has nothing to be woken for.
             let _ = wake.send(());
         }
     }
