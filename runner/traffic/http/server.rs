@@ -22,6 +22,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use nix::sys::socket::{MsgFlags, recv};
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::ConnectionEnd;
 
@@ -100,7 +101,8 @@ pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, 
             if control.order() >= Order::Abort || connection.as_mut().poll(context).is_ready() {
                 return Poll::Ready(());
             }
-            if told || grace.as_mut().poll(context).is_pending() {
+            // What the kernel has already is on its way to this task, which a busy worker has not told yet.
+            if told || grace.as_mut().poll(context).is_pending() || has_come(socket) {
                 return Poll::Pending;
             }
             // Of a connection on which nobody asked yet hyper would wait for the first request.
@@ -116,6 +118,11 @@ pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, 
     site.recognise();
     worker.sample(control);
     control.socket.set(None);
+}
+
+/// Something waits to be read.
+fn has_come(socket: RawFd) -> bool {
+    recv(socket, &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT).is_ok_and(|count| count > 0)
 }
 
 impl Site {
