@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::built::{Place, finish, scenario, skip, until_told};
+use crate::built::{Place, finish, repository, scenario, skip, until_told};
 use crate::http::{failures, passes, places};
 
 /// Says so and gives `false` where a program is missing.
@@ -69,6 +69,16 @@ fn the_tls_scenario_passes_and_tshark_reads_the_same_in_its_packets() {
         let shown = handshakes(&capture, "tls.handshake.type == 11 && tcp.srcport == 8443", &["tcp.stream"]);
         assert_eq!(shown.len(), 1 + 10 + 3, "the clerk's sessions are resumed");
         assert_eq!(handshakes(&capture, "_ws.malformed", &["frame.number"]), Vec::<Vec<String>>::new());
+    }
+}
+
+#[test]
+fn a_crowd_is_served_and_an_impostor_refused() {
+    for place in places() {
+        let text = fs::read_to_string(repository("tests/language/acceptance/tls_crowd.scn")).unwrap();
+        let Some(record) = passes(&place, "tls_crowd", &text) else { return };
+        assert_eq!(failures(&record, "crowd"), []);
+        assert_eq!(failures(&record, "impostor").len(), 1);
     }
 }
 

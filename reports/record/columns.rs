@@ -405,6 +405,39 @@ mod tests {
     }
 
     #[test]
+    fn handshakes_stand_in_a_column_of_their_own_where_there_are_any() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Rows(#[serde(with = "super::connections")] Vec<Connection>);
+        let plain = Connection {
+            opened_ns: 1,
+            established_ns: 5,
+            handshake_ns: 0,
+            closed_ns: 9,
+            end: ConnectionEnd::Closed,
+            successor_of: u32::MAX,
+            backend: 1,
+            transactions: 2,
+            local: "10.0.0.1:5".to_owned(),
+            remote: "10.0.0.2:443".to_owned(),
+        };
+        let text = serde_json::to_string(&Rows(vec![plain.clone()])).unwrap();
+        // As versions wrote it that had none.
+        assert_eq!(
+            text,
+            concat!(
+                r#"{"rows":1,"columns":{"backend":"Ag","closed":"Eg","end":"Ag","established":"Cg","local":"AA","opened":"Ag","remote":"Ag","#,
+                r#""successor_of":"/v///x8","transactions":"BA"},"texts":["10.0.0.1:5","10.0.0.2:443"]}"#,
+            )
+        );
+        assert_eq!(serde_json::from_str::<Rows>(&text).unwrap().0, [plain.clone()]);
+        let refused = Connection { end: ConnectionEnd::Tls, ..plain.clone() };
+        let rows = Rows(vec![plain.clone(), Connection { handshake_ns: 3, ..plain }, refused]);
+        let text = serde_json::to_string(&rows).unwrap();
+        assert!(text.contains(r#""end":"AgAS""#) && text.contains(r#""handshake":"AAYF""#), "{text}");
+        assert_eq!(serde_json::from_str::<Rows>(&text).unwrap(), rows);
+    }
+
+    #[test]
     fn a_number_of_more_than_64_bits_is_an_error() {
         let text = STANDARD_NO_PAD.encode([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02]);
         assert!(decode(&text).unwrap_err().contains("64 bits"));
