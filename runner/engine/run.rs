@@ -189,7 +189,6 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     };
     warnings.extend(idle(&mut lab));
     let captures = lab.finish_captures(&|at| clock.ns_of(at));
-    let (accounts, samples, interfaces) = (lab.accounts(), lab.samples(), lab.interfaces());
     let environment = environment(request.command, request.libraries, &lab);
     let run = recorder::Run {
         plan,
@@ -201,9 +200,9 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         ended,
         events,
         environment,
-        accounts,
-        samples,
-        interfaces,
+        accounts: lab.accounts(),
+        samples: lab.samples(),
+        interfaces: lab.interfaces(),
         processes,
         commands,
         captures,
