@@ -161,6 +161,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let Stand { mut lab, traffic, notices, mut warnings } = set_up(plan, made, request.hold.as_ref(), &request.cancel, observe).await?;
     let setup_ns = nanoseconds(began.elapsed());
     begin_captures(&mut lab, &request.captures);
+    warnings.extend(lab.count_anew().err().map(|error| format!("the kernel's counts begin before the timeline: {error}")));
 
     let start = Instant::now() + LEAD;
     let started = (request.wall_clock)(SystemTime::now() + LEAD);

@@ -241,9 +241,12 @@ fn furnish(plan: &Plan, layout: &Layout, namespace: &Namespace, slot: usize, mut
         let (link, name) = (&plan.links[interface.link.index()], layout.name(plan, slot, at));
         let extent = offload::wanted(link.packets_alone, interface.settings.offload);
         let refused = |cause| LabError::system(format!("{place}.{}", interface.name), "set its offloads", &cause);
-        extent.map_or(Ok(()), |extent| offload::switch_off(&name, extent)).map_err(refused)?;
+        // Where frames get tags the link's own end is below: there packets are cut apart, and come in.
+        let below = layout.tags.get(&(slot, at)).and_then(|below| below.first()).map(|index| hidden_name(*index));
+        let ends = || below.as_deref().into_iter().chain([name.as_ref()]);
+        extent.map_or(Ok(()), |extent| ends().try_for_each(|end| offload::switch_off(end, extent))).map_err(refused)?;
         if link.engine != Engine::Direct && extent != Some(offload::Extent::All) {
-            offload::take_in_by_one_queue(&name).map_err(refused)?;
+            ends().next().map_or(Ok(()), offload::take_in_by_one_queue).map_err(refused)?;
         }
     }
     Ok(settings)

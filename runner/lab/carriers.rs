@@ -1,8 +1,6 @@
 //! Who carries the links that something is done to: our own wires, or the kernel. In: changes, cuts and questions about a link. Out: each to the
 //! one that has the link. Does nothing itself.
 
-use std::time::Instant;
-
 use scn_reports::record::LinkAccount;
 
 use super::error::LabError;
@@ -19,12 +17,6 @@ pub(super) struct Carriers<'a> {
 }
 
 impl Carriers<'_> {
-    /// The timeline begins at an instant.
-    pub(super) fn begin(self, at: Instant) -> Result<(), LabError> {
-        self.kernel.map_or(Ok(()), Kernel::begin)?;
-        self.wires.map_or(Ok(()), |wires| wires.begin(at))
-    }
-
     /// Cuts a link or joins it.
     pub(super) fn set_cut(self, link: usize, cut: bool) -> Result<(), LabError> {
         self.kernel.map_or(Ok(()), |kernel| kernel.set_cut(link, cut))?;

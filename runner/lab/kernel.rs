@@ -171,8 +171,8 @@ impl Kernel {
         self.with(link, change).map(drop)
     }
 
-    /// The timeline begins now: what is counted is counted from here.
-    pub(super) fn begin(&self) -> Result<(), LabError> {
+    /// What is counted is counted from now on.
+    pub(super) fn count_anew(&self) -> Result<(), LabError> {
         let mut state = self.state();
         let until = Instant::now() + FIT_WITHIN;
         let mut moving: Vec<usize> = state.links.keys().copied().collect();

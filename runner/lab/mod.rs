@@ -197,13 +197,22 @@ impl KernelLab {
         &self.warnings
     }
 
+    /// The timeline is about to begin: what the kernel has counted so far is none of it. Takes some ms, so it comes before
+    /// [`KernelLab::begin`].
+    ///
+    /// # Errors
+    /// When the kernel does not tell its counters.
+    pub fn count_anew(&self) -> Result<(), LabError> {
+        self.kernel.iter().try_for_each(Kernel::count_anew)
+    }
+
     /// The timeline begins at an instant: wires and interfaces count from there.
     ///
     /// # Errors
-    /// When a pump or the kernel does not answer.
+    /// When a pump does not answer.
     pub fn begin(&self, at: Instant) -> Result<(), LabError> {
         self.counters.iter().for_each(|counters| counters.begin(at));
-        self.carriers().begin(at)
+        self.wires.iter().try_for_each(|wires| wires.begin(at))
     }
 
     fn carriers(&self) -> Carriers<'_> {
