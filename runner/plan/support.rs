@@ -6,7 +6,7 @@ mod programs;
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
 use scn_grammar::scenario::expect::{Condition, Expectation, Kind, Metric, Subject, Value};
-use scn_grammar::scenario::flow::{Arrivals, Destination, Flow, Phase, Timeouts};
+use scn_grammar::scenario::flow::{Arrivals, Destination, Flow, Phase};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
 use scn_grammar::scenario::topology::{Node, NodeKind, Settings};
@@ -113,10 +113,6 @@ impl Missing {
             || (load.size.is_some() && !matches!(flow.transport, Transport::Icmp(_)));
         if shaped {
             self.add(flow.span, "a load of this shape");
-        }
-        let connected = flow.transport.kind().has_connections();
-        if !connected && (Timeouts { response_ns: None, ..flow.timeouts } != Timeouts::default()) {
-            self.add(flow.span, "`timeout { connect  idle }` of a flow without connections");
         }
         if !flow.source.is_empty() || flow.ports.is_some() {
             self.add(flow.span, "`source` or `ports` of a flow");
