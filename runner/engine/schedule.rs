@@ -74,15 +74,16 @@ impl<'a> Schedule<'a> {
         self.due.pop_first().map(|(due, ())| due)
     }
 
-    /// Notes that an entry acted: its undo, and entries that hang on its event, become due. `asked_ns` is the event's instant.
-    pub fn acted(&mut self, due: &Due, asked_ns: i64) {
+    /// Notes that an entry acted: its undo, and entries that hang on its event, become due. `asked_ns` is the event's instant. What lasts a time
+    /// lasts it from `done_ns` on: begun late on a busy machine it does not end the sooner.
+    pub fn acted(&mut self, due: &Due, asked_ns: i64, done_ns: i64) {
         let entry = &self.entries[due.entry];
         if due.undo {
             return;
         }
         self.acted[due.entry] = true;
         if let Some(lasts) = entry.lasts_ns {
-            self.add(due.entry, due.at_ns.saturating_add_unsigned(lasts), true);
+            self.add(due.entry, done_ns.max(due.at_ns).saturating_add_unsigned(lasts), true);
         }
         let Some(event) = entry.event else { return };
         self.happened.insert(event, asked_ns);

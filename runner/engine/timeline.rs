@@ -395,7 +395,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         (self.observe)(Progress::Event(&record));
         self.events.push(record);
         self.actions.push(action.cloned());
-        self.schedule.acted(due, asked_ns);
+        self.schedule.acted(due, asked_ns, done_ns);
         result.map_err(|why| format!("`{}` could not be done: {why}", entry.text))
     }
 

@@ -4,7 +4,7 @@
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::Scenario;
 use scn_grammar::scenario::expect::Condition;
-use scn_grammar::scenario::flow::{Destination, Flow, Phase, Timeouts};
+use scn_grammar::scenario::flow::{Destination, Flow, Phase};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
 use scn_grammar::scenario::topology::{Node, NodeKind};
@@ -103,10 +103,6 @@ impl Missing {
         let shaped = load.size.is_some() && !matches!(flow.transport, Transport::Icmp(_));
         if shaped {
             self.add(flow.span, "a load of this shape");
-        }
-        let connected = flow.transport.kind().has_connections();
-        if !connected && (Timeouts { response_ns: None, ..flow.timeouts } != Timeouts::default()) {
-            self.add(flow.span, "`timeout { connect  idle }` of a flow without connections");
         }
         if !flow.source.is_empty() || flow.ports.is_some() {
             self.add(flow.span, "`source` or `ports` of a flow");

@@ -232,15 +232,11 @@ fn a_wire_tells_the_fate_of_each_packet() {
         let records = finish(&mut lab);
         let account = lab.accounts()[0].clone().unwrap();
         assert!((0..2).all(|way| account.closes(way) && account.dropped[way] == 0), "{account:?}");
-<<<<<<< HEAD
         assert_eq!(
             records.iter().map(|record| record.file.as_str()).collect::<Vec<_>>(),
             ["wan.pcapng", "sub/cut.pcapng"],
             "in the order in which they began"
         );
-=======
-        assert_eq!(records.iter().map(|record| record.file.as_str()).collect::<Vec<_>>(), ["wan.pcapng", "sub/cut.pcapng"]);
->>>>>>> F
 
         let (kept, seen) = read(&folder.path().join("wan.pcapng"));
         assert_account(&records[0], &seen, &kept);
