@@ -76,14 +76,14 @@ fn what_is_frozen_goes_on_where_it_stood() {
         pages.errors == 0          before last
         grams.errors == 0          before frost
         pings.lost == 0            before frost      \"the kernel answers for a node that stands still\"
-        bytes.outage.max > 200ms   before frost
-        pages.outage.max > 200ms   before frost
-        grams.outage.max > 200ms   before frost
+        bytes.outage.max >= 450ms  before frost
+        pages.outage.max >= 450ms  before frost
+        grams.outage.max >= 450ms  before frost
         bytes.dropped == 0         before frost
-        bytes.outage.max > 900ms   during frost..last
-        pages.outage.max > 900ms   during frost..last
-        grams.outage.max > 900ms   during frost..last
-        pings.outage.max > 900ms   during frost..last
+        bytes.outage.max >= 1400ms during frost..last
+        pages.outage.max >= 1400ms during frost..last
+        grams.outage.max >= 1400ms during frost..last
+        pings.outage.max >= 1400ms during frost..last
         bytes.dropped >= 40        during frost..last  \"what waits longer than a second is dropped\"
         pages.dropped >= 40        during frost..last
         grams.dropped >= 40        during frost..last
@@ -130,7 +130,7 @@ fn what_is_killed_ends_at_once_and_starts_anew() {
         pings.transactions > 50         during again..both
         bytes.failed_connections >= 4   during both..stopped
         bytes.failed_transactions == 0  during stopped..idle  \"who is stopped goes on, and who is asked to end does so in good order\"
-        bytes.outage.max > 100ms        during stopped..term
+        bytes.outage.max >= 250ms       during stopped..term
         bytes.failed_connects > 0       during term..idle + 400ms
     }",
         );
@@ -271,7 +271,7 @@ fn an_observer_hears_nothing_of_clients_that_vanish() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let seen = seen.into_inner();
     let gap = seen.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().expect("the observer saw traffic");
-    assert!(gap.as_millis() >= 800, "nearly a second without a frame: {gap:?}");
+    assert!(gap.as_millis() >= 900, "a second without a frame: {gap:?}");
 }
 
 /// An IPv4 TCP segment.
