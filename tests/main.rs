@@ -23,6 +23,7 @@ mod language;
 mod language_server;
 mod libraries;
 mod library;
+mod loads;
 mod machine;
 mod observer;
 mod outside;

@@ -429,7 +429,7 @@ mod tests {
                 r#""successor_of":"/v///x8","transactions":"BA"},"texts":["10.0.0.1:5","10.0.0.2:443"]}"#,
             )
         );
-        assert_eq!(serde_json::from_str::<Rows>(&text).unwrap().0, [plain.clone()]);
+        assert_eq!(serde_json::from_str::<Rows>(&text).unwrap().0, std::slice::from_ref(&plain));
         let refused = Connection { end: ConnectionEnd::Tls, ..plain.clone() };
         let rows = Rows(vec![plain.clone(), Connection { handshake_ns: 3, ..plain }, refused]);
         let text = serde_json::to_string(&rows).unwrap();
