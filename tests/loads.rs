@@ -1,32 +1,109 @@
-//! Shapes of load in real namespaces, as root and as an ordinary user: what was meant to start is in the packets, as tshark counts them.
+//! Load in real namespaces, as root and as an ordinary user: what was meant to start, and from where, is in the packets as tshark reads them.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::built::{finish, scenario, skip, until_told};
+use crate::built::{Place, finish, scenario, skip, until_told};
 use crate::http::places;
+
+/// Addresses and ports in turn, over all transports that have them; nobody of scn's answers the datagrams.
+const ORIGINS: &str = r#"scn 1
+
+use std.patterns (stream, sym)
+
+scenario origins {
+    timeout 30s
+    topology {
+        node client, server
+        link client 10.0.0.2/24 <-> server 10.0.0.1/24
+    }
+    service web on server { listen tcp :8080  serve sym(64B) }
+    flow many  from client to web { pattern sym(64B)  total 8  source 10.1.0.0/30  ports 20000..20001 }
+    flow held  from client to web { pattern sym(64B)  connections 3  rate 30/s  duration 500ms  source 10.2.0.0/24, 10.3.0.1 }
+    flow lone  from client to web { pattern sym(64B)  total 4  ports 30000..30009 }
+    flow grams from client to server:5000 over udp { pattern stream(64B)  peer none  total 5  source 10.4.0.1  ports 40000..40000 }
+    flow pings from client to server over icmp { total 3  source 10.4.0.1 }
+    expect {
+        many.transactions == 8
+        many.failed_connects == 0
+        held.failed_connects == 0
+        lone.transactions == 4
+        grams.sent == 5
+        pings.loss == 0%
+    }
+}
+"#;
+
+fn there_is_tshark() -> bool {
+    let there = Command::new("tshark").arg("--version").output().is_ok_and(|output| output.status.success());
+    if !there {
+        skip("there is no tshark");
+    }
+    there
+}
+
+/// Runs a scenario of one link that must pass. Out: what was captured there.
+fn captured(place: &Place, name: &str, text: &str) -> PathBuf {
+    place.write(&format!("{name}.scn"), text);
+    let ended = until_told(|| place.scn(&["run", &format!("{name}.scn"), "--capture", "all"]));
+    assert_eq!(ended.code, Some(0), "stdout:\n{}\nstderr:\n{}", ended.stdout, ended.stderr);
+    let captures = place.path().join(format!("scn-results/{name}.{name}.captures"));
+    let files: Vec<PathBuf> = std::fs::read_dir(captures).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let [capture] = files.as_slice() else { panic!("one link has one file: {files:?}") };
+    capture.clone()
+}
+
+/// Of each packet that passes the filter a field or more.
+fn fields(capture: &PathBuf, filter: &str, names: &[&str]) -> Vec<String> {
+    let mut tshark = Command::new("tshark");
+    tshark.args(["-n", "-r"]).arg(capture).args(["-Y", filter, "-T", "fields"]);
+    names.iter().for_each(|name| _ = tshark.args(["-e", name]));
+    let ended = finish(&mut tshark);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    ended.stdout.lines().map(str::to_owned).collect()
+}
+
+/// Connections as they are opened.
+const OPENED: &str = "tcp.dstport == 8080 && tcp.flags.syn == 1 && tcp.flags.ack == 0 && !tcp.analysis.retransmission";
 
 #[test]
 fn the_loads_scenario_passes_and_tshark_counts_the_same() {
-    if !Command::new("tshark").arg("--version").output().is_ok_and(|output| output.status.success()) {
-        skip("there is no tshark");
+    if !there_is_tshark() {
         return;
     }
     for place in places() {
-        place.write("loads.scn", scenario("loads.scn"));
-        let ended = until_told(|| place.scn(&["run", "loads.scn", "--capture", "all"]));
-        assert_eq!(ended.code, Some(0), "stdout:\n{}\nstderr:\n{}", ended.stdout, ended.stderr);
-        let captures = place.path().join("scn-results/loads.loads.captures");
-        let files: Vec<_> = std::fs::read_dir(captures).unwrap().map(|entry| entry.unwrap().path()).collect();
-        let [capture] = files.as_slice() else { panic!("one link has one file: {files:?}") };
-        let count = |filter: &str| {
-            let ended =
-                finish(Command::new("tshark").args(["-n", "-r"]).arg(capture).args(["-Y", filter, "-T", "fields", "-e", "frame.number"]));
-            assert_eq!(ended.code, Some(0), "{ended:?}");
-            ended.stdout.lines().count()
-        };
+        let capture = captured(&place, "loads", &scenario("loads.scn"));
         // 20, 20, 50, 20 and 10 that are held, and 100 that the clock opens.
-        let opened = "tcp.dstport == 8080 && tcp.flags.syn == 1 && tcp.flags.ack == 0 && !tcp.analysis.retransmission";
-        assert_eq!(count(opened), 220);
-        assert_eq!(count("udp.length == 168"), 100, "datagrams of 160 bytes");
+        assert_eq!(fields(&capture, OPENED, &["frame.number"]).len(), 220);
+        assert_eq!(fields(&capture, "udp.length == 168", &["frame.number"]).len(), 100, "datagrams of 160 bytes");
+    }
+}
+
+#[test]
+fn connections_start_from_the_addresses_and_ports_in_turn() {
+    if !there_is_tshark() {
+        return;
+    }
+    for place in places() {
+        let capture = captured(&place, "origins", ORIGINS);
+        let mut opened: BTreeMap<String, usize> = BTreeMap::new();
+        for from in fields(&capture, OPENED, &["ip.src", "tcp.srcport"]) {
+            let (address, port) = from.split_once('\t').unwrap();
+            // Those that the kernel chooses are of no interest.
+            let port = if (20_000..=30_009).contains(&port.parse::<u16>().unwrap()) { port } else { "" };
+            *opened.entry(format!("{address}:{port}")).or_default() += 1;
+        }
+        let mut expected: BTreeMap<String, usize> = BTreeMap::new();
+        for address in 0..4 {
+            for port in [20_000, 20_001] {
+                expected.insert(format!("10.1.0.{address}:{port}"), 1);
+            }
+        }
+        expected.extend((0..3).map(|address| (format!("10.2.0.{address}:"), 1)));
+        expected.extend((30_000..30_004).map(|port| (format!("10.0.0.2:{port}"), 1)));
+        assert_eq!(opened, expected);
+        assert_eq!(fields(&capture, "udp.dstport == 5000", &["ip.src", "udp.srcport"]), vec!["10.4.0.1\t40000"; 5]);
+        assert_eq!(fields(&capture, "icmp.type == 8", &["ip.src"]), vec!["10.4.0.1"; 3]);
     }
 }

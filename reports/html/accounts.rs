@@ -1,4 +1,4 @@
-//! What crossed the links, as their wires counted it. In: a record. Out: a row for each way of each link. Counts nothing itself.
+//! What crossed the links, as it was counted there. In: a record. Out: a row for each way of each link. Counts nothing itself.
 
 use serde::Serialize;
 

@@ -68,7 +68,7 @@ struct Run<'a> {
     /// Commands of the timeline.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     commands: Vec<Command<'a>>,
-    /// Links whose wires kept an account.
+    /// Links of which an account was kept.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     links: Vec<Link<'a>>,
     /// Their files count from the folder of the record.

@@ -68,7 +68,7 @@ pub struct RunRecord {
     /// Interfaces whose counters the expectations speak of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interfaces: Vec<InterfaceRecord>,
-    /// Captures, in the order in which they ended.
+    /// Captures, in the order in which they began.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub captures: Vec<CaptureRecord>,
     /// What happened, in the order of its instants.

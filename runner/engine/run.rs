@@ -170,13 +170,13 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     warnings.extend(begin(&lab, start));
     observe(Progress::Step("running"));
     let line_of = |span| sources.line_column(span).line;
-    let mut load = RealLoad { traffic: &traffic, notices };
-    let mut network = RealNetwork { lab: &mut lab, plan };
+    let (mut load, mut network) = (RealLoad { traffic: &traffic, notices }, RealNetwork { lab: &mut lab, plan });
     let timeline = Timeline::new(plan, &mut network, &mut load, start, &line_of, observe);
     let Driven { events, ended, warnings: of_timeline, cut, end_ns } = timeline.drive(request.cancel.clone()).await;
     let silent = traffic.silent();
     // What comes later is none of the run.
     lab.look();
+    let (samples, interfaces) = (lab.samples(), lab.interfaces());
 
     let mut measured = traffic.finish().await;
     mark_cut(&mut measured.flows, &cut);
@@ -202,8 +202,8 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         events,
         environment,
         accounts: lab.accounts(),
-        samples: lab.samples(),
-        interfaces: lab.interfaces(),
+        samples,
+        interfaces,
         processes,
         commands,
         captures,

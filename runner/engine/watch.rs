@@ -85,10 +85,12 @@ impl Watched<'_> {
         }
         let mut slot = self.baseline.borrow_mut();
         let key = |metric: &Metric| (metric.subject.clone(), metric.name.clone());
-        let baseline = slot.get_or_insert_with(|| {
+        if slot.is_none() {
             let counters = self.condition.metrics().filter(|metric| metric.shape == Shape::Counter && self.expectation.from.is_some());
-            counters.map(|metric| (key(metric), value(metric, None).unwrap_or(0.0))).collect()
-        });
+            *slot = counters.map(|metric| Some((key(metric), value(metric, None)?))).collect();
+        }
+        // What could not be read at the beginning can't be told from what came before.
+        let Some(baseline) = slot.as_ref() else { return false };
         let since = |metric: &Metric, regex: Option<&Regex>| {
             let before = baseline.get(&key(metric)).copied().unwrap_or(0.0);
             value(metric, regex).map(|now| if metric.shape == Shape::Counter { (now - before).max(0.0) } else { now })

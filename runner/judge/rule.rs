@@ -297,7 +297,13 @@ impl Court<'_> {
         if !lateness::may_have_caused(finding.ruling.verdict, &metrics, expectation) {
             return;
         }
-        let flows: Vec<&Series<'_>> = ready.flows().into_iter().filter_map(|flow| self.evidence.flows.get(flow.index())).collect();
+        // What crosses links and interfaces is of all flows.
+        let of_all = ready.subjects().iter().any(|subject| matches!(subject, Subject::Link(_) | Subject::Interface(..)));
+        let flows: Vec<&Series<'_>> = if of_all {
+            self.evidence.flows.iter().collect()
+        } else {
+            ready.flows().into_iter().filter_map(|flow| self.evidence.flows.get(flow.index())).collect()
+        };
         let excuse = lateness::excuse(&flows, &self.record.events, window, self.record.tolerance_ns);
         let excuse = excuse.or_else(|| if of_packets(ready) { links::late(self.record) } else { None });
         if let Some(excuse) = excuse {

@@ -143,7 +143,8 @@ fn counter(samples: &[InterfaceSample], what: KernelCount) -> Counter {
 fn carrier(samples: &[InterfaceSample], window: Window) -> Steps {
     let level = |sample: &InterfaceSample| f64::from(u8::from(sample.carrier));
     let known = |before: &InterfaceSample, after: Option<&InterfaceSample>| match after {
-        Some(after) if after.changes != before.changes => (level(before), 0.0, 1.0),
+        // Some devices lose it without counting that.
+        Some(after) if after.changes != before.changes || after.carrier != before.carrier => (level(before), 0.0, 1.0),
         _ => (level(before), level(before), level(before)),
     };
     let next = samples.partition_point(|sample| sample.to_ns <= window.from_ns);

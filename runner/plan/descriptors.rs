@@ -41,6 +41,6 @@ fn alive(flow: &PlannedFlow) -> u64 {
         Some(Change::Ramp { to, .. }) => *opens.max(to),
         Some(Change::Steps { then, .. }) => then.iter().copied().fold(*opens, u64::max),
     };
-    let opened = (most / 1_000_000_000 + 1).saturating_mul(OPENING_S);
+    let opened = (most / 1_000_000_000 + 1).saturating_mul(OPENING_S).max(flow.load.burst);
     (*connections).min(total.unwrap_or(u64::MAX)).min(opened)
 }

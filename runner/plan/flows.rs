@@ -100,6 +100,11 @@ impl<'a> Targets<'a> {
     /// Who is reached by a flow finds the way back to every range of addresses that it starts from.
     fn answer_sources(&mut self, flow: &Flow, target: IpAddr, backends: &[NodeId], findings: &mut Findings) {
         let same = |prefix: &&Prefix| prefix.address.is_ipv4() == target.is_ipv4();
+        if let Some(first) = flow.source.first().filter(|_| !flow.source.iter().any(|prefix| same(&prefix))) {
+            let (name, network, from) = (flow.name.clone(), Network::of(*first).to_string(), self.graph.name(flow.from).to_owned());
+            let ends = format!("it goes to {target}, an address of the other family");
+            findings.add(PlanError::NoWayBack { flow: name, network, from, ends, span: flow.span });
+        }
         for prefix in flow.source.iter().filter(same).filter(|_| self.routed) {
             let mut ends = None;
             for backend in backends {
@@ -169,7 +174,8 @@ impl<'a> Targets<'a> {
         for family in FAMILIES {
             let candidates = self.candidates(&nodes, bound, family);
             let Some(first) = candidates.first().copied() else { continue };
-            if !self.graph.speaks(flow.from, family) {
+            let starts_in_it = flow.source.is_empty() || flow.source.iter().any(|prefix| Family::of(prefix.address) == family);
+            if !self.graph.speaks(flow.from, family) || !starts_in_it {
                 continue;
             }
             let (node, interface) = self.nearest(goal, family, flow.from, &candidates, work).unwrap_or(first);

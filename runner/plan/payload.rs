@@ -21,11 +21,14 @@ fn of_steps(steps: &[Step], last: &mut [f64; 2]) -> Option<f64> {
             }
             StepKind::Repeat { count, steps } => count.mean()? * of_steps(steps, last)?,
             StepKind::Choose { branches } => {
-                let mut mean = 0.0;
+                let (before, mut mean) = (*last, 0.0);
+                *last = [0.0; 2];
                 for branch in branches {
                     #[expect(clippy::cast_precision_loss, reason = "at most 1e9")]
                     let share = branch.share_nano as f64 / 1e9;
-                    mean += share * of_steps(&branch.steps, &mut last.clone())?;
+                    let mut after = before;
+                    mean += share * of_steps(&branch.steps, &mut after)?;
+                    (last[0], last[1]) = (last[0] + share * after[0], last[1] + share * after[1]);
                 }
                 mean
             }
@@ -84,6 +87,10 @@ mod tests {
         let branch = |share_nano, kinds| Branch { span: NOWHERE, share_nano, steps: steps(kinds) };
         let rarely = StepKind::Choose { branches: vec![branch(250_000_000, vec![asked]), branch(750_000_000, Vec::new())] };
         assert_eq!(mean_of(vec![rarely]), Some(25.0));
+        let of = |size| steps(vec![sends(Side::Client, Varying::Fixed(size))]);
+        let either = [1000, 3000].map(|size| Branch { span: NOWHERE, share_nano: 500_000_000, steps: of(size) });
+        let echoed = vec![StepKind::Choose { branches: either.into() }, StepKind::Echoes { by: Side::Server }];
+        assert_eq!(mean_of(echoed), Some(4000.0), "what comes is sent back");
     }
 
     #[test]

@@ -104,11 +104,8 @@ impl Missing {
         if shaped {
             self.add(flow.span, "a load of this shape");
         }
-        if !flow.source.is_empty() || flow.ports.is_some() {
-            self.add(flow.span, "`source` or `ports` of a flow");
-        }
-        if flow.peer_none || flow.from_interface.is_some() {
-            self.add(flow.span, "a flow from an interface or with `peer none`");
+        if flow.from_interface.is_some() {
+            self.add(flow.span, "a flow from an interface");
         }
         match flow.to {
             Destination::Node(..) | Destination::Service(_) | Destination::Process(..) | Destination::Address(..) => {}

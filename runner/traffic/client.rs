@@ -24,6 +24,7 @@ use super::draw::Key;
 use super::flow::{self, Run, START_PATIENCE_NS};
 use super::http;
 use super::limits::{self, Quiet};
+use super::origins;
 use super::pacer::NEVER_DUE;
 use super::pattern::session::{Cut, Identity, Played, Session, end_of, in_words};
 use super::reconnect::Attempts;
@@ -129,8 +130,14 @@ pub async fn place(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, nu
 
 /// Opens one connection, for a transaction that is meant to begin with it.
 pub async fn once(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, number: u64, start: Start) {
+    let mut place = Place::new(worker, run, control, number, Clock::Opened(Some(start)));
     if control.order() == Order::Go {
-        Place::new(worker, run, control, number, Clock::Opened(Some(start))).attempt(0).await;
+        place.attempt(0).await;
+    }
+    // What no connection stood for did not happen, and is not forgotten.
+    if let Clock::Opened(Some(start)) = place.clock {
+        let outcome = if control.order() == Order::Go { ItemOutcome::Dropped } else { run.fate_of_waiting() };
+        flow::unsent(worker, run.flow, start, outcome);
     }
 }
 
@@ -223,6 +230,7 @@ impl<'a> Place<'a> {
         if let Some(options) = tcp_options::of_flow(&planned.transport) {
             tcp_options::set(options, &SockRef::from(&socket), self.target.is_ipv6()).map_err(failed)?;
         }
+        origins::bind(planned, &socket, open.number).map_err(failed)?;
         if let Some(local) = self.connect_and_tell(&socket, open).map_err(failed)? {
             open.row.local = local.to_string();
         }
@@ -527,6 +535,7 @@ impl<'a> Place<'a> {
 
     /// The next start of the place's own clock.
     async fn own_start(&mut self, talk: &mut impl Conversation) -> Idle {
+        let free_ns = self.worker.pacer.now_ns();
         self.miss(|start, now| start.saturating_add(START_PATIENCE_NS) <= now, ItemOutcome::Dropped);
         let Clock::Own(starts, k) = &mut self.clock else { return Idle::Over };
         let intended_ns = starts.at(*k);
@@ -543,8 +552,8 @@ impl<'a> Place<'a> {
                 return Poll::Ready(Idle::Broken(broken));
             }
             sleep.as_mut().poll(context).map(|()| {
-                // Standing still was asked for, and is no lateness of this program.
-                let lag = self.worker.pacer.now_ns() - intended_ns.max(self.run.thawed_ns.get());
+                // Waiting for the connection and standing still are no lateness of this program.
+                let lag = self.worker.pacer.now_ns() - intended_ns.max(free_ns).max(self.run.thawed_ns.get());
                 Idle::Start(Start { intended_ns, lag_ns: u32::try_from(lag.max(0)).unwrap_or(u32::MAX) })
             })
         })
@@ -566,7 +575,9 @@ impl<'a> Place<'a> {
 
     /// Starts that were due before the place ended are not forgotten.
     fn forget_missed(&mut self) {
-        if self.worker.shared.plan.flows[self.run.flow].load.total.is_none() {
+        // Of a total others may have made them.
+        if self.worker.shared.plan.flows[self.run.flow].load.total.is_none() || self.control.order() != Order::Go {
+            self.miss(|start, now| start.saturating_add(START_PATIENCE_NS) <= now, ItemOutcome::Dropped);
             self.miss(|start, now| start < now, self.run.fate_of_waiting());
         }
     }

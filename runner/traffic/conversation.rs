@@ -1,12 +1,14 @@
 //! What a client does on an established connection, whatever it runs over. In: starts. Out: transactions played, and what to report of
 //! them. Opens and counts nothing: that is the place's part, in `client`.
 
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use scn_grammar::source::Span;
 
 use super::control::Broken;
 use super::limits::Quiet;
+use super::pacer::NEVER_DUE;
 use super::pattern::session::{Cut, Played, Progress, Session};
 use super::tls::Stream;
 use super::wire::Buffers;
@@ -68,10 +70,15 @@ impl Conversation for Session<Stream> {
     }
 
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
+        let worker = Rc::clone(&self.worker);
         while self.wire.has_room() {
             match self.wire.poll_more(context) {
                 Poll::Pending => break,
-                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Ok(())) => self.quiet.heard(|| worker.pacer.now_ns()),
+                // Something came since the limit was set.
+                Poll::Ready(Err(Broken::TimedOut)) if self.quiet.broken(worker.pacer.now_ns()).is_none() => {
+                    worker.limit(self.wire.control(), self.quiet.until(NEVER_DUE));
+                }
                 Poll::Ready(Err(broken)) => return Poll::Ready(broken),
             }
         }

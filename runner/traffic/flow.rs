@@ -372,7 +372,7 @@ async fn dispatch(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, mut starts
     let count = load.total.map_or(u64::MAX, |total| total.saturating_mul(load.transactions.unwrap_or(1)));
     let own = |from| own_start(from, load.total, worker.index, workers);
     let mut k = own(0);
-    let mut at_ns = starts.at(k);
+    let mut at_ns = if k < count { starts.at(k) } else { NEVER_DUE };
     let mut in_a_row = 0;
     loop {
         if in_a_row == STARTS_IN_A_ROW {

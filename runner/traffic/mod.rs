@@ -20,6 +20,7 @@ mod http;
 mod limits;
 pub mod live;
 mod openings;
+mod origins;
 mod pacer;
 mod pattern;
 mod reconnect;

@@ -17,7 +17,7 @@ pub async fn carry_out(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, mut s
     let count = load.total.unwrap_or(u64::MAX);
     let own = |from| flow::own_start(from, load.total, worker.index, workers);
     let (mut k, mut in_a_row, mut opened) = (own(0), 0, 0);
-    let mut at_ns = starts.at(k);
+    let mut at_ns = if k < count { starts.at(k) } else { NEVER_DUE };
     loop {
         let next = if k < count { at_ns } else { NEVER_DUE };
         let (now, end) = (worker.pacer.now_ns(), run.until_ns());

@@ -15,6 +15,7 @@ use scn_reports::record::flow::ConnectionEnd;
 use tokio::net::TcpStream;
 
 use super::Notice;
+use super::client::CONNECT_LIMIT_NS;
 use super::control::{Broken, Control, Order, Role};
 use super::draw::Key;
 use super::frame::{UNKNOWN_CONNECTION, UNKNOWN_FLOW};
@@ -152,6 +153,8 @@ fn serve(worker: &Rc<Worker>, (listener, life): (usize, u64), stream: TcpStream,
         return;
     }
     let control = Rc::new(Control::new(Role::Server(listener), None));
+    // Who vanishes must find it, before anything was done on it too.
+    control.socket.set(Some(stream.as_raw_fd()));
     let member = worker.enlist(&control);
     if !standing.open.load(Ordering::SeqCst) {
         control.give(Order::Drain);
@@ -187,7 +190,11 @@ async fn secure(
     (client, address): (SocketAddr, SocketAddr),
 ) -> Option<Stream> {
     let Some(server) = worker.tls.server(listener) else { return Some(Stream::Plain(stream)) };
-    let broken = match server.accept(stream, control).await {
+    // A client that went away in the midst of it is not waited for.
+    worker.limit(control, worker.pacer.now_ns().saturating_add(CONNECT_LIMIT_NS));
+    let accepted = server.accept(stream, control).await;
+    worker.limit(control, NEVER_DUE);
+    let broken = match accepted {
         Ok(stream) => return Some(stream),
         Err(broken) => broken,
     };

@@ -130,7 +130,8 @@ impl Traffic {
     fn meets_flow(&self, flow: FlowId, blow: Blow, at_ns: i64) -> bool {
         let shared = &self.shared.flows[flow.index()];
         let mut starts = shared.starts();
-        let runs = !starts.ongoing.is_empty();
+        // One that only waits for its last answers has ended.
+        let runs = starts.ongoing.iter().any(|start| start.until_ns > at_ns);
         match blow {
             Blow::Kill { .. } => {
                 shared.frozen.store(false, Ordering::SeqCst);

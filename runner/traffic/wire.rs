@@ -166,7 +166,12 @@ impl<S: Transport> Wire<S> {
 
     /// Ends the sending side; receiving goes on.
     pub async fn end_sending(&mut self) -> Result<(), Broken> {
-        poll_fn(|context| Pin::new(&mut self.stream).poll_shutdown(context)).await.map_err(Broken::Io)
+        poll_fn(|context| match Pin::new(&mut self.stream).poll_shutdown(context) {
+            Poll::Ready(ended) => Poll::Ready(ended.map_err(Broken::Io)),
+            // An encrypted stream has a last word, for which there may be no room.
+            Poll::Pending => self.control.interrupted(context).map_or(Poll::Pending, |broken| Poll::Ready(Err(broken))),
+        })
+        .await
     }
 }
 

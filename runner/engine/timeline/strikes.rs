@@ -66,6 +66,8 @@ impl<N: Network, L: Load> Timeline<'_, N, L> {
     async fn restart(&mut self, whom: &Struck, at_ns: i64) -> Result<(), String> {
         self.blow(whom, KILL, at_ns).await?;
         self.load.open(&whom.listeners).await?;
+        // From now on: ending it and opening its services took time.
+        let at_ns = self.now_ns();
         for flow in whom.flows.iter().filter(|flow| self.killed.contains(flow)).copied().collect::<Vec<FlowId>>() {
             self.start_flow(flow, at_ns);
         }

@@ -29,6 +29,7 @@ use crate::traffic::client::KILLED;
 use crate::traffic::control::{Control, Start};
 use crate::traffic::draw::Key;
 use crate::traffic::frame::{Header, Way};
+use crate::traffic::origins;
 use crate::traffic::pattern::session::{Fault, Identity, shown};
 use crate::traffic::registry::{Entry, Inbox, NOBODY};
 
@@ -84,6 +85,7 @@ impl Lane {
         let number = shared.next_connection.fetch_add(1, Ordering::Relaxed);
         let ipv6 = planned.target.is_ipv6();
         lanes.options.set(&socket, ipv6)?;
+        origins::bind(planned, &socket, number)?;
         let (level, option) = if ipv6 { (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) } else { (libc::IPPROTO_IP, libc::IP_RECVERR) };
         set_number(socket.as_fd(), level, option, 1)?;
         let echo = matches!(lanes.kind, Packets::Echo { .. });

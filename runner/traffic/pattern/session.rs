@@ -115,7 +115,8 @@ pub struct Session<S> {
     /// Messages of filling are numbered over the whole connection, and come in this order.
     pub ordered: bool,
     pub(super) program: Rc<Program>,
-    pub(super) worker: Rc<Worker>,
+    /// The worker that it runs on.
+    pub worker: Rc<Worker>,
     pub(super) incoming: u64,
     /// The last byte that was taken.
     pub(super) last_taken: u8,

@@ -1,0 +1,110 @@
+//! Where connections start from: the addresses and ports that a flow says, in turn. In: a flow's `source` and `ports`, the number of a
+//! connection. Out: its socket, bound. Makes no sockets, and gives nodes no addresses: the plan does.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+
+use nix::sys::socket::{setsockopt, sockopt};
+use scn_grammar::scenario::topology::Prefix;
+use socket2::SockRef;
+
+use crate::plan::types::PlannedFlow;
+
+/// Binds the socket of the connection with this number, where the flow says what it starts from. A port that is taken is passed over.
+///
+/// # Errors
+/// With the address, and how many ports of the range were tried.
+pub fn bind(planned: &PlannedFlow, owner: &impl AsFd, number: u32) -> io::Result<()> {
+    let ipv6 = planned.target.is_ipv6();
+    let prefixes: Vec<&Prefix> = planned.source.iter().filter(|prefix| prefix.address.is_ipv6() == ipv6).collect();
+    if prefixes.is_empty() && planned.ports.is_none() {
+        return Ok(());
+    }
+    let addresses: u128 = prefixes.iter().map(|prefix| size(prefix)).fold(0, u128::saturating_add);
+    let address = if prefixes.is_empty() { unspecified(ipv6) } else { nth(&prefixes, u128::from(number) % addresses) };
+    let socket = SockRef::from(owner);
+    let Some((first, last)) = planned.ports else {
+        // The kernel chooses the port when it knows where to: as many as there are for each address and target. Sockets without ports know
+        // no such option.
+        let _ = setsockopt(owner, sockopt::IpBindAddressNoPort, &true);
+        return socket.bind(&SocketAddr::new(address, 0).into()).map_err(|error| told(&error, address, None));
+    };
+    socket.set_reuse_address(true)?;
+    let ports = u32::from(last) - u32::from(first) + 1;
+    // All addresses with one port, then all with the next.
+    let turn = u32::try_from(u128::from(number) / addresses.max(1)).unwrap_or(u32::MAX);
+    let mut tried = 0;
+    loop {
+        let offset = turn.wrapping_add(tried) % ports;
+        let port = first + u16::try_from(offset).unwrap_or(0);
+        tried += 1;
+        match socket.bind(&SocketAddr::new(address, port).into()) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tried < ports => {}
+            result => return result.map_err(|error| told(&error, address, Some((first, last, tried)))),
+        }
+    }
+}
+
+/// Says from where.
+fn told(error: &io::Error, address: IpAddr, ports: Option<(u16, u16, u32)>) -> io::Error {
+    let text = match ports {
+        None => format!("can't start from {address}: {error}"),
+        Some((first, last, tried)) => {
+            format!("can't start from {address} by a port of {first}..{last}, of which {tried} were tried: {error}")
+        }
+    };
+    io::Error::new(error.kind(), text)
+}
+
+fn unspecified(ipv6: bool) -> IpAddr {
+    if ipv6 { IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED) } else { IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED) }
+}
+
+/// How many addresses a prefix has.
+fn size(prefix: &Prefix) -> u128 {
+    let bits = if prefix.address.is_ipv6() { 128 } else { 32 };
+    1u128.checked_shl(bits - u32::from(prefix.length)).unwrap_or(u128::MAX)
+}
+
+/// The address of this number among those of all prefixes, from 0.
+fn nth(prefixes: &[&Prefix], mut number: u128) -> IpAddr {
+    for prefix in prefixes {
+        let size = size(prefix);
+        if number < size {
+            return match prefix.address {
+                IpAddr::V4(address) => {
+                    let base = u128::from(u32::from(address)) & !(size - 1);
+                    IpAddr::V4(u32::try_from(base + number).unwrap_or(u32::MAX).into())
+                }
+                IpAddr::V6(address) => IpAddr::V6(((u128::from(address) & !(size - 1)) + number).into()),
+            };
+        }
+        number -= size;
+    }
+    prefixes.first().map_or(unspecified(false), |prefix| prefix.address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefix(text: &str) -> Prefix {
+        let (address, length) = text.split_once('/').unwrap();
+        Prefix { address: address.parse().unwrap(), length: length.parse().unwrap() }
+    }
+
+    fn all(texts: &[&str], count: u128) -> Vec<String> {
+        let prefixes: Vec<Prefix> = texts.iter().map(|text| prefix(text)).collect();
+        let prefixes: Vec<&Prefix> = prefixes.iter().collect();
+        (0..count).map(|number| nth(&prefixes, number).to_string()).collect()
+    }
+
+    #[test]
+    fn a_prefix_stands_for_all_its_addresses() {
+        assert_eq!(all(&["10.0.0.6/30"], 4), ["10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.7"]);
+        assert_eq!(all(&["10.0.0.9/32", "10.1.0.0/31"], 3), ["10.0.0.9", "10.1.0.0", "10.1.0.1"]);
+        assert_eq!(all(&["fd00::ff/127"], 2), ["fd00::fe", "fd00::ff"]);
+        assert_eq!((size(&prefix("10.0.0.0/8")), size(&prefix("::/0")), size(&prefix("fd00::/64"))), (1 << 24, u128::MAX, 1 << 64));
+    }
+}
