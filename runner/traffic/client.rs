@@ -577,7 +577,8 @@ impl<'a> Place<'a> {
     fn forget_missed(&mut self) {
         // Of a total others may have made them.
         if self.worker.shared.plan.flows[self.run.flow].load.total.is_none() || self.control.order() != Order::Go {
-            self.miss(|start, now| start.saturating_add(START_PATIENCE_NS) <= now, ItemOutcome::Dropped);
+            let end = self.run.until_ns();
+            self.miss(|start, now| start.saturating_add(START_PATIENCE_NS) <= now.min(end), ItemOutcome::Dropped);
             self.miss(|start, now| start < now, self.run.fate_of_waiting());
         }
     }
