@@ -9,13 +9,14 @@ use scn_reports::record::counted::{InterfaceSample, LinkSample, Steps, WaySample
 const SPACING_NS: i64 = 100_000_000;
 /// What is read around an instant of the grid is read so long before it, ns: a thread may be woken late.
 const BEFORE_NS: i64 = 2_000_000;
-/// So many samples are kept of one thing; then every second goes and the grid is twice as wide.
+/// So many samples are kept of one thing; then the grid is twice as wide, and with each further sample two of the older ones become one: all at
+/// once would keep frames waiting.
 const MOST_SAMPLES: usize = 10_000;
 
 /// A sample that can take the place of itself and the one before.
 pub(crate) trait Join {
-    /// Both in one, which stands where the later one stood.
-    fn join(before: Self, after: Self) -> Self;
+    /// Takes a later one up, and stands where that one stood.
+    fn join(&mut self, after: Self);
 }
 
 /// Samples of one thing. Instants are in ns after the timeline's start.
@@ -27,11 +28,13 @@ pub(crate) struct Samples<T> {
     /// One is taken so long before each instant of the grid, too; 0: none is.
     before_ns: i64,
     due_ns: i64,
+    /// Where the next two stand that become one; 0: nothing had to yet.
+    next_pair: usize,
 }
 
 impl<T> Default for Samples<T> {
     fn default() -> Self {
-        Samples { kept: Vec::new(), most: MOST_SAMPLES, spacing_ns: SPACING_NS, before_ns: 0, due_ns: 0 }
+        Samples { kept: Vec::new(), most: MOST_SAMPLES, spacing_ns: SPACING_NS, before_ns: 0, due_ns: 0, next_pair: 0 }
     }
 }
 
@@ -56,7 +59,7 @@ impl<T: Join + Clone> Samples<T> {
     /// One more, of an instant.
     pub(crate) fn put(&mut self, at_ns: i64, sample: T) {
         if self.kept.len() >= self.most {
-            self.thin();
+            self.join_two();
         }
         self.kept.push(sample);
         if at_ns >= self.due_ns {
@@ -66,31 +69,32 @@ impl<T: Join + Clone> Samples<T> {
         }
     }
 
-    /// Half of them, the first one and the last one among them.
-    fn thin(&mut self) {
-        self.spacing_ns = self.spacing_ns.saturating_mul(2);
-        let mut old = std::mem::take(&mut self.kept).into_iter();
-        self.kept.extend(old.next());
-        while let Some(before) = old.next() {
-            self.kept.push(match old.next() {
-                Some(after) => T::join(before, after),
-                None => before,
-            });
+    /// Makes one of two. The first sample stays: what is counted begins there.
+    fn join_two(&mut self) {
+        if self.next_pair == 0 || self.next_pair + 1 >= self.kept.len() {
+            self.next_pair = 1;
+            self.spacing_ns = self.spacing_ns.saturating_mul(2);
+        }
+        if self.next_pair + 1 < self.kept.len() {
+            let after = self.kept.remove(self.next_pair + 1);
+            self.kept[self.next_pair].join(after);
+            self.next_pair += 1;
         }
     }
 }
 
 impl Join for InterfaceSample {
-    fn join(_: Self, after: Self) -> Self {
-        after
+    fn join(&mut self, after: Self) {
+        *self = after;
     }
 }
 
 impl Join for LinkSample {
-    fn join(before: Self, after: Self) -> Self {
-        let [b0, b1] = before.ways;
-        let [a0, a1] = after.ways;
-        LinkSample { at_ns: after.at_ns, ways: [join_ways(b0, a0), join_ways(b1, a1)] }
+    fn join(&mut self, after: Self) {
+        self.at_ns = after.at_ns;
+        for (way, after) in self.ways.iter_mut().zip(after.ways) {
+            *way = join_ways(std::mem::take(way), after);
+        }
     }
 }
 
@@ -163,9 +167,12 @@ mod tests {
             samples.put(at * SPACING_NS, sample(at * SPACING_NS, if at == 3 { 9 } else { 1 }));
         }
         samples.put(6 * SPACING_NS, sample(6 * SPACING_NS, 1));
-        let instants: Vec<i64> = samples.kept().iter().map(|sample| sample.at_ns / SPACING_NS).collect();
-        assert_eq!(instants, [0, 2, 4, 5, 6]);
-        assert_eq!(samples.due_ns(), 8 * SPACING_NS);
+        let instants = |samples: &Samples<LinkSample>| samples.kept().iter().map(|sample| sample.at_ns / SPACING_NS).collect::<Vec<i64>>();
+        assert_eq!((instants(&samples), samples.due_ns()), (vec![0, 2, 3, 4, 5, 6], 8 * SPACING_NS));
+        for at in [8, 10] {
+            samples.put(at * SPACING_NS, sample(at * SPACING_NS, 1));
+        }
+        assert_eq!((instants(&samples), samples.due_ns()), (vec![0, 2, 4, 6, 8, 10], 12 * SPACING_NS));
         let joined = &samples.kept()[2].ways[0];
         assert_eq!((joined.most_queued, joined.most_at_ns), (9, 3 * SPACING_NS - 1));
         assert_eq!(joined.delay, [(5, 2), (300_000_000, 2), (400_000_000, 2)]);
