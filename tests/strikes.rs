@@ -167,7 +167,7 @@ fn a_client_that_never_comes_back_does_not_hold_the_run() {
         others.transactions < 20
     }",
     );
-    assert!(record["ended"].to_string().contains("omplete"), "{}", record["ended"]);
+    assert_eq!(record["ended"]["how"], "complete", "{}", record["ended"]);
     assert!(record["duration_ns"].as_u64().expect("a duration") < 20_000_000_000);
 }
 
@@ -182,11 +182,13 @@ fn a_node_on_which_nothing_runs_is_told() {
     }
     timeline {
         at 100ms  kill other
+        at 150ms  signal server SIGCONT
         at 200ms  mark last
     }
     expect { pings.lost == 0 }",
     );
     assert!(warns(&record, "kill other had no effect: nothing of it runs"), "{}", record["warnings"]);
+    assert!(warns(&record, "signal server had no effect: it did not stand still"), "{}", record["warnings"]);
 }
 
 /// The frames that an observer at the client saw which end a connection, and the record.

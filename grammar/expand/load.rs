@@ -172,6 +172,12 @@ impl Draft<'_, '_> {
                 self.context.raise(ExpandError::OptionConflict { message, span: a.span(), other: b.span(), help });
             }
         }
+        let reconnects = found.get("reconnect").filter(|said| !self.is_off(said));
+        if let (Some(a), Some(b)) = (reconnects, found.get("opens")) {
+            let message = "a flow with `opens` starts connections by the clock and can't replace a lost one sooner".to_owned();
+            let help = "leave `reconnect` out: the clock opens the next one".to_owned();
+            self.context.raise(ExpandError::OptionConflict { message, span: a.span(), other: b.span(), help });
+        }
         if let (Some(held), Some(all)) = (connections, total)
             && let (true, Some(a), Some(b)) = (held > all && !self.context.sampling, found.get("connections"), found.get("total"))
         {
@@ -193,6 +199,12 @@ impl Draft<'_, '_> {
         }
     }
 
+    /// `OPTION off`.
+    fn is_off(&mut self, said: &Said<'_>) -> bool {
+        let [word] = said.option.values.as_slice() else { return false };
+        said.option.block.is_empty() && self.word_of(word, &said.scope).as_deref() == Some("off")
+    }
+
     /// `reconnect after 100ms`, `reconnect off`, `reconnect { after 100ms  growth 2 }`.
     pub(super) fn reconnect(&mut self, found: &Found<'_>) -> Option<Reconnect> {
         let default = Reconnect::default();
@@ -200,7 +212,7 @@ impl Draft<'_, '_> {
         let time = Bounds(Dimension::Duration, 0, DAY_NS);
         match said.option.values.as_slice() {
             [] => {}
-            [word] if said.option.block.is_empty() && self.word_of(word, &said.scope).as_deref() == Some("off") => return None,
+            [_] if self.is_off(said) => return None,
             [word, pause] if said.option.block.is_empty() && self.word_of(word, &said.scope).as_deref() == Some("after") => {
                 let after_ns = self.amount_of("reconnect", pause, time, &said.scope).unwrap_or(default.after_ns);
                 return Some(Reconnect { after_ns, most_ns: default.most_ns.max(after_ns), ..default });

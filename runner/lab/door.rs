@@ -17,14 +17,11 @@ use super::error::LabError;
 use super::namespace::Namespace;
 use crate::traffic::sockets::{Answer, Packets, Sockets};
 
-/// Connections that may wait to be accepted; the kernel lowers it to the node's `somaxconn`.
-const BACKLOG: i32 = 65_535;
-
 /// A request.
 enum Wanted {
     /// So many client sockets.
     Tcp { ipv6: bool, count: usize, answer: oneshot::Sender<io::Result<Vec<OwnedFd>>> },
-    /// A listener.
+    /// A socket that will listen.
     Listener { address: SocketAddr, answer: oneshot::Sender<io::Result<OwnedFd>> },
     /// So many sockets of packets.
     Packets { kind: Packets, count: usize, answer: oneshot::Sender<io::Result<Vec<OwnedFd>>> },
@@ -138,7 +135,6 @@ fn listener(address: SocketAddr, congestion: Option<&str>) -> io::Result<OwnedFd
         socket.set_only_v6(!ip.is_unspecified())?;
     }
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
 

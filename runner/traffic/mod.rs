@@ -338,17 +338,17 @@ impl Traffic {
     async fn open(&self, listener: usize) -> Result<(), TrafficError> {
         let planned = &self.shared.plan.listeners[listener];
         let address = SocketAddr::new(planned.address, planned.port);
+        let closed = |error| {
+            let (listener, node) = (planned.name.clone(), self.shared.node_name(planned.node).to_owned());
+            TrafficError::Listen { listener, node, address, error }
+        };
         let socket = match planned.listener {
             Listener::Udp { .. } => self.open_datagrams(listener).await?,
-            _ => self.shared.sockets.tcp_listener(planned.node, address).await.map_err(|error| TrafficError::Listen {
-                listener: planned.name.clone(),
-                node: self.shared.node_name(planned.node).to_owned(),
-                address,
-                error,
-            })?,
+            _ => self.shared.sockets.tcp_listener(planned.node, address).await.map_err(closed)?,
         };
         let refused = |error| TrafficError::Option { owner: planned.name.clone(), error };
         tcp_options::set_at(&planned.listener, &socket, address.is_ipv6()).map_err(refused)?;
+        tcp_options::listen(&planned.listener, &socket).map_err(closed)?;
         let standing = &self.shared.listeners[listener];
         standing.frozen.store(false, Ordering::SeqCst);
         standing.silent.store(false, Ordering::SeqCst);

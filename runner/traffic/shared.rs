@@ -39,7 +39,7 @@ pub enum Command {
     /// A listener took a connection in: the listener and which of its lives, the socket, the client's address, the server's.
     Serve((usize, u64), TcpStream, SocketAddr, SocketAddr),
     /// Something strikes, meant for this instant; answered when it is done.
-    Strike(Arc<Struck>, Blow, i64, oneshot::Sender<()>),
+    Strike(Arc<Struck>, Blow, i64, oneshot::Sender<bool>),
     /// End everything, hand over what was measured.
     Finish(oneshot::Sender<Vec<Part>>),
 }

@@ -34,7 +34,7 @@ pub trait Sockets: Send + Sync {
     /// The kernel's, such as EMFILE when descriptors run out.
     fn tcp(&self, node: NodeId, ipv6: bool, count: usize) -> Answer<Vec<OwnedFd>>;
 
-    /// A bound, listening, non-blocking, close-on-exec TCP socket with `SO_REUSEADDR`; for `[::]` it takes IPv4 too.
+    /// A bound, non-blocking, close-on-exec TCP socket with `SO_REUSEADDR`, which does not listen yet; for `[::]` it takes IPv4 too.
     ///
     /// # Errors
     /// The kernel's: EADDRINUSE when the port is in use, EADDRNOTAVAIL when the node has no such address.

@@ -87,8 +87,11 @@ impl Traffic {
             answers.push(answer);
         }
         for (index, answer) in answers.into_iter().enumerate() {
-            if tokio::time::timeout(ANSWER_LIMIT, answer).await.is_err() {
-                return Err(format!("traffic worker {index} did not answer within {ANSWER_LIMIT:?}"));
+            match tokio::time::timeout(ANSWER_LIMIT, answer).await {
+                Err(_) => return Err(format!("traffic worker {index} did not answer within {ANSWER_LIMIT:?}")),
+                Ok(Ok(false)) => return Err(format!("traffic worker {index} had not ended what was killed after {MOST_TURNS} turns")),
+                // One that broke has told so.
+                Ok(Ok(true) | Err(_)) => {}
             }
         }
         Ok(met)
@@ -144,8 +147,8 @@ impl Traffic {
     }
 }
 
-/// Strikes what a worker has of it, and answers when it is done.
-pub fn strike(worker: &Rc<Worker>, whom: Arc<Struck>, blow: Blow, at_ns: i64, done: oneshot::Sender<()>) {
+/// Strikes what a worker has of it, and answers when it is done; `false`: what was killed has not ended.
+pub fn strike(worker: &Rc<Worker>, whom: Arc<Struck>, blow: Blow, at_ns: i64, done: oneshot::Sender<bool>) {
     let now = worker.pacer.now_ns();
     let members: Vec<Rc<Control>> = worker.members().into_iter().filter(|control| whom.holds(control.role)).collect();
     let runs: Vec<Rc<Run>> = worker.runs().into_iter().filter(|run| !run.over.get() && whom.flow(run.flow)).collect();
@@ -173,27 +176,27 @@ pub fn strike(worker: &Rc<Worker>, whom: Arc<Struck>, blow: Blow, at_ns: i64, do
             runs.iter().for_each(|run| run.kill(at_ns));
             let worker = Rc::clone(worker);
             tokio::task::spawn_local(async move {
-                until_gone(&worker, &whom, &runs).await;
-                let _ = done.send(());
+                let _ = done.send(until_gone(&worker, &whom, &runs).await);
             });
             return;
         }
     }
     // Who asked may have gone.
-    let _ = done.send(());
+    let _ = done.send(true);
 }
 
-/// Waits until the tasks that were killed have closed their sockets.
-async fn until_gone(worker: &Worker, whom: &Struck, runs: &[Rc<Run>]) {
+/// Waits until the tasks that were killed have closed their sockets; `false`: they have not.
+async fn until_gone(worker: &Worker, whom: &Struck, runs: &[Rc<Run>]) -> bool {
     for _ in 0..MOST_TURNS {
         // Once more when they are gone: the sockets of datagrams close in the turn after.
         tokio::task::yield_now().await;
         let lives = worker.members().iter().any(|control| control.is_killed() && whom.holds(control.role));
         if !lives && runs.iter().all(|run| run.over.get()) {
-            break;
+            tokio::task::yield_now().await;
+            return true;
         }
     }
-    tokio::task::yield_now().await;
+    false
 }
 
 /// Puts a TCP socket into repair mode: nobody hears of its end. Others end without a word anyway.

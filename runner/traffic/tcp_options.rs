@@ -17,6 +17,9 @@ use super::shared::Shared;
 /// What kernels before 6.5 say of any segment size that was asked for, until there is a connection.
 const UNTOLD_MSS: u32 = 536;
 
+/// Connections that may wait to be accepted where nothing is said; the kernel lowers it to the node's `somaxconn`.
+const BACKLOG: i32 = 65_535;
+
 /// Those of a flow's connections; `None`: they are not over TCP.
 pub fn of_flow(transport: &Transport) -> Option<&Socket> {
     match transport {
@@ -71,35 +74,33 @@ pub fn set(options: &Socket, socket: &SockRef<'_>, ipv6: bool) -> io::Result<()>
         keep("mss", *mss, socket.set_tcp_mss(*mss), known)?;
     }
     if let Some(after) = keepalive_ns.map(Duration::from_nanos) {
-        if after.subsec_nanos() != 0 {
-            let said = Quantity::new(Dimension::Duration, i64::try_from(after.as_nanos()).unwrap_or(i64::MAX));
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("`keepalive`: {said} are no whole seconds, in which the kernel counts"),
-            ));
-        }
+        whole("keepalive", after, Duration::from_secs(1), "seconds")?;
         let set = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(after));
         keep("keepalive", seconds(after), set, || socket.tcp_keepalive_time().map(seconds))?;
     }
     if let Some(limit) = user_timeout_ns.map(Duration::from_nanos) {
+        whole("user_timeout", limit, Duration::from_millis(1), "milliseconds")?;
         let kept = || socket.tcp_user_timeout().map(|kept| milliseconds(kept.unwrap_or_default()));
         keep("user_timeout", milliseconds(limit), socket.set_tcp_user_timeout(Some(limit)), kept)?;
     }
     Ok(())
 }
 
-/// Those of a listener, before anybody can have connected to it.
+/// Those of a listener. It must not listen yet: who connects before has others.
 ///
 /// # Errors
 /// As of [`set`].
 pub fn set_at(listener: &Listener, socket: &OwnedFd, ipv6: bool) -> io::Result<()> {
-    let Some((options, backlog)) = of_listener(listener) else { return Ok(()) };
-    let socket = SockRef::from(socket);
-    if let Some(most) = backlog {
-        // A second call changes the limit of the first.
-        socket.listen(i32::try_from(most).unwrap_or(i32::MAX)).map_err(|error| refused("backlog", &error))?;
-    }
-    set(options, &socket, ipv6)
+    of_listener(listener).map_or(Ok(()), |(options, _)| set(options, &SockRef::from(socket), ipv6))
+}
+
+/// Lets a listener's socket listen.
+///
+/// # Errors
+/// The kernel's: EADDRINUSE when another listens there.
+pub fn listen(listener: &Listener, socket: &OwnedFd) -> io::Result<()> {
+    let Some((_, backlog)) = of_listener(listener) else { return Ok(()) };
+    SockRef::from(socket).listen(backlog.map_or(BACKLOG, |most| i32::try_from(most).unwrap_or(i32::MAX)))
 }
 
 /// Tries the options of every flow on a socket of its own, so that what the kernel refuses is known before anything is sent.
@@ -115,6 +116,15 @@ pub async fn try_all(shared: &Shared) -> Result<(), TrafficError> {
         }
     }
     Ok(())
+}
+
+/// Refuses a duration that the kernel would cut.
+fn whole(option: &str, said: Duration, unit: Duration, units: &str) -> io::Result<()> {
+    if said.as_nanos() % unit.as_nanos() == 0 {
+        return Ok(());
+    }
+    let said = Quantity::new(Dimension::Duration, i64::try_from(said.as_nanos()).unwrap_or(i64::MAX));
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("`{option}`: {said} are no whole {units}, in which the kernel counts")))
 }
 
 fn seconds(duration: Duration) -> u32 {
@@ -173,6 +183,8 @@ mod tests {
         assert!(unknown.starts_with("`congestion`: "), "{unknown}");
         let fraction = refused(Socket { keepalive_ns: Some(1_500_000_000), ..Socket::default() });
         assert_eq!(fraction, "`keepalive`: 1500ms are no whole seconds, in which the kernel counts");
+        let fraction = refused(Socket { user_timeout_ns: Some(1_500_500_000), ..Socket::default() });
+        assert_eq!(fraction, "`user_timeout`: 1500500us are no whole milliseconds, in which the kernel counts");
         let large = refused(Socket { send_buffer: Some(1 << 30), ..Socket::default() });
         assert!(large.starts_with("`send_buffer`: 1073741824 bytes were asked for, the kernel allows "), "{large}");
     }
@@ -189,11 +201,11 @@ mod tests {
         for (domain, address, ipv6) in [(Domain::IPV4, "127.0.0.1:0", false), (Domain::IPV6, "[::]:0", true)] {
             let listening = socket(domain);
             listening.bind(&address.parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
-            listening.listen(16).unwrap();
             let port = listening.local_addr().unwrap().as_socket().unwrap().port();
             let listener = Listener::Tcp { socket: said.clone(), backlog: Some(3), wire: Default::default() };
             let listening = OwnedFd::from(listening);
             set_at(&listener, &listening, ipv6).unwrap();
+            listen(&listener, &listening).unwrap();
             // IPv4 in both cases: a listener of all addresses takes both.
             let client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
             let (accepted, _) = socket2::Socket::from(listening).accept().unwrap();

@@ -26,16 +26,17 @@ impl<N: Network, L: Load> Timeline<'_, N, L> {
         let whom = whole(self.plan, &victims);
         // A flow that is killed ends when that is done, not when it was meant to be, so that it ends after the event.
         let now_ns = self.now_ns().max(at_ns);
-        let met = match deed {
-            Deed::Blow(blow) => self.blow(&whom, blow, now_ns).await?,
+        let blow = match deed {
+            Deed::Blow(blow) => blow,
             Deed::Stop => {
                 self.stop_gently(&whom, at_ns);
                 return Ok(());
             }
             Deed::Restart => return self.restart(&whom, now_ns).await,
         };
+        let met = self.blow(&whom, blow, now_ns).await?;
         for victim in &victims {
-            self.warn_if_missed(verb, victim, &met, matches!(action, Action::Vanish(_)));
+            self.warn_if_missed((verb, blow), victim, &met, matches!(action, Action::Vanish(_)));
         }
         Ok(())
     }
@@ -91,7 +92,7 @@ impl<N: Network, L: Load> Timeline<'_, N, L> {
     }
 
     /// A fault that changed nothing is told. Of programs the network tells it, and a node that vanishes is silent whatever runs there.
-    fn warn_if_missed(&mut self, verb: &str, victim: &Victim, met: &Struck, vanishes: bool) {
+    fn warn_if_missed(&mut self, (verb, blow): (&str, Blow), victim: &Victim, met: &Struck, vanishes: bool) {
         let missed = match victim {
             Victim::Process(_) => return,
             Victim::Service(service, nodes) => {
@@ -107,10 +108,10 @@ impl<N: Network, L: Load> Timeline<'_, N, L> {
                 if some || vanishes { Vec::new() } else { vec![self.plan.nodes[node.index()].name.clone()] }
             }
         };
-        let why = match verb {
-            "thaw" => "it did not stand still",
-            "freeze" => "nothing of it runs, or it stood still already",
-            _ => "nothing of it runs",
+        let why = match blow {
+            Blow::Thaw => "it did not stand still",
+            Blow::Freeze => "nothing of it runs, or it stood still already",
+            Blow::Kill { .. } => "nothing of it runs",
         };
         self.warnings.extend(missed.into_iter().map(|name| format!("{verb} {name} had no effect: {why}")));
     }

@@ -62,6 +62,8 @@ pub(crate) struct CaptureFile {
     packets: u64,
     earlier: Option<Earlier>,
     left_out: u64,
+    /// It takes no more because all files together have reached their bound.
+    stopped: bool,
     shortened: bool,
     trouble: Option<String>,
 }
@@ -80,6 +82,7 @@ impl CaptureFile {
             packets: 0,
             earlier: None,
             left_out: 0,
+            stopped: false,
             shortened: false,
             trouble: None,
         };
@@ -113,6 +116,7 @@ impl CaptureFile {
         if self.bytes + (self.gathered.len() + block.len()) as u64 > most {
             match self.bound.keeps {
                 Keeps::First => {
+                    self.shortened |= self.stopped;
                     self.left_out += 1;
                     return;
                 }
@@ -178,7 +182,7 @@ impl CaptureFile {
     /// Takes no more frames.
     pub(crate) fn stop(&mut self) {
         if self.bound.keeps == Keeps::First && self.bound.bytes > self.size() {
-            (self.shortened, self.bound.bytes) = (true, self.size());
+            (self.stopped, self.bound.bytes) = (true, self.size());
         }
     }
 
@@ -299,6 +303,22 @@ mod tests {
         let few = filled(&path, Keeps::Last, 3);
         assert_eq!((few.packets, few.left_out), (3, 0));
         assert_eq!(fs::read_to_string(&path).unwrap(), "HEAD000\n001\n002\nEND");
+    }
+
+    #[test]
+    fn only_one_that_lost_frames_is_shortened() {
+        let folder = tempfile::tempdir().unwrap();
+        let stopped = |after: u32| {
+            let path = folder.path().join("c.pcapng");
+            let mut file = CaptureFile::create(path, HEADER.to_vec(), bound(Keeps::First));
+            file.put(b"000\n");
+            file.stop();
+            (0..after).for_each(|_| file.put(b"001\n"));
+            let written = file.finish(b"END");
+            (written.packets, written.left_out, written.shortened)
+        };
+        assert_eq!(stopped(0), (1, 0, false));
+        assert_eq!(stopped(2), (1, 2, true));
     }
 
     #[test]

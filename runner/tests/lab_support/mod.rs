@@ -174,10 +174,16 @@ pub fn inside<R: Send + 'static>(door: &Door, node: NodeId, work: impl FnOnce() 
     })
 }
 
+/// A socket of a node that listens.
+fn listening(door: &Door, node: NodeId, address: &str) -> TcpListener {
+    let socket = socket2::Socket::from(wait(door.tcp_listener(node, address.parse().unwrap())).unwrap());
+    socket.listen(16).unwrap();
+    socket.into()
+}
+
 /// Answers every connection with the node's own word, then echoes. Ends with the process.
 pub fn serve(door: &Door, node: NodeId, address: &str, word: u8) {
-    let listener = wait(door.tcp_listener(node, address.parse().unwrap())).unwrap();
-    let listener = TcpListener::from(listener);
+    let listener = listening(door, node, address);
     listener.set_nonblocking(false).unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
@@ -194,7 +200,7 @@ pub fn serve(door: &Door, node: NodeId, address: &str, word: u8) {
 
 /// Sends the first connection so many bytes, each its position's remainder by 251, and closes it.
 pub fn pour(door: &Door, node: NodeId, address: &str, bytes: usize) {
-    let listener = TcpListener::from(wait(door.tcp_listener(node, address.parse().unwrap())).unwrap());
+    let listener = listening(door, node, address);
     listener.set_nonblocking(false).unwrap();
     let data: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
     std::thread::spawn(move || {

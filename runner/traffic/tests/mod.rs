@@ -57,7 +57,6 @@ impl Sockets for Loopback {
             socket.set_reuse_address(true)?;
             socket.set_nonblocking(true)?;
             socket.bind(&address.into())?;
-            socket.listen(1024)?;
             Ok(OwnedFd::from(socket))
         })
     }
