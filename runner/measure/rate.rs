@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use scn_reports::record::flow::Item;
+
 use super::series::{Order, Series};
 use super::{Measured, Window};
 
@@ -25,20 +27,29 @@ fn per_second(flow: &Series<'_>, window: Window, amount: f64, samples: usize) ->
     }
 }
 
+/// The transactions completed in the window while the flow ran. What it had started and what ended only after its stop is no part of a
+/// rate: the time in which it ended is not counted either.
+fn done<'a>(flow: &'a Series<'_>, window: Window) -> impl Iterator<Item = &'a Item> {
+    flow.rows(Order::Done, window).iter().map(|row| flow.item(*row)).filter(|item| flow.counted_at(item.done_ns) == item.done_ns)
+}
+
 /// Transactions completed per second.
 pub(super) fn rate(flow: &Series<'_>, window: Window) -> Measured {
-    let done = flow.rows(Order::Done, window).len();
+    let done = done(flow, window).count();
     per_second(flow, window, done as f64, done)
 }
 
 /// Payload of the transactions completed in the window, bit/s. What a failed transaction had carried does not count.
 pub(super) fn goodput(flow: &Series<'_>, window: Window, direction: Direction) -> Measured {
-    let done = flow.rows(Order::Done, window);
-    let bytes = done.iter().map(|row| match direction {
-        Direction::Forward => u64::from(flow.item(*row).forward_bytes),
-        Direction::Back => u64::from(flow.item(*row).back_bytes),
-    });
-    per_second(flow, window, bytes.sum::<u64>() as f64 * 8.0, done.len())
+    let (mut bytes, mut samples) = (0, 0);
+    for item in done(flow, window) {
+        samples += 1;
+        bytes += u64::from(match direction {
+            Direction::Forward => item.forward_bytes,
+            Direction::Back => item.back_bytes,
+        });
+    }
+    per_second(flow, window, bytes as f64 * 8.0, samples)
 }
 
 /// The largest share of the completed transactions that one node answered, over the mean share of those that answered: 1 when all

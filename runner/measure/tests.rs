@@ -126,7 +126,7 @@ fn what_ends_after_the_stop_counts_at_the_stop() {
     record.items = vec![done(S, MS), done(2 * S - MS, 50 * MS)];
     record.connections = vec![ended(0, 2 * S + 5 * MS, ConnectionEnd::Closed)];
     assert_eq!(value(&record, "received"), Some(2.0));
-    assert_eq!(value(&record, "rate"), Some(1.0));
+    assert_eq!(value(&record, "rate"), Some(0.5), "but a rate knows only what ended in its time");
     assert_eq!(value(&record, "active"), Some(1.0));
     // The timeline told it to stop before its connections were closed.
     record.ran_ns = vec![(0, 2 * S + 10 * MS)];
@@ -143,6 +143,10 @@ fn rates_are_exact_for_their_window() {
     assert_eq!(over(&record, "goodput.forward", S, 2 * S).value, Some(800_000.0));
     assert_eq!(over(&record, "goodput.back", S, 2 * S).value, Some(400_000.0));
     assert_eq!(over(&record, "rate", 4 * S + 100 * MS, 5 * S).value, Some(0.0));
+    // 200 were meant for its two seconds; the last 79 of them end in the second after, which is not in the time that counts.
+    let mut late = flow("late", 2 * S, 10 * MS);
+    late.items = regular(0, 2 * S, 10 * MS, 800 * MS);
+    assert_eq!((value(&late, "rate"), value(&late, "received")), (Some(60.5), Some(200.0)));
     // 895 answers of node 1, one of node 2.
     assert_eq!(value(&record, "backends.skew"), Some(895.0 * 2.0 / 896.0));
 }
