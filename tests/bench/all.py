@@ -1,38 +1,25 @@
 #!/usr/bin/env python3
 """Benchmarks of the whole program beside peers, in one run, alternating. Prints tables of median (min..max) and ratios.
 
-usage: tests/bench/all.py [check] [lab] [traffic] [start] [wire]      (needs root, iproute2 and gcc; mininet and bridge-utils if there; builds scn in release mode)
+usage: tests/bench/all.py [check] [lab] [traffic] [start] [wire] [peers [CASE...]]
+(needs root, iproute2 and gcc; mininet, bridge-utils and the peers of peers.py if there; builds scn in release mode)
 
 Compare only figures of one run: machines are noisy. No test depends on them."""
 
 import json
 import os
 import pathlib
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-SCN = ROOT / "target/release/scn"
+import peers
+from running import ROOT, SCN, built, run_record, shown, timed
+
 ROUNDS = 5
-
-
-def shown(values, scale=1.0, digits=1):
-    values = [v * scale for v in values]
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}..{max(values):.{digits}f})"
-
-
-def timed(command, **options):
-    """Wall seconds and CPU seconds of a command, and its output."""
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
-    wall, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode != 0:
-        sys.exit(f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}")
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
 
 
 def scenario_of_lines(lines):
@@ -69,15 +56,6 @@ scenario star {{
 """
 
 
-def run_record(text, folder):
-    """Runs a scenario and gives wall seconds, CPU seconds and its record."""
-    path = pathlib.Path(folder) / "bench.scn"
-    path.write_text(text)
-    wall, cpu, _ = timed([SCN, "run", path, "--out", pathlib.Path(folder) / "out"])
-    record = next((pathlib.Path(folder) / "out").glob("*.run.json"))
-    return wall, cpu, json.loads(record.read_text())
-
-
 def ip_batch(nodes):
     """The same star by iproute2: namespaces and links in one batch, then one batch a namespace. Seconds up and down."""
     prefix = f"scnb{os.getpid()}"
@@ -100,13 +78,6 @@ def ip_batch(nodes):
         start = time.monotonic()
         batch([f"netns del {name}" for name in [hub, *names]])
     return up, time.monotonic() - start
-
-
-def built(folder, name):
-    """A peer's C source here, built."""
-    program = pathlib.Path(folder) / name
-    subprocess.run(["gcc", "-O2", "-o", program, pathlib.Path(__file__).with_name(f"{name}.c")], check=True)
-    return program
 
 
 def by_mininet(nodes):
@@ -235,7 +206,6 @@ def start():
             began = time.time()
             wall, _, record = run_record(text, folder)
             moment = record["started"].replace("Z", "+00:00")
-            from datetime import datetime
             firsts.append(datetime.fromisoformat(moment[:26].rstrip("+") + "+00:00").timestamp() - began)
             walls.append(wall)
         print(f"first packet after {shown(firsts, 1e3)} ms; the whole command took {shown(walls, 1e3)} ms")
@@ -279,9 +249,12 @@ def wire():
 
 
 def main():
-    wanted = sys.argv[1:] or ["start", "check", "lab", "traffic", "wire"]
+    wanted = sys.argv[1:] or ["start", "check", "lab", "traffic", "wire", "peers"]
     subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], cwd=ROOT, check=True)
-    for name in wanted:
+    for place, name in enumerate(wanted):
+        if name == "peers":
+            peers.table(wanted[place + 1:])
+            return
         {"start": start, "check": check, "lab": lab, "traffic": traffic, "wire": wire}[name]()
 
 
