@@ -79,7 +79,7 @@ use std.patterns (stream, sym)
 scenario bench {{
     timeout 120s
     topology {{
-        node a, b
+        node a, b {{ sysctl "net.ipv4.tcp_congestion_control" = "cubic" }}
         link a 10.1.0.1/24 <-> b 10.1.0.2/24
     }}
 {more}
@@ -101,7 +101,7 @@ def rate_of(text, folder, seconds=None):
 
 def bulk(streams):
     def ours(veth):
-        text = scenario(f"b {{ over tcp {{ congestion cubic }}  pattern stream(1MiB)  connections {streams}  duration {SECONDS}s }}")
+        text = scenario(f"b {{ pattern stream(1MiB)  connections {streams}  duration {SECONDS}s }}")
         chunks, cpu = rate_of(text, veth.folder, SECONDS)
         gigabytes = chunks * SECONDS * (1 << 20) / 1e9
         return gigabytes * 8 / SECONDS, cpu / gigabytes
