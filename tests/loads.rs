@@ -1,6 +1,6 @@
 //! Load in real namespaces, as root and as an ordinary user: what was meant to start, and from where, is in the packets as tshark reads them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -43,15 +43,14 @@ fn there_is_tshark() -> bool {
     there
 }
 
-/// Runs a scenario of one link that must pass. Out: what was captured there.
+/// Runs a scenario that must pass. Out: what was captured on its client's link.
 fn captured(place: &Place, name: &str, text: &str) -> PathBuf {
     place.write(&format!("{name}.scn"), text);
     let ended = until_told(|| place.scn(&["run", &format!("{name}.scn"), "--capture", "all"]));
     assert_eq!(ended.code, Some(0), "stdout:\n{}\nstderr:\n{}", ended.stdout, ended.stderr);
     let captures = place.path().join(format!("scn-results/{name}.{name}.captures"));
-    let files: Vec<PathBuf> = std::fs::read_dir(captures).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let [capture] = files.as_slice() else { panic!("one link has one file: {files:?}") };
-    capture.clone()
+    let mut files = std::fs::read_dir(captures).unwrap().map(|entry| entry.unwrap().path());
+    files.find(|file| file.to_string_lossy().contains("link-client")).expect("the client's link has a file")
 }
 
 /// Of each packet that passes the filter a field or more.
@@ -105,5 +104,38 @@ fn connections_start_from_the_addresses_and_ports_in_turn() {
         assert_eq!(opened, expected);
         assert_eq!(fields(&capture, "udp.dstport == 5000 && !icmp", &["ip.src", "udp.srcport"]), vec!["10.4.0.1\t40000"; 5]);
         assert_eq!(fields(&capture, "icmp.type == 8", &["ip.src"]), vec!["10.4.0.1"; 3]);
+    }
+}
+
+#[test]
+fn tshark_reads_ctraffics_wire_in_the_scenario_of_it() {
+    if !there_is_tshark() {
+        return;
+    }
+    /// Payloads begin with the name of who answers, `first` or `second`; no other byte but zeros is in them.
+    fn called(payload: &str) -> &str {
+        match payload.trim_end_matches('0') {
+            "6669727374" => "first",
+            "7365636f6e64" => "second",
+            "" => "nobody",
+            other => panic!("{other}"),
+        }
+    }
+    for place in places() {
+        let capture = captured(&place, "ctraffic", &scenario("ctraffic.scn"));
+        let messages = fields(&capture, "tcp.dstport == 5003 && tcp.len > 0 && !tcp.analysis.retransmission", &["tcp.len", "tcp.payload"]);
+        let mut asked: BTreeMap<&str, usize> = BTreeMap::new();
+        for message in &messages {
+            let (length, payload) = message.split_once('\t').unwrap();
+            assert_eq!(length, "1024");
+            *asked.entry(called(payload)).or_default() += 1;
+        }
+        // The first message of each connection is all zero, and the next ones hold what came back.
+        assert_eq!(asked["nobody"], 40, "{asked:?}");
+        assert!(asked["first"] > 0 && asked["second"] > 0, "{asked:?}");
+        let answers = fields(&capture, "udp.srcport == 5003", &["ip.src", "data.data"]);
+        let names: BTreeSet<&str> =
+            answers.iter().map(|answer| called(answer.strip_prefix("10.0.0.100\t").expect("the asked address"))).collect();
+        assert_eq!(names, BTreeSet::from(["first", "second"]));
     }
 }

@@ -122,6 +122,7 @@ impl<'a> Draft<'_, 'a> {
             self.check_service(to, &transport, carrier, flow.to.span);
         }
         self.size_of_pattern(&found, carrier, wire_of(&transport) == Wire::Own);
+        self.size_of_ctraffic(&found, wire_of(&transport), load.size.as_ref());
         let tool = carrier.tool.map(|kind| Tool { kind, arguments: self.arguments(&found) });
         self.check_tool(flow, carrier, &found, from);
         let peer_none = found.get("peer").and_then(|said| self.choice(said, &[("none", true)])).unwrap_or(false);

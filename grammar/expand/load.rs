@@ -6,9 +6,10 @@ use super::net_error::NetError;
 use super::options::{Found, Known, Said};
 use super::reading::{Bounds, DAY_NS, WHOLE};
 use super::transports::Carrier;
-use crate::quantity::{BILLION, Dimension};
+use crate::quantity::{BILLION, Dimension, Quantity};
 use crate::scenario::flow::{Arrivals, Change, Load, Phase, Reconnect, Timeouts};
-use crate::scenario::transport::TransportKind;
+use crate::scenario::pattern::Varying;
+use crate::scenario::transport::{TransportKind, Wire};
 use crate::syntax::tree::ExprKind;
 
 /// Connections held at once by one flow: at most so many.
@@ -23,6 +24,8 @@ const BANDWIDTH: Bounds = Bounds(Dimension::Bandwidth, 1, 400_000_000_000);
 const BURST_LIMIT: i64 = 100_000;
 /// Steps of a rate: at most so many.
 const STEP_LIMIT: usize = 10_000;
+/// A message of ctraffic's wire holds the name of who answers, bytes.
+const CTRAFFIC_LEAST: u64 = 64;
 /// Payload of one item, bytes.
 const SIZE: Bounds = Bounds(Dimension::Size, 0, 1 << 20);
 /// Payload of one echo: what one IPv4 packet holds.
@@ -272,6 +275,25 @@ impl Draft<'_, '_> {
                 self.wrong_form(said, "sample tcp_info every 100ms");
                 None
             }
+        }
+    }
+
+    /// Reports messages that a server of ctraffic's wire would not answer.
+    pub(super) fn size_of_ctraffic(&mut self, found: &Found<'_>, wire: Wire, size: Option<&Varying>) {
+        let least = match size {
+            Some(size @ (Varying::Fixed(_) | Varying::Uniform(..) | Varying::Choice(_))) => size.least(),
+            _ => return,
+        };
+        if let (Some(said), true) = (found.get("size"), wire == Wire::Ctraffic && least < CTRAFFIC_LEAST) {
+            let shown = |bytes: u64| Quantity::new(Dimension::Size, i64::try_from(bytes).unwrap_or(i64::MAX)).to_string();
+            let (value, least, most) = (shown(least), shown(CTRAFFIC_LEAST), shown(SIZE.2.unsigned_abs()));
+            self.context.raise(ExpandError::OutOfRange {
+                what: "`size` over ctraffic's wire".to_owned(),
+                value,
+                least,
+                most,
+                span: said.span(),
+            });
         }
     }
 

@@ -51,6 +51,11 @@ fn longest(steps: &[Step]) -> u64 {
     steps.iter().map(of).max().unwrap_or(0)
 }
 
+/// Messages of a size that no datagram holds.
+pub(crate) fn too_long(size: Option<&Varying>) -> Option<String> {
+    size.filter(|size| size.most() > LARGEST_DATAGRAM).map(|_| format!("a message of more than {LARGEST_DATAGRAM}B over `udp`"))
+}
+
 /// What of a pattern can't be played over datagrams.
 pub(crate) fn beyond(pattern: Option<&Pattern>) -> Vec<String> {
     let Some(pattern) = pattern else { return Vec::new() };

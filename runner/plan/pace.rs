@@ -3,7 +3,7 @@
 
 use scn_grammar::scenario::flow::{Change, Load};
 use scn_grammar::scenario::pattern::Pattern;
-use scn_grammar::scenario::transport::Transport;
+use scn_grammar::scenario::transport::{Transport, Wire};
 
 use super::payload;
 
@@ -11,6 +11,8 @@ use super::payload;
 const NANO: u128 = 1_000_000_000_000_000_000;
 /// Payload of an echo request, if nothing is said, bytes.
 const ECHO_BYTES: f64 = 56.0;
+/// A message of ctraffic's wire if nothing is said, bytes.
+const CTRAFFIC_BYTES: f64 = 1024.0;
 
 /// A rate of starts, and how it changes.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,6 +94,10 @@ impl Pace {
 fn carried(load: &Load, pattern: Option<&Pattern>, transport: &Transport) -> Option<f64> {
     match (pattern, transport) {
         (Some(pattern), _) => payload::mean(pattern).filter(|bytes| *bytes > 0.0),
+        // A message and its answer.
+        (None, Transport::Tcp { wire: Wire::Ctraffic, .. } | Transport::Udp { wire: Wire::Ctraffic, .. }) => {
+            load.size.as_ref().map_or(Some(CTRAFFIC_BYTES), |size| size.mean()).map(|bytes| 2.0 * bytes)
+        }
         (None, Transport::Icmp(_)) => load.size.as_ref().map_or(Some(ECHO_BYTES), |size| size.mean()).filter(|bytes| *bytes > 0.0),
         _ => None,
     }

@@ -8,7 +8,7 @@ use scn_grammar::scenario::flow::{Destination, Flow, Phase};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
 use scn_grammar::scenario::topology::{Node, NodeKind};
-use scn_grammar::scenario::transport::{Listener, Transport, Wire};
+use scn_grammar::scenario::transport::{Listener, Transport};
 use scn_grammar::source::Span;
 
 use super::datagrams;
@@ -80,9 +80,10 @@ impl Missing {
             return;
         }
         match &flow.transport {
-            Transport::Tcp { wire: Wire::Own, .. } | Transport::Tls { .. } => {}
-            Transport::Udp { wire: Wire::Own, .. } => {
-                datagrams::beyond(flow.pattern.as_ref()).into_iter().for_each(|what| self.add(flow.span, what));
+            Transport::Tcp { .. } | Transport::Tls { .. } => {}
+            Transport::Udp { .. } => {
+                let sized = datagrams::too_long(flow.load.size.as_ref());
+                datagrams::beyond(flow.pattern.as_ref()).into_iter().chain(sized).for_each(|what| self.add(flow.span, what));
             }
             Transport::Icmp(_) => {}
             Transport::Http { http: asks, .. } => {
@@ -99,10 +100,6 @@ impl Missing {
         }
         if load.opens_nano.is_some() && (load.bandwidth_bps.is_some() || load.phase != Phase::Even) {
             self.add(flow.span, "`opens` with `bandwidth` or `phase random`");
-        }
-        let shaped = load.size.is_some() && !matches!(flow.transport, Transport::Icmp(_));
-        if shaped {
-            self.add(flow.span, "a load of this shape");
         }
         if flow.from_interface.is_some() {
             self.add(flow.span, "a flow from an interface");
@@ -144,8 +141,7 @@ fn has_secret(steps: &[Step]) -> bool {
 /// A listener of TCP or TLS, or of UDP.
 fn listens(listener: &Listener) -> bool {
     match listener {
-        Listener::Tls { .. } => true,
-        Listener::Tcp { wire, .. } | Listener::Udp { wire, .. } => *wire == Wire::Own,
+        Listener::Tcp { .. } | Listener::Tls { .. } | Listener::Udp { .. } => true,
         _ => false,
     }
 }

@@ -12,6 +12,7 @@
 mod client;
 mod control;
 mod conversation;
+mod ctraffic;
 mod datagram;
 mod draw;
 mod flow;
@@ -379,11 +380,17 @@ fn compile(plan: &Plan, files: &Files) -> Result<Programs, TrafficError> {
     let program = |pattern: Option<&Pattern>, side, owner: &str| program(pattern.ok_or_else(|| missing(owner))?, side, owner);
     let nothing = http::no_pattern();
     let played = |f: &PlannedFlow| {
+        if let Some(program) = ctraffic::client(f) {
+            return Ok(program);
+        }
         let pattern = datagram::pattern(f);
         let pattern = pattern.as_deref().or(http::carries(f).then_some(&nothing));
         program(pattern, Side::Client, &f.name)
     };
-    let served = |l: &PlannedListener| program(l.pattern.as_ref().or(http::listens(l).then_some(&nothing)), Side::Server, &l.name);
+    let served = |l: &PlannedListener| match ctraffic::server(l) {
+        Some(program) => Ok(program),
+        None => program(l.pattern.as_ref().or(http::listens(l).then_some(&nothing)), Side::Server, &l.name),
+    };
     let clients = plan.flows.iter().map(played).collect::<Result<_, _>>()?;
     let servers = plan.listeners.iter().map(served).collect::<Result<_, _>>()?;
     let http = http::Prepared::new(plan).map_err(|(owner, why)| TrafficError::Http { owner, why })?;

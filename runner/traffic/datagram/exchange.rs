@@ -10,6 +10,7 @@ use scn_grammar::scenario::pattern::{Side, Varying};
 use scn_reports::record::flow::{ConnectionEnd, CorruptionKind, NEVER};
 
 use super::post::Post;
+use crate::traffic::ctraffic;
 use crate::traffic::draw::Key;
 use crate::traffic::frame::{Frame, Header, Way};
 use crate::traffic::pacer::NEVER_DUE;
@@ -291,6 +292,16 @@ impl Exchange {
                 self.remember(stage, post, before);
             }
             Act::SendBack => {
+                post.bytes().extend_from_slice(&self.held);
+                self.remember(stage, post, before);
+            }
+            Act::SendBlank(size) => {
+                let end = post.bytes().len() + key.draw(size).clamp(ctraffic::NAME_ROOM as u64, MOST_FILLING) as usize;
+                post.bytes().resize(end, 0);
+                self.remember(stage, post, before);
+            }
+            Act::SendNamed => {
+                ctraffic::write_name(&stage.identity.server_name, &mut self.held);
                 post.bytes().extend_from_slice(&self.held);
                 self.remember(stage, post, before);
             }

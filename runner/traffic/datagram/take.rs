@@ -6,6 +6,7 @@ use scn_grammar::scenario::pattern::{Rest, Side};
 use scn_reports::record::flow::{ConnectionEnd, CorruptionKind};
 
 use super::exchange::{Exchange, MESSAGES, Stage, corrupt, fault};
+use crate::traffic::ctraffic;
 use crate::traffic::frame::{Frame, HEADER, Header, MAGIC, UNKNOWN_CONNECTION, UNKNOWN_FLOW, Way};
 use crate::traffic::pattern::program::{Act, Operation, Piece};
 use crate::traffic::pattern::receive::capture;
@@ -18,7 +19,7 @@ impl Exchange {
         if stage.program.keeps && self.left == 0 {
             self.held.clear();
         }
-        self.strict = matches!(operation.act, Act::TakeFrame(_) | Act::TakeCount(_) | Act::TakeFile(_) | Act::TakeEcho);
+        self.strict = matches!(operation.act, Act::TakeFrame(_) | Act::TakeCount(_) | Act::TakeFile(_) | Act::TakeEcho | Act::TakeNamed);
         let taken = match &operation.act {
             Act::TakeFrame(size) => self.take_frame(stage, operation, *size, bytes)?,
             Act::TakeCount(count) => {
@@ -37,6 +38,7 @@ impl Exchange {
             Act::TakeLine(regex, groups) => self.take_line(operation, regex.as_deref(), groups, bytes)?,
             Act::TakeFile(content) => take_exactly(operation, bytes, content, "not what the file holds")?,
             Act::TakeEcho => self.take_echo(operation, bytes)?,
+            Act::TakeNamed => self.take_named(operation, bytes)?,
             _ => bytes.len(),
         };
         if stage.program.keeps {
@@ -107,6 +109,22 @@ impl Exchange {
             None => Ok(length),
             Some(wrong) => {
                 let detail = format!("an echo differs from what was sent, from byte {wrong} on: {}", shown(&bytes[wrong..]));
+                Err(corrupt(operation, CorruptionKind::Content, wrong, detail))
+            }
+        }
+    }
+
+    /// Compares what came with the zeros that this side sent; a name may stand over their beginning.
+    fn take_named(&self, operation: &Operation, bytes: &[u8]) -> Result<usize, Box<Fault>> {
+        let length = self.sent_text.len();
+        if bytes.len() < length {
+            let what = format!("a datagram of {} bytes came and not of {length}", bytes.len());
+            return Err(fault(operation, what, ConnectionEnd::Mismatch));
+        }
+        match ctraffic::name(&bytes[..length]) {
+            Ok(_) => Ok(length),
+            Err(wrong) => {
+                let detail = format!("an answer differs from what was sent, from byte {wrong} on: {}", shown(&bytes[wrong..]));
                 Err(corrupt(operation, CorruptionKind::Content, wrong, detail))
             }
         }

@@ -23,6 +23,8 @@ pub struct Program {
     pub side: Side,
     /// In order; loops by jumps.
     pub operations: Vec<Operation>,
+    /// Where a connection's transactions begin after its first.
+    pub later: usize,
     /// The steps that operations belong to: text and place.
     pub steps: Vec<(String, Span)>,
     /// How many names captures have.
@@ -79,6 +81,12 @@ pub enum Act {
     TakeEcho,
     /// Sends back what was received last.
     SendBack,
+    /// Sends a message of ctraffic's wire.
+    SendBlank(Varying),
+    /// Receives it, with the name of who answers.
+    TakeNamed,
+    /// Sends back what was received last, with this node's name over its beginning.
+    SendNamed,
     /// Waits, ns.
     Pause(Varying),
     /// Begins a loop: how often, and the operation after its end.
@@ -134,6 +142,7 @@ impl Program {
         let program = Program {
             side,
             operations: Vec::new(),
+            later: 0,
             steps: Vec::new(),
             captures: 0,
             speaks_first: false,
@@ -175,6 +184,7 @@ impl Act {
                 | Act::TakeAny
                 | Act::TakeEcho
                 | Act::TakeFile(_)
+                | Act::TakeNamed
                 | Act::PeerCloses(_)
         )
     }

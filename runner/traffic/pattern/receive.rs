@@ -8,6 +8,7 @@ use scn_reports::record::flow::{ConnectionEnd, CorruptionKind};
 use super::program::{Act, Operation, Piece};
 use super::session::{Cut, Fault, Sent, Session, compose, end_of, shown};
 use crate::traffic::control::Broken;
+use crate::traffic::ctraffic;
 use crate::traffic::frame::{Frame, HEADER, Header, MAGIC, UNKNOWN_CONNECTION, UNKNOWN_FLOW, Way};
 use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::wire::{MOST_WAITING, Transport};
@@ -33,6 +34,7 @@ impl<S: Transport> Session<S> {
             Act::TakeFrame(size) => return self.take_frame(operation, *size, &mut limit).await,
             Act::TakeEcho => return self.take_echo(operation, &mut limit).await,
             Act::TakeFile(content) => return self.take_content(operation, content, &mut limit).await,
+            Act::TakeNamed => return self.take_named(operation, &mut limit).await,
             Act::TakeCount(count) => return self.take_count(operation, *count, &mut limit).await,
             Act::TakeText(pieces) => self.take_text(operation, pieces, &mut limit).await?,
             Act::TakeRegex(regex, groups) => self.take_regex(operation, regex, groups, &mut limit).await?,
@@ -319,6 +321,39 @@ impl<S: Transport> Session<S> {
             }
             self.accept(operation, count)?;
             at += count;
+        }
+        Ok(())
+    }
+
+    /// Receives what this side sent last; the first time with the name of who answers over its beginning.
+    async fn take_named(&mut self, operation: &Operation, limit: &mut Limit) -> Result<(), Cut> {
+        let (length, room) = (self.sent_text.len(), if self.called.is_none() { ctraffic::NAME_ROOM } else { 0 });
+        let mut begun = Vec::new();
+        let mut at = 0;
+        let wrong = loop {
+            if at == length {
+                break None;
+            }
+            self.need(operation, 1, limit).await?;
+            let waiting = self.wire.waiting();
+            let count = waiting.len().min(length - at);
+            let named = room.saturating_sub(at).min(count);
+            begun.extend_from_slice(&waiting[..named]);
+            let sent = &self.sent_text[at + named..at + count];
+            if let Some(wrong) = waiting[named..count].iter().zip(sent).position(|(a, b)| a != b) {
+                break Some((at + named + wrong, shown(&waiting[named + wrong..])));
+            }
+            self.accept(operation, count)?;
+            at += count;
+        };
+        let wrong = wrong.or_else(|| ctraffic::name(&begun).err().map(|wrong| (wrong, shown(&begun[wrong..]))));
+        if let Some((wrong, seen)) = wrong {
+            let detail = format!("an answer differs from what was sent, from byte {wrong} on: {seen}");
+            return Err(corrupt(operation, CorruptionKind::Content, wrong, detail));
+        }
+        if let (None, Ok(name)) = (&self.called, ctraffic::name(&begun)) {
+            self.peer_node = ctraffic::node(&self.worker.shared.plan, name);
+            self.called = Some(name.to_vec());
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use scn_reports::record::flow::{ConnectionEnd, CorruptionKind, NEVER};
 
 use super::program::{Act, Operation, Piece, Program};
 use crate::traffic::control::Broken;
+use crate::traffic::ctraffic;
 use crate::traffic::draw::Key;
 use crate::traffic::frame::{Frame, Header, Way};
 use crate::traffic::limits::Quiet;
@@ -124,6 +125,8 @@ pub struct Session<S> {
     pub(super) held: Vec<u8>,
     pub(super) sent: Sent,
     pub(super) sent_text: Vec<u8>,
+    /// On ctraffic's wire: what the server calls itself; `None`: it has not answered yet.
+    pub(super) called: Option<Vec<u8>>,
     outgoing: u64,
     loops: Vec<u64>,
     /// Draws of this transaction that both sides make.
@@ -150,6 +153,7 @@ impl<S: Transport> Session<S> {
             held: Vec::new(),
             sent: Sent::Nothing,
             sent_text: Vec::new(),
+            called: None,
             outgoing: 0,
             loops: Vec::new(),
             shared_draws: 0,
@@ -187,7 +191,7 @@ impl<S: Transport> Session<S> {
         let program = Rc::clone(&self.program);
         self.begin(&program);
         let key = self.identity.key.part(number);
-        let (mut at, mut turn) = (0, 0u64);
+        let (mut at, mut turn) = (if number == 0 { 0 } else { program.later }, 0u64);
         while let Some(operation) = program.operations.get(at) {
             at += 1;
             turn += 1;
@@ -243,6 +247,19 @@ impl<S: Transport> Session<S> {
                 Act::SendBack => {
                     self.wire.outgoing.clear();
                     self.wire.outgoing.extend_from_slice(&self.held);
+                    self.send_composed(operation).await?;
+                }
+                Act::SendBlank(size) => {
+                    let size = key.part(turn).draw(size).clamp(ctraffic::NAME_ROOM as u64, MOST_FILLING);
+                    self.wire.outgoing.clear();
+                    self.wire.outgoing.extend_from_slice(self.called.as_deref().unwrap_or_default());
+                    self.wire.outgoing.resize(size as usize, 0);
+                    self.send_composed(operation).await?;
+                }
+                Act::SendNamed => {
+                    self.wire.outgoing.clear();
+                    self.wire.outgoing.extend_from_slice(&self.held);
+                    ctraffic::write_name(&self.identity.server_name, &mut self.wire.outgoing);
                     self.send_composed(operation).await?;
                 }
                 _ => self.take(operation).await?,

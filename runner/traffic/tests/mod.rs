@@ -1,6 +1,7 @@
 //! Tests of traffic on loopback: no namespaces, no privilege, real sockets. Every wait has a bound; none is a fixed sleep.
 
 mod branches;
+mod ctraffic;
 mod datagrams;
 mod http;
 mod limits;
