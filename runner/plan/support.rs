@@ -140,10 +140,7 @@ fn has_secret(steps: &[Step]) -> bool {
 
 /// A listener of TCP or TLS, or of UDP.
 fn listens(listener: &Listener) -> bool {
-    match listener {
-        Listener::Tcp { .. } | Listener::Tls { .. } | Listener::Udp { .. } => true,
-        _ => false,
-    }
+    matches!(listener, Listener::Tcp { .. } | Listener::Tls { .. } | Listener::Udp { .. })
 }
 
 /// What an action needs that is not there; `None`: it can be carried out.

@@ -120,7 +120,7 @@ pub async fn try_all(shared: &Shared) -> Result<(), TrafficError> {
 
 /// Refuses a duration that the kernel would cut.
 fn whole(option: &str, said: Duration, unit: Duration, units: &str) -> io::Result<()> {
-    if said.as_nanos() % unit.as_nanos() == 0 {
+    if said.as_nanos().is_multiple_of(unit.as_nanos()) {
         return Ok(());
     }
     let said = Quantity::new(Dimension::Duration, i64::try_from(said.as_nanos()).unwrap_or(i64::MAX));

@@ -232,37 +232,8 @@ impl<S: Transport> Session<S> {
                         return Ok(Played::Closed);
                     }
                 }
-                Act::SendFrame(size) => {
-                    let size = key.part(turn).draw(size).clamp(1, MOST_FILLING);
-                    self.send_frame(operation, size as u32).await?;
-                }
-                Act::SendText(pieces) => {
-                    self.compose(pieces);
-                    self.send_composed(operation).await?;
-                }
-                Act::SendFile(content) => {
-                    let content = Arc::clone(content);
-                    self.send_file(operation, &content).await?;
-                }
-                Act::SendBack => {
-                    self.wire.outgoing.clear();
-                    self.wire.outgoing.extend_from_slice(&self.held);
-                    self.send_composed(operation).await?;
-                }
-                Act::SendBlank(size) => {
-                    let size = key.part(turn).draw(size).clamp(ctraffic::NAME_ROOM as u64, MOST_FILLING);
-                    self.wire.outgoing.clear();
-                    self.wire.outgoing.extend_from_slice(self.called.as_deref().unwrap_or_default());
-                    self.wire.outgoing.resize(size as usize, 0);
-                    self.send_composed(operation).await?;
-                }
-                Act::SendNamed => {
-                    self.wire.outgoing.clear();
-                    self.wire.outgoing.extend_from_slice(&self.held);
-                    ctraffic::write_name(&self.identity.server_name, &mut self.wire.outgoing);
-                    self.send_composed(operation).await?;
-                }
-                _ => self.take(operation).await?,
+                act if act.is_receiving() => self.take(operation).await?,
+                _ => self.say(operation, key.part(turn)).await?,
             }
         }
         if turn > 0 && self.progress.sent_bytes == 0 && self.progress.received_bytes == 0 {
@@ -270,6 +241,32 @@ impl<S: Transport> Session<S> {
             tokio::task::yield_now().await;
         }
         Ok(if self.half_closed || self.wire.ended { Played::Closed } else { Played::Open })
+    }
+
+    /// Carries a sending operation out.
+    async fn say(&mut self, operation: &Operation, key: Key) -> Result<(), Cut> {
+        match &operation.act {
+            Act::SendFrame(size) => return self.send_frame(operation, key.draw(size).clamp(1, MOST_FILLING) as u32).await,
+            Act::SendFile(content) => {
+                let content = Arc::clone(content);
+                return self.send_file(operation, &content).await;
+            }
+            Act::SendText(pieces) => self.compose(pieces),
+            Act::SendBlank(size) => {
+                let size = key.draw(size).clamp(ctraffic::NAME_ROOM as u64, MOST_FILLING);
+                self.wire.outgoing.clear();
+                self.wire.outgoing.extend_from_slice(self.called.as_deref().unwrap_or_default());
+                self.wire.outgoing.resize(size as usize, 0);
+            }
+            _ => {
+                self.wire.outgoing.clear();
+                self.wire.outgoing.extend_from_slice(&self.held);
+                if matches!(operation.act, Act::SendNamed) {
+                    ctraffic::write_name(&self.identity.server_name, &mut self.wire.outgoing);
+                }
+            }
+        }
+        self.send_composed(operation).await
     }
 
     async fn pause(&mut self, pause_ns: i64) -> Result<(), Cut> {
