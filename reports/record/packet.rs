@@ -14,6 +14,26 @@ pub struct Datagrams {
     pub packets: Vec<Packet>,
     /// When an answer came to an item that had been counted as lost, in order, ns.
     pub late_ns: Vec<i64>,
+    /// What found no room where scn counts what arrives: it may have arrived.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missed: Vec<Missed>,
+    /// They cannot be told apart: how many came is known, and not which.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alike: bool,
+    /// Nobody of scn's looks where they arrive.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unwatched: bool,
+}
+
+/// Arrivals that nobody took in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// Not before this, ns.
+    pub from_ns: i64,
+    /// Not after this, ns.
+    pub to_ns: i64,
+    /// How many.
+    pub count: u64,
 }
 
 /// One datagram, or a copy of one.

@@ -16,6 +16,7 @@ mod datagram;
 mod draw;
 mod flow;
 mod frame;
+mod frames;
 mod http;
 mod limits;
 pub mod live;
@@ -186,6 +187,7 @@ impl Traffic {
         for listener in 0..traffic.shared.plan.listeners.len() {
             traffic.open(listener).await?;
         }
+        traffic.open_frames().await?;
         Ok(traffic)
     }
 
@@ -313,7 +315,8 @@ impl Traffic {
             ran_ns.extend(starts.ongoing.iter().map(|start| (start.from_ns, start.ended_ns.max(start.from_ns))));
             ran_ns.sort_unstable();
             drop(starts);
-            let datagrams = datagram::carries(flow).then(|| (datagram::response_limit(flow), until_ns));
+            let frames = frames::carries(flow).then_some((frames::LIMIT_NS, until_ns));
+            let datagrams = datagram::carries(flow).then(|| (datagram::response_limit(flow), until_ns)).or(frames);
             FlowSeries { ran_ns, finished: shared.finished.load(Ordering::SeqCst) && !late, ..series::merge(parts, datagrams) }
         });
         TrafficResult { flows: flows.collect(), warnings: self.shared.warnings() }
@@ -380,7 +383,7 @@ fn compile(plan: &Plan, files: &Files) -> Result<Programs, TrafficError> {
     let nothing = http::no_pattern();
     let played = |f: &PlannedFlow| {
         let pattern = datagram::pattern(f);
-        let pattern = pattern.as_deref().or(http::carries(f).then_some(&nothing));
+        let pattern = pattern.as_deref().or((http::carries(f) || frames::carries(f)).then_some(&nothing));
         program(pattern, Side::Client, &f.name)
     };
     let served = |l: &PlannedListener| program(l.pattern.as_ref().or(http::listens(l).then_some(&nothing)), Side::Server, &l.name);
