@@ -70,3 +70,43 @@ fn told(lldp: &Lldp) -> u64 {
     let text = |text: &Option<String>| text.as_ref().map_or(0, |text| text.len() as u64);
     3 + text(chassis) + 3 + text(port) + 4 + text(system) + text(description) + 4 + 2
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::sample::plan;
+
+    fn planned(link: &str, frame: &str) -> Result<(), Vec<&'static str>> {
+        let text = format!(
+            "topology {{\n node a, b\n link a.eth0 10.0.0.1/24 <-> b.eth0 10.0.0.2/24 {{ {link} }}\n}}\n\
+             flow f from a.eth0 to b.eth0 over frames {{\n frame {{\n{frame}\n}}\n total 9\n}}\nexpect {{ f.sent == 9 }}"
+        );
+        plan(&text).map(drop)
+    }
+
+    #[test]
+    fn a_frame_is_as_long_as_its_interface_takes() {
+        let refused = Err(vec!["scn::plan::frame_too_long"]);
+        for (link, fits, too_long) in [
+            ("", "payload 1500B", "payload 1501B"),
+            (
+                "",
+                "vlan 7\nipv4 { ttl 1 }\nudp { destination 7 }\npayload 9B..1472B",
+                "vlan 7\nipv4 { ttl 1 }\nudp { destination 7 }\npayload 9B..1473B",
+            ),
+            (
+                "",
+                "vlan [7, 8]\nipv6 { hop_limit 1 }\ntcp { source 1 }\npayload 1436B",
+                "vlan [7, 8]\nipv6 { hop_limit 1 }\ntcp { source 1 }\npayload 1437B",
+            ),
+            ("mtu 100", "payload random 100B", "payload random 101B"),
+            (
+                "mtu 110",
+                "lacp { actor { key 1 } }",
+                "payload \"0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0\"",
+            ),
+        ] {
+            assert_eq!(planned(link, fits), Ok(()), "{fits}");
+            assert_eq!(planned(link, too_long), refused, "{too_long}");
+        }
+    }
+}

@@ -201,23 +201,12 @@ pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>) -> FlowSeries {
                 .or_insert(kind);
         }
     }
-    series.datagrams = datagrams.map(|(limit_ns, until_ns)| {
-        let (missed, alike, unwatched) = (frames.missed.clone(), frames.alike, frames.unwatched);
-        let mut late_ns = std::mem::take(&mut log.late_ns);
-        let packets = if frames.sent.is_empty() {
-            std::mem::take(&mut log).into_packets(limit_ns, until_ns)
-        } else {
-            let rows = std::mem::take(&mut frames).into_rows(std::mem::take(&mut log), limit_ns, until_ns);
-            let lost = rows.items.iter().filter(|item| item.outcome == ItemOutcome::Failed);
-            failures.extend(never_came(lost, limit_ns));
-            series.items.extend(rows.items);
-            let late = rows.packets.iter().filter(|packet| packet.fate == PacketFate::Late);
-            late_ns.extend(late.map(|packet| packet.received_ns));
-            rows.packets
-        };
-        late_ns.sort_unstable();
-        Datagrams { limit_ns: u64::try_from(limit_ns).unwrap_or(0), packets, late_ns, missed, alike, unwatched }
-    });
+    if let Some((limit_ns, until_ns)) = datagrams {
+        let (datagrams, items) = both_ends(log, frames, limit_ns, until_ns);
+        failures.extend(never_came(items.iter().filter(|item| item.outcome == ItemOutcome::Failed), limit_ns));
+        series.items.extend(items);
+        series.datagrams = Some(datagrams);
+    }
     connections.sort_by_key(|(number, connection)| (connection.opened_ns, *number));
     let positions = positions(&connections);
     let position = |number: u32| positions.get(number as usize).copied().unwrap_or(u32::MAX);
@@ -244,6 +233,23 @@ pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>) -> FlowSeries {
     series.failures.sort_by(|a, b| b.count.cmp(&a.count).then(a.first_ns.cmp(&b.first_ns)));
     series.failures.truncate(MAX_FAILURES);
     series
+}
+
+/// What became of each datagram, by the notes of both ends; and of frames the items, which only both ends together know.
+fn both_ends(mut log: Log, mut frames: frames::Log, limit_ns: i64, until_ns: i64) -> (Datagrams, Vec<Item>) {
+    let mut late_ns = std::mem::take(&mut log.late_ns);
+    let (missed, alike, unwatched) = (std::mem::take(&mut frames.missed), frames.alike, frames.unwatched);
+    let (packets, items) = if frames.sent.is_empty() {
+        (log.into_packets(limit_ns, until_ns), Vec::new())
+    } else {
+        frames.missed.clone_from(&missed);
+        let rows = frames.into_rows(log, limit_ns, until_ns);
+        late_ns.extend(rows.packets.iter().filter(|packet| packet.fate == PacketFate::Late).map(|packet| packet.received_ns));
+        (rows.packets, rows.items)
+    };
+    late_ns.sort_unstable();
+    let datagrams = Datagrams { limit_ns: u64::try_from(limit_ns).unwrap_or(0), packets, late_ns, missed, alike, unwatched };
+    (datagrams, items)
 }
 
 /// The kind of failure of frames that did not come.

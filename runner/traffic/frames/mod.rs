@@ -53,7 +53,7 @@ pub fn carries(flow: &PlannedFlow) -> bool {
 /// Whether the kernel routes what a flow sends, as packets of IPv6 (`true`) or of IPv4.
 fn routed(flow: &PlannedFlow) -> Option<bool> {
     let Transport::Frames(frame) = &flow.transport else { return None };
-    flow.from_interface.is_none().then(|| matches!(frame.network, Some(Network::Ipv6(_))))
+    flow.from_interface.is_none().then_some(matches!(frame.network, Some(Network::Ipv6(_))))
 }
 
 /// The templates of all flows of frames, by flow.

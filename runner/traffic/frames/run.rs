@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
+use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::flow::{Change, Load};
 use scn_reports::record::flow::{Connection, ConnectionEnd, ItemOutcome, NEVER};
 
@@ -19,6 +20,7 @@ use super::mark::MOST_NUMBERS;
 use super::template::Template;
 use super::{LIMIT_NS, routed};
 use crate::plan::pace::Pace;
+use crate::plan::types::PlannedFlow;
 use crate::traffic::Notice;
 use crate::traffic::control::Start;
 use crate::traffic::flow::{self, Run, START_PATIENCE_NS};
@@ -56,7 +58,8 @@ struct Sender<'w> {
     watched: bool,
     /// Where the notes of this run begin, and of the next frame whose fate is to be sealed.
     sealed: usize,
-    first: usize,
+    /// Frames of this run whose fate is sealed.
+    fates: u64,
     sent: u64,
     lost: u64,
     /// Those of which nobody knows whether they came.
@@ -123,7 +126,7 @@ impl<'w> Sender<'w> {
         part.frames.alike = !template.is_identified();
         part.frames.unwatched = !watched;
         let sealed = part.frames.sent.len();
-        part.connection(number, row(worker.pacer.now_ns(), planned));
+        part.connection(number, row(worker, planned));
         drop(parts);
         let last_ns = run.from_ns;
         Ok(Sender {
@@ -139,7 +142,7 @@ impl<'w> Sender<'w> {
             at_ns,
             watched,
             sealed,
-            first: sealed,
+            fates: 0,
             sent: 0,
             lost: 0,
             unknown: 0,
@@ -296,9 +299,15 @@ impl<'w> Sender<'w> {
             && departure.sent_ns.saturating_add(LIMIT_NS + READING_NS) <= now_ns
         {
             self.sealed += 1;
+            if departure.lane != self.lane.number {
+                // Of another start, which ends beside this one.
+                continue;
+            }
+            let before = self.fates;
+            self.fates += 1;
             let came = match self.template.is_identified() {
                 true => self.lane.seal(departure.item),
-                false => self.settled() + lost + unknown > (self.sealed - 1 - self.first) as u64,
+                false => self.settled() + lost + unknown > before,
             };
             let sent_ns = departure.sent_ns;
             match came {
@@ -355,7 +364,10 @@ fn is_full(error: &io::Error) -> bool {
 }
 
 /// The flow's sending socket in its table of connections.
-fn row(now_ns: i64, planned: &crate::plan::types::PlannedFlow) -> Connection {
+fn row(worker: &Worker, planned: &PlannedFlow) -> Connection {
+    let (now_ns, shared) = (worker.pacer.now_ns(), &worker.shared);
+    let named = |node: NodeId, interface: &str| format!("{}.{interface}", shared.node_name(node));
+    let ends: Vec<String> = super::ends::arrive_at(&shared.plan, planned).iter().map(|(node, name)| named(*node, name)).collect();
     Connection {
         opened_ns: now_ns,
         established_ns: now_ns,
@@ -365,7 +377,7 @@ fn row(now_ns: i64, planned: &crate::plan::types::PlannedFlow) -> Connection {
         successor_of: u32::MAX,
         backend: NOBODY,
         transactions: 0,
-        local: planned.from_interface.clone().unwrap_or_default(),
-        remote: String::new(),
+        local: planned.from_interface.as_ref().map_or_else(String::new, |interface| named(planned.from, interface)),
+        remote: ends.join(", "),
     }
 }
