@@ -124,8 +124,8 @@ scenario ways {
     topology {
         node a, b
         router r
-        link a.lossy 10.1.0.1/24 <-> b.lossy 10.1.0.2/24 { loss list [3, 7..9, 50] }
-        link a.alike 10.2.0.1/24 <-> b.alike 10.2.0.2/24 { loss list [4..6] }
+        link a.lossy 10.1.0.1/24 <-> b.lossy 10.1.0.2/24 { loss list [20, 30..32, 50] }
+        link a.alike 10.2.0.1/24 <-> b.alike 10.2.0.2/24 { loss list [10..12] }
         link a.twice 10.3.0.1/24 <-> b.twice 10.3.0.2/24 { duplicate 100% }
         link a.mixed 10.4.0.1/24 <-> b.mixed 10.4.0.2/24 { reorder 10% after 3 }
         link a.wrong 10.5.0.1/24 <-> b.wrong 10.5.0.2/24 { corrupt 100% }
@@ -200,7 +200,7 @@ fn what_nobody_could_see_is_inconclusive() {
     place.write("unseen.scn", UNSEEN);
     let ended = place.scn(&["run", "unseen.scn"]);
     assert_eq!(ended.code, Some(3), "{ended:?}");
-    assert!(ended.stdout.contains("have no room for an identity of 16 bytes"), "{ended:?}");
-    assert!(ended.stdout.contains("nobody of scn's looks where the frames of away arrive"), "{ended:?}");
+    assert!(ended.stdout.contains("have no room for an identity"), "{ended:?}");
+    assert!(ended.stdout.contains("nobody of scn's looks"), "{ended:?}");
     assert!(!ended.stdout.contains('✓'), "{ended:?}");
 }

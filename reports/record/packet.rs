@@ -80,3 +80,21 @@ pub enum PacketFate {
     /// The ends stopped to listen before it could be called lost.
     Unseen = 4,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_seen_is_written_where_there_is_some() {
+        let plain = serde_json::to_value(Datagrams { limit_ns: 7, ..Datagrams::default() }).unwrap();
+        assert_eq!(plain.as_object().unwrap().keys().collect::<Vec<_>>(), ["late_ns", "limit_ns", "packets"]);
+        let missed = vec![Missed { from_ns: 1, to_ns: 2, count: 3 }];
+        let all = Datagrams { missed, alike: true, unwatched: true, ..Datagrams::default() };
+        let written = serde_json::to_value(&all).unwrap();
+        assert_eq!(written["missed"], serde_json::json!([{"from_ns": 1, "to_ns": 2, "count": 3}]));
+        assert_eq!((&written["alike"], &written["unwatched"]), (&true.into(), &true.into()));
+        assert_eq!(serde_json::from_value::<Datagrams>(written).unwrap(), all);
+        assert_eq!(serde_json::from_value::<Datagrams>(plain).unwrap().missed, []);
+    }
+}

@@ -64,3 +64,64 @@ pub(super) fn widen(measured: &mut Measured, flow: &Series<'_>, name: &str, wind
     }
     measured.note = Some(format!("{missed} frames found no room at the receiver: scn did not read them in time"));
 }
+
+#[cfg(test)]
+mod tests {
+    use scn_reports::record::flow::FlowRecord;
+    use scn_reports::record::packet::{Datagrams, Missed};
+
+    use super::*;
+    use crate::measure::build::{MS, S, done, flow, lost, unfinished};
+    use crate::measure::{Context, measure, steps, summary};
+
+    fn measured(record: &FlowRecord, name: &str, from_ns: i64, to_ns: i64) -> Measured {
+        let metric = summary::metric(name, None).unwrap();
+        measure(&metric, &Series::new(record, &[]), &Context::default(), Window { from_ns, to_ns })
+    }
+
+    fn record(datagrams: Datagrams) -> FlowRecord {
+        let mut record = flow("f", 5 * S, 100 * MS);
+        record.items = vec![done(S, MS), lost(2 * S, S), unfinished(3 * S), done(4 * S, MS)];
+        record.datagrams = Some(datagrams);
+        record
+    }
+
+    #[test]
+    fn where_nobody_looks_only_what_was_sent_is_known() {
+        let record = record(Datagrams { unwatched: true, ..Datagrams::default() });
+        assert_eq!(measured(&record, "sent", 0, 5 * S).value, Some(4.0));
+        assert_eq!(measured(&record, "dropped", 0, 5 * S).value, Some(0.0));
+        for name in ["received", "lost", "loss", "rate", "goodput.forward", "duplicates", "outage.max", "latency.p99"] {
+            assert_eq!(measured(&record, name, 0, 5 * S).value, None, "{name}");
+        }
+        let metric = summary::metric("lost", None).unwrap();
+        assert!(steps(&metric, &Series::new(&record, &[]), Window { from_ns: 0, to_ns: 5 * S }).is_none());
+    }
+
+    #[test]
+    fn of_frames_that_are_alike_it_is_known_how_many_came() {
+        let record = record(Datagrams { alike: true, ..Datagrams::default() });
+        assert_eq!(measured(&record, "received", 0, 6 * S).value, Some(2.0));
+        let whole = measured(&record, "lost", 0, 6 * S);
+        assert_eq!((whole.value, whole.above), (Some(1.0), 0.0));
+        let part = measured(&record, "loss", 0, 3 * S);
+        assert!(part.above.is_infinite() && part.note.unwrap().contains("in which part"));
+        for name in ["duplicates", "reordered", "late", "owd.p50", "delay_variation.max", "latency.p99", "outage.tx.max"] {
+            assert_eq!(measured(&record, name, 0, 6 * S).value, None, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_found_no_room_widens_what_it_could_change() {
+        let missed = vec![Missed { from_ns: 3 * S, to_ns: 3 * S + 5 * MS, count: 7 }];
+        let record = record(Datagrams { missed, ..Datagrams::default() });
+        let received = measured(&record, "received", 0, 6 * S);
+        assert_eq!((received.value, received.below, received.above), (Some(2.0), 0.0, 7.0));
+        let loss = measured(&record, "loss", 0, 6 * S);
+        assert_eq!((loss.value, loss.above), (Some(0.25), 0.25));
+        assert_eq!(measured(&record, "lost", 0, 6 * S).above, 1.0);
+        assert!(measured(&record, "outage.max", 0, 6 * S).below.is_infinite());
+        assert_eq!(measured(&record, "sent", 0, 6 * S).above, 0.0);
+        assert_eq!(measured(&record, "received", 0, 2 * S).above, 0.0, "it was later");
+    }
+}
