@@ -14,6 +14,7 @@ mod datagrams;
 mod editors;
 mod engines;
 mod formatting;
+mod frames;
 mod fuzzing;
 mod guest;
 mod holding;

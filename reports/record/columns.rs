@@ -388,7 +388,7 @@ mod tests {
             row(PacketWay::Forward, PacketFate::Lost, NEVER),
             row(PacketWay::Forward, PacketFate::Unseen, NEVER),
         ];
-        let datagrams = crate::record::packet::Datagrams { limit_ns: 7, packets: rows, late_ns: vec![12] };
+        let datagrams = crate::record::packet::Datagrams { limit_ns: 7, packets: rows, late_ns: vec![12], ..Default::default() };
         let text = serde_json::to_string(&datagrams).unwrap();
         // The form in the file: a change of it needs another version.
         assert_eq!(

@@ -14,6 +14,26 @@ pub struct Datagrams {
     pub packets: Vec<Packet>,
     /// When an answer came to an item that had been counted as lost, in order, ns.
     pub late_ns: Vec<i64>,
+    /// What found no room where scn counts what arrives: it may have arrived.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missed: Vec<Missed>,
+    /// They cannot be told apart: how many came is known, and not which.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alike: bool,
+    /// Nobody of scn's looks where they arrive.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unwatched: bool,
+}
+
+/// Arrivals that nobody took in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// Not before this, ns.
+    pub from_ns: i64,
+    /// Not after this, ns.
+    pub to_ns: i64,
+    /// How many.
+    pub count: u64,
 }
 
 /// One datagram, or a copy of one.
@@ -59,4 +79,22 @@ pub enum PacketFate {
     Lost = 3,
     /// The ends stopped to listen before it could be called lost.
     Unseen = 4,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_seen_is_written_where_there_is_some() {
+        let plain = serde_json::to_value(Datagrams { limit_ns: 7, ..Datagrams::default() }).unwrap();
+        assert_eq!(plain.as_object().unwrap().keys().collect::<Vec<_>>(), ["late_ns", "limit_ns", "packets"]);
+        let missed = vec![Missed { from_ns: 1, to_ns: 2, count: 3 }];
+        let all = Datagrams { missed, alike: true, unwatched: true, ..Datagrams::default() };
+        let written = serde_json::to_value(&all).unwrap();
+        assert_eq!(written["missed"], serde_json::json!([{"from_ns": 1, "to_ns": 2, "count": 3}]));
+        assert_eq!((&written["alike"], &written["unwatched"]), (&true.into(), &true.into()));
+        assert_eq!(serde_json::from_value::<Datagrams>(written).unwrap(), all);
+        assert_eq!(serde_json::from_value::<Datagrams>(plain).unwrap().missed, []);
+    }
 }

@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
+use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::expect::Kind;
+use scn_grammar::scenario::flow::Destination;
 use scn_grammar::scenario::pattern::{Payload, Side, StepKind, Varying};
+use scn_grammar::scenario::transport::TransportKind;
 use scn_grammar::source::{Sources, Span};
 use scn_reports::record::capture::CaptureRecord;
 use scn_reports::record::counted::{InterfaceRecord, LinkSample};
@@ -141,8 +144,18 @@ fn flow_record(plan: &Plan, flow: &PlannedFlow, series: FlowSeries, sources: &So
 fn describe(plan: &Plan, flow: &PlannedFlow) -> String {
     let load = &flow.load;
     let kind = flow.transport.kind();
-    let target = if flow.target.port() == 0 { flow.target.ip().to_string() } else { flow.target.to_string() };
-    let mut text = format!("{} → {target} over {}", plan.nodes[flow.from.index()].name, kind.word());
+    let node = |node: NodeId, interface: Option<&str>| {
+        let name = &plan.nodes[node.index()].name;
+        interface.map_or_else(|| name.clone(), |interface| format!("{name}.{interface}"))
+    };
+    let target = match &flow.to {
+        Destination::Node(to, _) if kind == TransportKind::Frames => node(*to, None),
+        Destination::Interface(to, interface, _) if kind == TransportKind::Frames => node(*to, Some(interface)),
+        Destination::Address(to, _) if kind == TransportKind::Frames => to.to_string(),
+        _ if flow.target.port() == 0 => flow.target.ip().to_string(),
+        _ => flow.target.to_string(),
+    };
+    let mut text = format!("{} → {target} over {}", node(flow.from, flow.from_interface.as_deref()), kind.word());
     // Writing to a String cannot fail.
     if let Some(pattern) = &flow.pattern {
         let _ = write!(text, ", {}", pattern.name);

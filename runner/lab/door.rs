@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::error::LabError;
 use super::namespace::Namespace;
+use super::packet;
 use crate::traffic::sockets::{Answer, Packets, Sockets};
 
 /// A request.
@@ -27,6 +28,8 @@ enum Wanted {
     Packets { kind: Packets, count: usize, answer: oneshot::Sender<io::Result<Vec<OwnedFd>>> },
     /// A bound socket of UDP.
     UdpListener { address: SocketAddr, answer: oneshot::Sender<io::Result<OwnedFd>> },
+    /// A socket of frames at an interface.
+    Frames { interface: String, answer: oneshot::Sender<io::Result<OwnedFd>> },
 }
 
 /// A message to the thread; `None`: the lab closes.
@@ -91,6 +94,7 @@ fn serve(namespaces: &[Namespace], congestion: &[Option<String>], todo: &Receive
             Wanted::Listener { address, answer } => drop(answer.send(entered.and_then(|()| listener(address, control)))),
             Wanted::Packets { kind, count, answer } => drop(answer.send(entered.and_then(|()| packets(kind, count)))),
             Wanted::UdpListener { address, answer } => drop(answer.send(entered.and_then(|()| udp_listener(address)))),
+            Wanted::Frames { interface, answer } => drop(answer.send(entered.and_then(|()| packet::at(&interface).map(OwnedFd::from)))),
         }
     }
 }
@@ -114,6 +118,8 @@ fn packets(kind: Packets, count: usize) -> io::Result<Vec<OwnedFd>> {
         Packets::Udp { ipv6 } => ((Type::DGRAM, Protocol::UDP), ipv6),
         Packets::Echo { ipv6: false } => ((Type::RAW, Protocol::ICMPV4), false),
         Packets::Echo { ipv6: true } => ((Type::RAW, Protocol::ICMPV6), true),
+        // Of this protocol the kernel takes packets with their headers.
+        Packets::Raw { ipv6 } => ((Type::RAW, Protocol::from(libc::IPPROTO_RAW)), ipv6),
     };
     let domain = if ipv6 { Domain::IPV6 } else { Domain::IPV4 };
     (0..count).map(|_| Ok(Socket::new(domain, kind.0.nonblocking(), Some(kind.1))?.into())).collect()
@@ -165,5 +171,10 @@ impl Sockets for Door {
 
     fn udp_listener(&self, node: NodeId, address: SocketAddr) -> Answer<OwnedFd> {
         self.ask(node, |answer| Wanted::UdpListener { address, answer })
+    }
+
+    fn frames(&self, node: NodeId, interface: &str) -> Answer<OwnedFd> {
+        let interface = interface.to_owned();
+        self.ask(node, |answer| Wanted::Frames { interface, answer })
     }
 }

@@ -17,6 +17,8 @@ const SO_TIMESTAMPNS: libc::c_int = 35;
 /// From `linux/filter.h`: where a filter finds whether a frame came in or goes out.
 const PACKET_TYPE: u32 = 0xffff_f004;
 
+/// Room of a flow's socket, bytes.
+const FLOW_BUFFER: usize = 4 << 20;
 /// Raw sockets are closed by so many threads at a time.
 const CLOSING_THREADS: usize = 32;
 
@@ -32,6 +34,16 @@ struct PacketStatistics {
 pub(crate) fn sender() -> io::Result<Socket> {
     // Protocol 0: nothing is received.
     Socket::new(Domain::PACKET, Type::RAW, None)
+}
+
+/// A socket that sends whole frames by an interface of the calling thread's namespace, and receives nothing until it is bound to a protocol.
+pub(crate) fn at(interface: &str) -> io::Result<Socket> {
+    let index = nix::net::if_::if_nametoindex(interface)?;
+    let socket = sender()?;
+    socket.set_nonblocking(true)?;
+    enlarge(&socket, FLOW_BUFFER)?;
+    socket.bind(&address(index, 0))?;
+    Ok(socket)
 }
 
 /// A socket that gets every frame that comes in at an interface and sends out there; each frame with its virtio header.
@@ -60,14 +72,20 @@ fn receiver(buffer_bytes: usize) -> io::Result<Socket> {
     set(&socket, libc::SOL_PACKET, PACKET_VNET_HDR, 1)?;
     set(&socket, libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)?;
     set(&socket, libc::SOL_SOCKET, SO_TIMESTAMPNS, 1)?;
+    enlarge(&socket, buffer_bytes)?;
+    Ok(socket)
+}
+
+/// Gives a socket so much room, each way.
+fn enlarge(socket: &Socket, buffer_bytes: usize) -> io::Result<()> {
     let size = libc::c_int::try_from(buffer_bytes).unwrap_or(libc::c_int::MAX);
     for (force, plain) in [(libc::SO_RCVBUFFORCE, libc::SO_RCVBUF), (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)] {
         // Only root may go over the machine's limit; others get as much as that.
-        if set(&socket, libc::SOL_SOCKET, force, size).is_err() {
-            set(&socket, libc::SOL_SOCKET, plain, size)?;
+        if set(socket, libc::SOL_SOCKET, force, size).is_err() {
+            set(socket, libc::SOL_SOCKET, plain, size)?;
         }
     }
-    Ok(socket)
+    Ok(())
 }
 
 /// Passes over what a socket's interface receives.

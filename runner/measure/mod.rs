@@ -14,6 +14,7 @@
 //! | `tcp` | `tcp.*` |
 //! | `packets` | `late`, `duplicates`, `reordered`, `forward.*`, `back.*` (RFC 7680, 5560, 4737) |
 //! | `delay` | `rtt.*`, `owd.*`, `delay_variation.*`, each way too (RFC 2681, 7679, 5481) |
+//! | `sight` | what of a flow of frames nobody could see |
 //! | `programs` | everything of programs under test and of commands |
 //! | `links` | everything of links, from samples (`sampled`) and histograms (`histogram`) |
 //! | `interfaces` | everything of interfaces, from samples |
@@ -40,6 +41,7 @@ mod rate;
 mod sampled;
 mod series;
 pub mod show;
+mod sight;
 mod steps;
 mod summary;
 mod tcp;
@@ -215,7 +217,13 @@ pub fn measure(metric: &Metric, flow: &Series<'_>, context: &Context, window: Wi
     if window.is_empty() {
         return Measured::nothing(format!("{} did not run in the window", flow.record.name));
     }
+    if let Some(why) = sight::blind(flow, &metric.name) {
+        return Measured::nothing(why);
+    }
     let mut measured = value(metric, flow, context, window);
+    if measured.value.is_some() {
+        sight::widen(&mut measured, flow, &metric.name, window);
+    }
     if !flow.saw_whole(window, context.cut) {
         measured.complete = false;
         match growth(&metric.name, metric.shape) {
@@ -273,6 +281,9 @@ pub fn lag_p99(flow: &Series<'_>, window: Window) -> Option<f64> {
 /// at one moment.
 #[must_use]
 pub fn steps(metric: &Metric, flow: &Series<'_>, window: Window) -> Option<Steps> {
+    if sight::blind(flow, &metric.name).is_some() {
+        return None;
+    }
     match metric.shape {
         Shape::Counter => match packets::counted(flow, &metric.name, window) {
             Some(instants) => Some(Steps::new(0.0, instants.into_iter().map(|at| (at, 1.0)).collect())),

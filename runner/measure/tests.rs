@@ -431,7 +431,7 @@ fn datagrams() -> Datagrams {
             packets.push(row(Back, Copy, arrival, arrival + 26 * MS, NEVER));
         }
     }
-    Datagrams { limit_ns: 1_000_000_000, packets, late_ns: vec![2_600 * MS] }
+    Datagrams { limit_ns: 1_000_000_000, packets, late_ns: vec![2_600 * MS], ..Datagrams::default() }
 }
 
 #[test]
@@ -479,7 +479,7 @@ fn an_echo_has_round_trips_alone() {
     let mut record = flow("f", 5 * S, 100 * MS);
     let row = |fate, asked_ns, received_ns| Packet { way: PacketWay::Round, fate, connection: 0, sent_ns: asked_ns, received_ns, asked_ns };
     let packets = vec![row(PacketFate::Arrived, S, S + 3 * MS), row(PacketFate::Arrived, 2 * S, 2 * S + 8 * MS)];
-    record.datagrams = Some(Datagrams { limit_ns: 1_000_000_000, packets, late_ns: Vec::new() });
+    record.datagrams = Some(Datagrams { limit_ns: 1_000_000_000, packets, ..Datagrams::default() });
     assert_eq!(whole(&record, "rtt.max").value, Some(8.0 * MS as f64));
     assert_eq!(whole(&record, "delay_variation.max").value, Some(5.0 * MS as f64));
     assert_eq!(whole(&record, "duplicates").value, Some(0.0));

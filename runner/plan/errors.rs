@@ -217,6 +217,11 @@ problems! {
         let drawn = declared.into_iter().fold(drawn, |drawn, declared| drawn.also(declared, "the link"));
         drawn.help(format!("{instead}run it with `--engine wire`, which can do everything"))
     }
+    /// A frame that its interface does not take.
+    FrameTooLong { flow: String, bytes: u64, interface: String, mtu: u32, span: Span } Error "scn::plan::frame_too_long" {
+        at(span, format!("frames of `{flow}` have {bytes}B behind their Ethernet header: `{interface}` takes {mtu}B"), "too long")
+            .help(format!("say a smaller `payload`, or `mtu {bytes}` at the link"))
+    }
     /// A flow that never ends.
     EndlessFlow { flow: String, span: Span } Error "scn::plan::endless_flow" {
         at(span, format!("`{flow}` never ends: nothing of the timeline comes after its start"), "no end")

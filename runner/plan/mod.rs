@@ -12,6 +12,7 @@ mod ends;
 mod engines;
 mod errors;
 mod flows;
+mod frames;
 mod graph;
 mod holders;
 mod http;
@@ -132,6 +133,7 @@ pub fn plan(scenario: &Scenario, settings: &Settings) -> Result<Planned, Vec<Dia
     if settings.engine == EngineChoice::Kernel {
         kernel::take_over(&mut engines, &scenario.timeline, &counted, &graph, &mut findings);
     }
+    frames::check_frames(scenario, &graph, &interfaces, &mut findings);
     measured::check_interfaces(&scenario.expectations, &scenario.timeline, &graph, &mut findings);
     let (holders, timeline) = holders::find_holders(&scenario.timeline, &graph, &mut findings);
     readiness::check_readiness(scenario, &graph, &holders, &mut findings);

@@ -2,6 +2,7 @@
 //! whatever the rate does meanwhile. Draws nothing and waits for nothing.
 
 use scn_grammar::scenario::flow::{Change, Load};
+use scn_grammar::scenario::frame::FramePayload;
 use scn_grammar::scenario::pattern::Pattern;
 use scn_grammar::scenario::transport::{Transport, Wire};
 
@@ -99,6 +100,14 @@ fn carried(load: &Load, pattern: Option<&Pattern>, transport: &Transport) -> Opt
             load.size.as_ref().map_or(Some(CTRAFFIC_BYTES), |size| size.mean()).map(|bytes| 2.0 * bytes)
         }
         (None, Transport::Icmp(_)) => load.size.as_ref().map_or(Some(ECHO_BYTES), |size| size.mean()).filter(|bytes| *bytes > 0.0),
+        (None, Transport::Frames(frame)) => {
+            let filled = match &frame.payload {
+                Some(FramePayload::Filled(size) | FramePayload::Random(size)) => size.mean(),
+                Some(FramePayload::Bytes(bytes)) => Some(float(bytes.len() as u64)),
+                None => None,
+            };
+            filled.filter(|bytes| *bytes > 0.0)
+        }
         _ => None,
     }
 }

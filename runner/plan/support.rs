@@ -85,7 +85,7 @@ impl Missing {
                 let sized = datagrams::too_long(flow.load.size.as_ref());
                 datagrams::beyond(flow.pattern.as_ref()).into_iter().chain(sized).for_each(|what| self.add(flow.span, what));
             }
-            Transport::Icmp(_) => {}
+            Transport::Icmp(_) | Transport::Frames(_) => {}
             Transport::Http { http: asks, .. } => {
                 let beyond = http::asks(asks, flow.pattern.as_ref());
                 beyond.into_iter().for_each(|what| self.add(flow.span, what));
@@ -101,11 +101,13 @@ impl Missing {
         if load.opens_nano.is_some() && (load.bandwidth_bps.is_some() || load.phase != Phase::Even) {
             self.add(flow.span, "`opens` with `bandwidth` or `phase random`");
         }
-        if flow.from_interface.is_some() {
+        let frames = matches!(flow.transport, Transport::Frames(_));
+        if flow.from_interface.is_some() && !frames {
             self.add(flow.span, "a flow from an interface");
         }
         match flow.to {
             Destination::Node(..) | Destination::Service(_) | Destination::Process(..) | Destination::Address(..) => {}
+            Destination::Interface(..) if frames => {}
             Destination::Interface(..) => self.add(flow.span, "a flow to an interface"),
             Destination::HostName(..) => self.add(flow.span, "a flow to a name that is looked up"),
         }

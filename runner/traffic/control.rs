@@ -32,6 +32,8 @@ pub enum Role {
     Server(usize),
     /// A listener.
     Listener(usize),
+    /// What sees a flow's frames arrive.
+    Observer(usize),
 }
 
 /// One start of a transaction.

@@ -19,6 +19,7 @@ use super::client;
 use super::control::{Control, Order, Role, Start};
 use super::datagram;
 use super::draw::Key;
+use super::frames;
 use super::openings;
 use super::pacer::NEVER_DUE;
 use super::shared::FlowStart;
@@ -101,8 +102,12 @@ pub fn until(from_ns: i64, duration_ns: Option<u64>) -> i64 {
 /// Starts a flow on this worker, if it has a share in it.
 pub fn start(worker: &Rc<Worker>, flow: FlowId, start: FlowStart) {
     let planned = &worker.shared.plan.flows[flow.index()];
-    let workers = spread(worker.shared.workers.get().map_or(1, Vec::len), planned.load.connections);
-    if worker.index >= workers {
+    let all = worker.shared.workers.get().map_or(1, Vec::len);
+    let workers = spread(all, planned.load.connections);
+    let frames = frames::carries(planned);
+    // A flow of frames has one socket, and several flows of them share the workers.
+    let away = if frames { worker.index != flow.index() % all.max(1) } else { worker.index >= workers };
+    if away {
         return;
     }
     let load = &planned.load;
@@ -133,9 +138,10 @@ pub fn start(worker: &Rc<Worker>, flow: FlowId, start: FlowStart) {
     let task = Rc::clone(worker);
     let datagrams = datagram::carries(planned);
     worker.spawn(async move {
-        match datagrams {
-            true => datagram::run::supervise(&task, &run, workers).await,
-            false => supervise(&task, &run, workers).await,
+        match (datagrams, frames) {
+            (_, true) => frames::run::supervise(&task, &run).await,
+            (true, false) => datagram::run::supervise(&task, &run, workers).await,
+            (false, false) => supervise(&task, &run, workers).await,
         }
     });
 }

@@ -17,6 +17,7 @@ mod datagram;
 mod draw;
 mod flow;
 mod frame;
+mod frames;
 mod http;
 mod limits;
 pub mod live;
@@ -187,6 +188,7 @@ impl Traffic {
         for listener in 0..traffic.shared.plan.listeners.len() {
             traffic.open(listener).await?;
         }
+        traffic.open_frames().await?;
         Ok(traffic)
     }
 
@@ -314,7 +316,8 @@ impl Traffic {
             ran_ns.extend(starts.ongoing.iter().map(|start| (start.from_ns, start.ended_ns.max(start.from_ns))));
             ran_ns.sort_unstable();
             drop(starts);
-            let datagrams = datagram::carries(flow).then(|| (datagram::response_limit(flow), until_ns));
+            let frames = frames::carries(flow).then_some((frames::LIMIT_NS, until_ns));
+            let datagrams = datagram::carries(flow).then(|| (datagram::response_limit(flow), until_ns)).or(frames);
             FlowSeries { ran_ns, finished: shared.finished.load(Ordering::SeqCst) && !late, ..series::merge(parts, datagrams) }
         });
         TrafficResult { flows: flows.collect(), warnings: self.shared.warnings() }
@@ -384,7 +387,7 @@ fn compile(plan: &Plan, files: &Files) -> Result<Programs, TrafficError> {
             return Ok(program);
         }
         let pattern = datagram::pattern(f);
-        let pattern = pattern.as_deref().or(http::carries(f).then_some(&nothing));
+        let pattern = pattern.as_deref().or((http::carries(f) || frames::carries(f)).then_some(&nothing));
         program(pattern, Side::Client, &f.name)
     };
     let served = |l: &PlannedListener| match ctraffic::server(l) {

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use scn_grammar::quantity::{Dimension, Quantity};
 use scn_grammar::source::Span;
-use scn_reports::record::flow::{Connection, Corruption, Item, MAX_ITEMS, NEVER, TcpSample};
-use scn_reports::record::packet::{Datagrams, Packet};
+use scn_reports::record::flow::{Connection, Corruption, Item, ItemOutcome, MAX_ITEMS, NEVER, TcpSample};
+use scn_reports::record::packet::{Datagrams, Packet, PacketFate};
 
 use super::datagram::log::{Log, Note};
+use super::frames::log as frames;
 
 /// Kinds of failures that are kept; what comes after is counted under [`OTHER`].
 const MAX_FAILURES: usize = 50;
@@ -71,6 +73,8 @@ pub struct Part {
     failures: BTreeMap<(String, String), FailureKind>,
     corrupt: Vec<Corruption>,
     log: Log,
+    /// Of a flow of frames: what it notes besides.
+    pub frames: frames::Log,
 }
 
 impl Part {
@@ -104,6 +108,13 @@ impl Part {
     pub fn sent(&mut self, note: Note) {
         if self.has_room(self.log.sent.len(), MAX_PACKETS, note.at_ns) {
             self.log.sent.push(note);
+        }
+    }
+
+    /// A frame was sent.
+    pub fn departed(&mut self, departure: frames::Departure) {
+        if self.has_room(self.frames.sent.len(), MAX_ITEMS, departure.sent_ns) {
+            self.frames.sent.push(departure);
         }
     }
 
@@ -162,6 +173,7 @@ pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>) -> FlowSeries {
     let mut series = FlowSeries::default();
     let mut connections = Vec::new();
     let mut log = Log::default();
+    let mut frames = frames::Log::default();
     let mut failures: BTreeMap<(String, String), FailureKind> = BTreeMap::new();
     for part in parts {
         series.truncated_at_ns = match (series.truncated_at_ns, part.truncated_at_ns) {
@@ -177,6 +189,7 @@ pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>) -> FlowSeries {
         series.tcp.extend(part.tcp);
         series.corrupt.extend(part.corrupt);
         log.join(part.log);
+        frames.join(part.frames);
         for (key, kind) in part.failures {
             failures
                 .entry(key)
@@ -187,6 +200,12 @@ pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>) -> FlowSeries {
                 })
                 .or_insert(kind);
         }
+    }
+    if let Some((limit_ns, until_ns)) = datagrams {
+        let (datagrams, items) = both_ends(log, frames, limit_ns, until_ns);
+        failures.extend(never_came(items.iter().filter(|item| item.outcome == ItemOutcome::Failed), limit_ns));
+        series.items.extend(items);
+        series.datagrams = Some(datagrams);
     }
     connections.sort_by_key(|(number, connection)| (connection.opened_ns, *number));
     let positions = positions(&connections);
@@ -204,20 +223,42 @@ pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>) -> FlowSeries {
     series.tcp.sort_by_key(|sample| sample.at_ns);
     series.corrupt.iter_mut().for_each(|corruption| corruption.connection = position(corruption.connection));
     series.corrupt.sort_by_key(|corruption| corruption.at_ns);
-    series.datagrams = datagrams.map(|(limit_ns, until_ns)| {
-        log.late_ns.sort_unstable();
-        let late_ns = std::mem::take(&mut log.late_ns);
-        let mut packets = log.into_packets(limit_ns, until_ns);
+    if let Some(datagrams) = &mut series.datagrams {
         if let Some(cut) = series.truncated_at_ns {
-            packets.retain(|packet| packet.sent_ns <= cut);
+            datagrams.packets.retain(|packet| packet.sent_ns <= cut);
         }
-        packets.iter_mut().for_each(|packet| packet.connection = position(packet.connection));
-        Datagrams { limit_ns: u64::try_from(limit_ns).unwrap_or(0), packets, late_ns }
-    });
+        datagrams.packets.iter_mut().for_each(|packet| packet.connection = position(packet.connection));
+    }
     series.failures = failures.into_values().collect();
     series.failures.sort_by(|a, b| b.count.cmp(&a.count).then(a.first_ns.cmp(&b.first_ns)));
     series.failures.truncate(MAX_FAILURES);
     series
+}
+
+/// What became of each datagram, by the notes of both ends; and of frames the items, which only both ends together know.
+fn both_ends(mut log: Log, mut frames: frames::Log, limit_ns: i64, until_ns: i64) -> (Datagrams, Vec<Item>) {
+    let mut late_ns = std::mem::take(&mut log.late_ns);
+    let (missed, alike, unwatched) = (std::mem::take(&mut frames.missed), frames.alike, frames.unwatched);
+    let (packets, items) = if frames.sent.is_empty() {
+        (log.into_packets(limit_ns, until_ns), Vec::new())
+    } else {
+        frames.missed.clone_from(&missed);
+        let rows = frames.into_rows(log, limit_ns, until_ns);
+        late_ns.extend(rows.packets.iter().filter(|packet| packet.fate == PacketFate::Late).map(|packet| packet.received_ns));
+        (rows.packets, rows.items)
+    };
+    late_ns.sort_unstable();
+    let datagrams = Datagrams { limit_ns: u64::try_from(limit_ns).unwrap_or(0), packets, late_ns, missed, alike, unwatched };
+    (datagrams, items)
+}
+
+/// The kind of failure of frames that did not come.
+fn never_came<'i>(lost: impl Iterator<Item = &'i Item> + Clone, limit_ns: i64) -> Option<((String, String), FailureKind)> {
+    let limit = Quantity::new(Dimension::Duration, limit_ns);
+    let (step, what) = ("arrive".to_owned(), format!("it did not come within {limit}"));
+    let (first_ns, last_ns) = (lost.clone().map(|item| item.done_ns).min()?, lost.clone().map(|item| item.done_ns).max()?);
+    let kind = FailureKind { step: step.clone(), what: what.clone(), span: None, count: lost.count() as u64, first_ns, last_ns };
+    Some(((step, what), kind))
 }
 
 /// From the number that a connection was opened under to its place in the order of openings.

@@ -11,6 +11,8 @@ use scn_grammar::scenario::{FlowId, NodeId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Notice;
+use super::frames::lane::Lane;
+use super::frames::{self, Template, Watched};
 use super::live::Live;
 use super::registry::Registry;
 use super::series::Part;
@@ -40,6 +42,8 @@ pub enum Command {
     Serve((usize, u64), TcpStream, SocketAddr, SocketAddr),
     /// Something strikes, meant for this instant; answered when it is done.
     Strike(Arc<Struck>, Blow, i64, oneshot::Sender<bool>),
+    /// A flow's frames arrive here.
+    Watch(Watched),
     /// End everything, hand over what was measured.
     Finish(oneshot::Sender<Vec<Part>>),
 }
@@ -82,7 +86,7 @@ pub struct Starts {
 }
 
 /// What workers know of one flow together.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct FlowShared {
     /// Its counters.
     pub live: Live,
@@ -96,12 +100,19 @@ pub struct FlowShared {
     pub frozen: AtomicBool,
     /// Nodes that answered.
     backends: Mutex<BTreeSet<u16>>,
+    /// Of a flow of frames: its starts, as both ends know them.
+    lanes: Mutex<Vec<Arc<Lane>>>,
 }
 
 impl FlowShared {
     /// Its starts.
     pub fn starts(&self) -> MutexGuard<'_, Starts> {
         self.starts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The starts of a flow of frames.
+    pub fn lanes(&self) -> MutexGuard<'_, Vec<Arc<Lane>>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -130,6 +141,8 @@ pub struct Shared {
     pub registry: Registry,
     /// The flows.
     pub flows: Vec<FlowShared>,
+    /// The frames of those that send frames.
+    pub frames: Vec<Option<Arc<Template>>>,
     /// The listeners.
     pub listeners: Vec<Standing>,
     /// The identifier of the next echo socket.
@@ -152,7 +165,9 @@ impl Shared {
         let run = (plan.seed ^ plan.seed >> 32) as u32 ^ std::process::id().rotate_left(16);
         let flows = plan.flows.iter().map(|_| FlowShared::default()).collect();
         let listeners = plan.listeners.iter().map(|_| Standing::default()).collect();
+        let frames = frames::templates(&plan, run);
         Shared {
+            frames,
             plan,
             sockets,
             run,

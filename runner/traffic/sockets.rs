@@ -24,6 +24,11 @@ pub enum Packets {
         /// IPv6, else IPv4.
         ipv6: bool,
     },
+    /// Whole packets, header included, that are routed; it receives nothing.
+    Raw {
+        /// IPv6, else IPv4.
+        ipv6: bool,
+    },
 }
 
 /// The door through which sockets come. The lab implements it; tests implement it on loopback.
@@ -51,4 +56,11 @@ pub trait Sockets: Send + Sync {
     /// # Errors
     /// The kernel's: EADDRINUSE when the port is in use, EADDRNOTAVAIL when the node has no such address.
     fn udp_listener(&self, node: NodeId, address: SocketAddr) -> Answer<OwnedFd>;
+
+    /// A non-blocking, close-on-exec socket of whole frames, bound to an interface of a node; it receives nothing until it is bound to a
+    /// protocol too.
+    ///
+    /// # Errors
+    /// The kernel's: ENODEV when the node has no such interface.
+    fn frames(&self, node: NodeId, interface: &str) -> Answer<OwnedFd>;
 }

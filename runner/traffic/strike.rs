@@ -59,6 +59,8 @@ impl Struck {
         match role {
             Role::Listener(listener) | Role::Server(listener) => self.listeners.contains(&listener),
             Role::Client(flow, _) => self.flow(flow),
+            // It looks on, as no process of the node does.
+            Role::Observer(_) => false,
         }
     }
 

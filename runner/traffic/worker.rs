@@ -22,6 +22,7 @@ use super::control::{Control, Order, Role};
 use super::datagram;
 use super::flow::{self, Run};
 use super::frame::UNKNOWN_FLOW;
+use super::frames;
 use super::http;
 use super::live::Live;
 use super::pacer::{NEVER_DUE, Pacer};
@@ -121,6 +122,7 @@ async fn serve(
                 Listener::Udp { .. } => datagram::server::listen(&worker, listener, socket),
                 _ => server::listen(&worker, listener, socket),
             },
+            Command::Watch(watched) => frames::receive::listen(&worker, watched),
             Command::Unlisten(listener) => worker.order(Role::Listener(listener), Order::Abort),
             Command::Drain(listener) => worker.order(Role::Server(listener), Order::Drain),
             Command::Serve(listener, stream, client, address) => server::take_over(&worker, listener, stream, client, address),
@@ -169,6 +171,11 @@ impl Worker {
     /// The request that a flow says by options.
     pub fn request(&self, flow: usize) -> Option<Arc<http::Request>> {
         self.http.requests.get(flow).cloned().flatten()
+    }
+
+    /// The frame of a flow.
+    pub fn frames(&self, flow: usize) -> Option<Arc<frames::Template>> {
+        self.shared.frames.get(flow).cloned().flatten()
     }
 
     /// What a listener answers by path.

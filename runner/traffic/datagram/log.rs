@@ -19,6 +19,13 @@ pub struct Note {
     pub asked_ns: i64,
 }
 
+impl Note {
+    /// One of the way to the server.
+    pub fn forward(connection: u32, sequence: u64, at_ns: i64) -> Note {
+        Note { connection, back: false, sequence, at_ns, asked_ns: NEVER }
+    }
+}
+
 /// One worker's notes of a flow.
 #[derive(Debug, Default)]
 pub struct Log {
@@ -41,9 +48,16 @@ impl Log {
         self.late_ns.extend(other.late_ns);
     }
 
-    /// One row for each datagram and each copy. What took longer than `limit_ns` is late; what did not come by `until_ns`, when the
-    /// ends stopped to listen, was perhaps only not seen.
-    pub fn into_packets(mut self, limit_ns: i64, until_ns: i64) -> Vec<Packet> {
+    /// One row for each datagram and each copy, in the order of their sending. What took longer than `limit_ns` is late; what did not come
+    /// by `until_ns`, when the ends stopped to listen, was perhaps only not seen.
+    pub fn into_packets(self, limit_ns: i64, until_ns: i64) -> Vec<Packet> {
+        let mut packets = self.into_rows(limit_ns, until_ns);
+        packets.sort_unstable_by_key(|packet| (packet.sent_ns, packet.received_ns));
+        packets
+    }
+
+    /// The same in the order of sockets, ways and numbers, behind the round trips.
+    pub fn into_rows(mut self, limit_ns: i64, until_ns: i64) -> Vec<Packet> {
         let key = |note: &Note| (note.connection, note.back, note.sequence);
         self.sent.sort_unstable();
         self.received.sort_unstable();
@@ -74,7 +88,6 @@ impl Log {
                 packets.push(row(if seen { PacketFate::Lost } else { PacketFate::Unseen }, NEVER, NEVER));
             }
         }
-        packets.sort_unstable_by_key(|packet| (packet.sent_ns, packet.received_ns));
         packets
     }
 }

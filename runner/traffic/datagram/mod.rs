@@ -45,6 +45,11 @@ use crate::plan::types::{Plan, PlannedFlow};
 /// An item without an answer after this long is lost, ns.
 pub const RESPONSE_LIMIT_NS: i64 = 1_000_000_000;
 
+/// An error of the program's own kernel, in words.
+pub fn of_kernel(error: &std::io::Error) -> String {
+    errors::of_kernel(error, None).0
+}
+
 /// Whether a flow is one of these.
 pub fn carries(flow: &PlannedFlow) -> bool {
     matches!(flow.transport.kind(), TransportKind::Udp | TransportKind::Icmp)

@@ -1,0 +1,132 @@
+//! What the kernel hands to a flow's receiver: a classic BPF program that lets only frames of this flow pass. In: a template. Out: the program. The
+//! kernel takes the outermost tag off a received frame, and an interface of a VLAN takes its own, so that the bytes behind the tags may stand at
+//! several places.
+
+use super::template::Template;
+
+/// Bytes of a frame that are compared, where it has no identity.
+const COMPARED: usize = 256;
+/// Bytes of the two hardware addresses, and of a tag.
+const MACS: usize = 12;
+const TAG: usize = 4;
+/// From linux/filter.h: where a program finds the tag that was taken off, and whether there was one.
+const TAKEN_OFF: u32 = 0xffff_f000 + 44;
+const WAS_TAKEN_OFF: u32 = 0xffff_f000 + 48;
+/// Bits of a tag that are the VLAN's number.
+const NUMBER: u32 = 0x0fff;
+
+/// A program of the kernel's filter.
+#[derive(Default)]
+pub struct Program(pub Vec<libc::sock_filter>);
+
+impl Program {
+    fn step(&mut self, code: u32, jump: (u8, u8), k: u32) {
+        self.0.push(libc::sock_filter { code: code as u16, jt: jump.0, jf: jump.1, k });
+    }
+
+    fn load(&mut self, at: usize) {
+        self.step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, (0, 0), at as u32);
+    }
+
+    fn load_about(&mut self, what: u32) {
+        self.step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, (0, 0), what);
+    }
+
+    fn answer(&mut self, pass: bool) {
+        self.step(libc::BPF_RET | libc::BPF_K, (0, 0), if pass { u32::MAX } else { 0 });
+    }
+
+    /// Goes on if what was loaded has this in these bits; nothing passes otherwise.
+    fn must_be(&mut self, mask: u32, value: u32) {
+        if mask != u32::MAX {
+            self.step(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, (0, 0), mask);
+        }
+        self.step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, (1, 0), value & mask);
+        self.answer(false);
+    }
+}
+
+impl Template {
+    /// Where the payload may begin in a received frame, the nearest first.
+    pub fn payload_places(&self) -> impl Iterator<Item = usize> + '_ {
+        let tags = self.tags.len();
+        (0..=tags).map(move |inside| self.payload_at - TAG * (tags - inside))
+    }
+
+    /// The program that lets the flow's frames pass.
+    pub fn filter(&self) -> Program {
+        if self.is_identified() { self.by_identity() } else { self.by_headers() }
+    }
+
+    /// A frame too short for a place ends the program, so that the nearest is looked at first.
+    fn by_identity(&self) -> Program {
+        let mut program = Program::default();
+        let [first, second] = self.whose.words();
+        for place in self.payload_places() {
+            program.load(place);
+            program.step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, (0, 3), first);
+            program.load(place + 4);
+            program.step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, (0, 1), second);
+            program.answer(true);
+        }
+        program.answer(false);
+        program
+    }
+
+    /// Every bit that is the same in all frames of the flow, as far as [`COMPARED`].
+    fn by_headers(&self) -> Program {
+        let mut program = Program::default();
+        let off = usize::from(!self.tags.is_empty());
+        program.load_about(WAS_TAKEN_OFF);
+        program.must_be(u32::MAX, off as u32);
+        if let Some(Some(number)) = self.tags.first() {
+            program.load_about(TAKEN_OFF);
+            program.must_be(NUMBER, u32::from(*number));
+        }
+        let without_tag = |bytes: &[u8]| [&bytes[..MACS], &bytes[MACS + TAG * off..]].concat();
+        let (mut bytes, mut certain) = (without_tag(&self.bytes), without_tag(&self.certain));
+        let length = bytes.len().min(COMPARED);
+        bytes.truncate(length);
+        certain.truncate(length);
+        // The last word begins where it has four bytes.
+        for at in (0..length / 4).map(|word| word * 4).chain((length % 4 > 0).then(|| length - 4)) {
+            let word = |bytes: &[u8]| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+            if word(&certain) != 0 {
+                program.load(at);
+                program.must_be(word(&certain), word(&bytes));
+            }
+        }
+        program.answer(true);
+        program
+    }
+}
+
+#[cfg(test)]
+impl Program {
+    /// Runs it as the kernel does on a frame and the tag that was taken off.
+    pub fn passes(&self, frame: &[u8], taken_off: Option<u16>) -> bool {
+        let (mut at, mut register) = (0, 0u32);
+        loop {
+            let libc::sock_filter { code, jt, jf, k } = self.0[at];
+            let code = u32::from(code);
+            at += 1;
+            if code == libc::BPF_RET | libc::BPF_K {
+                return k != 0;
+            } else if code == libc::BPF_LD | libc::BPF_W | libc::BPF_ABS {
+                register = match k {
+                    TAKEN_OFF => u32::from(taken_off.unwrap_or(0)),
+                    WAS_TAKEN_OFF => u32::from(taken_off.is_some()),
+                    place => match frame.get(place as usize..place as usize + 4) {
+                        Some(word) => u32::from_be_bytes(word.try_into().unwrap()),
+                        None => return false,
+                    },
+                };
+            } else if code == libc::BPF_ALU | libc::BPF_AND | libc::BPF_K {
+                register &= k;
+            } else {
+                assert_eq!(code, libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K);
+                at += usize::from(if register == k { jt } else { jf });
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Frames of every kind, byte by byte: lengths and checksums summed up anew as RFC 1071 says, and what of them passes the filter that is made for them.
+
+use scn_grammar::scenario::frame::Frame;
+use scn_grammar::scenario::transport::Transport;
+
+use super::mark::{MARK, Whose};
+use super::template::Template;
+use super::{ends, headers, sums};
+use crate::plan::sample;
+use crate::plan::types::Plan;
+use crate::traffic::draw::Key;
+
+/// Two nodes and a flow of these frames.
+fn plan(frame: &str) -> Plan {
+    let scenario = format!(
+        "topology {{\n node a, b\n interface a.eth0 {{ mac 02:00:00:00:00:0a }}\n interface b.eth0 {{ mac 02:00:00:00:00:0b }}\n \
+         link a.eth0 10.0.0.1/24, 2001:db8::1/64 <-> b.eth0 10.0.0.2/24, 2001:db8::2/64\n}}\n\
+         flow f from a.eth0 to b.eth0 over frames {{\n frame {{\n{frame}\n}}\n total 9\n}}\nexpect {{ f.sent == 9 }}"
+    );
+    sample::plan(&scenario).expect("it can be planned")
+}
+
+fn frame_of(plan: &Plan) -> &Frame {
+    let Transport::Frames(frame) = &plan.flows[0].transport else { panic!("it is a flow of frames") };
+    frame
+}
+
+fn template(frame: &str) -> Template {
+    let plan = plan(frame);
+    let flow = &plan.flows[0];
+    let (from, (_, to)) = (ends::from(&plan, flow), ends::to(&plan, flow));
+    headers::template(frame_of(&plan), (&from, &to), "a", Whose { run: 0x0102_0304, flow: 0 }, Key::of_seed(1))
+}
+
+/// The frames of the first items.
+fn frames(template: &Template, count: u64) -> Vec<Vec<u8>> {
+    let mut room = vec![0; template.longest];
+    template.prepare(&mut room);
+    // One room for all of them, as the sender has it.
+    (0..count)
+        .map(|item| {
+            let length = template.write(item, 1, &mut room);
+            room[..length].to_vec()
+        })
+        .collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Every length and checksum is what it ought to be.
+fn verify(frame: &[u8], network_at: usize) {
+    let packet = &frame[network_at..];
+    let word = |at: usize| usize::from(u16::from_be_bytes([packet[at], packet[at + 1]]));
+    let (protocol, addresses, header) = match packet[0] >> 4 {
+        4 => {
+            assert_eq!(word(2), packet.len(), "total length");
+            assert_eq!(sums::checksum(sums::of_bytes(&packet[..20])), 0, "checksum of IPv4 in {}", hex(packet));
+            (packet[9], &packet[12..20], 20)
+        }
+        _ => {
+            assert_eq!(word(4), packet.len() - 40, "payload length");
+            (packet[6], &packet[8..40], 40)
+        }
+    };
+    let segment = &packet[header..];
+    let pseudo = sums::of_bytes(addresses) + sums::Sum::from(protocol) + segment.len() as sums::Sum;
+    let sum = match protocol {
+        1 => sums::of_bytes(segment),
+        6 | 17 | 58 => pseudo + sums::of_bytes(segment),
+        _ => return,
+    };
+    assert_eq!(sums::checksum(sum), 0, "checksum of protocol {protocol} in {}", hex(packet));
+    if protocol == 17 {
+        assert_eq!(usize::from(u16::from_be_bytes([segment[4], segment[5]])), segment.len(), "length of UDP");
+    }
+}
+
+#[test]
+fn a_tagged_datagram_is_what_it_says() {
+    let text = "ethernet { source 00:11:22:33:44:55  destination 66:77:88:99:aa:bb }\nvlan 123 { priority 5 }\n\
+                ipv4 { source 192.0.2.1  destination 192.0.2.2  ttl 9 }\nudp { source 1000..1002  destination 7 }\npayload \"abc\"";
+    let all = frames(&template(text), 5);
+    // Both checksums are those that tshark calls correct.
+    assert_eq!(hex(&all[0]), "66778899aabb0011223344558100a07b08004500001f0000000009112dcbc0000201c000020203e80007000bb382616263");
+    assert_eq!(all[1][38..40], 1001u16.to_be_bytes());
+    assert_eq!(all[3][38..40], 1000u16.to_be_bytes());
+    all.iter().for_each(|frame| verify(frame, 18));
+}
+
+#[test]
+fn checksums_hold_whatever_varies() {
+    for (text, network_at) in [
+        (
+            "ipv4 { source 10.1.0.0/16  ttl random 1..255  dscp 0..63  ecn [1, 2]  identification 0..65535  df on }\nudp { source random 1..65535 }",
+            14,
+        ),
+        ("ipv4 { destination random 10.0.0.1..10.255.255.255  protocol 100..110 }\npayload random 0B..1400B", 14),
+        (
+            "vlan [10, 20]\nipv4 { ttl 1..9 }\ntcp { sequence random 0..4294967295  acknowledgement 1..1000  flags syn, ack, cwr  window 1..9 }\npayload 40B..1000B",
+            22,
+        ),
+        ("ipv4 { ttl 3 }\nicmp { type [8, 13]  code 0..3  identifier random 0..65535 }\npayload random 33B", 14),
+        (
+            "ipv6 { source 2001:db8:1::/64  destination random 2001:db8::2..2001:db8::ffff  hop_limit 1..255  flow_label 0..1048575  dscp 46  ecn 0..3 }\nudp { destination 1..9 }\npayload random 16B..99B",
+            14,
+        ),
+        ("ipv6 { hop_limit 2 }\nicmpv6 { identifier 1..9 }\npayload \"odd\"", 14),
+        ("ipv6 { next_header 59 }\npayload 1B..20B", 14),
+        ("ipv4 { ttl 3 }\ntcp { source 1..9 }\npayload \"even\"", 14),
+    ] {
+        let template = template(text);
+        for frame in frames(&template, 300) {
+            verify(&frame, network_at);
+            assert!(template.filter().passes(&received(&template, &frame).0, received(&template, &frame).1), "{text}");
+        }
+    }
+}
+
+/// A frame as the receiving kernel has it: without its first tag.
+fn received(template: &Template, frame: &[u8]) -> (Vec<u8>, Option<u16>) {
+    if template.tags.is_empty() {
+        return (frame.to_vec(), None);
+    }
+    ([&frame[..12], &frame[16..]].concat(), Some(u16::from_be_bytes([frame[14], frame[15]])))
+}
+
+#[test]
+fn what_lies_in_no_packet_has_its_own_form() {
+    let request = frames(&template("arp { operation request }"), 1).remove(0);
+    assert_eq!(hex(&request), "02000000000b02000000000a08060001080006040001 02000000000a 0a000001 000000000000 0a000002".replace(' ', ""));
+    let lldp = frames(&template("lldp { ttl 20s  system \"sys\" }"), 1).remove(0);
+    assert_eq!(hex(&lldp), "0180c200000e02000000000a88cc 02020761 0405056574 6830 0602 0014 0a03737973 0000".replace(' ', ""));
+    let lacp = frames(&template("lacp { actor { key 1..2  state 5 } }"), 2).remove(1);
+    assert_eq!(lacp.len(), 14 + 110);
+    assert!(hex(&lacp).starts_with("0180c200000202000000000a880901010114ffff02000000000a000200ff000105000000"), "{}", hex(&lacp));
+    assert_eq!(hex(&lacp[36..60]), "0214ffff000000000000000100ff00010000000003100000");
+    let plain = frames(&template("vlan 1\npayload hex\"00ff\""), 1).remove(0);
+    assert_eq!(hex(&plain), "02000000000b02000000000a8100000188b500ff");
+}
+
+#[test]
+fn frames_are_known_by_their_identity_wherever_tags_were_taken_off() {
+    let template = template("vlan [10, 20]\nipv4 { ttl 9 }\nudp { source 1..9 }\npayload random 18B");
+    assert!(template.is_identified());
+    let filter = template.filter();
+    let whose = Whose { run: 0x0102_0304, flow: 0 };
+    for (item, frame) in frames(&template, 20).into_iter().enumerate() {
+        for taken in 0..=2 {
+            let bytes = [&frame[..12], &frame[12 + 4 * taken..]].concat();
+            assert!(filter.passes(&bytes, None), "{taken} tags taken off");
+            let at = template.payload_places().find(|at| bytes.get(*at..).is_some_and(|bytes| whose.begins(bytes))).unwrap();
+            assert_eq!(whose.read(&bytes[at..]), Some((1, item as u64)));
+        }
+        let mut other = frame.clone();
+        *other.last_mut().unwrap() ^= 1;
+        assert!(filter.passes(&other, None), "the filling is the receiver's to look at");
+        other[50] ^= 1;
+        assert!(!filter.passes(&other, None), "another's frame");
+    }
+    assert!(!filter.passes(&[0; 40], None), "too short");
+}
+
+#[test]
+fn frames_without_room_are_known_by_what_does_not_vary() {
+    let template = template("vlan 7\nipv4 { ttl 9 }\nudp { source 1..9  destination 7 }\npayload \"a text of more than 16 bytes\"");
+    assert!(!template.is_identified());
+    let filter = template.filter();
+    let (mut bytes, tag) = received(&template, &frames(&template, 1)[0]);
+    assert!(filter.passes(&bytes, tag) && !filter.passes(&bytes, None) && !filter.passes(&bytes, Some(8)));
+    // A router on the way: other hardware addresses, a hop less, another checksum.
+    bytes[3] ^= 0xff;
+    bytes[22] -= 1;
+    bytes[24] ^= 1;
+    assert!(filter.passes(&bytes, tag), "as a router sends it");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    assert!(!filter.passes(&bytes, tag), "another text");
+    bytes[last] ^= 1;
+    bytes[37] ^= 1;
+    assert!(!filter.passes(&bytes, tag), "another port");
+}
+
+#[test]
+fn a_payload_has_an_identity_where_there_is_always_room() {
+    for (text, identified) in [
+        ("ipv4 { ttl 1 }", true),
+        ("payload 16B", true),
+        ("payload 15B..99B", false),
+        ("payload random 20B..99B", true),
+        ("payload \"sixteen bytes and more\"", false),
+        ("arp { operation reply }", false),
+    ] {
+        assert_eq!(template(text).is_identified(), identified, "{text}");
+    }
+    assert_eq!(template("ipv4 { ttl 1 }").payload_bytes(0), MARK);
+}
