@@ -45,6 +45,7 @@ mod shaping;
 mod spans;
 mod stacks;
 mod sysctl;
+mod tools;
 mod vanished;
 mod widths;
 mod wire;
@@ -91,6 +92,8 @@ pub use self::journal_undo::{Cleaned, clean};
 pub use self::needs::unmet;
 pub use self::preflight::preflight;
 pub use self::process::{News, keep};
+pub(crate) use self::process::{Life, Ran};
+pub(crate) use self::tools::ToolFlows;
 
 /// An action that was done.
 #[derive(Debug, Clone, PartialEq, Eq)]

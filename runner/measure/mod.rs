@@ -14,6 +14,7 @@
 //! | `tcp` | `tcp.*` |
 //! | `packets` | `late`, `duplicates`, `reordered`, `forward.*`, `back.*` (RFC 7680, 5560, 4737) |
 //! | `delay` | `rtt.*`, `owd.*`, `delay_variation.*`, each way too (RFC 2681, 7679, 5481) |
+//! | `tools` | what real tools report of stretches of time, and their `errors` |
 //! | `programs` | everything of programs under test and of commands |
 //! | `links` | everything of links, from samples (`sampled`) and histograms (`histogram`) |
 //! | `interfaces` | everything of interfaces, from samples |
@@ -43,6 +44,7 @@ pub mod show;
 mod steps;
 mod summary;
 mod tcp;
+mod tools;
 
 #[cfg(test)]
 pub(crate) mod build;
@@ -229,6 +231,9 @@ pub fn measure(metric: &Metric, flow: &Series<'_>, context: &Context, window: Wi
 
 fn value(metric: &Metric, flow: &Series<'_>, context: &Context, window: Window) -> Measured {
     let name = metric.name.as_str();
+    if let Some(measured) = tools::measure(name, flow, window) {
+        return measured;
+    }
     let event = || metric.event.and_then(|id| Some((context.names.get(id.index())?.as_str(), *context.events.get(id.index())?)));
     match name {
         "active" | "connecting" => gauges::at_end(flow, name, window),
@@ -273,6 +278,11 @@ pub fn lag_p99(flow: &Series<'_>, window: Window) -> Option<f64> {
 /// at one moment.
 #[must_use]
 pub fn steps(metric: &Metric, flow: &Series<'_>, window: Window) -> Option<Steps> {
+    if metric.shape == Shape::Counter
+        && let Some(steps) = tools::steps(&metric.name, flow, window)
+    {
+        return Some(steps);
+    }
     match metric.shape {
         Shape::Counter => match packets::counted(flow, &metric.name, window) {
             Some(instants) => Some(Steps::new(0.0, instants.into_iter().map(|at| (at, 1.0)).collect())),

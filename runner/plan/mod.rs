@@ -36,6 +36,7 @@ pub mod schema;
 mod sources;
 pub mod support;
 mod sysctls;
+mod tools;
 mod tunnels;
 pub mod types;
 mod uppers;

@@ -37,6 +37,7 @@ mod tcp_options;
 mod tests;
 mod timer;
 pub mod tls;
+pub mod tools;
 mod wire;
 mod worker;
 
@@ -380,7 +381,8 @@ fn compile(plan: &Plan, files: &Files) -> Result<Programs, TrafficError> {
     let nothing = http::no_pattern();
     let played = |f: &PlannedFlow| {
         let pattern = datagram::pattern(f);
-        let pattern = pattern.as_deref().or(http::carries(f).then_some(&nothing));
+        // What a tool makes it plays itself.
+        let pattern = pattern.as_deref().or((http::carries(f) || f.tool.is_some()).then_some(&nothing));
         program(pattern, Side::Client, &f.name)
     };
     let served = |l: &PlannedListener| program(l.pattern.as_ref().or(http::listens(l).then_some(&nothing)), Side::Server, &l.name);

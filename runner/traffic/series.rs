@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use scn_grammar::source::Span;
 use scn_reports::record::flow::{Connection, Corruption, Item, MAX_ITEMS, NEVER, TcpSample};
 use scn_reports::record::packet::{Datagrams, Packet};
+use scn_reports::record::tool::ToolRecord;
 
 use super::datagram::log::{Log, Note};
 
@@ -41,6 +42,8 @@ pub struct FlowSeries {
     pub corrupt: Vec<Corruption>,
     /// What became of each datagram; `None`: the flow has connections.
     pub datagrams: Option<Datagrams>,
+    /// What the real program told that made it; `None`: scn made it.
+    pub tool: Option<ToolRecord>,
 }
 
 /// A kind of failure; the record's form has the line in place of the span.
