@@ -35,4 +35,5 @@ mod sockets;
 mod strikes;
 mod tidy;
 mod tls;
+mod tools;
 mod topologies;

@@ -62,3 +62,44 @@ pub struct ToolProgram {
     /// The last that it said on its error output.
     pub said: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_are_stored_as_columns() {
+        let counts = Report {
+            from_ns: 5,
+            to_ns: 15,
+            back: false,
+            receiver: true,
+            datagrams: true,
+            bytes: 1000,
+            packets: 2,
+            lost: 1,
+            reordered: 0,
+            jitter_ns: -1,
+        };
+        let program = ToolProgram {
+            node: 1,
+            command: "iperf3 -s".to_owned(),
+            started_ns: -7,
+            ended_ns: Some(20),
+            status: Some(137),
+            said: vec!["ended".to_owned()],
+        };
+        let tool =
+            ToolRecord { name: "iperf3".to_owned(), error_ns: 3, reports: vec![counts], errors_ns: vec![9], programs: vec![program] };
+        let text = serde_json::to_string(&tool).unwrap();
+        assert_eq!(
+            text,
+            concat!(
+                r#"{"name":"iperf3","error_ns":3,"reports":{"rows":1,"columns":{"back":"AA","bytes":"0A8","datagrams":"Ag","from":"Cg","#,
+                r#""jitter":"AQ","lost":"Ag","packets":"BA","receiver":"Ag","reordered":"AA","to":"Hg"}},"errors_ns":[9],"#,
+                r#""programs":[{"node":1,"command":"iperf3 -s","started_ns":-7,"ended_ns":20,"status":137,"said":["ended"]}]}"#,
+            )
+        );
+        assert_eq!(serde_json::from_str::<ToolRecord>(&text).unwrap(), tool);
+    }
+}

@@ -145,7 +145,11 @@ fn describe(plan: &Plan, flow: &PlannedFlow) -> String {
     let target = if flow.target.port() == 0 { flow.target.ip().to_string() } else { flow.target.to_string() };
     let mut text = format!("{} → {target} over {}", plan.nodes[flow.from.index()].name, kind.word());
     if let Some(tool) = &flow.tool {
-        let _ = write!(text, " via {}", std::iter::once(tool.kind.word()).chain(tool.arguments.iter().map(String::as_str)).collect::<Vec<_>>().join(" "));
+        let _ = write!(
+            text,
+            " via {}",
+            std::iter::once(tool.kind.word()).chain(tool.arguments.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+        );
     }
     // Writing to a String cannot fail.
     if let Some(pattern) = &flow.pattern {

@@ -163,7 +163,8 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let (plan, sources) = (&Arc::new(request.plan), &request.sources);
     let began = Instant::now();
     let made = (&request.files, &request.traces);
-    let Stand { mut lab, traffic, notices, tools, mut warnings } = set_up(plan, made, request.hold.as_ref(), &request.cancel, observe).await?;
+    let Stand { mut lab, traffic, notices, tools, mut warnings } =
+        set_up(plan, made, request.hold.as_ref(), &request.cancel, observe).await?;
     let setup_ns = nanoseconds(began.elapsed());
     begin_captures(&mut lab, &request.captures);
     warnings.extend(lab.count_anew().err().map(|error| format!("the kernel's counts begin before the timeline: {error}")));

@@ -119,7 +119,8 @@ impl Tools {
                 self.warnings.push(format!("the tool of flow {} did not end in time: what it told is lost", planned.name));
             }
             if let Some(tool) = &mut place.tool {
-                tool.programs = ran.iter().flat_map(|ran| ran.server.iter().chain([&ran.client])).map(|life| program(life, clock)).collect();
+                tool.programs =
+                    ran.iter().flat_map(|ran| ran.server.iter().chain([&ran.client])).map(|life| program(life, clock)).collect();
             }
         }
         self.warnings
@@ -131,7 +132,8 @@ fn heard(ran: &Ran, clock: Clock) -> Heard {
 }
 
 fn end(life: &Life, clock: Clock) -> End {
-    let line = |(at, errors, text): &(std::time::Instant, bool, String)| Line { at_ns: clock.ns_of(*at), errors: *errors, text: text.clone() };
+    let line =
+        |(at, errors, text): &(std::time::Instant, bool, String)| Line { at_ns: clock.ns_of(*at), errors: *errors, text: text.clone() };
     End {
         started_ns: clock.ns_of(life.started),
         ended_ns: clock.ns_of(life.ended),

@@ -91,8 +91,8 @@ pub use self::error::LabError;
 pub use self::journal_undo::{Cleaned, clean};
 pub use self::needs::unmet;
 pub use self::preflight::preflight;
-pub use self::process::{News, keep};
 pub(crate) use self::process::{Life, Ran};
+pub use self::process::{News, keep};
 pub(crate) use self::tools::ToolFlows;
 
 /// An action that was done.

@@ -67,7 +67,7 @@ pub(super) fn measure(name: &str, flow: &Series<'_>, window: Window) -> Option<M
     }
     let counted = |sum: Sum| match amount(flow, tool, sum, window) {
         Some(amount) => measured(amount),
-        None => Measured::nothing(format!("{}: {}", tool.name, sum.missing)),
+        None => nothing(flow, tool, sum.missing),
     };
     Some(match name {
         "goodput.forward" => goodput(flow, tool, false, window),
@@ -117,6 +117,14 @@ fn measured(amount: Amount) -> Measured {
         below: (amount.value - amount.least).max(0.0),
         above: (amount.most - amount.value).max(0.0),
         ..Measured::exact(amount.value, amount.reports)
+    }
+}
+
+/// No value, for a tool that failed in its words.
+fn nothing(flow: &Series<'_>, tool: &ToolRecord, why: &str) -> Measured {
+    match flow.record.failures.first() {
+        Some(failure) => Measured::nothing(format!("{} failed: {}", tool.name, failure.what)),
+        None => Measured::nothing(format!("{}: {why}", tool.name)),
     }
 }
 
@@ -188,7 +196,7 @@ fn covered(flow: &Series<'_>, tool: &ToolRecord, sum: Sum, window: Window) -> (i
 fn goodput(flow: &Series<'_>, tool: &ToolRecord, back: bool, window: Window) -> Measured {
     let sum = delivered(back);
     let Some(amount) = amount(flow, tool, sum, window) else {
-        return Measured::nothing(format!("{}: {} of payload that way", tool.name, sum.missing));
+        return nothing(flow, tool, &format!("{} of payload that way", sum.missing));
     };
     let (length, doubt) = covered(flow, tool, sum, window);
     if length == 0 {
@@ -204,7 +212,7 @@ fn goodput(flow: &Series<'_>, tool: &ToolRecord, back: bool, window: Window) -> 
 fn loss(flow: &Series<'_>, tool: &ToolRecord, window: Window) -> Measured {
     let of = |name| sum(name).and_then(|sum| amount(flow, tool, sum, window));
     let (Some(lost), Some(received)) = (of("lost"), of("received")) else {
-        return Measured::nothing(format!("{}: {NO_RECEIVER}", tool.name));
+        return nothing(flow, tool, NO_RECEIVER);
     };
     let ratio = |lost: f64, received: f64| (lost + received > 0.0).then(|| (lost / (lost + received)).clamp(0.0, 1.0));
     let Some(value) = ratio(lost.value, received.value) else { return Measured::nothing("no datagram was sent in the window") };
@@ -263,7 +271,8 @@ mod tests {
 
     #[test]
     fn datagrams_are_counted_by_both_ends() {
-        let received = |at: i64, packets, lost| Report { datagrams: true, packets, lost, jitter_ns: 5, ..report(at * S, (at + 1) * S, 100) };
+        let received =
+            |at: i64, packets, lost| Report { datagrams: true, packets, lost, jitter_ns: 5, ..report(at * S, (at + 1) * S, 100) };
         let sent = |at: i64, packets| Report { receiver: false, lost: 0, jitter_ns: -1, ..received(at, packets, 0) };
         let record = record(0, vec![sent(0, 10), received(0, 8, 2), sent(1, 10), received(1, 10, 0)]);
         let flow = Series::new(&record, &[]);

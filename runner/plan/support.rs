@@ -2,13 +2,13 @@
 //! would not happen, so that a run is refused before it begins instead of passing for lack of it.
 
 use scn_grammar::diagnostics::Diagnostic;
-use scn_grammar::scenario::{FlowId, NodeId, Scenario};
 use scn_grammar::scenario::expect::Condition;
 use scn_grammar::scenario::flow::{Destination, Flow, Phase, Tool};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
 use scn_grammar::scenario::topology::{Node, NodeKind};
 use scn_grammar::scenario::transport::{Listener, Transport, Wire};
+use scn_grammar::scenario::{FlowId, NodeId, Scenario};
 use scn_grammar::source::Span;
 
 use super::datagrams;

@@ -256,7 +256,8 @@ mod tests {
 
     #[test]
     fn listeners_are_found_in_the_kernels_table() {
-        let line = |state: &str| format!("   0: 00000000:4E20 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 1");
+        let line =
+            |state: &str| format!("   0: 00000000:4E20 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 1");
         assert!(listens(&line("0A"), 20_000) && !listens(&line("0A"), 20_001) && !listens(&line("01"), 20_000) && !listens("", 20_000));
         let v6 = "   0: 00000000000000000000000000000000:4E20 00000000000000000000000000000000:0000 0A 00000000:00000000";
         assert!(listens(v6, 20_000));

@@ -178,7 +178,17 @@ impl Programs {
         let closed = || LabError::Closed { thread: "programs".to_owned(), why: "It panicked (a bug in scn)".to_owned() };
         let (rooms, warnings) = answer.recv().map_err(|_| closed())??;
         let thread = Some(thread);
-        Ok(Some(Programs { copies: handles, commands, jobs: Some(jobs), news, thread, secrets, rooms, warnings, servers: Mutex::default() }))
+        Ok(Some(Programs {
+            copies: handles,
+            commands,
+            jobs: Some(jobs),
+            news,
+            thread,
+            secrets,
+            rooms,
+            warnings,
+            servers: Mutex::default(),
+        }))
     }
 
     /// What a reader should know about the nodes' surroundings.

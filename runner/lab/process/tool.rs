@@ -436,7 +436,8 @@ impl Minder {
         }
         if !server.gone {
             server.tell_to_end().await;
-            server.ends_within(SERVER_GRACE).await;
+            // What it has received is told by now: one that waits for clients need not be waited for.
+            server.ends_within(if by_itself { SERVER_GRACE } else { QUIET }).await;
             server.kill(false).await;
         }
         server.life

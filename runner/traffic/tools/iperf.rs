@@ -39,7 +39,10 @@ pub(super) const ROW: Row = Row {
         never: &[
             (&["-u", "--udp"], "write `over udp`"),
             (&["-s", "--server", "-D", "--daemon"], "scn starts the server"),
-            (&["-d", "--dualtest", "-r", "--tradeoff", "--full-duplex"], "its lines do not tell both ways apart; write a flow for each way"),
+            (
+                &["-d", "--dualtest", "-r", "--tradeoff", "--full-duplex"],
+                "its lines do not tell both ways apart; write a flow for each way",
+            ),
             (&["-e", "--enhanced", "-f", "--format", "-o", "--output", "-x", "--reportexclude"], "scn reads the output"),
             (&["-h", "--help", "-v", "--version"], "it makes no traffic"),
         ],
@@ -106,14 +109,16 @@ fn row(line: &Line) -> Option<Row9> {
 fn read(work: &Work<'_>, heard: &Heard) -> Told {
     let mut told = Told::default();
     // The server sends, the client receives.
-    let reverse = work.arguments.iter().any(|word| word == "--reverse" || (word.starts_with('-') && !word.starts_with("--") && word.contains('R')));
+    let reverse =
+        work.arguments.iter().any(|word| word == "--reverse" || (word.starts_with('-') && !word.starts_with("--") && word.contains('R')));
     one_end(work, &heard.client, reverse, reverse, &mut told);
     if let Some(server) = &heard.server {
         one_end(work, server, reverse, !reverse, &mut told);
     }
     let line = |end: &End| end.lines.iter().filter(|l| l.errors).map(|l| l.text.trim().to_owned()).collect::<Vec<_>>();
     let complaints = |lines: Vec<String>| {
-        let bad = lines.into_iter().filter(|line| COMPLAINTS.iter().any(|word| line.to_lowercase().contains(word)));
+        let lines = lines.into_iter().map(|line| line.strip_prefix("iperf: ").map_or(line.clone(), str::to_owned));
+        let bad = lines.filter(|line| COMPLAINTS.iter().any(|word| line.to_lowercase().contains(word)));
         bad.take(3).collect::<Vec<String>>().join(" / ")
     };
     let words = complaints(line(&heard.client));
@@ -166,13 +171,19 @@ fn one_end(work: &Work<'_>, end: &End, back: bool, receiver: bool, told: &mut To
                 receiver,
                 datagrams: work.is_udp(),
                 bytes: if whole { row.bytes.saturating_sub(bytes) } else { row.bytes },
-                packets: u64::try_from(if whole { all - all_lost - packets } else { all - all_lost }).unwrap_or(0),
+                packets: match whole {
+                    // Of the last datagrams a sender tells the bytes alone.
+                    true if !receiver => row.bytes.saturating_sub(bytes) * u64::try_from(packets).unwrap_or(0) / bytes.max(1),
+                    true => u64::try_from(all - all_lost - packets).unwrap_or(0),
+                    false => u64::try_from(all - all_lost).unwrap_or(0),
+                },
                 lost: if whole { (all_lost - lost).max(0) } else { all_lost },
                 reordered: if whole { reordered.saturating_sub(late) } else { reordered },
                 jitter_ns: if receiver && jitter >= 0.0 && !whole { (jitter * 1e6).round() as i64 } else { -1 },
             };
             if !whole {
-                (until, bytes, packets, lost, late) = (row.to, bytes + row.bytes, packets + all - all_lost, lost + all_lost, late + reordered);
+                (until, bytes, packets, lost, late) =
+                    (row.to, bytes + row.bytes, packets + all - all_lost, lost + all_lost, late + reordered);
             }
             if !whole || report.bytes > 0 || report.packets > 0 || report.lost > 0 || report.reordered > 0 {
                 told.reports.push(report);
@@ -190,7 +201,9 @@ mod tests {
 
     /// Each line is read when its interval is over, the last at the end.
     fn end(csv: &str, errors: &str, told: bool) -> End {
-        let at = |text: &str| text.split(',').nth(6).and_then(|i| i.split_once('-')).map_or(S, |(_, to)| (to.parse::<f64>().unwrap() * 1e9) as i64);
+        let at = |text: &str| {
+            text.split(',').nth(6).and_then(|i| i.split_once('-')).map_or(S, |(_, to)| (to.parse::<f64>().unwrap() * 1e9) as i64)
+        };
         let lines = csv.lines().map(|text| Line { at_ns: S / 100 + at(text), errors: false, text: text.to_owned() });
         let errors = errors.lines().map(|text| Line { at_ns: S, errors: true, text: text.to_owned() });
         let lines = lines.chain(errors).collect();
@@ -220,9 +233,10 @@ mod tests {
         let server = "20261122005457,127.0.0.1,58150,127.0.0.1,5555,1,0.0-0.1,27930,2234377,0.003,1,20,5.000,2\n\
                       20261122005458,127.0.0.1,58150,127.0.0.1,5555,1,0.0-0.1,27930,2141879,0.005,1,20,5.000,2\n";
         let client = "20261122005457,127.0.0.1,58150,127.0.0.1,5555,1,0.0-0.1,29400,2234377,0.000,0,20,0.000,0\n\
-                      20261122005458,127.0.0.1,58150,127.0.0.1,5555,1,0.0-0.1,29400,2142521,0.000,0,-1,-0.000,0\n";
+                      20261122005458,127.0.0.1,58150,127.0.0.1,5555,1,0.0-0.1,30870,2142521,0.000,0,-1,-0.000,0\n";
         let told = read(&flow.work(), &Heard { client: end(client, "", false), server: Some(end(server, "", true)) });
-        let [sent, received] = &told.reports[..] else { panic!("{:?}", told.reports) };
+        let [sent, last, received] = &told.reports[..] else { panic!("{:?}", told.reports) };
+        assert_eq!((last.packets, last.bytes), (1, 1470), "of the last one it tells the bytes alone");
         assert_eq!((sent.packets, sent.receiver, sent.jitter_ns), (20, false, -1));
         assert_eq!((received.packets, received.lost, received.reordered, received.jitter_ns), (19, 1, 2, 3000));
     }
@@ -234,18 +248,21 @@ mod tests {
         assert_eq!(read(&flow.work(), &refused).errors[0].1, "tcp connect failed: Connection refused");
         let wrong = "iperf: unrecognized option `--nonsense'\n------\nClient connecting to 10.0.0.2, TCP port 5001";
         let heard = Heard { client: end("", wrong, false), server: None };
-        assert_eq!(read(&flow.work(), &heard).errors[0].1, "iperf: unrecognized option `--nonsense'");
+        assert_eq!(read(&flow.work(), &heard).errors[0].1, "unrecognized option `--nonsense'");
         let killed = Heard { client: end("", "", false), server: Some(End { status: Some(137), ..end("", "", false) }) };
-        assert_eq!(read(&flow.work(), &killed).errors.iter().map(|e| e.1.as_str()).collect::<Vec<_>>(), [
-            "it reported nothing",
-            "server: it ended with signal 9"
-        ]);
+        assert_eq!(
+            read(&flow.work(), &killed).errors.iter().map(|e| e.1.as_str()).collect::<Vec<_>>(),
+            ["it reported nothing", "server: it ended with signal 9"]
+        );
     }
 
     #[test]
     fn what_a_flow_says_becomes_its_arguments() {
         let told = |head: &str| client(&work(head).work()).join(" ");
         assert_eq!(told("via iperf { duration 1500ms }"), "-c 10.0.0.2 -p 20000 -y C -i 0.1 -t 1.5");
-        assert_eq!(told("over udp via iperf { duration 1s  connections 2  bandwidth 1Mbit/s }"), "-c 10.0.0.2 -p 20000 -y C -i 0.1 -t 1 -P 2 -b 500000 -u");
+        assert_eq!(
+            told("over udp via iperf { duration 1s  connections 2  bandwidth 1Mbit/s }"),
+            "-c 10.0.0.2 -p 20000 -y C -i 0.1 -t 1 -P 2 -b 500000 -u"
+        );
     }
 }

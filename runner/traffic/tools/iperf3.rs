@@ -42,7 +42,10 @@ pub(super) const ROW: Row = Row {
             (&["-u", "--udp"], "write `over udp`"),
             (&["--sctp"], "write `over sctp`"),
             (&["-s", "--server", "-D", "--daemon", "-1", "--one-off"], "scn starts the server"),
-            (&["--logfile", "--json-stream", "-f", "--format", "-T", "--title", "--timestamps", "-V", "--verbose", "-d", "--debug"], "scn reads the output"),
+            (
+                &["--logfile", "--json-stream", "-f", "--format", "-T", "--title", "--timestamps", "-V", "--verbose", "-d", "--debug"],
+                "scn reads the output",
+            ),
             (&["-v", "--version", "-h", "--help"], "it makes no traffic"),
             (&["-O", "--omit"], "its report begins anew behind what it leaves out; leave out the first seconds by `during`"),
         ],
@@ -129,7 +132,8 @@ fn read(work: &Work<'_>, heard: &Heard) -> Told {
     if let Some(end) = &heard.server {
         let fault = server.as_ref().and_then(|(_, document)| document["error"].as_str()).map(str::to_owned);
         let words = fault.or_else(|| end.complaint("iperf3")).or_else(|| server.is_none().then(|| bad_server(end)));
-        let excused = |words: &String| words.contains("the client has") && (asked || !told.errors.is_empty());
+        // Of its client's end it hears, and of its own what it was told.
+        let excused = |words: &String| end.told_ns.is_some() || (words.contains("the client has") && (asked || !told.errors.is_empty()));
         if let Some(words) = words.filter(|words| !excused(words)) {
             told.errors.push((end.ended_ns, format!("server: {words}")));
         }
@@ -195,12 +199,26 @@ fn one_end(work: &Work<'_>, end: &End, document: &Value, server: bool, told: &mu
             });
         }
     }
+    if server {
+        rest(work, document, (origin + last, end.ended_ns), told);
+    }
     // Only its closing words tell how many came behind later ones.
     let closing = document["end"]["streams"].as_array().into_iter().flatten();
     let late: u64 = closing.filter_map(|stream| stream["udp"]["out_of_order"].as_u64()).sum();
     if server && late > 0 {
         let back = document["start"]["test_start"]["reverse"].as_i64() == Some(1);
         told.reports.push(Report { reordered: late, bytes: 0, packets: 0, ..whole(origin, origin + last, back, true) });
+    }
+}
+
+/// What a server has received behind its last interval stands in its closing sum alone: a client that is told to end cuts an interval.
+fn rest(work: &Work<'_>, document: &Value, (from_ns, to_ns): (i64, i64), told: &mut Told) {
+    let received = told.reports.iter().filter(|report| report.receiver && !report.back);
+    let known: u64 = received.map(|report| report.bytes).sum();
+    let forward = document["start"]["test_start"]["reverse"].as_i64() == Some(0);
+    let all = document["end"]["sum_received"]["bytes"].as_u64().filter(|_| forward).unwrap_or(0);
+    if all > known {
+        told.reports.push(Report { bytes: all - known, ..whole(from_ns, to_ns.max(from_ns), false, work.is_udp()) });
     }
 }
 
@@ -326,6 +344,12 @@ mod tests {
         assert_eq!(read(&flow.work(), &stopped).errors[0].1, "interrupt - the client has terminated");
         let asked = Heard { client: End { told_ns: Some(700 * MS), ..stopped.client }, server: None };
         assert_eq!(read(&flow.work(), &asked).errors, []);
+        // Its server counts what came in the interval that was cut.
+        let mut document: Value = serde_json::from_str(include_str!("samples/iperf3_udp_server.json")).unwrap();
+        document["end"]["sum_received"]["bytes"] = 600_000.into();
+        let mut told = Told::default();
+        one_end(&flow.work(), &end("", 0), &document, true, &mut told);
+        assert_eq!(told.reports.iter().filter(|r| r.receiver).map(|r| r.bytes).sum::<u64>(), 600_000);
         // A wrong argument: no document, and the reason on the error output.
         let line = |text: &str| Line { at_ns: 0, errors: true, text: text.to_owned() };
         let lines = vec![line("iperf3: unrecognized option '--nonsense'"), line("Usage: iperf3 [-s|-c host] [options]")];

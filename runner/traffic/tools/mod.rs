@@ -22,7 +22,7 @@ use options::Options;
 pub use placed::{End, Heard, Line};
 pub use series::series;
 
-/// Between two reports of a tool, ms; of runs that are longer than [`LONG_S`] or without an end a whole second.
+/// Between two reports of a tool, ms; of runs that last longer than [`LONG_S`] a whole second.
 const REPORT_MS: u64 = 100;
 /// Runs of more seconds have fewer reports.
 const LONG_S: u64 = 600;
@@ -205,8 +205,8 @@ pub fn serves(flow: &PlannedFlow) -> Option<NodeId> {
 impl Work<'_> {
     /// Reports come every so many seconds, as tools write it.
     fn every(&self) -> String {
-        let long = self.load.duration_ns.is_none_or(|ns| ns > LONG_S * 1_000_000_000);
-        if long { "1".to_owned() } else { format!("0.{}", REPORT_MS / 100) }
+        let long = self.load.duration_ns.is_some_and(|ns| ns > LONG_S * 1_000_000_000);
+        if long { "1".to_owned() } else { (REPORT_MS as f64 / 1000.0).to_string() }
     }
 
     /// The flow's `duration` if it is a whole number of seconds.

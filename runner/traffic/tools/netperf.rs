@@ -22,10 +22,7 @@ pub(super) const ROW: Row = Row {
     options: Options {
         flags: "46CcdhjrSV",
         same: &[&["-H"], &["-p"], &["-l"], &["-P"], &["-m"]],
-        never: &[
-            (&["-D", "-f", "-o", "-O", "-k", "-B", "-v", "-d"], "scn reads the output"),
-            (&["-h", "-V"], "it makes no traffic"),
-        ],
+        never: &[(&["-D", "-f", "-o", "-O", "-k", "-B", "-v", "-d"], "scn reads the output"), (&["-h", "-V"], "it makes no traffic")],
     },
     beyond,
     ends: |_| true,
@@ -54,7 +51,10 @@ fn server(work: &Work<'_>) -> Vec<String> {
 fn beyond(work: &Work<'_>) -> Vec<(String, &'static str)> {
     let mut beyond = changing(work);
     if work.whole_seconds().is_none() {
-        beyond.push(("a test without a `duration` of whole seconds".to_owned(), "it reports only at its end, which it knows in seconds: write `duration 2s`"));
+        beyond.push((
+            "a test without a `duration` of whole seconds".to_owned(),
+            "it reports only at its end, which it knows in seconds: write `duration 2s`",
+        ));
     }
     if work.load.size.is_some() {
         beyond.push(("`size`".to_owned(), "say it of the test: `arguments \"-- -m 1024\"`"));
@@ -79,12 +79,14 @@ fn read(_: &Work<'_>, heard: &Heard) -> Told {
         for (key, back) in [("REMOTE_BYTES_RECVD", false), ("LOCAL_BYTES_RECVD", true)] {
             let Some(bytes) = values.get(key).filter(|bytes| **bytes > 0.0) else { continue };
             let (to_ns, bytes) = (from_ns + length, *bytes as u64);
-            let counts = Report { from_ns, to_ns, back, receiver: true, datagrams: false, bytes, packets: 0, lost: 0, reordered: 0, jitter_ns: -1 };
+            let counts =
+                Report { from_ns, to_ns, back, receiver: true, datagrams: false, bytes, packets: 0, lost: 0, reordered: 0, jitter_ns: -1 };
             told.reports.push(counts);
         }
     }
     let asked = end.told_ns.is_some();
-    let said = || end.complaint("netperf").or_else(|| end.lines.iter().rev().find(|l| !l.text.contains('=')).map(|l| l.text.trim().to_owned()));
+    let said =
+        || end.complaint("netperf").or_else(|| end.lines.iter().rev().find(|l| !l.text.contains('=')).map(|l| l.text.trim().to_owned()));
     match end.bad_end().filter(|_| !asked) {
         Some(how) => told.errors.push((end.ended_ns, said().unwrap_or_else(|| format!("it ended with {how}")))),
         None if told.reports.is_empty() => told.errors.push((end.ended_ns, said().unwrap_or_else(|| "it reported nothing".to_owned()))),

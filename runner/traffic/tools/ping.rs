@@ -32,17 +32,7 @@ pub(super) const ROW: Row = Row {
     last: &[],
     options: Options {
         flags: "46aAbBCdDfhLnOqrRUvV",
-        same: &[
-            &["-i", "-f", "-A"],
-            &["-c"],
-            &["-s"],
-            &["-W"],
-            &["-t"],
-            &["-Q"],
-            &["-m"],
-            &["-M"],
-            &["-I"],
-        ],
+        same: &[&["-i", "-f", "-A"], &["-c"], &["-s"], &["-W"], &["-t"], &["-Q"], &["-m"], &["-M"], &["-I"]],
         never: &[
             (&["-q", "-a", "-R", "-v"], "scn reads the output"),
             (&["-n", "-D", "-O"], "scn gives it already"),
@@ -242,7 +232,10 @@ mod tests {
     /// Lines with the milliseconds at which they are read.
     fn heard(lines: &[(i64, &str)], status: i32) -> Heard {
         let lines = lines.iter().map(|(ms, text)| Line { at_ns: ms * MS, errors: text.starts_with("ping:"), text: (*text).to_owned() });
-        Heard { client: End { started_ns: 0, ended_ns: 600 * MS, status: Some(status), lines: lines.collect(), ..End::default() }, server: None }
+        Heard {
+            client: End { started_ns: 0, ended_ns: 600 * MS, status: Some(status), lines: lines.collect(), ..End::default() },
+            server: None,
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub fn series(flow: &PlannedFlow, starts: &[(i64, Heard)], finished: bool) -> Fl
     let mut record = ToolRecord { name: tool.kind.word().to_owned(), ..ToolRecord::default() };
     let mut packets = Vec::new();
     for (at_ns, heard) in starts {
-        let told = (row(tool.kind).read)(&work(flow, tool), heard);
+        let told = (row(tool.kind).read)(&work(flow, tool), &together(heard));
         let stopped = heard.client.ended_ns.max(*at_ns);
         series.ran_ns.push((*at_ns, stopped));
         // Of a client that failed nobody knows what came after its last words.
@@ -51,6 +51,16 @@ pub fn series(flow: &PlannedFlow, starts: &[(i64, Heard)], finished: bool) -> Fl
     }
     series.tool = Some(record);
     series
+}
+
+/// A server that stood ready has nothing to tell before its client begins.
+fn together(heard: &Heard) -> Heard {
+    let mut heard = heard.clone();
+    if let Some(server) = &mut heard.server {
+        server.started_ns = server.started_ns.max(heard.client.started_ns);
+        server.ended_ns = server.ended_ns.max(server.started_ns);
+    }
+    heard
 }
 
 /// Takes in what was told of one start, within its time.
