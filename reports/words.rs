@@ -210,6 +210,14 @@ pub fn shortened(text: &str, max: usize) -> String {
     }
 }
 
+/// Why the series of a flow end early.
+pub(crate) fn cut(flow: &crate::record::flow::FlowRecord) -> String {
+    match &flow.tool {
+        Some(tool) => format!("{} failed", visible(&tool.name)),
+        None => "there were too many items".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

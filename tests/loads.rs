@@ -35,6 +35,7 @@ scenario origins {
 }
 "#;
 
+/// Whether packets can be read; otherwise the skip is said.
 pub fn there_is_tshark() -> bool {
     let there = Command::new("tshark").arg("--version").output().is_ok_and(|output| output.status.success());
     if !there {
@@ -43,14 +44,15 @@ pub fn there_is_tshark() -> bool {
     there
 }
 
-/// Runs a scenario that must pass. Out: what was captured on its client's link.
+/// Runs a scenario that must pass. Out: what was captured on its only link, or that of its node `client`.
 pub fn captured(place: &Place, name: &str, text: &str) -> PathBuf {
     place.write(&format!("{name}.scn"), text);
     let ended = until_told(|| place.scn(&["run", &format!("{name}.scn"), "--capture", "all"]));
     assert_eq!(ended.code, Some(0), "stdout:\n{}\nstderr:\n{}", ended.stdout, ended.stderr);
     let captures = place.path().join(format!("scn-results/{name}.{name}.captures"));
-    let mut files = std::fs::read_dir(captures).unwrap().map(|entry| entry.unwrap().path());
-    files.find(|file| file.to_string_lossy().contains("link-client")).expect("the client's link has a file")
+    let files: Vec<PathBuf> = std::fs::read_dir(captures).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let of_client = files.iter().find(|file| files.len() == 1 || file.to_string_lossy().contains("link-client"));
+    of_client.expect("the client's link has a file").clone()
 }
 
 /// Of each packet that passes the filter a field or more.

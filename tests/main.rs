@@ -36,4 +36,5 @@ mod sockets;
 mod strikes;
 mod tidy;
 mod tls;
+mod tools;
 mod topologies;

@@ -5,7 +5,7 @@ use super::draft::Draft;
 use super::moment_error::MomentError;
 use crate::scenario::expect::{Metric, Subject};
 use crate::scenario::flow::{Destination, Flow, ToolKind};
-use crate::scenario::metrics::{MetricRow, Needs, Owner};
+use crate::scenario::metrics::{self, MetricRow, Needs, Owner, OwnerKind};
 use crate::scenario::pattern::{Pattern, Side, Step, StepKind};
 use crate::scenario::topology::LinkKind;
 use crate::scenario::transport::{Transport, TransportKind};
@@ -26,6 +26,20 @@ fn who_has(needs: &Needs) -> String {
     let tools: Vec<&str> = needs.tools.iter().map(|tool| tool.word()).collect();
     let over = if transports.len() >= 9 { "flows without a tool".to_owned() } else { format!("flows over {}", listed(&transports)) };
     if tools.is_empty() { format!("{over} have it") } else { format!("{over}, and those via {}, have it", listed(&tools)) }
+}
+
+/// A tool tells a metric of flows over a transport.
+fn tells(needs: &Needs, tool: ToolKind, over: TransportKind) -> bool {
+    let counted = !needs.single || matches!(over, TransportKind::Udp | TransportKind::Icmp);
+    needs.tools.contains(&tool) && needs.transports.contains(&over) && counted
+}
+
+/// Everything that a tool tells of flows over a transport, in words.
+fn what_tells(tool: ToolKind, over: TransportKind) -> String {
+    let told = metrics::of(OwnerKind::Flow).filter(|row| matches!(row.owner, Owner::Flow(needs) if tells(&needs, tool, over)));
+    let names: Vec<String> = told.map(|row| format!("`{}`", row.name)).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    format!("{} over {} tells {}", tool.word(), over.word(), listed(&names))
 }
 
 /// The server sends something in some step.
@@ -95,7 +109,11 @@ fn flow_lacks(flow: &Flow, needs: &Needs) -> Option<(String, Option<String>)> {
     let kind: TransportKind = flow.transport.kind();
     let tool: Option<ToolKind> = flow.tool.as_ref().map(|tool| tool.kind);
     if let Some(tool) = tool {
-        return (!needs.tools.contains(&tool)).then(|| (format!("`{}` does not tell it", tool.word()), Some(who_has(needs))));
+        let help = || Some(format!("{}; {}", who_has(needs), what_tells(tool, kind)));
+        if !needs.tools.contains(&tool) {
+            return Some((format!("`{}` does not tell it", tool.word()), help()));
+        }
+        return (!tells(needs, tool, kind)).then(|| (format!("`{}` over {} does not tell it", tool.word(), kind.word()), help()));
     }
     if !needs.transports.contains(&kind) {
         return Some((format!("it runs over {}", kind.word()), Some(who_has(needs))));

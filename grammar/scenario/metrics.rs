@@ -82,6 +82,8 @@ pub struct Needs {
     pub own_server: bool,
     /// It makes a TLS handshake.
     pub handshake: bool,
+    /// Of a tool: it counts single packets or datagrams, not bytes of a stream.
+    pub single: bool,
 }
 
 /// What has a metric.
@@ -184,7 +186,7 @@ const COUNTING_TOOLS: &[ToolKind] = &[Iperf3, Iperf, Ping];
 
 /// Flows over these transports.
 const fn over(transports: &'static [TransportKind]) -> Needs {
-    Needs { transports, tools: &[], replies: false, own_server: false, handshake: false }
+    Needs { transports, tools: &[], replies: false, own_server: false, handshake: false, single: false }
 }
 
 impl Needs {
@@ -196,6 +198,9 @@ impl Needs {
     }
     const fn own_server(self) -> Needs {
         Needs { own_server: true, ..self }
+    }
+    const fn single(self) -> Needs {
+        Needs { single: true, ..self }
     }
     const fn handshake(self) -> Needs {
         Needs { handshake: true, ..self }
@@ -226,10 +231,10 @@ const fn text(owner: Owner, name: &'static str, doc: &'static str) -> MetricRow 
 #[rustfmt::skip]
 pub const METRICS: &[MetricRow] = &[
     // Items of a flow: transactions, and packets and frames of flows without any.
-    flow("sent", Count, Counter, over(ANY).tools(COUNTING_TOOLS), "Items whose first byte was handed to the kernel."),
-    flow("received", Count, Counter, over(ANY).tools(COUNTING_TOOLS), "Items that came back (one way: arrived) whole and verified."),
-    flow("lost", Count, Counter, over(ANY).tools(COUNTING_TOOLS), "Items that were sent and failed or never came, counted when they were sent (RFC 7680)."),
-    flow("loss", Ratio, Interval, over(ANY).tools(COUNTING_TOOLS), "Lost over sent items (RFC 7680); those whose fate was not seen are its error."),
+    flow("sent", Count, Counter, over(ANY).tools(COUNTING_TOOLS).single(), "Items whose first byte was handed to the kernel."),
+    flow("received", Count, Counter, over(ANY).tools(COUNTING_TOOLS).single(), "Items that came back (one way: arrived) whole and verified."),
+    flow("lost", Count, Counter, over(ANY).tools(COUNTING_TOOLS).single(), "Items that were sent and failed or never came, counted when they were sent (RFC 7680)."),
+    flow("loss", Ratio, Interval, over(ANY).tools(COUNTING_TOOLS).single(), "Lost over sent items (RFC 7680); those whose fate was not seen are its error."),
     flow("late", Count, Counter, over(PACKETS), "Items that came after they had been counted as lost."),
     flow("duplicates", Count, Counter, over(PACKETS).tools(&[Ping]), "Copies of an item's packets beyond their first, either way (RFC 5560)."),
     flow("reordered", Count, Counter, over(PACKETS).tools(&[Iperf3, Iperf]), "Packets that arrived after a later one of their way and socket (RFC 4737)."),

@@ -80,7 +80,7 @@ pub(super) fn view(flow: &FlowRecord) -> FlowView {
         description: words::visible(&flow.description),
         ran: if ran.is_empty() { "never".to_owned() } else { ran.join(", ") },
         unfinished: !flow.finished,
-        truncated: flow.truncated_at_ns.map(words::instant),
+        truncated: flow.truncated_at_ns.map(|at| format!("{}: {}", words::instant(at), words::cut(flow))),
         numbers: numbers(flow),
         failures: flow
             .failures

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::flow::{Connection, ConnectionEnd, Item, ItemOutcome, TcpSample};
 use super::packet::{Packet, PacketFate, PacketWay};
+use super::tool::Report;
 
 /// Differences of neighbours as zigzag varints, in base64.
 fn encode(values: impl Iterator<Item = i64>) -> String {
@@ -364,6 +365,52 @@ pub mod packets {
                 })
             })
             .collect()
+    }
+}
+
+/// `serde(with)` for [`Report`]s of tools.
+pub mod reports {
+    use super::*;
+
+    /// Writes columns.
+    pub fn serialize<S: Serializer>(rows: &[Report], serializer: S) -> Result<S::Ok, S::Error> {
+        let mut table = Table::new(rows.len());
+        table.put("from", rows.iter().map(|r| r.from_ns));
+        table.put("to", rows.iter().map(|r| r.to_ns));
+        table.put("back", rows.iter().map(|r| i64::from(r.back)));
+        table.put("receiver", rows.iter().map(|r| i64::from(r.receiver)));
+        table.put("datagrams", rows.iter().map(|r| i64::from(r.datagrams)));
+        table.put("bytes", rows.iter().map(|r| signed(r.bytes)));
+        table.put("packets", rows.iter().map(|r| signed(r.packets)));
+        table.put("lost", rows.iter().map(|r| r.lost));
+        table.put("reordered", rows.iter().map(|r| signed(r.reordered)));
+        table.put("jitter", rows.iter().map(|r| r.jitter_ns));
+        table.serialize(serializer)
+    }
+
+    /// Reads columns.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Report>, D::Error> {
+        rows(&Table::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+
+    fn rows(table: &Table) -> Result<Vec<Report>, String> {
+        table.rows_of("from")?;
+        let (from, to, back, receiver) = (table.take("from")?, table.take("to")?, table.take("back")?, table.take("receiver")?);
+        let (datagrams, bytes, packets) = (table.take("datagrams")?, table.take("bytes")?, table.take("packets")?);
+        let (lost, reordered, jitter) = (table.take("lost")?, table.take("reordered")?, table.take("jitter")?);
+        let row = |i: usize| Report {
+            from_ns: from[i],
+            to_ns: to[i],
+            back: back[i] != 0,
+            receiver: receiver[i] != 0,
+            datagrams: datagrams[i] != 0,
+            bytes: unsigned(bytes[i]),
+            packets: unsigned(packets[i]),
+            lost: lost[i],
+            reordered: unsigned(reordered[i]),
+            jitter_ns: jitter[i],
+        };
+        Ok((0..table.rows).map(row).collect())
     }
 }
 

@@ -366,6 +366,7 @@ fn steady() -> FlowRecord {
         ],
         corrupt: Vec::new(),
         datagrams: None,
+        tool: None,
         summary: summary(),
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::columns;
 use super::packet::Datagrams;
+use super::tool::ToolRecord;
 
 /// One flow's measurements.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ pub struct FlowRecord {
     pub back_bytes: Option<u64>,
     /// The flow did all of its `total`, or its `duration` was over, or it was stopped: nothing was cut short.
     pub finished: bool,
-    /// The series end here because of [`MAX_ITEMS`]; `None`: they are whole.
+    /// The series end here because of [`MAX_ITEMS`], or because the tool failed that made them; `None`: they are whole.
     pub truncated_at_ns: Option<i64>,
     /// Every transaction, in the order of their ends (those that never ended stand last).
     #[serde(with = "columns::items")]
@@ -46,6 +47,9 @@ pub struct FlowRecord {
     /// What became of each datagram; `None`: the flow has connections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub datagrams: Option<Datagrams>,
+    /// What the real program told that made it; `None`: scn made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<ToolRecord>,
     /// Its numbers in words, in the order in which a report shows them. Filled in once the run was judged.
     #[serde(default)]
     pub summary: Vec<Measurement>,

@@ -11,6 +11,7 @@ mod file;
 pub mod flow;
 pub mod packet;
 pub mod process;
+pub mod tool;
 
 use serde::{Deserialize, Serialize};
 

@@ -40,7 +40,8 @@ pub(super) fn table(out: &mut String, record: &RunRecord, style: Style) {
         }
         grid(out, &numbers(flow), style);
         if let Some(at) = flow.truncated_at_ns {
-            super::indented(out, style, Tone::Doubt, &format!("the series end at {}: there were too many items", words::instant(at)));
+            let why = words::cut(flow);
+            super::indented(out, style, Tone::Doubt, &format!("the series end at {}: {why}", words::instant(at)));
         }
     }
     if record.flows.len() > MAX_FLOWS {
@@ -70,9 +71,11 @@ fn grid(out: &mut String, numbers: &[(String, String)], style: Style) {
 
 /// The wanted numbers of a summary, or counts when there is none.
 fn numbers(flow: &FlowRecord) -> Vec<(String, String)> {
-    let mut list: Vec<(String, String)> = SHOWN
-        .iter()
-        .filter_map(|name| flow.summary.iter().find(|m| m.name == *name))
+    // Of a tool everything is shown that it told.
+    let told = flow.tool.iter().flat_map(|_| flow.summary.iter().map(|m| m.name.as_str()));
+    let shown = SHOWN.iter().copied().filter(|_| flow.tool.is_none()).chain(told);
+    let mut list: Vec<(String, String)> = shown
+        .filter_map(|name| flow.summary.iter().find(|m| m.name == name))
         .map(|m| {
             let error = words::error(&m.error);
             (m.name.clone(), format!("{}{error}", words::visible(&m.value)))

@@ -8,6 +8,7 @@ pub mod recorder;
 pub mod run;
 pub mod schedule;
 pub mod timeline;
+mod tools;
 pub mod watch;
 
 #[cfg(test)]

@@ -136,6 +136,7 @@ fn flow_record(plan: &Plan, flow: &PlannedFlow, series: FlowSeries, sources: &So
         failures: failures.collect(),
         corrupt: series.corrupt,
         datagrams: series.datagrams,
+        tool: series.tool,
         summary: Vec::new(),
     }
 }
@@ -156,14 +157,21 @@ fn describe(plan: &Plan, flow: &PlannedFlow) -> String {
         _ => flow.target.to_string(),
     };
     let mut text = format!("{} → {target} over {}", node(flow.from, flow.from_interface.as_deref()), kind.word());
+    if let Some(tool) = &flow.tool {
+        let _ = write!(
+            text,
+            " via {}",
+            std::iter::once(tool.kind.word()).chain(tool.arguments.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+        );
+    }
     // Writing to a String cannot fail.
     if let Some(pattern) = &flow.pattern {
         let _ = write!(text, ", {}", pattern.name);
     }
     let one = if kind.has_connections() { "connection" } else { "socket" };
     let _ = match load.connections {
-        // As many as are opened.
-        _ if load.opens_nano.is_some() => Ok(()),
+        // As many as are opened, or as the tool opens.
+        _ if load.opens_nano.is_some() || (flow.tool.is_some() && load.connections == 1) => Ok(()),
         1 => write!(text, ", 1 {one}"),
         many => write!(text, ", {many} {one}s"),
     };

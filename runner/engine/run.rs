@@ -13,7 +13,7 @@ use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
 use scn_grammar::source::Sources;
 use scn_reports::record::capture::CaptureRecord;
 use scn_reports::record::{Ended, RunRecord, Verdict};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -22,6 +22,7 @@ use super::hold::Hold;
 use super::parts::{Blow, Load, Network, News, Notice, Struck};
 use super::recorder;
 use super::timeline::{Driven, Progress, Timeline};
+use super::tools::Tools;
 use crate::emulate::Traces;
 use crate::judge;
 use crate::lab::{KernelLab, LabError, preflight};
@@ -112,6 +113,7 @@ struct Stand {
     lab: KernelLab,
     traffic: Traffic,
     notices: UnboundedReceiver<traffic::Notice>,
+    tools: Tools,
     warnings: Vec<String>,
 }
 
@@ -133,7 +135,7 @@ async fn set_up(
     warnings.extend(lab.warnings().iter().cloned());
     observe(Progress::Step("starting servers"));
     let (tell, notices) = unbounded_channel();
-    let traffic = match Traffic::prepare(Arc::clone(plan), files, Arc::new(lab.door()), tell).await {
+    let traffic = match Traffic::prepare(Arc::clone(plan), files, Arc::new(lab.door()), tell.clone()).await {
         Ok(traffic) => traffic,
         Err(error) => {
             for error in lab.destroy() {
@@ -143,22 +145,26 @@ async fn set_up(
         }
     };
     observe(Progress::Step("starting programs"));
-    if let Err(error) = begin_programs(&lab, cancel.clone()).await {
-        if let (Some(hold), RunError::Lab(why)) = (hold, &error) {
-            hold.clone().hold(&lab, plan, Err(&why.to_string()), cancel.clone(), observe).await;
+    let tools = match begin_programs(&lab, plan, tell, cancel.clone()).await {
+        Ok(tools) => tools,
+        Err(error) => {
+            if let (Some(hold), RunError::Lab(why)) = (hold, &error) {
+                hold.clone().hold(&lab, plan, Err(&why.to_string()), cancel.clone(), observe).await;
+            }
+            drop(traffic.finish().await);
+            drop(lab.destroy());
+            return Err(error);
         }
-        drop(traffic.finish().await);
-        drop(lab.destroy());
-        return Err(error);
-    }
-    Ok(Stand { lab, traffic, notices, warnings })
+    };
+    Ok(Stand { lab, traffic, notices, tools, warnings })
 }
 
 async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Result<RunRecord, RunError> {
     let (plan, sources) = (&Arc::new(request.plan), &request.sources);
     let began = Instant::now();
     let made = (&request.files, &request.traces);
-    let Stand { mut lab, traffic, notices, mut warnings } = set_up(plan, made, request.hold.as_ref(), &request.cancel, observe).await?;
+    let Stand { mut lab, traffic, notices, tools, mut warnings } =
+        set_up(plan, made, request.hold.as_ref(), &request.cancel, observe).await?;
     let setup_ns = nanoseconds(began.elapsed());
     begin_captures(&mut lab, &request.captures);
     warnings.extend(lab.count_anew().err().map(|error| format!("the kernel's counts begin before the timeline: {error}")));
@@ -170,7 +176,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     warnings.extend(begin(&lab, start));
     observe(Progress::Step("running"));
     let line_of = |span| sources.line_column(span).line;
-    let (mut load, mut network) = (RealLoad { traffic: &traffic, notices }, RealNetwork { lab: &mut lab, plan });
+    let (mut load, mut network) = (RealLoad { traffic: &traffic, notices, tools }, RealNetwork { lab: &mut lab, plan });
     let timeline = Timeline::new(plan, &mut network, &mut load, start, &line_of, observe);
     let Driven { events, ended, warnings: of_timeline, cut, end_ns } = timeline.drive(request.cancel.clone()).await;
     let silent = traffic.silent();
@@ -178,7 +184,9 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     lab.look();
     let (samples, interfaces) = (lab.samples(), lab.interfaces());
 
+    let tools = load.tools;
     let mut measured = traffic.finish().await;
+    measured.warnings.extend(tools.finish(plan, clock, &mut measured.flows));
     mark_cut(&mut measured.flows, &cut);
     warnings.extend(of_timeline.into_iter().chain(measured.warnings));
     // Who interrupts a run has seen enough.
@@ -291,7 +299,7 @@ async fn serve_again(
     observe: &mut dyn FnMut(Progress<'_>),
 ) -> Option<Traffic> {
     let (tell, _) = unbounded_channel();
-    match Traffic::prepare(Arc::clone(plan), files, Arc::new(lab.door()), tell).await {
+    match Traffic::prepare(Arc::clone(plan), files, Arc::new(lab.door()), tell.clone()).await {
         Ok(traffic) => {
             silent.into_iter().for_each(|listener| traffic.close(listener));
             Some(traffic)
@@ -303,12 +311,21 @@ async fn serve_again(
     }
 }
 
-/// Starts the programs under test and waits until all are ready, or somebody wants the run to end.
-async fn begin_programs(lab: &KernelLab, mut cancel: watch::Receiver<Option<String>>) -> Result<(), RunError> {
+/// Starts the programs under test and the servers of tools and waits until all are ready, or somebody wants the run to end.
+async fn begin_programs(
+    lab: &KernelLab,
+    plan: &Plan,
+    tell: UnboundedSender<traffic::Notice>,
+    mut cancel: watch::Receiver<Option<String>>,
+) -> Result<Tools, RunError> {
+    let begin = async {
+        lab.begin_programs().await?;
+        Tools::begin(lab, plan, tell).await
+    };
     tokio::select! {
         biased;
         Ok(signal) = cancel.wait_for(Option::is_some) => Err(RunError::Interrupted(signal.clone().unwrap_or_default())),
-        begun = lab.begin_programs() => Ok(begun?),
+        begun = begin => Ok(begun?),
     }
 }
 
@@ -371,19 +388,24 @@ impl Network for RealNetwork<'_> {
     }
 }
 
-/// The real traffic as the engine's load.
+/// The real traffic as the engine's load, and the tools that make flows beside it.
 struct RealLoad<'a> {
     traffic: &'a Traffic,
     notices: UnboundedReceiver<traffic::Notice>,
+    tools: Tools,
 }
 
 impl Load for RealLoad<'_> {
     fn start(&mut self, flow: FlowId, at_ns: i64) -> bool {
-        self.traffic.start_flow(flow, at_ns)
+        if self.tools.make(flow) { self.tools.start(flow, at_ns) } else { self.traffic.start_flow(flow, at_ns) }
     }
 
     fn stop(&mut self, flow: FlowId, at_ns: i64) {
-        self.traffic.stop_flow(flow, at_ns);
+        if self.tools.make(flow) {
+            self.tools.stop(flow);
+        } else {
+            self.traffic.stop_flow(flow, at_ns);
+        }
     }
 
     fn close_service(&mut self, service: ServiceId, nodes: &[NodeId]) {
@@ -395,7 +417,16 @@ impl Load for RealLoad<'_> {
     }
 
     async fn strike(&mut self, whom: &Struck, blow: Blow, at_ns: i64) -> Result<Struck, String> {
-        self.traffic.strike(whom, blow, at_ns).await
+        let (tools, own) = whom.flows.iter().partition(|flow| self.tools.make(**flow));
+        let own = Struck { listeners: whom.listeners.clone(), flows: own };
+        let mut met = self.traffic.strike(&own, blow, at_ns).await?;
+        let tools: Vec<FlowId> = tools;
+        for flow in tools {
+            if self.tools.strike(flow, blow).await {
+                met.flows.push(flow);
+            }
+        }
+        Ok(met)
     }
 
     fn close(&mut self, listeners: &[usize]) {
@@ -407,7 +438,8 @@ impl Load for RealLoad<'_> {
     }
 
     fn value(&self, flow: FlowId, metric: &str) -> Option<u64> {
-        self.traffic.live(flow).get(metric)
+        // What a tool counts is known when it has ended.
+        if self.tools.make(flow) { None } else { self.traffic.live(flow).get(metric) }
     }
 
     fn watch(&mut self, on: bool) {
@@ -416,7 +448,10 @@ impl Load for RealLoad<'_> {
 
     async fn notice(&mut self) -> Notice {
         match self.notices.recv().await {
-            Some(traffic::Notice::FlowEnded(flow)) => Notice::Ended(flow),
+            Some(traffic::Notice::FlowEnded(flow)) => {
+                self.tools.ended(flow);
+                Notice::Ended(flow)
+            }
             Some(traffic::Notice::Changed) => Notice::Changed,
             Some(traffic::Notice::Broken { what }) => Notice::Broken(what),
             // The traffic holds its end of the channel until `finish`.

@@ -215,10 +215,12 @@ impl Court<'_> {
 
     /// Why a flow's series do not reach its end.
     fn not_whole(&self, series: &Series<'_>) -> Option<String> {
-        let truncated = series
-            .record
-            .truncated_at_ns
-            .map(|at| format!("the series of {} end at {}: more transactions than a record keeps", series.record.name, show::instant(at)));
+        let record = series.record;
+        let why = record.tool.as_ref().map_or_else(
+            || "more transactions than a record keeps".to_owned(),
+            |tool| format!("{} failed: {}", tool.name, record.failures.first().map_or("", |failure| failure.what.as_str())),
+        );
+        let truncated = record.truncated_at_ns.map(|at| format!("the series of {} end at {}: {why}", record.name, show::instant(at)));
         truncated.or_else(|| self.cut())
     }
 

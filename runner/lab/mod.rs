@@ -45,6 +45,7 @@ mod shaping;
 mod spans;
 mod stacks;
 mod sysctl;
+mod tools;
 mod vanished;
 mod widths;
 mod wire;
@@ -90,7 +91,9 @@ pub use self::error::LabError;
 pub use self::journal_undo::{Cleaned, clean};
 pub use self::needs::unmet;
 pub use self::preflight::preflight;
+pub(crate) use self::process::{Life, Ran};
 pub use self::process::{News, keep};
+pub(crate) use self::tools::ToolFlows;
 
 /// An action that was done.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,16 +4,20 @@ use std::fs::OpenOptions;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use scn_grammar::scenario::timeline::Action;
+use scn_grammar::scenario::transport::Transport;
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::enter;
 use super::error::LabError;
 use super::features;
 use super::machine;
 use super::process;
-use crate::plan::types::{Engine, Plan};
+use crate::plan::types::{Engine, Plan, PlannedFlow};
 
 /// Descriptors of the lab besides those of namespaces: its threads' sockets, epoll, timer, pipe.
 const OWN_DESCRIPTORS: u64 = 32;
+/// The number of SCTP among protocols (IANA).
+const SCTP: i32 = 132;
 /// Descriptors of a program or a command: its guard's socket and two pipes, and the other ends of these while it starts.
 const PROGRAM_DESCRIPTORS: u64 = 6;
 
@@ -31,6 +35,7 @@ pub fn preflight(plan: &Plan) -> Result<Vec<String>, LabError> {
     machine::check(plan)?;
     features::check(plan)?;
     process::check(plan)?;
+    sctp(plan)?;
     process::Secrets::read(plan)?;
     let mut warnings = Vec::new();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -45,7 +50,9 @@ fn own(plan: &Plan) -> u64 {
     let wires = plan.links.iter().filter(|link| link.engine == Engine::Wire).count();
     let programs: usize = plan.processes.iter().map(|process| process.nodes.len()).sum();
     let commands = plan.timeline.iter().filter(|entry| matches!(entry.action, Action::Run { .. })).count();
-    2 * (plan.nodes.len() + wires) as u64 + PROGRAM_DESCRIPTORS * (programs + commands) as u64 + OWN_DESCRIPTORS
+    // A client and a server.
+    let tools = 2 * plan.flows.iter().filter(|flow| flow.tool.is_some()).count();
+    2 * (plan.nodes.len() + wires) as u64 + PROGRAM_DESCRIPTORS * (programs + commands + tools) as u64 + OWN_DESCRIPTORS
 }
 
 fn descriptors(plan: &Plan) -> Result<(), LabError> {
@@ -59,6 +66,16 @@ fn descriptors(plan: &Plan) -> Result<(), LabError> {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(failed)?;
     }
     Ok(())
+}
+
+/// A tool that speaks SCTP needs a kernel that does.
+fn sctp(plan: &Plan) -> Result<(), LabError> {
+    let speaks = |flow: &PlannedFlow| flow.tool.is_some() && matches!(flow.transport, Transport::Sctp { .. });
+    if !plan.flows.iter().any(speaks) {
+        return Ok(());
+    }
+    let made = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::from(SCTP)));
+    made.map(drop).map_err(|cause| LabError::system("preflight", "make a socket of SCTP (CONFIG_IP_SCTP, module sctp)", &cause))
 }
 
 /// Settings of nodes are files; containers often have them read-only.

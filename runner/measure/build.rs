@@ -27,6 +27,7 @@ pub fn flow(name: &str, length_ns: i64, interval_ns: i64) -> FlowRecord {
         failures: Vec::new(),
         corrupt: Vec::new(),
         datagrams: None,
+        tool: None,
         summary: Vec::new(),
     }
 }

@@ -15,6 +15,7 @@
 //! | `packets` | `late`, `duplicates`, `reordered`, `forward.*`, `back.*` (RFC 7680, 5560, 4737) |
 //! | `delay` | `rtt.*`, `owd.*`, `delay_variation.*`, each way too (RFC 2681, 7679, 5481) |
 //! | `sight` | what of a flow of frames nobody could see |
+//! | `tools` | what real tools report of stretches of time, and their `errors` |
 //! | `programs` | everything of programs under test and of commands |
 //! | `links` | everything of links, from samples (`sampled`) and histograms (`histogram`) |
 //! | `interfaces` | everything of interfaces, from samples |
@@ -45,6 +46,7 @@ mod sight;
 mod steps;
 mod summary;
 mod tcp;
+mod tools;
 
 #[cfg(test)]
 pub(crate) mod build;
@@ -237,6 +239,9 @@ pub fn measure(metric: &Metric, flow: &Series<'_>, context: &Context, window: Wi
 
 fn value(metric: &Metric, flow: &Series<'_>, context: &Context, window: Window) -> Measured {
     let name = metric.name.as_str();
+    if let Some(measured) = tools::measure(name, flow, window) {
+        return measured;
+    }
     let event = || metric.event.and_then(|id| Some((context.names.get(id.index())?.as_str(), *context.events.get(id.index())?)));
     match name {
         "active" | "connecting" => gauges::at_end(flow, name, window),
@@ -283,6 +288,11 @@ pub fn lag_p99(flow: &Series<'_>, window: Window) -> Option<f64> {
 pub fn steps(metric: &Metric, flow: &Series<'_>, window: Window) -> Option<Steps> {
     if sight::blind(flow, &metric.name).is_some() {
         return None;
+    }
+    if metric.shape == Shape::Counter
+        && let Some(steps) = tools::steps(&metric.name, flow, window)
+    {
+        return Some(steps);
     }
     match metric.shape {
         Shape::Counter => match packets::counted(flow, &metric.name, window) {

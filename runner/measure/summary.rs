@@ -2,12 +2,12 @@
 //! nothing.
 
 use scn_grammar::scenario::expect::{Metric, Subject};
-use scn_grammar::scenario::metrics::{self, Measures, OwnerKind};
+use scn_grammar::scenario::metrics::{self, Measures, Owner, OwnerKind};
 use scn_grammar::scenario::{EventId, FlowId};
 use scn_grammar::source::Span;
 use scn_reports::record::flow::Measurement;
 
-use super::{Context, Measured, Series, definitions, measure, show};
+use super::{Context, Measured, Series, Window, definitions, measure, show};
 
 /// Rows that every flow has.
 const ALWAYS: &[&str] = &[
@@ -97,6 +97,39 @@ const OF_DATAGRAMS: &[&str] = &[
     "backends",
 ];
 
+/// Rows of flows that tools make, where the tool tells them.
+const OF_TOOLS: &[&str] = &[
+    "sent",
+    "received",
+    "lost",
+    "loss",
+    "duplicates",
+    "reordered",
+    "rate",
+    "goodput.forward",
+    "goodput.back",
+    "rtt.min",
+    "rtt.p50",
+    "rtt.p99",
+    "rtt.max",
+    "delay_variation.p50",
+    "delay_variation.p99",
+    "delay_variation.max",
+    "outage.max",
+    "outage.count",
+    "outage.total",
+    "tcp.client.rtt.p50",
+    "tcp.client.rtt.p99",
+    "tcp.client.cwnd.p50",
+    "tcp.client.retransmits",
+];
+
+/// A row tells of what a tool made: what it is that the tool tells stands in the language's table.
+fn is_told(tool: &str, metric: &Metric) -> bool {
+    let row = metrics::find(OwnerKind::Flow, &metric.name);
+    row.is_some_and(|row| matches!(row.owner, Owner::Flow(needs) if needs.tools.iter().any(|known| known.word() == tool)))
+}
+
 /// A metric by its full name, from the table.
 pub(super) fn metric(name: &str, event: Option<EventId>) -> Option<Metric> {
     let row = metrics::find(OwnerKind::Flow, name)?;
@@ -122,11 +155,26 @@ fn row(name: String, metric: &Metric, measured: &Measured) -> Measurement {
     Measurement { name, value: text, error, definition }
 }
 
+/// What a tool told: its errors always, everything else where it did.
+fn of_tool(tool: &str, flow: &Series<'_>, context: &Context, window: Window) -> Vec<Measurement> {
+    let names = OF_TOOLS.iter().map(|name| (*name, false)).chain([("errors", true)]);
+    names
+        .filter_map(|(name, always)| {
+            let metric = metric(name, None).filter(|metric| is_told(tool, metric))?;
+            let measured = measure(&metric, flow, context, window);
+            (always || measured.value.is_some()).then(|| row(name.to_owned(), &metric, &measured))
+        })
+        .collect()
+}
+
 /// The rows of a flow over its whole running time; none if it never ran.
 #[must_use]
 pub fn summary(flow: &Series<'_>, context: &Context) -> Vec<Measurement> {
     let Some(window) = flow.running() else { return Vec::new() };
     let datagrams = flow.record.datagrams.is_some();
+    if let Some(tool) = &flow.record.tool {
+        return of_tool(&tool.name, flow, context, window);
+    }
     let always = ALWAYS.iter().chain(OF_CONNECTIONS.iter().filter(|_| !datagrams)).map(|name| (*name, true));
     let own = OF_DATAGRAMS.iter().filter(|_| datagrams);
     let known = own.chain(WHERE_KNOWN).map(|name| (*name, false));

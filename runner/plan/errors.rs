@@ -232,6 +232,15 @@ problems! {
         at(span, format!("the run is cut after {timeout}, but {what} needs {needed}"), "not seen to its end")
             .help("raise `timeout`; what a cut run could not see is inconclusive")
     }
+    /// An argument of a tool that is not the scenario's to give.
+    ToolArgument { tool: &'static str, argument: String, why: String, span: Span } Error "scn::plan::tool_argument" {
+        at(span, format!("`{argument}` can't stand in the arguments of {tool}: {why}"), "in its `arguments`")
+            .help("say it by the flow's own options, or leave it out")
+    }
+    /// What a tool cannot do.
+    ToolLimit { tool: &'static str, what: String, instead: &'static str, span: Span } Error "scn::plan::tool_limit" {
+        at(span, format!("{tool} has no way to make {what}"), "not possible").help(instead)
+    }
     /// Instants that wait for each other.
     CircularTime { span: Span, other: Span } Error "scn::plan::circular_time" {
         at(span, "these entries wait for each other", "waits for the other").also(other, "and this waits too")

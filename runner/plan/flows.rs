@@ -15,6 +15,7 @@ use super::holders::Holders;
 use super::listeners::{Listeners, is_host, needs_peer};
 use super::network::{FAMILIES, Family, Network};
 use super::pace::Pace;
+use super::tools;
 use super::types::{PlannedFlow, PlannedListener};
 use super::walk::Walker;
 
@@ -85,10 +86,15 @@ impl<'a> Targets<'a> {
                 }
             };
             match found {
-                Ok(Some((target, backends))) => {
+                Ok(Some((mut target, backends))) => {
+                    if let Some(port) = self.listeners.of_tool.get(index as usize).copied().flatten() {
+                        target.set_port(port);
+                    }
                     self.compare_transports(flow, target, &backends, findings);
                     self.answer_sources(flow, target.ip(), &backends, findings);
-                    flows.push(planned(FlowId(index), flow, target, backends, !started[index as usize]));
+                    let planned = planned(FlowId(index), flow, target, backends, !started[index as usize]);
+                    findings.extend(tools::check(&planned));
+                    flows.push(planned);
                 }
                 Ok(None) => {}
                 Err(problem) => findings.add(problem),

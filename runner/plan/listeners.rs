@@ -15,6 +15,7 @@ use super::errors::{Findings, PlanError};
 use super::graph::Graph;
 use super::holders::Holders;
 use super::types::PlannedListener;
+use crate::traffic::tools;
 
 /// Ports of peers count up from here.
 const FIRST_PEER_PORT: u16 = 20_000;
@@ -30,6 +31,8 @@ pub(crate) struct Listeners {
     by_port: BTreeMap<(NodeId, u16), Vec<usize>>,
     /// By flow: the listener of a flow to a node.
     pub(crate) of_flow: Vec<Option<usize>>,
+    /// By flow: the port on which a tool's server waits for it.
+    pub(crate) of_tool: Vec<Option<u16>>,
 }
 
 impl Listeners {
@@ -122,8 +125,21 @@ pub(crate) fn find_listeners(scenario: &Scenario, graph: &Graph<'_>, holders: &H
             _ => None,
         };
         listeners.of_flow.push(listener);
+        let place = tool_place(flow, holders);
+        let port = place.and_then(|(node, port)| peers.port_of_tool(flow, (node, port), &mut listeners, graph, findings));
+        listeners.of_tool.push(port);
     }
     listeners
+}
+
+/// Where a tool's server that scn starts waits for its flow, and on which port if that is said.
+fn tool_place(flow: &Flow, holders: &Holders) -> Option<(NodeId, Option<u16>)> {
+    flow.tool.as_ref().filter(|tool| tools::has_server(tool.kind) && !flow.peer_none)?;
+    match flow.to {
+        Destination::Node(node, port) | Destination::Interface(node, _, port) => Some((node, port)),
+        Destination::Address(address, port) => holders.of(address).first().map(|holding| (holding.node, port)),
+        Destination::Service(_) | Destination::Process(..) | Destination::HostName(..) => None,
+    }
 }
 
 /// The protocol number (IANA) whose ports a transport takes: TCP, UDP or SCTP.
@@ -259,6 +275,14 @@ impl Peers {
         if let Some(listener) = shared.iter().find(same) {
             return Some(*listener);
         }
+        let port = self.free_port(flow, node, listeners, graph, findings)?;
+        let listener = listeners.add(peer(flow, node, port), graph, findings)?;
+        self.of_declaration.entry((node, flow.span)).or_default().push(listener);
+        Some(listener)
+    }
+
+    /// The next free port of a node.
+    fn free_port(&mut self, flow: &Flow, node: NodeId, listeners: &Listeners, graph: &Graph<'_>, findings: &mut Findings) -> Option<u16> {
         let next = self.next.entry(node).or_insert(FIRST_PEER_PORT);
         let free = |port: &u16| !self.said.contains(&(node, *port)) && !listeners.by_port.contains_key(&(node, *port));
         let Some(port) = (*next..=u16::MAX).find(free) else {
@@ -272,8 +296,23 @@ impl Peers {
             return None;
         };
         *next = port.saturating_add(1);
-        let listener = listeners.add(peer(flow, node, port), graph, findings)?;
-        shared.push(listener);
-        Some(listener)
+        Some(port)
+    }
+
+    /// The port of a tool's server: each flow has a server of its own. The kernel gives it to nobody else.
+    fn port_of_tool(
+        &mut self,
+        flow: &Flow,
+        (node, said): (NodeId, Option<u16>),
+        listeners: &mut Listeners,
+        graph: &Graph<'_>,
+        findings: &mut Findings,
+    ) -> Option<u16> {
+        let port = match said {
+            Some(port) => port,
+            None => self.free_port(flow, node, listeners, graph, findings)?,
+        };
+        listeners.by_port.entry((node, port)).or_default();
+        Some(port)
     }
 }

@@ -37,6 +37,7 @@ pub mod schema;
 mod sources;
 pub mod support;
 mod sysctls;
+mod tools;
 mod tunnels;
 pub mod types;
 mod uppers;

@@ -2,13 +2,13 @@
 //! would not happen, so that a run is refused before it begins instead of passing for lack of it.
 
 use scn_grammar::diagnostics::Diagnostic;
-use scn_grammar::scenario::Scenario;
 use scn_grammar::scenario::expect::Condition;
-use scn_grammar::scenario::flow::{Destination, Flow, Phase};
+use scn_grammar::scenario::flow::{Destination, Flow, Phase, Tool};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::timeline::{Action, When};
 use scn_grammar::scenario::topology::{Node, NodeKind};
 use scn_grammar::scenario::transport::{Listener, Transport};
+use scn_grammar::scenario::{FlowId, NodeId, Scenario};
 use scn_grammar::source::Span;
 
 use super::datagrams;
@@ -37,13 +37,17 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
             datagrams::beyond(service.pattern.as_ref()).into_iter().for_each(|what| missing.add(service.span, what));
         }
     }
-    scenario.flows.iter().for_each(|flow| missing.flow(flow));
+    scenario.flows.iter().for_each(|flow| missing.flow(flow, &scenario.topology.nodes));
     for entry in &scenario.timeline {
         if let Some(what) = action(&entry.action) {
             missing.add(entry.span, what);
         }
         if let When::Condition { condition, .. } = &entry.when {
             missing.condition(condition);
+            for (metric, tool) in of_tools(scenario, condition) {
+                let what = format!("the metric `{metric}` of a flow made by {tool} in a condition of the timeline");
+                missing.add(entry.span, what);
+            }
             for metric in datagrams::untold(condition) {
                 missing.add(entry.span, format!("the metric `{metric}` in a condition of the timeline"));
             }
@@ -74,10 +78,9 @@ impl Missing {
         }
     }
 
-    fn flow(&mut self, flow: &Flow) {
+    fn flow(&mut self, flow: &Flow, nodes: &[Node]) {
         if let Some(tool) = &flow.tool {
-            self.add(flow.span, format!("a flow made by {}", tool.kind.word()));
-            return;
+            return self.tool(flow, tool, nodes);
         }
         match &flow.transport {
             Transport::Tcp { .. } | Transport::Tls { .. } => {}
@@ -113,6 +116,21 @@ impl Missing {
         }
     }
 
+    /// A flow that a tool makes. What the tool itself can't do the planner told.
+    fn tool(&mut self, flow: &Flow, tool: &Tool, nodes: &[Node]) {
+        let to = match flow.to {
+            Destination::Node(node, _) | Destination::Interface(node, ..) => Some(node),
+            _ => None,
+        };
+        let here = |node: &NodeId| nodes.get(node.index()).is_some_and(|node| node.kind == NodeKind::ThisHost);
+        if [Some(flow.from), to].iter().flatten().any(here) {
+            self.add(flow.span, format!("a flow made by {} at this machine itself", tool.kind.word()));
+        }
+        if let Destination::HostName(..) = flow.to {
+            self.add(flow.span, "a flow to a name that is looked up");
+        }
+    }
+
     /// A pattern that the traffic can't play.
     fn pattern(&mut self, pattern: Option<&Pattern>, span: Span) {
         if pattern.is_some_and(|pattern| has_secret(&pattern.steps)) {
@@ -127,6 +145,12 @@ impl Missing {
             }
         }
     }
+}
+
+/// The metrics of a condition that a tool tells when it has ended, each with the tool.
+fn of_tools(scenario: &Scenario, condition: &Condition) -> Vec<(String, &'static str)> {
+    let tool = |flow: FlowId| scenario.flows.get(flow.index())?.tool.as_ref();
+    condition.metrics().into_iter().filter_map(|metric| Some((metric.name.clone(), tool(metric.flow()?)?.kind.word()))).collect()
 }
 
 /// A text of a step, or of one inside it, holds a secret.

@@ -39,6 +39,7 @@ mod tcp_options;
 mod tests;
 mod timer;
 pub mod tls;
+pub mod tools;
 mod wire;
 mod worker;
 
@@ -387,7 +388,8 @@ fn compile(plan: &Plan, files: &Files) -> Result<Programs, TrafficError> {
             return Ok(program);
         }
         let pattern = datagram::pattern(f);
-        let pattern = pattern.as_deref().or((http::carries(f) || frames::carries(f)).then_some(&nothing));
+        // What a tool makes it plays itself.
+        let pattern = pattern.as_deref().or((http::carries(f) || frames::carries(f) || f.tool.is_some()).then_some(&nothing));
         program(pattern, Side::Client, &f.name)
     };
     let served = |l: &PlannedListener| match ctraffic::server(l) {

@@ -7,6 +7,7 @@ use scn_grammar::quantity::{Dimension, Quantity};
 use scn_grammar::source::Span;
 use scn_reports::record::flow::{Connection, Corruption, Item, ItemOutcome, MAX_ITEMS, NEVER, TcpSample};
 use scn_reports::record::packet::{Datagrams, Packet, PacketFate};
+use scn_reports::record::tool::ToolRecord;
 
 use super::datagram::log::{Log, Note};
 use super::frames::log as frames;
@@ -43,6 +44,8 @@ pub struct FlowSeries {
     pub corrupt: Vec<Corruption>,
     /// What became of each datagram; `None`: the flow has connections.
     pub datagrams: Option<Datagrams>,
+    /// What the real program told that made it; `None`: scn made it.
+    pub tool: Option<ToolRecord>,
 }
 
 /// A kind of failure; the record's form has the line in place of the span.

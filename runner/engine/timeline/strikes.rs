@@ -8,6 +8,7 @@ use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
 use super::{FlowState, Timeline};
 use crate::engine::parts::{Blow, Load, Network, Struck};
 use crate::plan::types::{Plan, PlannedListener};
+use crate::traffic::tools;
 
 const KILL: Blow = Blow::Kill { silently: false };
 
@@ -104,7 +105,8 @@ impl<N: Network, L: Load> Timeline<'_, N, L> {
                 let of_node = whole(self.plan, std::slice::from_ref(victim));
                 let some = of_node.listeners.iter().any(|listener| met.listeners.contains(listener))
                     || of_node.flows.iter().any(|flow| met.flows.contains(flow))
-                    || self.plan.processes.iter().any(|process| process.nodes.contains(node));
+                    || self.plan.processes.iter().any(|process| process.nodes.contains(node))
+                    || self.plan.flows.iter().any(|flow| tools::serves(flow) == Some(*node));
                 if some || vanishes { Vec::new() } else { vec![self.plan.nodes[node.index()].name.clone()] }
             }
         };

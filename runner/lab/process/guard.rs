@@ -140,6 +140,7 @@ impl Guard<'_> {
                 FromGuard::Usage(self.cpu_ns + cpu_ns, memory)
             }),
             ToGuard::Bound(address, port) => is_bound(*address, *port).map(FromGuard::Bound),
+            ToGuard::Listening(port) => is_listened_on(*port).map(FromGuard::Bound),
         };
         self.say(&answer.unwrap_or_else(|cause| FromGuard::Refused(cause.to_string())))
     }
@@ -219,6 +220,19 @@ fn is_bound(address: IpAddr, port: u16) -> io::Result<bool> {
     Ok(found("/proc/self/net/udp")? || found("/proc/self/net/udp6").unwrap_or(false))
 }
 
+/// A TCP socket of this node listens on the port, at whatever address.
+fn is_listened_on(port: u16) -> io::Result<bool> {
+    let found = |path: &str| fs::read_to_string(path).map(|text| text.lines().skip(1).any(|line| listens(line, port)));
+    Ok(found("/proc/self/net/tcp")? || found("/proc/self/net/tcp6").unwrap_or(false))
+}
+
+/// The fields of a socket: its own place, and its state, of which `0A` is that of a listener.
+fn listens(line: &str, port: u16) -> bool {
+    let mut fields = line.split_ascii_whitespace().skip(1);
+    let own = fields.next().and_then(|own| own.rsplit_once(':')).map(|(_, port)| u16::from_str_radix(port, 16));
+    own == Some(Ok(port)) && fields.nth(1) == Some("0A")
+}
+
 /// `  12: 0100007F:0035 00000000:0000 07 ...`: addresses are words of four bytes in the machine's order.
 fn holds(line: &str, address: IpAddr, port: u16) -> bool {
     let local = line.split_ascii_whitespace().nth(1).and_then(|local| local.split_once(':'));
@@ -239,6 +253,15 @@ fn holds(line: &str, address: IpAddr, port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn listeners_are_found_in_the_kernels_table() {
+        let line =
+            |state: &str| format!("   0: 00000000:4E20 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 1");
+        assert!(listens(&line("0A"), 20_000) && !listens(&line("0A"), 20_001) && !listens(&line("01"), 20_000) && !listens("", 20_000));
+        let v6 = "   0: 00000000000000000000000000000000:4E20 00000000000000000000000000000000:0000 0A 00000000:00000000";
+        assert!(listens(v6, 20_000));
+    }
 
     #[test]
     fn bound_ports_are_found_in_the_kernels_table() {

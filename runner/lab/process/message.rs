@@ -92,6 +92,8 @@ pub(super) enum ToGuard {
     Usage,
     /// Whether a UDP port of the node is bound.
     Bound(std::net::IpAddr, u16),
+    /// Whether something of the node listens on a TCP port.
+    Listening(u16),
 }
 
 /// From a guard.

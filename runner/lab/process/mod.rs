@@ -6,6 +6,7 @@
 //! | `keeper`, the namespace's first process | furnishes a `room` for each node, starts guards |
 //! | `guard`, one a program | starts it in its room, signals all its processes, tells their end |
 //! | `minder`, a task for each program, on one thread of the runner | orders, readiness, output, report |
+//! | `tool`, a task for each flow that a tool makes, on the same thread | its client and its server |
 
 mod birth;
 mod command;
@@ -21,6 +22,7 @@ mod room;
 mod search;
 mod spec;
 mod talk;
+mod tool;
 mod tree;
 mod vanish;
 
@@ -55,6 +57,7 @@ pub(crate) use self::report::Report;
 pub(crate) use self::search::path as search_path;
 pub(crate) use self::search::{check, find};
 pub(crate) use self::spec::{Secrets, plain};
+pub(crate) use self::tool::{Deed, Ended, Life, Order as ToolOrder, Part, Ran, Server, Task};
 
 /// Programs answer an order within this time: killing all processes of one takes no longer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
@@ -105,8 +108,13 @@ pub(crate) struct Rooms {
     pub(crate) of: BTreeMap<usize, Numbers>,
 }
 
-/// A command to run: its entry, its node, what is started.
-type Job = (usize, usize, Start);
+/// Work for the tasks.
+enum Job {
+    /// A command to run: its entry, its node, what is started.
+    Command(usize, usize, Start),
+    /// A flow's tool to mind.
+    Tool(Box<Task>, UnboundedReceiver<ToolOrder>, Ended),
+}
 
 /// The programs of a lab.
 pub(crate) struct Programs {
@@ -118,6 +126,8 @@ pub(crate) struct Programs {
     secrets: Secrets,
     rooms: Rooms,
     warnings: Vec<String>,
+    /// Servers of tools: their nodes, and who minds them.
+    servers: Mutex<Vec<(NodeId, UnboundedSender<ToolOrder>)>>,
 }
 
 impl Programs {
@@ -168,7 +178,17 @@ impl Programs {
         let closed = || LabError::Closed { thread: "programs".to_owned(), why: "It panicked (a bug in scn)".to_owned() };
         let (rooms, warnings) = answer.recv().map_err(|_| closed())??;
         let thread = Some(thread);
-        Ok(Some(Programs { copies: handles, commands, jobs: Some(jobs), news, thread, secrets, rooms, warnings }))
+        Ok(Some(Programs {
+            copies: handles,
+            commands,
+            jobs: Some(jobs),
+            news,
+            thread,
+            secrets,
+            rooms,
+            warnings,
+            servers: Mutex::default(),
+        }))
     }
 
     /// What a reader should know about the nodes' surroundings.
@@ -199,6 +219,7 @@ impl Programs {
     /// Does an action on programs. `None`: it is none.
     pub(super) fn apply(&self, action: &Action) -> Option<Result<Vec<String>, LabError>> {
         let start = |reply| Order::Start { until_ready: false, reply };
+        self.strike_servers(action);
         Some(match action {
             Action::StartProcess(copies) => self.order(&self.of_copies(copies), start),
             Action::StopProcess(copies) => self.order(&self.of_copies(copies), Order::Stop),
@@ -256,7 +277,44 @@ impl Programs {
     /// Begins a command of the timeline; its end will be news.
     pub(crate) fn command(&self, plan: &Plan, entry: usize, node: NodeId, command: &Text) {
         if let Some(jobs) = &self.jobs {
-            let _ = jobs.send((entry, node.index(), spec::command(plan, &self.secrets, node, command)));
+            let _ = jobs.send(Job::Command(entry, node.index(), spec::command(plan, &self.secrets, node, command)));
+        }
+    }
+
+    /// Minds a flow's tool. Out: where its orders go.
+    pub(crate) fn tool(&self, task: Task, ended: Ended) -> UnboundedSender<ToolOrder> {
+        let (orders, heard) = unbounded_channel();
+        if let Some(server) = &task.server {
+            self.servers.lock().unwrap_or_else(PoisonError::into_inner).push((server.part.node, orders.clone()));
+        }
+        if let Some(jobs) = &self.jobs {
+            let _ = jobs.send(Job::Tool(Box::new(task), heard, ended));
+        }
+        orders
+    }
+
+    /// Strikes the servers of tools on nodes. Clients are struck with their flows.
+    fn strike_servers(&self, action: &Action) {
+        let (deed, victims) = match action {
+            Action::Kill(victims) | Action::Restart(victims) => (Deed::Kill(false), victims.clone()),
+            Action::Vanish(nodes) => (Deed::Kill(true), nodes.iter().map(|node| Victim::Node(*node)).collect()),
+            Action::Freeze(victims) => (Deed::Freeze, victims.clone()),
+            Action::Thaw(victims) => (Deed::Thaw, victims.clone()),
+            Action::Signal { to, signal } => (Deed::Signal(spec::number(*signal)), to.clone()),
+            _ => return,
+        };
+        let mut answers = Vec::new();
+        for (node, orders) in self.servers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            if victims.contains(&Victim::Node(*node)) {
+                let (tell, told) = sync_channel(1);
+                let _ = orders.send(ToolOrder::Server(deed, tell));
+                answers.push(told);
+            }
+        }
+        let until = Instant::now() + ANSWER_LIMIT;
+        for told in answers {
+            // One that does not answer has nobody to mind it any more.
+            let _ = told.recv_timeout(until.saturating_duration_since(Instant::now()));
         }
     }
 
@@ -346,9 +404,14 @@ fn serve(
         for (copy, orders) in minders {
             tokio::spawn(Minder::new(copy, tools.clone()).mind(orders));
         }
-        while let Some((entry, node, start)) = jobs.recv().await {
-            command::lock(shelf).insert(entry, command::Ran::begun(node));
-            tokio::spawn(command::carry_out(tools.clone(), Arc::clone(shelf), entry, start));
+        while let Some(job) = jobs.recv().await {
+            match job {
+                Job::Command(entry, node, start) => {
+                    command::lock(shelf).insert(entry, command::Ran::begun(node));
+                    tokio::spawn(command::carry_out(tools.clone(), Arc::clone(shelf), entry, start));
+                }
+                Job::Tool(task, orders, ended) => _ = tokio::spawn(tool::Minder::new(*task, tools.clone(), ended).mind(orders)),
+            }
         }
     });
     Ok(())

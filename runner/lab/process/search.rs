@@ -10,6 +10,7 @@ use scn_grammar::scenario::timeline::Action;
 
 use super::super::error::LabError;
 use crate::plan::types::Plan;
+use crate::traffic::tools;
 
 /// Where programs of administrators stand, which are not on everybody's search path.
 const FOR_ALL: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
@@ -56,6 +57,13 @@ pub(crate) fn check(plan: &Plan) -> Result<(), LabError> {
         }
         if find(&program).is_none() {
             return Err(LabError::NoProgram { what, program });
+        }
+    }
+    for (flow, tool) in plan.flows.iter().filter_map(|flow| Some((flow, flow.tool.as_ref()?))) {
+        let (client, server) = tools::programs(tool.kind);
+        let server = server.filter(|_| tools::serves(flow).is_some());
+        if let Some(program) = std::iter::once(client).chain(server).find(|program| find(program).is_none()) {
+            return Err(LabError::NoProgram { what: format!("flow `{}`", flow.name), program: program.to_owned() });
         }
     }
     Ok(())

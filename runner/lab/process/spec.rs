@@ -15,7 +15,9 @@ use scn_grammar::scenario::{NodeId, ProcessId};
 use super::super::error::LabError;
 use super::message::Start;
 use super::room::FOLDER;
+use super::tool::Part;
 use crate::plan::types::Plan;
+use crate::traffic::tools;
 
 /// Stands where a secret would.
 const MASK: &str = "***";
@@ -205,7 +207,24 @@ pub(crate) fn nodes(plan: &Plan) -> BTreeSet<NodeId> {
         Action::Run { node, .. } => Some(*node),
         _ => None,
     });
-    plan.processes.iter().flat_map(|process| process.nodes.iter().copied()).chain(commands).collect()
+    let made = plan.flows.iter().filter(|flow| flow.tool.is_some());
+    let tools = made.flat_map(|flow| std::iter::once(flow.from).chain(tools::serves(flow)));
+    plan.processes.iter().flat_map(|process| process.nodes.iter().copied()).chain(commands).chain(tools).collect()
+}
+
+impl Part {
+    /// A program of a flow's tool, in a folder of its own. It speaks the language that scn reads.
+    pub(crate) fn new(plan: &Plan, node: NodeId, flow: &str, command: &tools::Command) -> Self {
+        let mut env = environment();
+        env.insert("LC_ALL".to_owned(), "C".to_owned());
+        let quoted = |word: &str| format!("'{}'", word.replace('\'', "'\\''"));
+        let words = std::iter::once(command.program).chain(command.arguments.iter().map(String::as_str)).map(quoted);
+        let line = std::iter::once("exec".to_owned()).chain(words).collect::<Vec<_>>().join(" ");
+        let folder = format!("{FOLDER}/flow-{}", plain(flow));
+        let start = Start { node: node.index(), command: line, folder, files: Vec::new(), env: env.into_iter().collect() };
+        let on = &plan.nodes[node.index()].name;
+        Part { node, command: format!("{} (on {on})", command.words()), start }
+    }
 }
 
 /// The number of a signal on this machine.

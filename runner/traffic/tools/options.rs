@@ -1,0 +1,82 @@
+//! Arguments that a scenario gives a tool beside those that scn gives it. In: both. Out: those of the scenario that would take the place of
+//! one that scn gives, or spoil the tool's output. Knows an option by all its names, also where several letters stand together.
+
+/// The options of a tool, as far as they matter.
+pub(super) struct Options {
+    /// Letters that stand alone: none takes a value, so that the letter behind one is an option too.
+    pub(super) flags: &'static str,
+    /// Names of one and the same option, or of options that exclude each other; scn writes the first.
+    pub(super) same: &'static [&'static [&'static str]],
+    /// Options that are never the scenario's to give, and why.
+    pub(super) never: &'static [(&'static [&'static str], &'static str)],
+}
+
+impl Options {
+    /// The arguments of the scenario that clash, each with the reason.
+    pub(super) fn clashes(&self, own: &[String], said: &[String]) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        // What stands behind two strokes is of the test itself.
+        let words = said.iter().take_while(|word| *word != "--");
+        for name in words.flat_map(|word| self.names(word)) {
+            if let Some((_, why)) = self.never.iter().find(|(names, _)| names.contains(&name.as_str())) {
+                found.push((name, (*why).to_owned()));
+                continue;
+            }
+            let group = self.same.iter().find(|names| names.contains(&name.as_str()));
+            if let Some(given) = group.and_then(|names| own.iter().find(|word| names.contains(&word.as_str()))) {
+                let why = if *given == name { "scn gives it already".to_owned() } else { format!("scn gives `{given}` already") };
+                found.push((name, why));
+            }
+        }
+        found.dedup();
+        found
+    }
+
+    /// The options that a word holds: `--port=5` is `--port`, `-RJ` is `-R` and `-J`, `-p5` is `-p`.
+    fn names(&self, word: &str) -> Vec<String> {
+        if let Some(long) = word.strip_prefix("--") {
+            return vec![format!("--{}", long.split('=').next().unwrap_or(long))];
+        }
+        let Some(letters) = word.strip_prefix('-') else { return Vec::new() };
+        let mut names = Vec::new();
+        for letter in letters.chars() {
+            names.push(format!("-{letter}"));
+            if !self.flags.contains(letter) {
+                break;
+            }
+        }
+        // A number below zero is no option.
+        if letters.starts_with(|c: char| c.is_ascii_digit()) && !self.flags.contains(&letters[..1]) { Vec::new() } else { names }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: Options = Options {
+        flags: "RJ6",
+        same: &[&["-p", "--port"], &["-t", "--time", "-n"], &["-J", "--json"]],
+        never: &[(&["-s", "--server"], "scn starts the server")],
+    };
+
+    fn clashes(own: &[&str], said: &[&str]) -> Vec<String> {
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>();
+        OPTIONS.clashes(&owned(own), &owned(said)).into_iter().map(|(name, why)| format!("{name}: {why}")).collect()
+    }
+
+    #[test]
+    fn an_option_is_known_by_all_its_names() {
+        let own = ["-p", "5201", "-J", "-t", "2"];
+        for said in ["-p", "-p5", "--port", "--port=5"] {
+            assert_eq!(clashes(&own, &[said]).len(), 1, "{said}");
+        }
+        assert_eq!(clashes(&own, &["-RJ"]), ["-J: scn gives it already"]);
+        assert_eq!(clashes(&own, &["-n", "1M"]), ["-n: scn gives `-t` already"], "two ends of one test");
+        assert_eq!(clashes(&own, &["-s"]), ["-s: scn starts the server"]);
+        for fine in [&["--parallel", "2"][..], &["-R"], &["-6"], &["-w", "-5"], &["--", "-p", "5"], &[]] {
+            assert_eq!(clashes(&own, fine), Vec::<String>::new(), "{fine:?}");
+        }
+        assert_eq!(clashes(&["-p", "1"], &["-t", "2"]), Vec::<String>::new(), "what scn does not give the scenario may");
+    }
+}
