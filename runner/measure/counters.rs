@@ -1,7 +1,7 @@
 //! Counters: how often something happened in a window. In: a series. Out: a count, exact, or its steps.
 //!
 //! `sent`, `received`, `lost`, `dropped`, `corrupt`, `misdelivered`, `transactions`, `failed_transactions`, `errors`, `connections`,
-//! `failed_connects`, `failed_connections`, `reconnects`, `resets`, `timeouts`, `backends`.
+//! `failed_connects`, `failed_connections`, `reconnects`, `resets`, `timeouts`, `backends`, `http.*`.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,8 @@ enum Source {
     Items(Order),
     /// Instants of connections.
     Connections(fn(&Connection) -> Option<i64>),
+    /// Answers with a status of this hundred (HTTP).
+    Answers(u16),
     /// Wrong content of these kinds.
     Content(&'static [CorruptionKind]),
 }
@@ -35,6 +37,10 @@ fn sources(name: &str) -> Option<&'static [Source]> {
         "reconnects" => &[Source::Connections(succeeded_another)],
         "resets" => &[Source::Connections(was_reset)],
         "timeouts" => &[Source::Connections(timed_out)],
+        "http.successes" => &[Source::Answers(2)],
+        "http.redirects" => &[Source::Answers(3)],
+        "http.client_errors" => &[Source::Answers(4)],
+        "http.server_errors" => &[Source::Answers(5)],
         "errors" => &[Source::Items(Order::Failed), Source::Connections(failed_to_connect), Source::Connections(broke)],
         _ => return None,
     })
@@ -75,12 +81,22 @@ fn timed_out(connection: &Connection) -> Option<i64> {
     matches!(connection.end, ConnectionEnd::Timeout | ConnectionEnd::ConnectTimeout).then(|| known(connection.closed_ns)).flatten()
 }
 
+/// The instants of transactions whose answer had a status for which this holds.
+fn answered(flow: &Series<'_>, window: Window, wanted: impl Fn(u16) -> bool) -> Vec<i64> {
+    let of = |order: Order| {
+        let rows = flow.rows(order, window).iter().filter(|row| wanted(flow.item(**row).status));
+        rows.map(|row| flow.instant(order, *row)).collect::<Vec<_>>()
+    };
+    [of(Order::Done), of(Order::Failed)].concat()
+}
+
 /// The instants of what a source counts in a window.
 fn instants(flow: &Series<'_>, source: &Source, window: Window) -> Vec<i64> {
     let inside = |at: &i64| (window.from_ns..window.to_ns).contains(at);
     let counted = |at: i64| flow.counted_at(at);
     match source {
         Source::Items(order) => flow.rows(*order, window).iter().map(|row| flow.instant(*order, *row)).collect(),
+        Source::Answers(hundred) => answered(flow, window, |status| status / 100 == *hundred),
         Source::Connections(instant) => flow.record.connections.iter().filter_map(instant).map(counted).filter(inside).collect(),
         Source::Content(kinds) => {
             let wrong = flow.record.corrupt.iter().filter(|c| kinds.contains(&c.kind));
@@ -108,6 +124,9 @@ fn could_have_happened(flow: &Series<'_>, name: &str, window: Window) -> Result<
         "corrupt" | "misdelivered" => {
             let received = [Order::Done, Order::Failed].into_iter().any(|order| !flow.rows(order, window).is_empty());
             if received { Ok(()) } else { Err("nothing was received whose content could be wrong".to_owned()) }
+        }
+        _ if name.starts_with("http.") && answered(flow, window, |status| status != 0).is_empty() => {
+            Err(format!("{} got no answer that has a status", flow.record.name))
         }
         "lost" if flow.rows(Order::Sent, window).is_empty() => Err("nothing was sent that could be lost".to_owned()),
         "lost" | "dropped" | "failed_transactions" | "errors" | "failed_connects" | "failed_connections" | "resets" | "timeouts"

@@ -100,6 +100,11 @@ impl Missing {
         if load.opens_nano.is_some() && (load.bandwidth_bps.is_some() || load.phase != Phase::Even) {
             self.add(flow.span, "`opens` with `bandwidth` or `phase random`");
         }
+        if let (Transport::Http { http, .. }, Phase::Random) = (&flow.transport, load.phase)
+            && http.streams > 1
+        {
+            self.add(flow.span, "`phase random` with `streams`");
+        }
         let shaped = load.size.is_some() && !matches!(flow.transport, Transport::Icmp(_));
         if shaped {
             self.add(flow.span, "a load of this shape");

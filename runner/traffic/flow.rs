@@ -293,6 +293,7 @@ pub fn unsent(worker: &Rc<Worker>, flow: usize, start: Start, outcome: ItemOutco
         connection: u32::MAX,
         backend: u16::MAX,
         outcome,
+        status: 0,
         forward_bytes: 0,
         back_bytes: 0,
     };

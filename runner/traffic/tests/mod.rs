@@ -3,6 +3,7 @@
 mod branches;
 mod datagrams;
 mod http;
+mod http2;
 mod limits;
 mod loads;
 mod patterns;

@@ -38,6 +38,14 @@ impl Stream {
         Stream::Secured(Box::new(Secured { stream, control, ended: false }))
     }
 
+    /// What both ends agreed to speak over TLS.
+    pub fn protocol(&self) -> Option<&[u8]> {
+        match self {
+            Stream::Plain(_) => None,
+            Stream::Secured(secured) => secured.stream.get_ref().1.alpn_protocol(),
+        }
+    }
+
     /// The socket.
     pub fn tcp(&self) -> &TcpStream {
         match self {
