@@ -36,3 +36,4 @@ mod strikes;
 mod tidy;
 mod tls;
 mod topologies;
+mod transports;

@@ -18,6 +18,7 @@ mod http;
 mod kernel;
 mod listeners;
 pub mod measured;
+mod multihomed;
 mod names;
 pub(crate) mod network;
 pub mod outline;

@@ -13,6 +13,7 @@ use scn_grammar::source::Span;
 
 use super::datagrams;
 use super::http;
+use super::multihomed;
 use super::pace::Pace;
 use crate::measure::definitions;
 
@@ -33,13 +34,15 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
             missing.add(service.span, format!("a service over {} with these options", service.listener.kind().word()));
         }
         missing.pattern(service.pattern.as_ref(), service.span);
+        let beyond = multihomed::service(service.listener.kind(), service.pattern.as_ref());
+        beyond.into_iter().for_each(|what| missing.add(service.span, what));
         if let Listener::Udp { .. } = service.listener {
             datagrams::beyond(service.pattern.as_ref()).into_iter().for_each(|what| missing.add(service.span, what));
         }
     }
     scenario.flows.iter().for_each(|flow| missing.flow(flow));
     for entry in &scenario.timeline {
-        if let Some(what) = action(&entry.action) {
+        if let Some(what) = action(&entry.action).or_else(|| multihomed::action(&entry.action, scenario)) {
             missing.add(entry.span, what);
         }
         if let When::Condition { condition, .. } = &entry.when {
@@ -84,7 +87,11 @@ impl Missing {
             Transport::Udp { wire: Wire::Own, .. } => {
                 datagrams::beyond(flow.pattern.as_ref()).into_iter().for_each(|what| self.add(flow.span, what));
             }
-            Transport::Icmp(_) => {}
+            Transport::Icmp(_) | Transport::Mptcp { .. } => {}
+            Transport::Sctp { .. } => {
+                let beyond = multihomed::flow(&flow.transport, flow.pattern.as_ref());
+                beyond.into_iter().for_each(|what| self.add(flow.span, what));
+            }
             Transport::Http { http: asks, .. } => {
                 let beyond = http::asks(asks, flow.pattern.as_ref());
                 beyond.into_iter().for_each(|what| self.add(flow.span, what));
@@ -146,10 +153,10 @@ fn has_secret(steps: &[Step]) -> bool {
     })
 }
 
-/// A listener of TCP or TLS, or of UDP.
+/// A listener of TCP, TLS, MPTCP or SCTP, or of UDP.
 fn listens(listener: &Listener) -> bool {
     match listener {
-        Listener::Tls { .. } => true,
+        Listener::Tls { .. } | Listener::Mptcp { .. } | Listener::Sctp { .. } => true,
         Listener::Tcp { wire, .. } | Listener::Udp { wire, .. } => *wire == Wire::Own,
         _ => false,
     }

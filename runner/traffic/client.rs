@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use futures_util::task::AtomicWaker;
 use scn_grammar::scenario::flow::Phase;
 use scn_grammar::scenario::pattern::Side;
+use scn_grammar::scenario::transport::TransportKind;
 use scn_reports::record::flow::{Connection, ConnectionEnd, ItemOutcome, NEVER};
 
 use super::Notice;
@@ -24,6 +25,7 @@ use super::draw::Key;
 use super::flow::{self, Run};
 use super::http;
 use super::limits::{self, Quiet};
+use super::multipath;
 use super::pacer::NEVER_DUE;
 use super::pattern::session::{Identity, Session};
 use super::reconnect::Attempts;
@@ -297,17 +299,27 @@ impl<'a> Place<'a> {
     /// Nobody carries transactions on a connection any more: how it ended. Its socket is still open.
     fn closes(&self, open: &Open) -> ConnectionEnd {
         self.worker.sample(self.control);
+        self.look_for_fallback();
         let end = open.end.get().unwrap_or(ConnectionEnd::Closed);
         open.row.borrow_mut().closed_ns = if end == ConnectionEnd::Open { NEVER } else { self.worker.pacer.now_ns() };
         self.control.connection.set(u32::MAX);
         end
     }
 
+    /// Tells of a connection that was to be one of MPTCP and is none.
+    fn look_for_fallback(&self) {
+        let planned = &self.worker.shared.plan.flows[self.run.flow];
+        if planned.transport.kind() == TransportKind::Mptcp && self.control.socket.get().and_then(multipath::fell_back) == Some(true) {
+            let (name, target) = (&planned.name, self.target);
+            self.worker.shared.warn(format!("flow {name}: connections to {target} fell back from MPTCP to TCP: the other end has no MPTCP"));
+        }
+    }
+
     /// Keeps the row of a connection that is over.
     fn over(&mut self, open: Open) -> (u32, ConnectionEnd, bool) {
         let (mut row, entry) = (open.row.into_inner(), open.entry);
-        if let Ok(local) = row.local.parse() {
-            self.worker.shared.registry.retire(local, self.target, &entry);
+        for (client, server) in row.local.parse().map(|local| self.known_by(local)).unwrap_or_default() {
+            self.worker.shared.registry.retire(client, server, &entry);
         }
         if row.closed_ns == NEVER && row.end != ConnectionEnd::Open {
             row.closed_ns = self.worker.pacer.now_ns();

@@ -20,11 +20,13 @@ mod http;
 mod limits;
 pub mod live;
 mod openings;
+mod multipath;
 mod origins;
 mod pacer;
 mod pattern;
 mod reconnect;
 mod registry;
+mod sctp_options;
 mod series;
 mod server;
 mod shared;
@@ -64,7 +66,7 @@ use crate::plan::types::{Plan, PlannedFlow, PlannedListener};
 use live::Live;
 use pattern::program::Program;
 use shared::{Command, FlowStart, Ongoing, Shared};
-use sockets::Sockets;
+use sockets::{Sockets, Streams};
 use worker::Programs;
 
 /// More workers than this do not help on the machines that scenarios run on.
@@ -340,7 +342,7 @@ impl Traffic {
         let address = SocketAddr::new(planned.address, planned.port);
         let socket = match planned.listener {
             Listener::Udp { .. } => self.open_datagrams(listener).await?,
-            _ => self.shared.sockets.tcp_listener(planned.node, address).await.map_err(|error| TrafficError::Listen {
+            _ => self.shared.sockets.stream_listener(planned.node, Streams::of(planned.listener.kind()), address).await.map_err(|error| TrafficError::Listen {
                 listener: planned.name.clone(),
                 node: self.shared.node_name(planned.node).to_owned(),
                 address,

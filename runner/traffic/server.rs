@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use scn_grammar::scenario::pattern::Side;
+use scn_grammar::scenario::transport::TransportKind;
 use scn_reports::record::flow::ConnectionEnd;
 use tokio::net::TcpStream;
 
@@ -22,7 +23,7 @@ use super::frame::{UNKNOWN_CONNECTION, UNKNOWN_FLOW};
 use super::http;
 use super::pacer::NEVER_DUE;
 use super::pattern::session::{Cut, Fault, Identity, Played, Session};
-use super::registry::Entry;
+use super::registry::{Entry, anywhere};
 use super::shared::Command;
 use super::strike;
 use super::tcp_options;
@@ -124,6 +125,8 @@ fn is_passing(error: &io::Error) -> bool {
 fn hand_over(worker: &Rc<Worker>, listener: (usize, u64), stream: TcpStream, client: SocketAddr) {
     // A peer that is gone already has no address: there is nobody to serve.
     let Ok(address) = stream.local_addr() else { return };
+    let over_sctp = worker.shared.plan.listeners[listener.0].listener.kind() == TransportKind::Sctp;
+    let address = if over_sctp { anywhere(address.port()) } else { address };
     let Some(workers) = worker.shared.workers.get() else { return };
     let index = worker.shared.registry.find(client, address).map_or(client.port() as usize % workers.len(), |entry| entry.worker);
     if index == worker.index {

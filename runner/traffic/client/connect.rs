@@ -3,13 +3,14 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use scn_grammar::scenario::pattern::Side;
+use scn_grammar::scenario::transport::TransportKind;
 use scn_reports::record::flow::ConnectionEnd;
 use socket2::SockRef;
 use tokio::net::TcpStream;
@@ -20,6 +21,8 @@ use crate::traffic::http;
 use crate::traffic::limits;
 use crate::traffic::origins;
 use crate::traffic::pattern::session::{end_of, in_words};
+use crate::traffic::registry::anywhere;
+use crate::traffic::sockets::Streams;
 use crate::traffic::tcp_options;
 use crate::traffic::tls::{self, Stream};
 
@@ -39,7 +42,7 @@ impl Place<'_> {
         let failed = |error: io::Error| Some(refusal(&error));
         let planned = &self.worker.shared.plan.flows[self.run.flow];
         if let Some(options) = tcp_options::of_flow(&planned.transport) {
-            tcp_options::set(options, &SockRef::from(&socket), self.target.is_ipv6()).map_err(failed)?;
+            tcp_options::set(options, Streams::of(planned.transport.kind()), &SockRef::from(&socket), self.target.is_ipv6()).map_err(failed)?;
         }
         origins::bind(planned, &socket, open.number).map_err(failed)?;
         if let Some(local) = self.connect_and_tell(&socket, open).map_err(failed)? {
@@ -103,12 +106,25 @@ impl Place<'_> {
             Err(error) => return Err(error),
         }
         let Some(local) = socket.local_addr().ok().and_then(|local| local.as_socket()) else { return Ok(None) };
-        let entry = Arc::clone(&open.entry);
-        match held {
-            Some(held) => held.insert(local, self.target, entry),
-            None => registry.insert(local, self.target, entry),
+        let mut held = held.unwrap_or_else(|| registry.hold());
+        for (client, server) in self.known_by(local) {
+            held.insert(client, server, Arc::clone(&open.entry));
         }
         Ok(Some(local))
+    }
+
+    /// Between which addresses a server may see a connection of this client's. One of SCTP is between all addresses of both ends, of which
+    /// either may be shown: the client's port tells it from others.
+    pub(super) fn known_by(&self, local: SocketAddr) -> Vec<(SocketAddr, SocketAddr)> {
+        let plan = &self.worker.shared.plan;
+        let flow = &plan.flows[self.run.flow];
+        if flow.transport.kind() != TransportKind::Sctp {
+            return vec![(local, self.target)];
+        }
+        let of_node = plan.nodes[flow.from.index()].interfaces.iter().flat_map(|interface| &interface.addresses);
+        let upon = plan.interfaces.iter().filter(|upper| upper.node == flow.from).flat_map(|upper| &upper.addresses);
+        let addresses = of_node.chain(upon).map(|prefix| prefix.address).chain([local.ip(), IpAddr::V4(Ipv4Addr::LOCALHOST)]);
+        addresses.map(|address| (SocketAddr::new(address, local.port()), anywhere(self.target.port()))).collect()
     }
 
     pub(super) fn refused(&self, refusal: Refusal, open: &mut Open) {
