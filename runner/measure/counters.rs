@@ -161,3 +161,26 @@ pub(super) fn steps(flow: &Series<'_>, name: &str, window: Window) -> Option<Ste
     };
     Some(Steps::new(0.0, instants.into_iter().map(|at| (at, 1.0)).collect()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::build::{S, done, flow, lost};
+    use scn_reports::record::flow::Item;
+
+    #[test]
+    fn answers_are_counted_by_their_status_when_they_were_whole_or_failed() {
+        let mut record = flow("f", 10 * S, 0);
+        let of = |item: Item, status| Item { status, ..item };
+        record.items = vec![of(done(S, 5), 200), of(done(2 * S, 5), 302), of(lost(3 * S, 5), 503), of(done(4 * S, 5), 204), lost(5 * S, 5)];
+        let series = Series::new(&record, &[]);
+        let counted = |name: &str, from: i64| count(&series, name, Window { from_ns: from * S, to_ns: 10 * S }).value;
+        assert_eq!(counted("http.successes", 0), Some(2.0));
+        assert_eq!(counted("http.successes", 2), Some(1.0));
+        assert_eq!((counted("http.redirects", 0), counted("http.server_errors", 0)), (Some(1.0), Some(1.0)));
+        assert_eq!(counted("http.client_errors", 0), Some(0.0));
+        assert_eq!(counted("http.client_errors", 5), None, "nothing was answered that could have been one");
+        let steps = steps(&series, "http.server_errors", Window { from_ns: 0, to_ns: 10 * S }).expect("a counter");
+        assert_eq!(format!("{steps:?}"), format!("{:?}", Steps::new(0.0, vec![(3 * S + 5, 1.0)])));
+    }
+}

@@ -311,7 +311,9 @@ impl<'a> Place<'a> {
         let planned = &self.worker.shared.plan.flows[self.run.flow];
         if planned.transport.kind() == TransportKind::Mptcp && self.control.socket.get().and_then(multipath::fell_back) == Some(true) {
             let (name, target) = (&planned.name, self.target);
-            self.worker.shared.warn(format!("flow {name}: connections to {target} fell back from MPTCP to TCP: the other end has no MPTCP"));
+            self.worker
+                .shared
+                .warn(format!("flow {name}: connections to {target} fell back from MPTCP to TCP: the other end has no MPTCP"));
         }
     }
 
@@ -333,4 +335,3 @@ impl<'a> Place<'a> {
         (open.number, end, of_use)
     }
 }
-

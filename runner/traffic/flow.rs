@@ -228,7 +228,8 @@ impl Run {
             None if flow.load.total.is_some() => self.places_left.get().clamp(1, SOCKETS_AT_ONCE),
             None => 1,
         };
-        let mut sockets = worker.shared.sockets.streams(flow.from, Streams::of(flow.transport.kind()), flow.target.is_ipv6(), count).await?;
+        let mut sockets =
+            worker.shared.sockets.streams(flow.from, Streams::of(flow.transport.kind()), flow.target.is_ipv6(), count).await?;
         let socket = sockets.pop().ok_or_else(|| std::io::Error::other("the lab gave no socket"))?;
         self.sockets.borrow_mut().extend(sockets);
         Ok(socket)

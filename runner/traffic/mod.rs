@@ -19,8 +19,8 @@ mod frame;
 mod http;
 mod limits;
 pub mod live;
-mod openings;
 mod multipath;
+mod openings;
 mod origins;
 mod pacer;
 mod pattern;
@@ -340,15 +340,18 @@ impl Traffic {
     async fn open(&self, listener: usize) -> Result<(), TrafficError> {
         let planned = &self.shared.plan.listeners[listener];
         let address = SocketAddr::new(planned.address, planned.port);
-        let socket = match planned.listener {
-            Listener::Udp { .. } => self.open_datagrams(listener).await?,
-            _ => self.shared.sockets.stream_listener(planned.node, Streams::of(planned.listener.kind()), address).await.map_err(|error| TrafficError::Listen {
-                listener: planned.name.clone(),
-                node: self.shared.node_name(planned.node).to_owned(),
-                address,
-                error,
-            })?,
-        };
+        let socket =
+            match planned.listener {
+                Listener::Udp { .. } => self.open_datagrams(listener).await?,
+                _ => self.shared.sockets.stream_listener(planned.node, Streams::of(planned.listener.kind()), address).await.map_err(
+                    |error| TrafficError::Listen {
+                        listener: planned.name.clone(),
+                        node: self.shared.node_name(planned.node).to_owned(),
+                        address,
+                        error,
+                    },
+                )?,
+            };
         let refused = |error| TrafficError::Option { owner: planned.name.clone(), error };
         tcp_options::set_at(&planned.listener, &socket, address.is_ipv6()).map_err(refused)?;
         let standing = &self.shared.listeners[listener];

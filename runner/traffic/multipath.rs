@@ -45,7 +45,8 @@ mod tests {
         };
         let plain = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         for (server, fallen) in [(Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP)).unwrap(), false), (plain, true)] {
-            let client = if fallen { Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP)).unwrap() } else { client.try_clone().unwrap() };
+            let client =
+                if fallen { Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP)).unwrap() } else { client.try_clone().unwrap() };
             server.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
             server.listen(1).unwrap();
             client.connect(&server.local_addr().unwrap()).unwrap();

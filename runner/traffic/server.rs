@@ -25,6 +25,7 @@ use super::pacer::NEVER_DUE;
 use super::pattern::session::{Cut, Fault, Identity, Played, Session};
 use super::registry::{Entry, anywhere};
 use super::shared::Command;
+use super::sockets::Streams;
 use super::strike;
 use super::tcp_options;
 use super::tls::{self, Stream};
@@ -192,7 +193,16 @@ async fn secure(
     stream: TcpStream,
     (client, address): (SocketAddr, SocketAddr),
 ) -> Option<Stream> {
-    let Some(server) = worker.tls.server(listener) else { return Some(Stream::Plain(stream)) };
+    let Some(server) = worker.tls.server(listener) else {
+        let over = Streams::of(worker.shared.plan.listeners[listener].listener.kind());
+        return match Stream::plain(stream, over) {
+            Ok(stream) => Some(stream),
+            Err(error) => {
+                worker.shared.warn(format!("an accepted connection could not be served: {error}"));
+                None
+            }
+        };
+    };
     // A client that went away in the midst of it is not waited for.
     worker.limit(control, worker.pacer.now_ns().saturating_add(CONNECT_LIMIT_NS));
     let accepted = server.accept(stream, control).await;

@@ -42,7 +42,8 @@ impl Place<'_> {
         let failed = |error: io::Error| Some(refusal(&error));
         let planned = &self.worker.shared.plan.flows[self.run.flow];
         if let Some(options) = tcp_options::of_flow(&planned.transport) {
-            tcp_options::set(options, Streams::of(planned.transport.kind()), &SockRef::from(&socket), self.target.is_ipv6()).map_err(failed)?;
+            tcp_options::set(options, Streams::of(planned.transport.kind()), &SockRef::from(&socket), self.target.is_ipv6())
+                .map_err(failed)?;
         }
         origins::bind(planned, &socket, open.number).map_err(failed)?;
         if let Some(local) = self.connect_and_tell(&socket, open).map_err(failed)? {
@@ -77,7 +78,10 @@ impl Place<'_> {
 
     /// Does the TLS handshake, if the flow has one, within the limit of the connection; `Err(None)`: it was told to give up.
     pub(super) async fn secure(&self, stream: TcpStream, open: &mut Open) -> Result<Stream, Option<Refusal>> {
-        let Some(client) = self.worker.tls.client(self.run.flow) else { return Ok(Stream::Plain(stream)) };
+        let Some(client) = self.worker.tls.client(self.run.flow) else {
+            let over = Streams::of(self.worker.shared.plan.flows[self.run.flow].transport.kind());
+            return Stream::plain(stream, over).map_err(|error| Some(refusal(&error)));
+        };
         let begun_ns = self.worker.pacer.now_ns();
         match client.connect(stream, self.control).await {
             Ok(stream) => {

@@ -55,14 +55,7 @@ enum Asks {
 
 impl Talk {
     /// Over what carries requests. `heard` is shared by all who talk over one connection.
-    pub fn new(
-        worker: &Rc<Worker>,
-        control: &Rc<Control>,
-        link: Link,
-        socket: RawFd,
-        identity: Identity,
-        heard: Rc<Cell<Quiet>>,
-    ) -> Talk {
+    pub fn new(worker: &Rc<Worker>, control: &Rc<Control>, link: Link, socket: RawFd, identity: Identity, heard: Rc<Cell<Quiet>>) -> Talk {
         let flow = identity.flow as usize;
         let limit_ns = limits::response(&worker.shared.plan.flows[flow]);
         let link_is_shared = matches!(link, Link::Branch(_));

@@ -20,7 +20,8 @@ async fn requests_share_a_connection_and_are_filled_counted_and_known_by_their_n
     assert!(series.connections.iter().all(|c| c.transactions == 25 && c.end == ConnectionEnd::Closed && c.backend == 1));
     let seen = |item: &Item| (item.forward_bytes, item.back_bytes, item.backend, item.status);
     assert!(series.items.iter().all(|item| seen(item) == (204_800, 5, 1, 201)), "{:?}", series.items[0]);
-    let most = series.items.iter().map(|item| series.items.iter().filter(|other| under_way(other, item.sent_ns, item.connection)).count()).max();
+    let most =
+        series.items.iter().map(|item| series.items.iter().filter(|other| under_way(other, item.sent_ns, item.connection)).count()).max();
     assert_eq!(most, Some(8), "requests under way at once on one connection");
 }
 
@@ -68,13 +69,16 @@ async fn over_tls_both_ends_agree_on_it() {
     assert_eq!(series.connections[0].end, ConnectionEnd::Tls);
     assert!(series.failures[0].step.starts_with("TLS handshake"), "{:?}", series.failures);
     let silent = "service web on server { listen tls :8443  serve talk }\npattern talk {\n client sends 10B\n server sends 10B\n}\n";
-    let series = series_of(planned(&format!("{silent} flow f from client to server:8443 {{ over http {{ version 2  tls {{ }} }}  total 1 }}"))).await;
+    let series =
+        series_of(planned(&format!("{silent} flow f from client to server:8443 {{ over http {{ version 2  tls {{ }} }}  total 1 }}")))
+            .await;
     assert_eq!(series.failures[0].what, "the server did not agree on HTTP/2 (ALPN h2)");
 }
 
 #[tokio::test]
 async fn who_is_under_way_when_a_service_stops_is_served() {
-    let plan = planned(&format!("{WEB} flow f from client to web {{ over http {{ version 2  streams 5 }}  connections 10  duration 60s }}"));
+    let plan =
+        planned(&format!("{WEB} flow f from client to web {{ over http {{ version 2  streams 5 }}  connections 10  duration 60s }}"));
     let mut running = start(plan).await;
     running.at_least("http.successes", 500).await;
     running.traffic.stop_service(ServiceId(0), &[NodeId(1)]);
