@@ -1,5 +1,5 @@
-//! HTTP/1.1 in real namespaces, as root and as an ordinary user, against real programs: HAProxy between both ends, nginx as a server,
-//! curl as a client.
+//! HTTP/1.1 and HTTP/2 in real namespaces, as root and as an ordinary user, against real programs: HAProxy between both ends, nginx as a server,
+//! curl and h2load as clients.
 
 use crate::built::{Ended, Place, User, scenario, skip, until_told};
 
@@ -80,6 +80,15 @@ scenario to_nginx {
                         return 201 "$request_method $http_x_word $content_length $host";
                     }
                 }
+                server {
+                    listen 8082 http2;
+                    location / {
+                        return 200 "$server_protocol $host";
+                    }
+                    location /mirror {
+                        return 201 "$request_method $http_x_word $content_length $host";
+                    }
+                }
             }
             """
         run "nginx -e stderr -c ${dir}/nginx.conf"
@@ -98,6 +107,11 @@ scenario to_nginx {
     flow filled from client to site:8080 { over http { path "/mirror"  method POST  body 10KiB  header "x-word" = "a b" }  total 3 }
     flow wrong  from client to site:8080 { over http { path "/gone" }  total 3 }
     flow put    from client to site:8080 over http { pattern mirrored  total 3  transactions 5 }
+    flow crowd  from client to site:8082 { over http { version 2  streams 10 }  total 3  transactions 40 }
+    flow paced  from client to site:8082 { over http { version 2  streams 4 }  rate 200/s  total 1  transactions 120 }
+    flow bodies from client to site:8082 { over http { version 2  streams 3  path "/mirror"  method POST  body 100KiB }  total 2  transactions 6 }
+    flow second from client to site:8082 { over http { version 2  streams 2 }  pattern mirrored  total 2  transactions 6 }
+    flow old    from client to site:8080 { over http { version 2 }  total 2  reconnect after 1ms }
     expect {
         each.transactions == 60
         each.connections == 60
@@ -107,6 +121,18 @@ scenario to_nginx {
         filled.transactions == 3
         wrong.failed_transactions == 3
         put.transactions == 15
+        crowd.transactions == 120
+        crowd.http.successes == 120
+        crowd.failed_connections == 0
+        crowd.connections == 3
+        # nginx ends a connection of HTTP/2 after 50 requests too, and says so: those that it does not take any more fail.
+        paced.transactions >= 50
+        paced.failed_connections <= 1
+        bodies.transactions == 12
+        second.transactions == 12
+        old.failed_transactions == 2
+        gone.http.client_errors == 3
+        moved.http.redirects == 3
         held.failed_transactions == 0
         held.failed_connections == 0
         held.transactions == 100
@@ -121,9 +147,13 @@ fn nginx_answers_and_ends_connections_in_its_own_order() {
         let Some(record) = passes(&place, "nginx", NGINX) else { return };
         let wrong = ("GET /gone".to_owned(), "got status 410 Gone, expected 200 to 399".to_owned());
         assert_eq!(failures(&record, "wrong"), [wrong]);
-        for flow in ["each", "moved", "gone", "filled", "put"] {
+        for flow in ["each", "moved", "gone", "filled", "put", "crowd", "bodies", "second"] {
             assert_eq!(failures(&record, flow), [], "{flow}");
         }
+        let ended = "the server ended the connection before it took the request (GOAWAY, NO_ERROR)";
+        assert!(failures(&record, "paced").iter().all(|(step, what)| step == "GET /" && what == ended), "{:?}", failures(&record, "paced"));
+        let [(_, told)] = failures(&record, "old").try_into().expect("one kind of failure");
+        assert!(told.starts_with("no answer of HTTP/2: "), "{told}");
     }
 }
 
@@ -131,7 +161,7 @@ fn nginx_answers_and_ends_connections_in_its_own_order() {
 const CURL: &str = r#"scn 1
 use std.patterns (http_get)
 scenario from_curl {
-    needs tool curl
+    needs tool curl, tool h2load
     timeout 30s
     topology {
         node client, server
@@ -145,6 +175,7 @@ scenario from_curl {
         }
     }
     service pages on server { listen http :8081  serve http_get("/", 2KiB) }
+    service safe on server { listen http :8443 { path "/text" { body "safe\n" } tls { name "server" } } }
     flow f from client to web { over http { path "/text" }  total 1 }
     timeline {
         at 0ms    run on client "curl -sS -i http://10.1.0.1:8080/text http://10.1.0.1:8080/text?x=1" as text
@@ -154,8 +185,14 @@ scenario from_curl {
         at 400ms  run on client "curl -sS -o /dev/null -w '%{http_code}' http://10.1.0.1:8080/none" as none
         at 500ms  run on client "curl -sS -o /dev/null -w '%{http_code} %{size_download}' http://10.1.0.1:8081/" as played
         at 600ms  run on client "curl -sS -o /dev/null -w '%{http_code}' -X DELETE http://10.1.0.1:8081/" as refused
-        at 700ms  stop web
-        at 800ms  run on client "curl -sS http://10.1.0.1:8080/text" as stopped
+        at 610ms  run on client "curl -sS -i --http2-prior-knowledge http://10.1.0.1:8080/text" as second
+        at 620ms  run on client "curl -sS --http2-prior-knowledge -o /dev/null -w '%{http_version} %{http_code} %{size_download}' --data-binary @/bin/sh http://10.1.0.1:8080/big/x" as posted
+        at 630ms  run on client "curl -sS --http2-prior-knowledge -o /dev/null -w '%{http_version} %{http_code} %{size_download}' http://10.1.0.1:8081/" as paged
+        at 640ms  run on client "curl -sSk -w '%{http_version}' https://10.1.0.1:8443/text" as secure
+        at 650ms  run on client "curl -sSk --http1.1 -w '%{http_version}' https://10.1.0.1:8443/text" as older
+        at 660ms  run on client "h2load -n 300 -c 3 -m 20 http://10.1.0.1:8080/text" as load
+        at 1s     stop web
+        at 1100ms  run on client "curl -sS http://10.1.0.1:8080/text" as stopped
     }
     expect {
         f.transactions == 1
@@ -168,6 +205,13 @@ scenario from_curl {
         none.output matches /^404/
         played.output matches /^200 2048/
         refused.output matches /^400/
+        second.output matches /^HTTP\/2 200 ?\r?\n(?:[^\r\n]+\r?\n)*x-word: a b\r?\n/
+        second.output matches /scn-node: server/
+        posted.output matches /^2 203 3145728/
+        paged.output matches /^2 200 2048/
+        secure.output matches /^safe\n2/
+        older.output matches /^safe\n1\.1/
+        load.output matches /300 succeeded, 0 failed, 0 errored/
         stopped.status == 7
     }
 }
@@ -188,7 +232,7 @@ fn what_http_cannot_do_here_is_refused_before_anything_is_made() {
     let whole = "scn 1\nsecret token from env TOKEN\npattern greeted {\n server sends \"hi\\r\\n\"\n client sends \"ho\\r\\n\"\n}\nscenario s {\n topology { node a, b\n link a <-> b }\n \
                  flow f from a to b FLOW\n expect { f.sent > 0 }\n}\n";
     for (flow, words) in [
-        ("{ over http { version 2  streams 5 }  total 1 }", "HTTP/2"),
+        ("{ over http { version 2  streams 5 }  connections 2  rate 5/s  phase random  duration 1s }", "`phase random` with `streams`"),
         ("{ over http { header \"authorization\" = \"${token}\" }  total 1 }", "a secret in a request"),
         ("over http { pattern greeted  total 1 }", "not one request as a text and then its answer"),
     ] {

@@ -57,7 +57,13 @@ pub fn captured(place: &Place, name: &str, text: &str) -> PathBuf {
 
 /// Of each packet that passes the filter a field or more.
 pub fn fields(capture: &PathBuf, filter: &str, names: &[&str]) -> Vec<String> {
+    fields_as(capture, &[], filter, names)
+}
+
+/// The same, with ports that are read otherwise than by their numbers: `tcp.port==8080,http2`.
+pub fn fields_as(capture: &PathBuf, read: &[&str], filter: &str, names: &[&str]) -> Vec<String> {
     let mut tshark = Command::new("tshark");
+    read.iter().for_each(|read| _ = tshark.args(["-d", read]));
     tshark.args(["-n", "-r"]).arg(capture).args(["-Y", filter, "-T", "fields"]);
     names.iter().for_each(|name| _ = tshark.args(["-e", name]));
     let ended = finish(&mut tshark);

@@ -38,3 +38,4 @@ mod tidy;
 mod tls;
 mod tools;
 mod topologies;
+mod transports;

@@ -112,6 +112,9 @@ pub mod items {
         table.put("connection", rows.iter().map(|r| i64::from(r.connection)));
         table.put("backend", rows.iter().map(|r| i64::from(r.backend)));
         table.put("outcome", rows.iter().map(|r| r.outcome as i64));
+        if rows.iter().any(|r| r.status != 0) {
+            table.put("status", rows.iter().map(|r| i64::from(r.status)));
+        }
         table.put("forward_bytes", rows.iter().map(|r| i64::from(r.forward_bytes)));
         table.put("back_bytes", rows.iter().map(|r| i64::from(r.back_bytes)));
         table.serialize(serializer)
@@ -127,6 +130,7 @@ pub mod items {
         let (intended, sent, done) = (table.take("intended")?, table.take("sent")?, table.take("done")?);
         let (lag, connection, backend) = (table.take("lag")?, table.take("connection")?, table.take("backend")?);
         let (outcome, forward, back) = (table.take("outcome")?, table.take("forward_bytes")?, table.take("back_bytes")?);
+        let status = table.take("status")?;
         (0..table.rows)
             .map(|i| {
                 Ok(Item {
@@ -143,6 +147,7 @@ pub mod items {
                         3 => ItemOutcome::Unfinished,
                         other => return Err(format!("column `outcome` holds {other}, which this version does not know")),
                     },
+                    status: narrow(status[i], "status")?,
                     forward_bytes: narrow(forward[i], "forward_bytes")?,
                     back_bytes: narrow(back[i], "back_bytes")?,
                 })

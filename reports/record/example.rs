@@ -393,6 +393,7 @@ fn item(i: i64, state: &mut u64) -> Item {
                 connection: u32::MAX,
                 backend: u16::MAX,
                 outcome: ItemOutcome::Dropped,
+                status: 0,
                 forward_bytes: 0,
                 back_bytes: 0,
             };
@@ -412,6 +413,7 @@ fn item(i: i64, state: &mut u64) -> Item {
         connection: u32::try_from(i % 200).expect("small") + if after { 200 } else { 0 },
         backend: if after { 2 } else { 1 },
         outcome,
+        status: 0,
         forward_bytes: 1024,
         back_bytes: if outcome == ItemOutcome::Done { 1024 } else { 0 },
     }

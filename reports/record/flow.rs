@@ -91,6 +91,8 @@ pub struct Item {
     pub backend: u16,
     /// What became of it.
     pub outcome: ItemOutcome,
+    /// The status of the answer (HTTP); 0: none came.
+    pub status: u16,
     /// Payload bytes received by the server.
     pub forward_bytes: u32,
     /// Payload bytes received by the client.

@@ -16,14 +16,14 @@ use tokio::sync::oneshot;
 use super::error::LabError;
 use super::namespace::Namespace;
 use super::packet;
-use crate::traffic::sockets::{Answer, Packets, Sockets};
+use crate::traffic::sockets::{Answer, Packets, Sockets, Streams};
 
 /// A request.
 enum Wanted {
     /// So many client sockets.
-    Tcp { ipv6: bool, count: usize, answer: oneshot::Sender<io::Result<Vec<OwnedFd>>> },
+    Streams { over: Streams, ipv6: bool, count: usize, answer: oneshot::Sender<io::Result<Vec<OwnedFd>>> },
     /// A socket that will listen.
-    Listener { address: SocketAddr, answer: oneshot::Sender<io::Result<OwnedFd>> },
+    Listener { over: Streams, address: SocketAddr, answer: oneshot::Sender<io::Result<OwnedFd>> },
     /// So many sockets of packets.
     Packets { kind: Packets, count: usize, answer: oneshot::Sender<io::Result<Vec<OwnedFd>>> },
     /// A bound socket of UDP.
@@ -90,8 +90,8 @@ fn serve(namespaces: &[Namespace], congestion: &[Option<String>], todo: &Receive
         let control = congestion.get(slot).and_then(Option::as_deref);
         // Who asked may have gone; then the sockets close.
         match wanted {
-            Wanted::Tcp { ipv6, count, answer } => drop(answer.send(entered.and_then(|()| clients(ipv6, count, control)))),
-            Wanted::Listener { address, answer } => drop(answer.send(entered.and_then(|()| listener(address, control)))),
+            Wanted::Streams { over, ipv6, count, answer } => drop(answer.send(entered.and_then(|()| clients(over, ipv6, count, control)))),
+            Wanted::Listener { over, address, answer } => drop(answer.send(entered.and_then(|()| listener(over, address, control)))),
             Wanted::Packets { kind, count, answer } => drop(answer.send(entered.and_then(|()| packets(kind, count)))),
             Wanted::UdpListener { address, answer } => drop(answer.send(entered.and_then(|()| udp_listener(address)))),
             Wanted::Frames { interface, answer } => drop(answer.send(entered.and_then(|()| packet::at(&interface).map(OwnedFd::from)))),
@@ -99,15 +99,15 @@ fn serve(namespaces: &[Namespace], congestion: &[Option<String>], todo: &Receive
     }
 }
 
-fn clients(ipv6: bool, count: usize, congestion: Option<&str>) -> io::Result<Vec<OwnedFd>> {
+fn clients(over: Streams, ipv6: bool, count: usize, congestion: Option<&str>) -> io::Result<Vec<OwnedFd>> {
     let domain = if ipv6 { Domain::IPV6 } else { Domain::IPV4 };
-    (0..count).map(|_| Ok(socket(domain, congestion)?.into())).collect()
+    (0..count).map(|_| Ok(socket(over, domain, congestion)?.into())).collect()
 }
 
-/// A TCP socket with its congestion control; accepted connections have their listener's.
-fn socket(domain: Domain, congestion: Option<&str>) -> io::Result<Socket> {
-    let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-    if let Some(algorithm) = congestion {
+/// A socket with its congestion control, which SCTP has none to choose of; accepted connections have their listener's.
+fn socket(over: Streams, domain: Domain, congestion: Option<&str>) -> io::Result<Socket> {
+    let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(over.protocol()))?;
+    if let Some(algorithm) = congestion.filter(|_| over != Streams::Sctp) {
         socket.set_tcp_congestion(algorithm.as_bytes())?;
     }
     Ok(socket)
@@ -134,8 +134,8 @@ fn udp_listener(address: SocketAddr) -> io::Result<OwnedFd> {
     Ok(socket.into())
 }
 
-fn listener(address: SocketAddr, congestion: Option<&str>) -> io::Result<OwnedFd> {
-    let socket = socket(Domain::for_address(address), congestion)?;
+fn listener(over: Streams, address: SocketAddr, congestion: Option<&str>) -> io::Result<OwnedFd> {
+    let socket = socket(over, Domain::for_address(address), congestion)?;
     socket.set_reuse_address(true)?;
     if let IpAddr::V6(ip) = address.ip() {
         socket.set_only_v6(!ip.is_unspecified())?;
@@ -157,12 +157,12 @@ impl Door {
 }
 
 impl Sockets for Door {
-    fn tcp(&self, node: NodeId, ipv6: bool, count: usize) -> Answer<Vec<OwnedFd>> {
-        self.ask(node, |answer| Wanted::Tcp { ipv6, count, answer })
+    fn streams(&self, node: NodeId, over: Streams, ipv6: bool, count: usize) -> Answer<Vec<OwnedFd>> {
+        self.ask(node, |answer| Wanted::Streams { over, ipv6, count, answer })
     }
 
-    fn tcp_listener(&self, node: NodeId, address: SocketAddr) -> Answer<OwnedFd> {
-        self.ask(node, |answer| Wanted::Listener { address, answer })
+    fn stream_listener(&self, node: NodeId, over: Streams, address: SocketAddr) -> Answer<OwnedFd> {
+        self.ask(node, |answer| Wanted::Listener { over, address, answer })
     }
 
     fn packets(&self, node: NodeId, kind: Packets, count: usize) -> Answer<Vec<OwnedFd>> {

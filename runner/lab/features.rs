@@ -5,6 +5,8 @@ use std::io;
 
 use netlink_packet_route::RouteNetlinkMessage;
 use scn_grammar::scenario::topology::{BondMode, InterfaceKind, LinkKind, MacvlanMode};
+use scn_grammar::scenario::transport::TransportKind;
+use socket2::{Domain, Socket, Type};
 
 use super::error::LabError;
 use super::kernel;
@@ -14,6 +16,7 @@ use super::netlink::Netlink;
 use super::stacks::{self, Fresh};
 use super::sysctl;
 use crate::plan::types::{Engine, Plan, Stages};
+use crate::traffic::sockets::Streams;
 
 /// A sort of interface or queue that not every kernel has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,13 +33,17 @@ pub(crate) enum Feature {
     Redirect,
     /// Delay, loss and rate by the kernel.
     Netem,
+    /// TCP over several ways.
+    Mptcp,
+    /// Sockets of SCTP.
+    Sctp,
 }
 
 /// A feature, the words for people, the kernel's option, its module, and the name by which a scenario needs it.
 pub(crate) type Known = (Feature, &'static str, &'static str, &'static str, &'static str);
 
 /// All of them.
-pub(crate) const FEATURES: [Known; 6] = [
+pub(crate) const FEATURES: [Known; 8] = [
     (Feature::Vlan, "a VLAN interface", "CONFIG_VLAN_8021Q", "8021q", "vlan"),
     (Feature::Bond, "a bond", "CONFIG_BONDING", "bonding", "bonding"),
     (Feature::Macvlan, "a macvlan", "CONFIG_MACVLAN", "macvlan", "macvlan"),
@@ -49,6 +56,8 @@ pub(crate) const FEATURES: [Known; 6] = [
         "mirred",
     ),
     (Feature::Netem, "a link that the kernel impairs (`--engine kernel`)", "CONFIG_NET_SCH_NETEM", "sch_netem", "netem"),
+    (Feature::Mptcp, "a flow or service over MPTCP", "CONFIG_MPTCP", "mptcp", "mptcp"),
+    (Feature::Sctp, "a flow or service over SCTP", "CONFIG_IP_SCTP", "sctp", "sctp"),
 ];
 
 /// Indexes in the namespace of the trial.
@@ -110,7 +119,14 @@ fn wanted(plan: &Plan) -> Vec<Feature> {
     let kernel = || plan.links.iter().filter(|link| link.engine == Engine::Kernel);
     let carries = kernel().next().map(|_| Feature::Redirect);
     let impairs = kernel().any(|link| link.stages != [Stages::default(); 2]).then_some(Feature::Netem);
-    let upon = upon.chain(carries).chain(impairs);
+    let of_flows = plan.flows.iter().filter(|flow| flow.tool.is_none()).map(|flow| flow.transport.kind());
+    let over = of_flows.chain(plan.listeners.iter().map(|listener| listener.listener.kind()));
+    let over = over.filter_map(|kind| match kind {
+        TransportKind::Mptcp => Some(Feature::Mptcp),
+        TransportKind::Sctp => Some(Feature::Sctp),
+        _ => None,
+    });
+    let upon = upon.chain(carries).chain(impairs).chain(over);
     let mut wanted: Vec<Feature> = upon.chain(tagged.then_some(Feature::Vlan)).chain(tunnel.then_some(Feature::Vxlan)).collect();
     wanted.sort_unstable();
     wanted.dedup();
@@ -119,6 +135,15 @@ fn wanted(plan: &Plan) -> Vec<Feature> {
 
 /// Makes one in the calling thread's namespace, which has nothing.
 fn attempt(feature: Feature) -> Result<(), String> {
+    let socket = |over: Streams| {
+        let made = Socket::new(Domain::IPV4, Type::STREAM, Some(over.protocol()));
+        made.map(drop).map_err(|cause| cause.to_string())
+    };
+    match feature {
+        Feature::Mptcp => return socket(Streams::Mptcp),
+        Feature::Sctp => return socket(Streams::Sctp),
+        _ => {}
+    }
     let own = Namespace::current().map_err(|cause| cause.to_string())?;
     let mut socket = Netlink::open().map_err(|cause| cause.to_string())?;
     let fresh = Fresh { name: "tried", index: TRIED, mac: [2, 0, 0, 0, 0, 3], mtu: None };
@@ -133,6 +158,7 @@ fn attempt(feature: Feature) -> Result<(), String> {
         Feature::Vxlan => vec![stacks::vxlan(&fresh, 1, 4789, local, local)],
         Feature::Redirect => vec![pair, kernel::messages::ingress(NEAR), kernel::messages::redirect(NEAR, FAR)],
         Feature::Netem => vec![pair, kernel::messages::netem(NEAR, 1, None, kernel::netem::plain())],
+        Feature::Mptcp | Feature::Sctp => Vec::new(),
     };
     socket.run(messages).map_err(|refusal| refusal.to_string())
 }

@@ -13,7 +13,7 @@ use super::KernelLab;
 use super::error::LabError;
 use super::process::{Deed, Ended, Part, Ran, Server, Task, ToolOrder as Order};
 use crate::plan::types::Plan;
-use crate::traffic::sockets::Sockets as _;
+use crate::traffic::sockets::{Sockets as _, Streams};
 use crate::traffic::strike::Blow;
 use crate::traffic::tools;
 
@@ -66,7 +66,8 @@ impl KernelLab {
     /// Binds the port that a tool's server is to take, so that a clash is told with its place, and lets it go for the server.
     async fn reserve(&self, plan: &Plan, node: NodeId, target: std::net::SocketAddr, udp: bool) -> Result<(), LabError> {
         let place = std::net::SocketAddr::new(std::net::Ipv6Addr::UNSPECIFIED.into(), target.port());
-        let bound = if udp { self.door().udp_listener(node, place).await } else { self.door().tcp_listener(node, place).await };
+        let bound =
+            if udp { self.door().udp_listener(node, place).await } else { self.door().stream_listener(node, Streams::Tcp, place).await };
         let doing = format!("bind {} port {} for a tool's server", if udp { "udp" } else { "tcp" }, target.port());
         bound.map(drop).map_err(|cause| LabError::system(plan.nodes[node.index()].name.as_str(), &doing, &cause))
     }

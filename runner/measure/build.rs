@@ -42,6 +42,7 @@ pub fn done(at_ns: i64, service_ns: i64) -> Item {
         connection: 0,
         backend: 1,
         outcome: ItemOutcome::Done,
+        status: 0,
         forward_bytes: 1000,
         back_bytes: 500,
     }

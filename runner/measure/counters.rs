@@ -1,7 +1,7 @@
 //! Counters: how often something happened in a window. In: a series. Out: a count, exact, or its steps.
 //!
 //! `sent`, `received`, `lost`, `dropped`, `corrupt`, `misdelivered`, `transactions`, `failed_transactions`, `errors`, `connections`,
-//! `failed_connects`, `failed_connections`, `reconnects`, `resets`, `timeouts`, `backends`.
+//! `failed_connects`, `failed_connections`, `reconnects`, `resets`, `timeouts`, `backends`, `http.*`.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,8 @@ enum Source {
     Items(Order),
     /// Instants of connections.
     Connections(fn(&Connection) -> Option<i64>),
+    /// Answers with a status of this hundred (HTTP).
+    Answers(u16),
     /// Wrong content of these kinds.
     Content(&'static [CorruptionKind]),
 }
@@ -35,6 +37,10 @@ fn sources(name: &str) -> Option<&'static [Source]> {
         "reconnects" => &[Source::Connections(succeeded_another)],
         "resets" => &[Source::Connections(was_reset)],
         "timeouts" => &[Source::Connections(timed_out)],
+        "http.successes" => &[Source::Answers(2)],
+        "http.redirects" => &[Source::Answers(3)],
+        "http.client_errors" => &[Source::Answers(4)],
+        "http.server_errors" => &[Source::Answers(5)],
         "errors" => &[Source::Items(Order::Failed), Source::Connections(failed_to_connect), Source::Connections(broke)],
         _ => return None,
     })
@@ -75,12 +81,22 @@ fn timed_out(connection: &Connection) -> Option<i64> {
     matches!(connection.end, ConnectionEnd::Timeout | ConnectionEnd::ConnectTimeout).then(|| known(connection.closed_ns)).flatten()
 }
 
+/// The instants of transactions whose answer had a status for which this holds.
+fn answered(flow: &Series<'_>, window: Window, wanted: impl Fn(u16) -> bool) -> Vec<i64> {
+    let of = |order: Order| {
+        let rows = flow.rows(order, window).iter().filter(|row| wanted(flow.item(**row).status));
+        rows.map(|row| flow.instant(order, *row)).collect::<Vec<_>>()
+    };
+    [of(Order::Done), of(Order::Failed)].concat()
+}
+
 /// The instants of what a source counts in a window.
 fn instants(flow: &Series<'_>, source: &Source, window: Window) -> Vec<i64> {
     let inside = |at: &i64| (window.from_ns..window.to_ns).contains(at);
     let counted = |at: i64| flow.counted_at(at);
     match source {
         Source::Items(order) => flow.rows(*order, window).iter().map(|row| flow.instant(*order, *row)).collect(),
+        Source::Answers(hundred) => answered(flow, window, |status| status / 100 == *hundred),
         Source::Connections(instant) => flow.record.connections.iter().filter_map(instant).map(counted).filter(inside).collect(),
         Source::Content(kinds) => {
             let wrong = flow.record.corrupt.iter().filter(|c| kinds.contains(&c.kind));
@@ -108,6 +124,9 @@ fn could_have_happened(flow: &Series<'_>, name: &str, window: Window) -> Result<
         "corrupt" | "misdelivered" => {
             let received = [Order::Done, Order::Failed].into_iter().any(|order| !flow.rows(order, window).is_empty());
             if received { Ok(()) } else { Err("nothing was received whose content could be wrong".to_owned()) }
+        }
+        _ if name.starts_with("http.") && answered(flow, window, |status| status != 0).is_empty() => {
+            Err(format!("{} got no answer that has a status", flow.record.name))
         }
         "lost" if flow.rows(Order::Sent, window).is_empty() => Err("nothing was sent that could be lost".to_owned()),
         "lost" | "dropped" | "failed_transactions" | "errors" | "failed_connects" | "failed_connections" | "resets" | "timeouts"
@@ -141,4 +160,27 @@ pub(super) fn steps(flow: &Series<'_>, name: &str, window: Window) -> Option<Ste
         None => return None,
     };
     Some(Steps::new(0.0, instants.into_iter().map(|at| (at, 1.0)).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::build::{S, done, flow, lost};
+    use scn_reports::record::flow::Item;
+
+    #[test]
+    fn answers_are_counted_by_their_status_when_they_were_whole_or_failed() {
+        let mut record = flow("f", 10 * S, 0);
+        let of = |item: Item, status| Item { status, ..item };
+        record.items = vec![of(done(S, 5), 200), of(done(2 * S, 5), 302), of(lost(3 * S, 5), 503), of(done(4 * S, 5), 204), lost(5 * S, 5)];
+        let series = Series::new(&record, &[]);
+        let counted = |name: &str, from: i64| count(&series, name, Window { from_ns: from * S, to_ns: 10 * S }).value;
+        assert_eq!(counted("http.successes", 0), Some(2.0));
+        assert_eq!(counted("http.successes", 2), Some(1.0));
+        assert_eq!((counted("http.redirects", 0), counted("http.server_errors", 0)), (Some(1.0), Some(1.0)));
+        assert_eq!(counted("http.client_errors", 0), Some(0.0));
+        assert_eq!(counted("http.client_errors", 5), None, "nothing was answered that could have been one");
+        let steps = steps(&series, "http.server_errors", Window { from_ns: 0, to_ns: 10 * S }).expect("a counter");
+        assert_eq!(format!("{steps:?}"), format!("{:?}", Steps::new(0.0, vec![(3 * S + 5, 1.0)])));
+    }
 }

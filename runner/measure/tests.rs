@@ -379,6 +379,7 @@ fn every_metric_that_is_said_to_be_measured_is() {
     record.tcp = vec![sample(S, 0, 100, 1), TcpSample { server: true, ..sample(S, 0, 100, 1) }];
     record.datagrams = Some(datagrams());
     record.connections[0].handshake_ns = MS / 4;
+    record.items[0].status = 200;
     for name in definitions::MEASURED {
         let names = match name.strip_suffix('*') {
             Some(family) => STATISTICS.iter().map(|statistic| format!("{family}{statistic}")).collect(),

@@ -3,16 +3,14 @@
 
 use scn_grammar::scenario::pattern::{Pattern, Payload, Side, Step, StepKind};
 use scn_grammar::scenario::text::{Text, TextPart};
-use scn_grammar::scenario::transport::{Body, Http, HttpPath, HttpVersion};
+use scn_grammar::scenario::transport::{Body, Http, HttpPath};
 
 /// Of a flow.
 pub(crate) fn asks(http: &Http, pattern: Option<&Pattern>) -> Vec<&'static str> {
-    let Http { version, streams, request } = http;
-    let secret = request.as_ref().is_some_and(|request| {
+    let secret = http.request.as_ref().is_some_and(|request| {
         is_secret(&request.path) || body_is_secret(request.body.as_ref()) || request.headers.iter().any(|(_, text)| is_secret(text))
     });
-    let all =
-        [(*version == HttpVersion::V2 || *streams > 1).then_some("HTTP/2"), secret.then_some("a secret in a request"), beyond(pattern)];
+    let all = [secret.then_some("a secret in a request"), beyond(pattern)];
     all.into_iter().flatten().collect()
 }
 

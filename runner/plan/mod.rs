@@ -19,6 +19,7 @@ mod http;
 mod kernel;
 mod listeners;
 pub mod measured;
+mod multihomed;
 mod names;
 pub(crate) mod network;
 pub mod outline;

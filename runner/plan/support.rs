@@ -13,6 +13,7 @@ use scn_grammar::source::Span;
 
 use super::datagrams;
 use super::http;
+use super::multihomed;
 use super::pace::Pace;
 use crate::measure::definitions;
 
@@ -33,13 +34,15 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
             missing.add(service.span, format!("a service over {} with these options", service.listener.kind().word()));
         }
         missing.pattern(service.pattern.as_ref(), service.span);
+        let beyond = multihomed::service(service.listener.kind(), service.pattern.as_ref());
+        beyond.into_iter().for_each(|what| missing.add(service.span, what));
         if let Listener::Udp { .. } = service.listener {
             datagrams::beyond(service.pattern.as_ref()).into_iter().for_each(|what| missing.add(service.span, what));
         }
     }
     scenario.flows.iter().for_each(|flow| missing.flow(flow, &scenario.topology.nodes));
     for entry in &scenario.timeline {
-        if let Some(what) = action(&entry.action) {
+        if let Some(what) = action(&entry.action).or_else(|| multihomed::action(&entry.action, scenario)) {
             missing.add(entry.span, what);
         }
         if let When::Condition { condition, .. } = &entry.when {
@@ -88,7 +91,11 @@ impl Missing {
                 let sized = datagrams::too_long(flow.load.size.as_ref());
                 datagrams::beyond(flow.pattern.as_ref()).into_iter().chain(sized).for_each(|what| self.add(flow.span, what));
             }
-            Transport::Icmp(_) | Transport::Frames(_) => {}
+            Transport::Icmp(_) | Transport::Frames(_) | Transport::Mptcp { .. } => {}
+            Transport::Sctp { .. } => {
+                let beyond = multihomed::flow(&flow.transport, flow.pattern.as_ref());
+                beyond.into_iter().for_each(|what| self.add(flow.span, what));
+            }
             Transport::Http { http: asks, .. } => {
                 let beyond = http::asks(asks, flow.pattern.as_ref());
                 beyond.into_iter().for_each(|what| self.add(flow.span, what));
@@ -103,6 +110,11 @@ impl Missing {
         }
         if load.opens_nano.is_some() && (load.bandwidth_bps.is_some() || load.phase != Phase::Even) {
             self.add(flow.span, "`opens` with `bandwidth` or `phase random`");
+        }
+        if let (Transport::Http { http, .. }, Phase::Random) = (&flow.transport, load.phase)
+            && http.streams > 1
+        {
+            self.add(flow.span, "`phase random` with `streams`");
         }
         let frames = matches!(flow.transport, Transport::Frames(_));
         if flow.from_interface.is_some() && !frames {
@@ -164,9 +176,10 @@ fn has_secret(steps: &[Step]) -> bool {
     })
 }
 
-/// A listener of TCP or TLS, or of UDP.
+/// A listener of TCP, TLS, MPTCP or SCTP, or of UDP.
 fn listens(listener: &Listener) -> bool {
-    matches!(listener, Listener::Tcp { .. } | Listener::Tls { .. } | Listener::Udp { .. })
+    use Listener::{Mptcp, Sctp, Tcp, Tls, Udp};
+    matches!(listener, Tcp { .. } | Tls { .. } | Udp { .. } | Mptcp { .. } | Sctp { .. })
 }
 
 /// What an action needs that is not there; `None`: it can be carried out.

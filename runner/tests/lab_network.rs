@@ -13,6 +13,7 @@ use scn_grammar::scenario::topology::NodeKind;
 use scn_grammar::scenario::{LinkId, NodeId};
 use scn_runner::lab::{KernelLab, LabError, State, doctor, preflight};
 use scn_runner::plan::types::Engine::{Direct, Wire};
+use scn_runner::traffic::sockets::Streams;
 
 /// Long enough for a handshake, short enough to see that there is none.
 const SHORT: Duration = Duration::from_millis(300);
@@ -310,7 +311,7 @@ fn nothing_is_left() {
         assert_eq!(kernel_descriptors(), before.0);
         assert!(!threads().iter().any(|name| name.starts_with("scn-")), "{:?}", threads());
         let closed = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let refused = closed.block_on(scn_runner::traffic::sockets::Sockets::tcp(&door, hosts[0], false, 1));
+        let refused = closed.block_on(scn_runner::traffic::sockets::Sockets::streams(&door, hosts[0], Streams::Tcp, false, 1));
         assert!(refused.unwrap_err().to_string().contains("closed"));
 
         // Dropped without a word.

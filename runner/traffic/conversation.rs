@@ -21,6 +21,11 @@ pub trait Conversation {
     /// What the transaction that was played last moved.
     fn progress(&self) -> Progress;
 
+    /// The status of the answer that came last (HTTP); 0: none.
+    fn status(&self) -> u16 {
+        0
+    }
+
     /// The node in what came last; `u16::MAX`: none.
     fn peer_node(&self) -> u16;
 

@@ -23,6 +23,7 @@ use super::frames;
 use super::openings;
 use super::pacer::NEVER_DUE;
 use super::shared::FlowStart;
+use super::sockets::Streams;
 use super::starts::Starts;
 use super::worker::Worker;
 use crate::plan::pace::Pace;
@@ -233,7 +234,8 @@ impl Run {
             None if flow.load.total.is_some() => self.places_left.get().clamp(1, SOCKETS_AT_ONCE),
             None => 1,
         };
-        let mut sockets = worker.shared.sockets.tcp(flow.from, flow.target.is_ipv6(), count).await?;
+        let mut sockets =
+            worker.shared.sockets.streams(flow.from, Streams::of(flow.transport.kind()), flow.target.is_ipv6(), count).await?;
         let socket = sockets.pop().ok_or_else(|| std::io::Error::other("the lab gave no socket"))?;
         self.sockets.borrow_mut().extend(sockets);
         Ok(socket)
@@ -299,6 +301,7 @@ pub fn unsent(worker: &Rc<Worker>, flow: usize, start: Start, outcome: ItemOutco
         connection: u32::MAX,
         backend: u16::MAX,
         outcome,
+        status: 0,
         forward_bytes: 0,
         back_bytes: 0,
     };
@@ -344,7 +347,7 @@ async fn open_places(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
     if count == 0 || worker.finishing.get() || run.killed.get() {
         return;
     }
-    match worker.shared.sockets.tcp(planned.from, planned.target.is_ipv6(), count).await {
+    match worker.shared.sockets.streams(planned.from, Streams::of(planned.transport.kind()), planned.target.is_ipv6(), count).await {
         Ok(sockets) => *run.sockets.borrow_mut() = sockets,
         Err(error) => {
             let what = format!("flow {}: {count} sockets for its connections: {error}", planned.name);

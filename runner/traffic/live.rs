@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Makes the counters and their lookup by metric name.
 macro_rules! live {
-    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
-        /// Counters and gauges of one flow at this moment. The names are those of the metrics.
+    (@name $name:ident) => { stringify!($name) };
+    (@name $name:ident $metric:literal) => { $metric };
+    ($($(#[$doc:meta])* $name:ident $(= $metric:literal)?),* $(,)?) => {
+        /// Counters and gauges of one flow at this moment. The names are those of the metrics, where none stands beside them.
         #[derive(Debug, Default)]
         pub struct Live {
             $($(#[$doc])* pub $name: AtomicU64,)*
@@ -16,14 +18,14 @@ macro_rules! live {
             /// Whether a metric can be told at one moment.
             #[must_use]
             pub fn knows(metric: &str) -> bool {
-                matches!(metric, $(stringify!($name))|*)
+                matches!(metric, $(live!(@name $name $($metric)?))|*)
             }
 
             /// The value of a counter or gauge by its metric's name; `None`: it cannot be told at one moment.
             #[must_use]
             pub fn get(&self, metric: &str) -> Option<u64> {
                 match metric {
-                    $(stringify!($name) => Some(self.$name.load(Ordering::Relaxed)),)*
+                    $(live!(@name $name $($metric)?) => Some(self.$name.load(Ordering::Relaxed)),)*
                     _ => None,
                 }
             }
@@ -72,4 +74,26 @@ live! {
     timeouts,
     /// Distinct nodes that answered.
     backends,
+    /// Answers with a status of 200 to 299.
+    successes = "http.successes",
+    /// Answers with a status of 300 to 399.
+    redirects = "http.redirects",
+    /// Answers with a status of 400 to 499.
+    client_errors = "http.client_errors",
+    /// Answers with a status of 500 to 599.
+    server_errors = "http.server_errors",
+}
+
+impl Live {
+    /// Counts an answer with this status; 0: there was none.
+    pub fn answered(&self, status: u16) {
+        let counter = match status / 100 {
+            2 => &self.successes,
+            3 => &self.redirects,
+            4 => &self.client_errors,
+            5 => &self.server_errors,
+            _ => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
 }

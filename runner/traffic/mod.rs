@@ -21,12 +21,14 @@ mod frames;
 mod http;
 mod limits;
 pub mod live;
+mod multipath;
 mod openings;
 mod origins;
 mod pacer;
 mod pattern;
 mod reconnect;
 mod registry;
+mod sctp_options;
 mod series;
 mod server;
 mod shared;
@@ -67,7 +69,7 @@ use crate::plan::types::{Plan, PlannedFlow, PlannedListener};
 use live::Live;
 use pattern::program::Program;
 use shared::{Command, FlowStart, Ongoing, Shared};
-use sockets::Sockets;
+use sockets::{Sockets, Streams};
 use worker::Programs;
 
 /// More workers than this do not help on the machines that scenarios run on.
@@ -349,7 +351,7 @@ impl Traffic {
         };
         let socket = match planned.listener {
             Listener::Udp { .. } => self.open_datagrams(listener).await?,
-            _ => self.shared.sockets.tcp_listener(planned.node, address).await.map_err(closed)?,
+            _ => self.shared.sockets.stream_listener(planned.node, Streams::of(planned.listener.kind()), address).await.map_err(closed)?,
         };
         let refused = |error| TrafficError::Option { owner: planned.name.clone(), error };
         tcp_options::set_at(&planned.listener, &socket, address.is_ipv6()).map_err(refused)?;

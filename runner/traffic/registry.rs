@@ -2,7 +2,7 @@
 //! addresses. A proxy in between hides it; then the header of the first payload tells.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -102,13 +102,18 @@ fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
+/// A port at any of a node's addresses.
+pub fn anywhere(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)
+}
+
 /// The registry while nobody else looks into it.
 #[derive(Debug)]
 pub struct Held<'a>(MutexGuard<'a, Known>);
 
 impl Held<'_> {
-    /// Tells of a connection, and lets others look again.
-    pub fn insert(mut self, client: SocketAddr, server: SocketAddr, entry: Arc<Entry>) {
+    /// Tells of a connection.
+    pub fn insert(&mut self, client: SocketAddr, server: SocketAddr, entry: Arc<Entry>) {
         self.0.entries.insert((plain(client), plain(server)), entry);
     }
 }

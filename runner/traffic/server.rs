@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use scn_grammar::scenario::pattern::Side;
+use scn_grammar::scenario::transport::TransportKind;
 use scn_reports::record::flow::ConnectionEnd;
 use tokio::net::TcpStream;
 
@@ -22,8 +23,9 @@ use super::frame::{UNKNOWN_CONNECTION, UNKNOWN_FLOW};
 use super::http;
 use super::pacer::NEVER_DUE;
 use super::pattern::session::{Cut, Fault, Identity, Played, Session};
-use super::registry::Entry;
+use super::registry::{Entry, anywhere};
 use super::shared::Command;
+use super::sockets::Streams;
 use super::strike;
 use super::tcp_options;
 use super::tls::{self, Stream};
@@ -124,6 +126,8 @@ fn is_passing(error: &io::Error) -> bool {
 fn hand_over(worker: &Rc<Worker>, listener: (usize, u64), stream: TcpStream, client: SocketAddr) {
     // A peer that is gone already has no address: there is nobody to serve.
     let Ok(address) = stream.local_addr() else { return };
+    let over_sctp = worker.shared.plan.listeners[listener.0].listener.kind() == TransportKind::Sctp;
+    let address = if over_sctp { anywhere(address.port()) } else { address };
     let Some(workers) = worker.shared.workers.get() else { return };
     let index = worker.shared.registry.find(client, address).map_or(client.port() as usize % workers.len(), |entry| entry.worker);
     if index == worker.index {
@@ -189,7 +193,16 @@ async fn secure(
     stream: TcpStream,
     (client, address): (SocketAddr, SocketAddr),
 ) -> Option<Stream> {
-    let Some(server) = worker.tls.server(listener) else { return Some(Stream::Plain(stream)) };
+    let Some(server) = worker.tls.server(listener) else {
+        let over = Streams::of(worker.shared.plan.listeners[listener].listener.kind());
+        return match Stream::plain(stream, over) {
+            Ok(stream) => Some(stream),
+            Err(error) => {
+                worker.shared.warn(format!("an accepted connection could not be served: {error}"));
+                None
+            }
+        };
+    };
     // A client that went away in the midst of it is not waited for.
     worker.limit(control, worker.pacer.now_ns().saturating_add(CONNECT_LIMIT_NS));
     let accepted = server.accept(stream, control).await;

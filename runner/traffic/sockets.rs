@@ -7,9 +7,43 @@ use std::os::fd::OwnedFd;
 use std::pin::Pin;
 
 use scn_grammar::scenario::NodeId;
+use scn_grammar::scenario::transport::TransportKind;
 
 /// A future that the lab answers.
 pub type Answer<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
+
+/// Protocols of sockets with connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Streams {
+    /// TCP (RFC 9293).
+    Tcp,
+    /// TCP over several ways (RFC 8684).
+    Mptcp,
+    /// SCTP, one to one (RFC 6458).
+    Sctp,
+}
+
+impl Streams {
+    /// What a transport with connections runs over.
+    #[must_use]
+    pub fn of(kind: TransportKind) -> Streams {
+        match kind {
+            TransportKind::Mptcp => Streams::Mptcp,
+            TransportKind::Sctp => Streams::Sctp,
+            _ => Streams::Tcp,
+        }
+    }
+
+    /// As `socket` takes it.
+    #[must_use]
+    pub fn protocol(self) -> socket2::Protocol {
+        match self {
+            Streams::Tcp => socket2::Protocol::TCP,
+            Streams::Mptcp => socket2::Protocol::MPTCP,
+            Streams::Sctp => socket2::Protocol::SCTP,
+        }
+    }
+}
 
 /// Sockets that send packets of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,17 +67,17 @@ pub enum Packets {
 
 /// The door through which sockets come. The lab implements it; tests implement it on loopback.
 pub trait Sockets: Send + Sync {
-    /// `count` unbound, unconnected, non-blocking, close-on-exec TCP sockets in a node's namespace.
+    /// `count` unbound, unconnected, non-blocking, close-on-exec sockets of a protocol in a node's namespace.
     ///
     /// # Errors
     /// The kernel's, such as EMFILE when descriptors run out.
-    fn tcp(&self, node: NodeId, ipv6: bool, count: usize) -> Answer<Vec<OwnedFd>>;
+    fn streams(&self, node: NodeId, over: Streams, ipv6: bool, count: usize) -> Answer<Vec<OwnedFd>>;
 
-    /// A bound, non-blocking, close-on-exec TCP socket with `SO_REUSEADDR`, which does not listen yet; for `[::]` it takes IPv4 too.
+    /// A bound, non-blocking, close-on-exec socket of a protocol with `SO_REUSEADDR`, which does not listen yet; for `[::]` it takes IPv4 too.
     ///
     /// # Errors
     /// The kernel's: EADDRINUSE when the port is in use, EADDRNOTAVAIL when the node has no such address.
-    fn tcp_listener(&self, node: NodeId, address: SocketAddr) -> Answer<OwnedFd>;
+    fn stream_listener(&self, node: NodeId, over: Streams, address: SocketAddr) -> Answer<OwnedFd>;
 
     /// `count` unbound, unconnected, non-blocking, close-on-exec sockets in a node's namespace.
     ///

@@ -1,4 +1,4 @@
-//! Socket options of flows and services over TCP: set, and read back, since the kernel may take an option and do otherwise. In: the
+//! Socket options of flows and services over TCP, MPTCP and SCTP: set, and read back, since the kernel may take an option and do otherwise. In: the
 //! scenario's options. Out: a socket that has them, or what the kernel refused. What it accepts inherits a listener's. Congestion
 //! notification is no option of a socket: the plan sets it for the node.
 
@@ -12,7 +12,9 @@ use socket2::{SockRef, TcpKeepalive};
 
 use super::TrafficError;
 use super::datagram::options::{Options, keep, refused};
+use super::sctp_options;
 use super::shared::Shared;
+use super::sockets::Streams;
 
 /// What kernels before 6.5 say of any segment size that was asked for, until there is a connection.
 const UNTOLD_MSS: u32 = 536;
@@ -20,10 +22,11 @@ const UNTOLD_MSS: u32 = 536;
 /// Connections that may wait to be accepted where nothing is said; the kernel lowers it to the node's `somaxconn`.
 const BACKLOG: i32 = 65_535;
 
-/// Those of a flow's connections; `None`: they are not over TCP.
+/// Those of a flow's connections; `None`: they are no connections of the kernel.
 pub fn of_flow(transport: &Transport) -> Option<&Socket> {
     match transport {
         Transport::Tcp { socket, .. } | Transport::Tls { socket, .. } | Transport::Http { socket, .. } => Some(socket),
+        Transport::Mptcp { socket } | Transport::Sctp { socket, .. } => Some(socket),
         _ => None,
     }
 }
@@ -34,6 +37,7 @@ pub fn of_listener(listener: &Listener) -> Option<(&Socket, Option<u32>)> {
         Listener::Tcp { socket, backlog, .. } | Listener::Tls { socket, backlog, .. } | Listener::Http { socket, backlog, .. } => {
             Some((socket, *backlog))
         }
+        Listener::Mptcp { socket, backlog } | Listener::Sctp { socket, backlog } => Some((socket, *backlog)),
         _ => None,
     }
 }
@@ -42,7 +46,7 @@ pub fn of_listener(listener: &Listener) -> Option<(&Socket, Option<u32>)> {
 ///
 /// # Errors
 /// The option that the kernel refused, or took and did not keep.
-pub fn set(options: &Socket, socket: &SockRef<'_>, ipv6: bool) -> io::Result<()> {
+pub fn set(options: &Socket, over: Streams, socket: &SockRef<'_>, ipv6: bool) -> io::Result<()> {
     let Socket {
         congestion,
         nodelay,
@@ -56,7 +60,12 @@ pub fn set(options: &Socket, socket: &SockRef<'_>, ipv6: bool) -> io::Result<()>
         receive_buffer: _,
         user_timeout_ns,
     } = options;
-    socket.set_tcp_nodelay(nodelay.unwrap_or(true)).map_err(|error| refused("nodelay", &error))?;
+    match over {
+        Streams::Sctp => sctp_options::set_nodelay(socket, nodelay.unwrap_or(true)).map_err(|error| refused("nodelay", &error))?,
+        Streams::Tcp | Streams::Mptcp => {
+            socket.set_tcp_nodelay(nodelay.unwrap_or(true)).map_err(|error| refused("nodelay", &error))?;
+        }
+    }
     let below = Options::of_socket(options);
     if below != Options::default() {
         below.set_common(socket, ipv6)?;
@@ -69,7 +78,9 @@ pub fn set(options: &Socket, socket: &SockRef<'_>, ipv6: bool) -> io::Result<()>
             return Err(io::Error::other(format!("`congestion`: the kernel made {kept} of {name}")));
         }
     }
-    if let Some(mss) = mss {
+    if let (Some(mss), Streams::Sctp) = (mss, over) {
+        keep("mss", *mss, sctp_options::set_largest(socket, *mss), || sctp_options::largest(socket))?;
+    } else if let Some(mss) = mss {
         let known = || socket.tcp_mss().map(|kept| if kept == UNTOLD_MSS { *mss } else { kept });
         keep("mss", *mss, socket.set_tcp_mss(*mss), known)?;
     }
@@ -91,7 +102,7 @@ pub fn set(options: &Socket, socket: &SockRef<'_>, ipv6: bool) -> io::Result<()>
 /// # Errors
 /// As of [`set`].
 pub fn set_at(listener: &Listener, socket: &OwnedFd, ipv6: bool) -> io::Result<()> {
-    of_listener(listener).map_or(Ok(()), |(options, _)| set(options, &SockRef::from(socket), ipv6))
+    of_listener(listener).map_or(Ok(()), |(options, _)| set(options, Streams::of(listener.kind()), &SockRef::from(socket), ipv6))
 }
 
 /// Lets a listener's socket listen.
@@ -103,16 +114,23 @@ pub fn listen(listener: &Listener, socket: &OwnedFd) -> io::Result<()> {
     SockRef::from(socket).listen(backlog.map_or(BACKLOG, |most| i32::try_from(most).unwrap_or(i32::MAX)))
 }
 
-/// Tries the options of every flow on a socket of its own, so that what the kernel refuses is known before anything is sent.
+/// Tries the options of every flow on a socket of its own, so that what the kernel refuses is known before anything is sent: a protocol too
+/// that the node was told not to have.
 ///
 /// # Errors
 /// Whose option was refused, and how.
 pub async fn try_all(shared: &Shared) -> Result<(), TrafficError> {
     for flow in &shared.plan.flows {
-        let Some(options) = of_flow(&flow.transport).filter(|options| **options != Socket::default()) else { continue };
+        let over = Streams::of(flow.transport.kind());
+        let worth_it = |options: &&Socket| **options != Socket::default() || over != Streams::Tcp;
+        let Some(options) = of_flow(&flow.transport).filter(worth_it) else { continue };
         let refused = |error| TrafficError::Option { owner: flow.name.clone(), error };
-        for socket in shared.sockets.tcp(flow.from, flow.target.is_ipv6(), 1).await.map_err(refused)? {
-            set(options, &SockRef::from(&socket), flow.target.is_ipv6()).map_err(refused)?;
+        let missing = |error: io::Error| {
+            let (word, node) = (flow.transport.kind().word(), shared.node_name(flow.from));
+            refused(io::Error::new(error.kind(), format!("`over {word}`: node {node} has no such sockets: {error}")))
+        };
+        for socket in shared.sockets.streams(flow.from, over, flow.target.is_ipv6(), 1).await.map_err(missing)? {
+            set(options, over, &SockRef::from(&socket), flow.target.is_ipv6()).map_err(refused)?;
         }
     }
     Ok(())
@@ -160,7 +178,7 @@ mod tests {
         };
         for (domain, ipv6) in [(Domain::IPV4, false), (Domain::IPV6, true)] {
             let socket = socket(domain);
-            set(&options, &SockRef::from(&socket), ipv6).unwrap();
+            set(&options, Streams::Tcp, &SockRef::from(&socket), ipv6).unwrap();
             assert!(!socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
             assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(7));
             assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_millis(1500)));
@@ -172,13 +190,13 @@ mod tests {
             assert!(socket.send_buffer_size().unwrap() >= 40_000 && socket.recv_buffer_size().unwrap() >= 60_000);
         }
         let socket = socket(Domain::IPV4);
-        set(&Socket::default(), &SockRef::from(&socket), false).unwrap();
+        set(&Socket::default(), Streams::Tcp, &SockRef::from(&socket), false).unwrap();
         assert!(socket.tcp_nodelay().unwrap(), "small segments are sent at once if nothing is said");
     }
 
     #[test]
     fn what_the_kernel_refuses_is_told_by_the_options_name() {
-        let refused = |options: Socket| set(&options, &SockRef::from(&socket(Domain::IPV4)), false).unwrap_err().to_string();
+        let refused = |options: Socket| set(&options, Streams::Tcp, &SockRef::from(&socket(Domain::IPV4)), false).unwrap_err().to_string();
         let unknown = refused(Socket { congestion: Some("nosuch".to_owned()), ..Socket::default() });
         assert!(unknown.starts_with("`congestion`: "), "{unknown}");
         let fraction = refused(Socket { keepalive_ns: Some(1_500_000_000), ..Socket::default() });

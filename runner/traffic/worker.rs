@@ -13,7 +13,7 @@ use std::task::{Poll, Waker};
 use scn_grammar::scenario::pattern::Side;
 use scn_grammar::scenario::transport::Listener;
 use scn_grammar::source::Span;
-use scn_reports::record::flow::{Corruption, CorruptionKind, Item, ItemOutcome};
+use scn_reports::record::flow::{Corruption, CorruptionKind, Item, ItemOutcome, NEVER};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
@@ -328,6 +328,9 @@ impl Worker {
     /// A transaction ended, or never was.
     pub fn item(self: &Rc<Self>, flow: usize, item: Item) {
         if let Some(live) = self.live(flow) {
+            if item.done_ns != NEVER {
+                live.answered(item.status);
+            }
             match item.outcome {
                 ItemOutcome::Done => {
                     live.received.fetch_add(1, Ordering::Relaxed);

@@ -235,6 +235,7 @@ pub(crate) fn scramble(flow: &mut FlowRecord, state: &mut u64, round: usize) {
             connection: narrow(wide()),
             backend: short(wide()),
             outcome: outcomes[at % 4],
+            status: short(i64::try_from(at).expect("small") * 7919),
             forward_bytes: narrow(wide()),
             back_bytes: narrow(wide()),
         })

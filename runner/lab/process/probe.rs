@@ -10,7 +10,7 @@ use tokio::net::TcpSocket;
 use super::super::door::Door;
 use super::message::Start;
 use super::{Tools, command};
-use crate::traffic::sockets::Sockets as _;
+use crate::traffic::sockets::{Sockets as _, Streams};
 
 /// Between two looks.
 const AGAIN_AFTER: Duration = Duration::from_millis(20);
@@ -20,7 +20,7 @@ const CONNECT_LIMIT: Duration = Duration::from_millis(500);
 /// A connection from the node is taken there.
 pub(super) async fn taken(door: Door, node: NodeId, target: SocketAddr) {
     loop {
-        if let Ok(sockets) = door.tcp(node, target.is_ipv6(), 1).await
+        if let Ok(sockets) = door.streams(node, Streams::Tcp, target.is_ipv6(), 1).await
             && let Some(socket) = sockets.into_iter().next()
         {
             let connecting = TcpSocket::from_std_stream(TcpStream::from(socket)).connect(target);

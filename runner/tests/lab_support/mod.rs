@@ -14,7 +14,7 @@ use scn_grammar::scenario::topology::{Impairment, LinkKind, NodeKind, Prefix, Se
 use scn_grammar::scenario::{LinkId, NodeId};
 use scn_runner::lab::{Door, KernelLab};
 use scn_runner::plan::types::{Engine, Plan, PlannedInterface, PlannedLink, PlannedNode, PlannedRoute, Stages, VERSION};
-use scn_runner::traffic::sockets::Sockets;
+use scn_runner::traffic::sockets::{Sockets, Streams};
 
 /// Nothing in a test takes longer than this.
 pub const BOUND: Duration = Duration::from_secs(10);
@@ -151,7 +151,7 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 
 /// An unconnected socket in a node.
 pub fn socket(door: &Door, node: NodeId, ipv6: bool) -> socket2::Socket {
-    let mut made = wait(door.tcp(node, ipv6, 1)).unwrap();
+    let mut made = wait(door.streams(node, Streams::Tcp, ipv6, 1)).unwrap();
     let socket = socket2::Socket::from(made.remove(0));
     assert!(socket.nonblocking().unwrap());
     socket.set_nonblocking(false).unwrap();
@@ -176,7 +176,7 @@ pub fn inside<R: Send + 'static>(door: &Door, node: NodeId, work: impl FnOnce() 
 
 /// A socket of a node that listens.
 fn listening(door: &Door, node: NodeId, address: &str) -> TcpListener {
-    let socket = socket2::Socket::from(wait(door.tcp_listener(node, address.parse().unwrap())).unwrap());
+    let socket = socket2::Socket::from(wait(door.stream_listener(node, Streams::Tcp, address.parse().unwrap())).unwrap());
     socket.listen(16).unwrap();
     socket.into()
 }

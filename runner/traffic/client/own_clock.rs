@@ -6,26 +6,27 @@ use std::task::Poll;
 
 use scn_reports::record::flow::ItemOutcome;
 
-use super::{Clock, Idle, Place};
+use super::lane::{Idle, Lane};
+use super::{Clock, Place};
 use crate::traffic::control::{Order, Start};
 use crate::traffic::conversation::Conversation;
 use crate::traffic::flow::{self, START_PATIENCE_NS};
 use crate::traffic::pacer::NEVER_DUE;
 
-impl Place<'_> {
+impl Lane<'_> {
     /// The next start of the place's own clock.
-    pub(super) async fn own_start(&mut self, talk: &mut impl Conversation) -> Idle {
-        let free_ns = self.worker.pacer.now_ns();
-        self.miss(|start, now| start.saturating_add(START_PATIENCE_NS) <= now, ItemOutcome::Dropped);
-        let Clock::Own(starts, k) = &mut self.clock else { return Idle::Over };
-        let intended_ns = starts.at(*k);
-        self.worker.limit(self.control, talk.quiet().until(NEVER_DUE));
+    pub(super) async fn own_start(&self, talk: &mut impl Conversation) -> Idle {
+        let Place { worker, run, .. } = self.place;
+        let free_ns = worker.pacer.now_ns();
+        self.place.miss(|start, now| start.saturating_add(START_PATIENCE_NS) <= now, ItemOutcome::Dropped);
+        let Some(intended_ns) = self.place.own_due_ns() else { return Idle::Over };
+        worker.limit(self.control, talk.quiet().until(NEVER_DUE));
         // What is due at the flow's end begins no more.
-        let until = if intended_ns < self.run.until_ns() { intended_ns } else { NEVER_DUE };
-        let mut sleep = std::pin::pin!(self.worker.pacer.sleep_until(until));
+        let until = if intended_ns < run.until_ns() { intended_ns } else { NEVER_DUE };
+        let mut sleep = std::pin::pin!(worker.pacer.sleep_until(until));
         let met = poll_fn(|context| {
             self.control.register(context);
-            if self.control.order() != Order::Go {
+            if self.is_over() {
                 return Poll::Ready(Idle::Over);
             }
             if let Poll::Ready(broken) = talk.poll_idle(context) {
@@ -33,18 +34,30 @@ impl Place<'_> {
             }
             sleep.as_mut().poll(context).map(|()| {
                 // Waiting for the connection and standing still are no lateness of this program.
-                let lag = self.worker.pacer.now_ns() - intended_ns.max(free_ns).max(self.run.thawed_ns.get());
+                let lag = worker.pacer.now_ns() - intended_ns.max(free_ns).max(run.thawed_ns.get());
                 Idle::Start(Start { intended_ns, lag_ns: u32::try_from(lag.max(0)).unwrap_or(u32::MAX) })
             })
         })
         .await;
-        *k += u64::from(matches!(met, Idle::Start(_)));
+        if let (Clock::Own(_, k), Idle::Start(_)) = (&mut *self.place.clock.borrow_mut(), &met) {
+            *k += 1;
+        }
         met
+    }
+}
+
+impl Place<'_> {
+    /// When the next start of its own clock is due, ns; `None`: it has none.
+    fn own_due_ns(&self) -> Option<i64> {
+        match &mut *self.clock.borrow_mut() {
+            Clock::Own(starts, k) => Some(starts.at(*k)),
+            _ => None,
+        }
     }
 
     /// Notes the place's own starts that come to nothing: those before the flow's end for which this holds of their instant and now.
-    fn miss(&mut self, missed: impl Fn(i64, i64) -> bool, outcome: ItemOutcome) {
-        let Clock::Own(starts, k) = &mut self.clock else { return };
+    fn miss(&self, missed: impl Fn(i64, i64) -> bool, outcome: ItemOutcome) {
+        let Clock::Own(starts, k) = &mut *self.clock.borrow_mut() else { return };
         let (now, end) = (self.worker.pacer.now_ns(), self.run.until_ns());
         while starts.at(*k) < end && missed(starts.at(*k), now) {
             let start = Start { intended_ns: starts.at(*k), lag_ns: 0 };
@@ -54,7 +67,7 @@ impl Place<'_> {
     }
 
     /// Starts that were due before the place ended are not forgotten.
-    pub(super) fn forget_missed(&mut self) {
+    pub(super) fn forget_missed(&self) {
         // Of a total others may have made them.
         if self.worker.shared.plan.flows[self.run.flow].load.total.is_none() || self.control.order() != Order::Go {
             let end = self.run.until_ns();

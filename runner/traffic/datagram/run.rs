@@ -425,6 +425,7 @@ impl Lanes {
             connection: lane.number,
             backend: if done { lane.answered(self, exchange.peer_node) } else { u16::MAX },
             outcome,
+            status: 0,
             forward_bytes: if done { whole(exchange.sent_bytes) } else { 0 },
             back_bytes: whole(exchange.received_bytes),
         };

@@ -127,6 +127,7 @@ impl Log {
             connection: sent.lane,
             backend: self.backend.filter(|_| done).unwrap_or(u16::MAX),
             outcome,
+            status: 0,
             forward_bytes: if done { sent.payload } else { 0 },
             back_bytes: 0,
         }

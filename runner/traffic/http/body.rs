@@ -66,6 +66,20 @@ impl Outgoing {
             Outgoing::Filled(frame, at) => frame.length().saturating_sub(*at) as u64,
         }
     }
+
+    /// The next bytes, at most so many; empty when all are sent.
+    pub fn piece(&mut self, most: usize) -> Bytes {
+        match self {
+            Outgoing::Bytes(bytes) => bytes.split_to(most.min(bytes.len())),
+            Outgoing::Filled(frame, at) => {
+                let end = frame.length().min(at.saturating_add(most));
+                let mut piece = Vec::with_capacity(end - *at);
+                frame.append(*at, end, &mut piece);
+                *at = end;
+                piece.into()
+            }
+        }
+    }
 }
 
 impl Body for Outgoing {
@@ -73,16 +87,9 @@ impl Body for Outgoing {
     type Error = Infallible;
 
     fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Piece<Bytes>, Infallible>>> {
-        let piece = match self.get_mut() {
-            Outgoing::Bytes(bytes) => std::mem::take(bytes),
-            Outgoing::Filled(frame, at) => {
-                let end = frame.length().min(*at + PIECE);
-                let mut piece = Vec::with_capacity(end - *at);
-                frame.append(*at, end, &mut piece);
-                *at = end;
-                piece.into()
-            }
-        };
+        let body = self.get_mut();
+        let most = if let Outgoing::Bytes(bytes) = body { bytes.len() } else { PIECE };
+        let piece = body.piece(most);
         Poll::Ready((!piece.is_empty()).then(|| Ok(Piece::data(piece))))
     }
 

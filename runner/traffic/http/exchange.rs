@@ -7,11 +7,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::form;
-use super::link::Link;
+use super::link::{Arriving, Link};
 use super::talk::node_of;
 use crate::traffic::control::Broken;
 use crate::traffic::registry::NOBODY;
@@ -28,7 +27,7 @@ enum State {
     /// It is asked.
     Asked,
     /// The head of the answer came.
-    Answered(Incoming),
+    Answered(Arriving),
     /// All of it came.
     Over,
 }
@@ -39,6 +38,8 @@ pub struct Exchange {
     pub link: Link,
     /// The node that answered last; [`NOBODY`]: none of ours.
     pub node: u16,
+    /// The status of the last answer; 0: none came.
+    pub status: u16,
     worker: Rc<Worker>,
     socket: RawFd,
     asked: Vec<u8>,
@@ -51,7 +52,7 @@ impl Exchange {
     /// On a connection.
     pub fn new(link: Link, socket: RawFd, worker: Rc<Worker>) -> Exchange {
         let (asked, came) = (Vec::new(), Vec::new());
-        Exchange { link, node: NOBODY, worker, socket, asked, state: State::Asking, came, taken: 0 }
+        Exchange { link, node: NOBODY, status: 0, worker, socket, asked, state: State::Asking, came, taken: 0 }
     }
 
     /// Passes over what the pattern left of the answer; `false`: the connection takes no other request.
@@ -72,7 +73,7 @@ impl Exchange {
     fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         let wrong = |what: String| Poll::Ready(Err(Broken::Io(io::Error::new(io::ErrorKind::InvalidData, what))));
         match &mut self.state {
-            State::Asking => match form::request(&self.asked) {
+            State::Asking => match form::request(&self.asked).and_then(|request| self.link.as_it_has_it(request)) {
                 Ok(request) => {
                     self.link.send(request);
                     self.asked.clear();
@@ -84,6 +85,7 @@ impl Exchange {
             State::Asked => {
                 let (head, body) = ready!(self.link.poll_answer(context))?.into_parts();
                 self.node = node_of(&self.worker, &head.headers);
+                self.status = head.status.as_u16();
                 self.came.extend(form::response_head(head.status, &head.headers));
                 self.state = State::Answered(body);
                 Poll::Ready(Ok(()))

@@ -2,8 +2,8 @@
 //! writes to the wire is hyper's own. Header names come out as they are usually written: `Content-Length`.
 
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 
 use super::body::Outgoing;
 use super::{FILLING, NODE};
@@ -12,6 +12,8 @@ use super::{FILLING, NODE};
 const MOST_HEADERS: usize = 100;
 /// Names that are not written with a capital after each hyphen alone.
 const IRREGULAR: &[(&str, &str)] = &[("etag", "ETag"), ("te", "TE"), ("www-authenticate", "WWW-Authenticate")];
+/// Headers that speak of one connection of HTTP/1.1, which HTTP/2 has not (RFC 9113, 8.2.2).
+const OF_CONNECTIONS: &[&str] = &["connection", "te", "transfer-encoding", "upgrade", "keep-alive", "proxy-connection"];
 
 /// A request in text form.
 pub fn request(text: &[u8]) -> Result<Request<Outgoing>, String> {
@@ -49,6 +51,23 @@ pub fn response(text: &[u8], to: &Method) -> Result<Response<Outgoing>, String> 
     let mut message = Response::new(Outgoing::Bytes(body));
     (*message.status_mut(), *message.headers_mut()) = (status, headers);
     Ok(message)
+}
+
+/// A request as HTTP/2 has it: it says where it goes (scheme and authority) in place of its `Host`, and nothing of its connection.
+pub fn absolute(mut request: Request<Outgoing>, secured: bool) -> Result<Request<Outgoing>, String> {
+    let host = request.headers_mut().remove(HOST);
+    OF_CONNECTIONS.iter().for_each(|name| drop(request.headers_mut().remove(*name)));
+    let host = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let scheme = if secured { "https" } else { "http" };
+    let built = Uri::builder().scheme(scheme).authority(host).path_and_query(target).build();
+    *request.uri_mut() = built.map_err(|error| format!("{host:?} is no host that a request of HTTP/2 can go to: {error}"))?;
+    *request.version_mut() = Version::HTTP_2;
+    let length = request.body().left();
+    if length > 0 && !request.headers().contains_key(CONTENT_LENGTH) {
+        request.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    Ok(request)
 }
 
 fn whole(parsed: httparse::Result<usize>, what: &str) -> Result<usize, String> {

@@ -1,144 +1,90 @@
-//! A client's connection, driven in place by the task that uses it. In: a connected socket, requests. Out: answers as they come, and
-//! how the connection ended. Waits for nothing by itself: limits and orders are looked at by who polls.
+//! What a request is sent over: a connection of HTTP/1.1, or a place on one of HTTP/2. In: requests. Out: answers as they come, the same
+//! whatever is below. Waits for nothing by itself: limits and orders are looked at by who polls.
 
-use std::error::Error;
-use std::future::Future;
-use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::client::conn::http1::{Builder, Connection, SendRequest};
+use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 
+use super::alone::Alone;
 use super::body::Outgoing;
+use super::branch::{Branch, Coming};
+use super::form;
 use crate::traffic::control::Broken;
-use crate::traffic::tls::{Stream, handshake};
+use crate::traffic::tls::Stream;
 
-type Answer = Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>>>>;
+/// What carries requests, one at a time.
+pub enum Link {
+    /// A connection of its own.
+    Alone(Box<Alone>),
+    /// A stream after the other of a connection that others use too.
+    Branch(Box<Branch>),
+}
 
-/// A connection.
-pub struct Link {
-    /// Holds the socket until the link is dropped, also when it has ended.
-    connection: Pin<Box<Connection<TokioIo<Stream>, Outgoing>>>,
-    sender: SendRequest<Outgoing>,
-    answer: Option<Answer>,
-    ended: Option<hyper::Result<()>>,
+/// The body of an answer.
+pub enum Arriving {
+    /// Of HTTP/1.1.
+    Alone(Incoming),
+    /// Of HTTP/2.
+    Branch(Coming),
 }
 
 impl Link {
-    /// Takes a connected socket.
-    pub async fn new(stream: Stream) -> Result<Link, Broken> {
-        let handshake = Builder::new().title_case_headers(true).handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = handshake.map_err(|error| broken(&error))?;
-        Ok(Link { connection: Box::pin(connection), sender, answer: None, ended: None })
+    /// HTTP/1.1 on a connected socket.
+    pub async fn alone(stream: Stream) -> Result<Link, Broken> {
+        Alone::new(stream).await.map(|alone| Link::Alone(Box::new(alone)))
+    }
+
+    /// A request of HTTP/1.1 as it is sent over this.
+    ///
+    /// # Errors
+    /// What of it cannot be.
+    pub fn as_it_has_it(&self, request: Request<Outgoing>) -> Result<Request<Outgoing>, String> {
+        match self {
+            Link::Alone(_) => Ok(request),
+            Link::Branch(branch) => form::absolute(request, branch.secured),
+        }
     }
 
     /// Sends a request; its answer comes by [`Link::poll_answer`].
     pub fn send(&mut self, request: Request<Outgoing>) {
-        self.answer = Some(Box::pin(self.sender.send_request(request)));
+        match self {
+            Link::Alone(alone) => alone.send(request),
+            Link::Branch(branch) => branch.send(request),
+        }
     }
 
     /// The head of the answer.
-    pub fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Result<Response<Incoming>, Broken>> {
-        self.work(context);
-        let Some(answer) = &mut self.answer else { return Poll::Ready(Err(Broken::Eof)) };
-        match answer.as_mut().poll(context) {
-            Poll::Ready(Ok(answer)) => Poll::Ready(Ok(answer)),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(self.why(&error))),
-            Poll::Pending if self.ended.is_some() => Poll::Ready(Err(self.end())),
-            Poll::Pending => Poll::Pending,
+    pub fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Result<Response<Arriving>, Broken>> {
+        match self {
+            Link::Alone(alone) => alone.poll_answer(context).map_ok(|answer| answer.map(Arriving::Alone)),
+            Link::Branch(branch) => branch.poll_answer(context).map_ok(|answer| answer.map(Arriving::Branch)),
         }
     }
 
     /// The next bytes of its body; `None`: that was all.
-    pub fn poll_body(&mut self, context: &mut Context<'_>, body: &mut Incoming) -> Poll<Result<Option<Bytes>, Broken>> {
-        loop {
-            self.work(context);
-            match Pin::new(&mut *body).poll_frame(context) {
-                // Trailers are no part of the body.
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(bytes) if !bytes.is_empty() => return Poll::Ready(Ok(Some(bytes))),
-                    _ => {}
-                },
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(self.why(&error))),
-                Poll::Ready(None) => return Poll::Ready(Ok(None)),
-                Poll::Pending if self.ended.is_some() => return Poll::Ready(Err(self.end())),
-                Poll::Pending => return Poll::Pending,
-            }
+    pub fn poll_body(&mut self, context: &mut Context<'_>, body: &mut Arriving) -> Poll<Result<Option<Bytes>, Broken>> {
+        match (self, body) {
+            (Link::Alone(alone), Arriving::Alone(body)) => alone.poll_body(context, body),
+            (Link::Branch(branch), Arriving::Branch(body)) => branch.poll_body(context, body),
+            // A body of another link: there is none.
+            _ => Poll::Ready(Ok(None)),
         }
     }
 
-    /// Waits, after an answer, until the connection takes another request: `true`; or is over, as the answer may have announced: `false`.
+    /// Waits, after an answer, until another request can be sent: `true`; or none any more, as the answer may have announced: `false`.
     pub fn poll_reuse(&mut self, context: &mut Context<'_>) -> Poll<bool> {
-        self.answer = None;
-        self.work(context);
-        match self.sender.poll_ready(context) {
-            Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
-            Poll::Pending if self.ended.is_some() => Poll::Ready(false),
-            Poll::Pending => Poll::Pending,
+        match self {
+            Link::Alone(alone) => alone.poll_reuse(context),
+            Link::Branch(branch) => branch.poll_reuse(context),
         }
     }
 
     /// Waits until the connection ends by itself.
     pub fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
-        self.work(context);
-        if self.ended.is_some() { Poll::Ready(self.end()) } else { Poll::Pending }
-    }
-
-    /// Lets the connection send and receive.
-    fn work(&mut self, context: &mut Context<'_>) {
-        if self.ended.is_none()
-            && let Poll::Ready(ended) = self.connection.as_mut().poll(context)
-        {
-            self.ended = Some(ended);
+        match self {
+            Link::Alone(alone) => alone.poll_end(context),
+            Link::Branch(branch) => branch.poll_end(context),
         }
     }
-
-    /// How the connection ended.
-    fn end(&self) -> Broken {
-        match &self.ended {
-            Some(Err(error)) => broken(error),
-            Some(Ok(())) | None => Broken::Eof,
-        }
-    }
-
-    /// Why a request failed: a request that was called off says only that the connection ended, which says why.
-    fn why(&self, error: &hyper::Error) -> Broken {
-        if error.is_canceled() || error.is_closed() {
-            return match broken(error) {
-                Broken::Io(error) if error.raw_os_error().is_some() => Broken::Io(error),
-                _ => self.end(),
-            };
-        }
-        broken(error)
-    }
-}
-
-/// What an error of hyper means.
-pub fn broken(error: &hyper::Error) -> Broken {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    let mut parse = false;
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<hyper::Error>() {
-            if error.is_incomplete_message() {
-                return Broken::Eof;
-            }
-            parse |= error.is_parse();
-        }
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return match (error.raw_os_error(), error.kind()) {
-                (Some(number), _) => Broken::Io(io::Error::from_raw_os_error(number)),
-                (None, io::ErrorKind::UnexpectedEof) => Broken::Eof,
-                (None, kind) => Broken::Io(match handshake::told(error) {
-                    Some(told) => io::Error::new(kind, told.clone()),
-                    None => io::Error::new(kind, error.to_string()),
-                }),
-            };
-        }
-        cause = error.source();
-    }
-    let kind = if parse { io::ErrorKind::InvalidData } else { io::ErrorKind::Other };
-    Broken::Io(io::Error::new(kind, if parse { format!("no answer of HTTP/1.1: {error}") } else { error.to_string() }))
 }

@@ -1,5 +1,5 @@
-//! Flows and services over HTTP/1.1, through hyper. In: a connection of a flow or of a listener, what is asked or answered. Out:
-//! transactions as over TCP, checked: status, length and filling of bodies. Opens no connection, paces nothing; has no HTTP/2.
+//! Flows and services over HTTP/1.1 and HTTP/2, through hyper and h2. In: a connection of a flow or of a listener, what is asked or answered. Out:
+//! transactions as over TCP, checked: status, length and filling of bodies. Opens no connection, paces nothing.
 //!
 //! A flow says its request by options, or by a pattern whose texts are messages in the form of HTTP/1.1; a service answers by path,
 //! or plays a pattern. A pattern is played by the same session as over TCP, on a stream that turns its texts into messages and back.
@@ -9,11 +9,15 @@
 //!                     \--Session on an Exchange--/                    \--> Session on a Message
 //! ```
 //!
+//! A connection of HTTP/2 has as many who talk on it as the flow says `streams`: each has a `Link` that is a branch of the `Carrier`.
+//!
 //! Our own servers add two headers, so that they are known behind a proxy too: [`NODE`] tells who answers, [`FILLING`] that the body
 //! is filling, and of what length. Each message of filling is number 0 of its own exchange, since a proxy mixes connections.
 
+mod alone;
 mod answers;
 mod body;
+mod branch;
 mod check;
 mod exchange;
 mod form;
@@ -22,13 +26,16 @@ mod message;
 mod request;
 pub mod server;
 mod talk;
+mod tasks;
 
 use std::sync::Arc;
 
 use scn_grammar::scenario::pattern::Pattern;
-use scn_grammar::scenario::transport::{Listener, Transport};
+use scn_grammar::scenario::transport::{Http, HttpVersion, Listener, Transport};
 
 pub use answers::Answers;
+pub use branch::Carrier;
+pub use link::Link;
 pub use request::Request;
 pub use talk::Talk;
 
@@ -42,6 +49,16 @@ pub const FILLING: &str = "scn-filling";
 /// Whether a flow is one of these.
 pub fn carries(flow: &PlannedFlow) -> bool {
     matches!(flow.transport, Transport::Http { .. })
+}
+
+/// Whether requests share a connection.
+pub fn is_multiplexed(transport: &Transport) -> bool {
+    matches!(transport, Transport::Http { http: Http { version: HttpVersion::V2, .. }, .. })
+}
+
+/// How many requests of one connection are under way at once.
+pub fn streams(transport: &Transport) -> u64 {
+    if let Transport::Http { http, .. } = transport { http.streams.max(1) } else { 1 }
 }
 
 /// Whether a listener is.

@@ -1,17 +1,21 @@
 //! The request that a flow says by options. In: the plan's flow. Out: a request for hyper, again and again. Sends nothing.
 
 use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, StatusCode, Uri};
+use hyper::{Method, StatusCode, Uri, Version};
 use scn_grammar::scenario::text::Text;
-use scn_grammar::scenario::transport::{Http, Transport};
+use scn_grammar::scenario::transport::{Http, HttpVersion, Transport};
 
-use super::FILLING;
 use super::body::{Content, Outgoing};
+use super::{FILLING, form};
 use crate::plan::types::PlannedFlow;
-use crate::traffic::frame::Header;
+use crate::traffic::frame::{Header, Way};
 
-/// The port that a `Host` header leaves out.
+/// The ports that a `Host` header leaves out.
 const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
+
+/// Who fills a body that is only measured.
+const NOBODYS: Header = Header { way: Way::Forward, flow: 0, run: 0, connection: 0, node: 0, sequence: 0, length: 0 };
 
 /// A request.
 #[derive(Debug)]
@@ -21,6 +25,7 @@ pub struct Request {
     headers: HeaderMap,
     content: Content,
     status: Option<u16>,
+    version: Version,
     /// As a step of failures: `GET /`.
     pub words: String,
 }
@@ -31,24 +36,34 @@ impl Request {
     /// # Errors
     /// What of it is no part of a request.
     pub fn of(flow: &PlannedFlow) -> Result<Option<Request>, String> {
-        let Transport::Http { http: Http { request: Some(said), .. }, .. } = &flow.transport else { return Ok(None) };
+        let Transport::Http { http: Http { request: Some(said), version, .. }, tls, .. } = &flow.transport else { return Ok(None) };
         let path = said.path.to_string();
         let mut headers = named(&said.headers)?;
         if !headers.contains_key(HOST) {
             let (ip, port) = (flow.target.ip(), flow.target.port());
             let host = if flow.target.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
-            let host = if port == HTTP_PORT { host } else { format!("{host}:{port}") };
+            let usual = if tls.is_some() { HTTPS_PORT } else { HTTP_PORT };
+            let host = if port == usual { host } else { format!("{host}:{port}") };
             headers.insert(HOST, value(&host)?);
         }
         let content = Content::of(said.body.as_ref());
         if let Some(length) = content.filling() {
             headers.insert(FILLING, length.into());
         }
+        let mut request = hyper::Request::new(content.body(NOBODYS));
+        *request.method_mut() = Method::from_bytes(said.method.as_bytes()).map_err(|_| format!("{:?} is no method", said.method))?;
+        *request.uri_mut() = path.parse().map_err(|error| format!("{path:?} is no path of a request: {error}"))?;
+        *request.headers_mut() = headers;
+        if *version == HttpVersion::V2 {
+            request = form::absolute(request, tls.is_some())?;
+        }
+        let (head, _) = request.into_parts();
         Ok(Some(Request {
-            method: Method::from_bytes(said.method.as_bytes()).map_err(|_| format!("{:?} is no method", said.method))?,
-            target: path.parse().map_err(|error| format!("{path:?} is no path of a request: {error}"))?,
-            headers,
+            method: head.method,
+            target: head.uri,
+            headers: head.headers,
             content,
+            version: head.version,
             status: said.status,
             words: format!("{} {path}", said.method),
         }))
@@ -60,6 +75,7 @@ impl Request {
         *message.method_mut() = self.method.clone();
         *message.uri_mut() = self.target.clone();
         *message.headers_mut() = self.headers.clone();
+        *message.version_mut() = self.version;
         message
     }
 

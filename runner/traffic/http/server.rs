@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
@@ -16,19 +17,21 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{CONNECTION, HOST, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
 use nix::sys::socket::{MsgFlags, recv};
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::ConnectionEnd;
 
 use super::body::Outgoing;
+use super::branch::WINDOW;
 use super::check::{Check, Wrong};
 use super::message::{MOST, Message};
+use super::tasks::{Streams, Tasks};
 use super::{NODE, form};
 use crate::traffic::control::{Control, Order};
 use crate::traffic::draw::Key;
@@ -42,6 +45,9 @@ use crate::traffic::worker::Worker;
 
 /// A service that is stopped answers what is on its way already: an idle connection ends this much later, ns.
 const GRACE_NS: i64 = 10_000_000;
+
+/// Requests of one connection of HTTP/2 that are under way at once; a flow asks no more.
+const MOST_STREAMS: u32 = 10_000;
 
 /// One connection.
 struct Site {
@@ -79,15 +85,19 @@ pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, 
         let site = Rc::clone(&site);
         async move { Ok::<_, Infallible>(site.answer(request).await) }
     });
-    let mut builder = http1::Builder::new();
+    let tasks = Tasks::default();
+    let mut builder = auto::Builder::new(tasks.clone());
     // A client that ended its side still gets its answer. An answer is what the file says it is: no date.
-    builder.half_close(true).title_case_headers(true).auto_date_header(false);
+    builder.http1().half_close(true).title_case_headers(true).auto_date_header(false);
+    builder.http2().auto_date_header(false).max_concurrent_streams(MOST_STREAMS);
+    builder.http2().initial_stream_window_size(WINDOW).initial_connection_window_size(WINDOW);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut streams = Streams::of(tasks);
     let over = poll_fn(|context| {
         control.register(context);
         match control.order() {
-            Order::Go => connection.as_mut().poll(context).map(|ended| {
-                ended.unwrap_or_else(|error| site.not_understood(&error));
+            Order::Go => streams.go_on(connection.as_mut(), context).map(|ended| {
+                ended.unwrap_or_else(|error| site.not_understood(error.as_ref()));
                 true
             }),
             order => Poll::Ready(order >= Order::Abort),
@@ -98,7 +108,7 @@ pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, 
         let mut told = false;
         poll_fn(|context| {
             control.register(context);
-            if control.order() >= Order::Abort || connection.as_mut().poll(context).is_ready() {
+            if control.order() >= Order::Abort || streams.go_on(connection.as_mut(), context).is_ready() {
                 return Poll::Ready(());
             }
             // What the kernel has already is on its way to this task, which a busy worker has not told yet.
@@ -111,7 +121,7 @@ pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, 
             }
             told = true;
             connection.as_mut().graceful_shutdown();
-            connection.as_mut().poll(context).map(|_| ())
+            streams.go_on(connection.as_mut(), context).map(|_| ())
         })
         .await;
     }
@@ -139,14 +149,22 @@ impl Site {
     }
 
     /// What came is no request: it was answered with an error, and the connection ended.
-    fn not_understood(&self, error: &hyper::Error) {
-        if !error.is_parse() {
-            return;
+    fn not_understood(&self, error: &(dyn Error + 'static)) {
+        let (mut cause, mut version) = (Some(error), None);
+        while let Some(error) = cause {
+            if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+                version = Some("HTTP/1.1");
+            }
+            if error.downcast_ref::<h2::Error>().is_some_and(h2::Error::is_library) {
+                version = Some("HTTP/2");
+            }
+            cause = error.source();
         }
+        let Some(version) = version else { return };
         self.recognise();
         let whose = self.entry.borrow().as_ref().map_or((UNKNOWN_FLOW, UNKNOWN_CONNECTION), |entry| (entry.flow, entry.connection));
         let step = format!("request to {}", self.worker.shared.plan.listeners[self.listener].name);
-        let fault = Fault { step: 0, what: format!("no request of HTTP/1.1: {error}"), end: ConnectionEnd::Mismatch, corruption: None };
+        let fault = Fault { step: 0, what: format!("no request of {version}: {error}"), end: ConnectionEnd::Mismatch, corruption: None };
         self.worker.wrong(whose, (&step, None), Side::Server, fault);
     }
 
@@ -164,24 +182,30 @@ impl Site {
     async fn answer(&self, request: Request<Incoming>) -> Response<Outgoing> {
         self.recognise();
         let number = self.number.replace(self.number.get() + 1);
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        // Of HTTP/2 the request itself says where it goes; below it is as one of HTTP/1.1.
+        if let (Some(host), false) = (head.uri.authority(), head.headers.contains_key(HOST))
+            && let Ok(host) = HeaderValue::from_str(host.as_str())
+        {
+            head.headers.insert(HOST, host);
+        }
         let answers = self.worker.answers(self.listener);
         let keep = answers.is_none();
         let read = match self.read(&head, body, keep).await {
             Ok(read) => read,
-            Err(status) => return self.signed(refusal(status)),
+            Err(status) => return self.signed(refusal(status), head.version),
         };
-        let words = format!("{} {}", head.method, head.uri);
+        let words = words(&head);
         if let Some(wrong) = read.wrong {
             let fault = Fault { step: 0, what: wrong.2.clone(), end: ConnectionEnd::Mismatch, corruption: Some(wrong) };
             self.worker.wrong(read.whose, (&words, None), Side::Server, fault);
-            return self.signed(refusal(StatusCode::BAD_REQUEST));
+            return self.signed(refusal(StatusCode::BAD_REQUEST), head.version);
         }
         let message = match answers {
             Some(answers) => answers.message(&head.method, &head.uri, self.header(Way::Back)),
             None => self.play(number, &head, read).await,
         };
-        self.signed(message)
+        self.signed(message, head.version)
     }
 
     /// Reads a request's body to its end.
@@ -239,14 +263,16 @@ impl Site {
             Err(Cut::Fault(fault)) => fault,
         };
         let (step, span) = session.program().step(fault.step);
-        let step = if step.is_empty() { format!("answer to {} {}", head.method, head.uri) } else { step };
+        let step = if step.is_empty() { format!("answer to {}", words(head)) } else { step };
         self.worker.wrong((session.identity.flow, session.identity.connection), (&step, span), Side::Server, *fault);
         refusal(StatusCode::BAD_REQUEST)
     }
 
-    /// Says who answers, and whether it is the last time.
-    fn signed(&self, mut answer: Response<Outgoing>) -> Response<Outgoing> {
-        if self.control.order() != Order::Go {
+    /// Says who answers, and whether it is the last time: HTTP/2 says that of the connection, not in an answer.
+    fn signed(&self, mut answer: Response<Outgoing>, version: Version) -> Response<Outgoing> {
+        if version == Version::HTTP_2 {
+            answer.headers_mut().remove(CONNECTION);
+        } else if self.control.order() != Order::Go {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         let shared = &self.worker.shared;
@@ -263,7 +289,12 @@ fn unread(session: &mut Session<Message>, body: usize) -> usize {
     (session.wire.waiting().len() + session.wire.stream().left()).min(body)
 }
 
-/// An answer to what cannot be answered; the connection ends with it.
+/// A request in words: `GET /`.
+fn words(head: &Parts) -> String {
+    format!("{} {}", head.method, head.uri.path_and_query().map_or("*", |target| target.as_str()))
+}
+
+/// An answer to what cannot be answered; a connection of HTTP/1.1 ends with it.
 fn refusal(status: StatusCode) -> Response<Outgoing> {
     let mut answer = Response::new(Outgoing::Bytes(Default::default()));
     *answer.status_mut() = status;

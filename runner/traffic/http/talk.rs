@@ -1,13 +1,14 @@
 //! A client's transactions on one connection: a request and its whole answer each. In: a connected socket, what to ask. Out: what was
 //! moved, who answered, what was not as it ought to be. A request said by options is sent as it is; a pattern is played by a session.
 
+use std::cell::Cell;
 use std::future::poll_fn;
+use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::HeaderMap;
-use hyper::body::Incoming;
 use scn_grammar::scenario::pattern::Side;
 use scn_grammar::source::Span;
 use scn_reports::record::flow::{ConnectionEnd, NEVER};
@@ -15,16 +16,16 @@ use scn_reports::record::flow::{ConnectionEnd, NEVER};
 use super::NODE;
 use super::check::Check;
 use super::exchange::Exchange;
-use super::link::Link;
+use super::link::{Arriving, Link};
 use super::request::Request;
 use crate::traffic::control::{Broken, Control};
 use crate::traffic::conversation::Conversation;
 use crate::traffic::frame::{Header, Way};
 use crate::traffic::limits::{self, Quiet};
+use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::session::{Cut, Fault, Identity, Played, Progress, Session, end_of, in_words};
 use crate::traffic::registry::NOBODY;
-use crate::traffic::tls::Stream;
-use crate::traffic::wire::{Buffers, Transport as _, Wire};
+use crate::traffic::wire::{Buffers, Wire};
 use crate::traffic::worker::Worker;
 
 /// No step of a pattern.
@@ -36,10 +37,12 @@ pub struct Talk {
     control: Rc<Control>,
     identity: Identity,
     limit_ns: i64,
-    quiet: Quiet,
+    /// When something last came over the connection.
+    heard: Rc<Cell<Quiet>>,
     asks: Asks,
     progress: Progress,
     node: u16,
+    status: u16,
 }
 
 /// What it asks.
@@ -51,13 +54,11 @@ enum Asks {
 }
 
 impl Talk {
-    /// On a connected socket.
-    pub async fn new(worker: &Rc<Worker>, control: &Rc<Control>, stream: Stream, identity: Identity) -> Result<Talk, Broken> {
+    /// Over what carries requests. `heard` is shared by all who talk over one connection.
+    pub fn new(worker: &Rc<Worker>, control: &Rc<Control>, link: Link, socket: RawFd, identity: Identity, heard: Rc<Cell<Quiet>>) -> Talk {
         let flow = identity.flow as usize;
-        let socket = stream.socket();
-        let link = Link::new(stream).await?;
-        let planned = &worker.shared.plan.flows[flow];
-        let (limit_ns, quiet) = (limits::response(planned), Quiet::of(planned, worker.pacer.now_ns()));
+        let limit_ns = limits::response(&worker.shared.plan.flows[flow]);
+        let link_is_shared = matches!(link, Link::Branch(_));
         let asks = match worker.request(flow) {
             Some(request) => {
                 control.socket.set(Some(socket));
@@ -68,26 +69,37 @@ impl Talk {
                 let wire = Wire::new(exchange, Rc::clone(control), Buffers::default());
                 let mut session = Session::new(wire, worker.program(Side::Client, flow), Rc::clone(worker), identity.clone());
                 session.patience_ns = limit_ns;
-                session.quiet = quiet;
+                // Of a connection that others use too the session does not hear all.
+                session.quiet = if link_is_shared { Quiet::ENDLESS } else { heard.get() };
                 session.ordered = false;
                 Asks::Pattern(Box::new(session))
             }
         };
         let progress = Progress { sent_ns: NEVER, sent_bytes: 0, received_bytes: 0 };
-        Ok(Talk { worker: Rc::clone(worker), control: Rc::clone(control), identity, limit_ns, quiet, asks, progress, node: NOBODY })
+        let (worker, control) = (Rc::clone(worker), Rc::clone(control));
+        Talk { worker, control, identity, limit_ns, heard, asks, progress, node: NOBODY, status: 0 }
     }
 
     /// Waits for something to come, within the limit of an answer.
     async fn wait<T>(&mut self, mut poll: impl FnMut(&mut Asks, &mut Context<'_>) -> Poll<Result<T, Broken>>) -> Result<T, Cut> {
         let limit = self.worker.pacer.now_ns().saturating_add(self.limit_ns);
         self.worker.limit(&self.control, self.quiet().until(limit));
-        let came = poll_fn(|context| match self.control.interrupted(context) {
+        let (worker, control, heard, asks) = (&self.worker, &self.control, &self.heard, &mut self.asks);
+        let came = poll_fn(|context| match control.interrupted(context) {
+            Some(Broken::TimedOut) if goes_on(worker, control, heard.get(), limit) => poll(asks, context),
             Some(broken) => Poll::Ready(Err(broken)),
-            None => poll(&mut self.asks, context),
+            None => poll(asks, context),
         });
         let came = came.await.map_err(|broken| self.cut(broken))?;
-        self.quiet.heard(|| self.worker.pacer.now_ns());
+        self.hears();
         Ok(came)
+    }
+
+    /// Something came.
+    fn hears(&self) {
+        let mut quiet = self.heard.get();
+        quiet.heard(|| self.worker.pacer.now_ns());
+        self.heard.set(quiet);
     }
 
     /// A request said by options, and its answer.
@@ -103,6 +115,7 @@ impl Talk {
         let answer = self.wait(|asks, context| asks.link().poll_answer(context)).await?;
         self.progress.sent_bytes = sent_bytes;
         self.node = node_of(&self.worker, answer.headers());
+        self.status = answer.status().as_u16();
         if let Some(wrong) = request.wrong(answer.status()) {
             return Err(mismatch(wrong));
         }
@@ -118,7 +131,7 @@ impl Talk {
             let fault = Fault { step: NO_STEP, what: wrong.2.clone(), end: ConnectionEnd::Mismatch, corruption: Some(wrong) };
             return Err(Cut::Fault(Box::new(fault)));
         }
-        drop::<Incoming>(body);
+        drop::<Arriving>(body);
         let open = self.wait(|asks, context| asks.link().poll_reuse(context).map(Ok)).await?;
         Ok(if open { Played::Open } else { Played::Closed })
     }
@@ -127,14 +140,16 @@ impl Talk {
     async fn follow(&mut self, number: u64) -> Result<Played, Cut> {
         let Asks::Pattern(session) = &mut self.asks else { return Ok(Played::Closed) };
         session.start_over();
-        session.wire.stream().node = NOBODY;
+        (session.wire.stream().node, session.wire.stream().status) = (NOBODY, 0);
         let played = session.play(number).await;
         self.progress = session.progress;
         let (exchange, peer) = (session.wire.stream().node, session.peer_node);
+        self.status = session.wire.stream().status;
         self.node = if exchange == NOBODY { peer } else { exchange };
         let played = played?;
         let left = session.wire.waiting().len();
         session.wire.take(left);
+        self.hears();
         let open = self.wait(|asks, context| asks.rest(context)).await?;
         Ok(if open { played } else { Played::Closed })
     }
@@ -186,7 +201,7 @@ impl Conversation for Talk {
             Asks::Request(_, request) => Some(Arc::clone(request)),
             Asks::Pattern(_) => None,
         };
-        self.node = NOBODY;
+        (self.node, self.status) = (NOBODY, 0);
         match request {
             Some(request) => self.ask(&request).await,
             None => self.follow(number).await,
@@ -199,6 +214,10 @@ impl Conversation for Talk {
 
     fn peer_node(&self) -> u16 {
         self.node
+    }
+
+    fn status(&self) -> u16 {
+        self.status
     }
 
     fn know_server(&mut self, name: &str) {
@@ -214,16 +233,18 @@ impl Conversation for Talk {
     }
 
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
-        if let Some(broken) = self.control.interrupted(context) {
-            return Poll::Ready(broken);
+        match self.control.interrupted(context) {
+            Some(Broken::TimedOut) if goes_on(&self.worker, &self.control, self.heard.get(), NEVER_DUE) => {}
+            Some(broken) => return Poll::Ready(broken),
+            None => {}
         }
         self.asks.link().poll_end(context)
     }
 
     fn quiet(&self) -> Quiet {
         match &self.asks {
-            Asks::Request(..) => self.quiet,
-            Asks::Pattern(session) => self.quiet.max(session.quiet),
+            Asks::Request(..) => self.heard.get(),
+            Asks::Pattern(session) => self.heard.get().max(session.quiet),
         }
     }
 
@@ -244,6 +265,16 @@ impl Conversation for Talk {
         self.control.socket.set(None);
         Buffers::default()
     }
+}
+
+/// Whether a limit that is over was that of a connection over which others have heard something since; it is set anew then.
+fn goes_on(worker: &Worker, control: &Control, quiet: Quiet, limit_ns: i64) -> bool {
+    let now = worker.pacer.now_ns();
+    let goes_on = now < limit_ns && quiet.broken(now).is_none();
+    if goes_on {
+        worker.limit(control, quiet.until(limit_ns));
+    }
+    goes_on
 }
 
 /// The answer is not what was asked for.

@@ -4,6 +4,7 @@ mod branches;
 mod ctraffic;
 mod datagrams;
 mod http;
+mod http2;
 mod limits;
 mod loads;
 mod patterns;
@@ -25,7 +26,7 @@ use scn_grammar::source::{FileId, Span};
 use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::sockets::{Answer, Packets, Sockets};
+use super::sockets::{Answer, Packets, Sockets, Streams};
 use super::{Files, FlowSeries, Notice, Traffic, TrafficResult};
 use crate::engine::clock::Clock;
 use crate::plan::sample;
@@ -39,12 +40,12 @@ pub const FLOW: FlowId = FlowId(0);
 struct Loopback;
 
 impl Sockets for Loopback {
-    fn tcp(&self, _node: NodeId, ipv6: bool, count: usize) -> Answer<Vec<OwnedFd>> {
+    fn streams(&self, _node: NodeId, over: Streams, ipv6: bool, count: usize) -> Answer<Vec<OwnedFd>> {
         Box::pin(async move {
             (0..count)
                 .map(|_| {
                     let domain = if ipv6 { socket2::Domain::IPV6 } else { socket2::Domain::IPV4 };
-                    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+                    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(over.protocol()))?;
                     socket.set_nonblocking(true)?;
                     Ok(OwnedFd::from(socket))
                 })
@@ -52,9 +53,9 @@ impl Sockets for Loopback {
         })
     }
 
-    fn tcp_listener(&self, _node: NodeId, address: SocketAddr) -> Answer<OwnedFd> {
+    fn stream_listener(&self, _node: NodeId, over: Streams, address: SocketAddr) -> Answer<OwnedFd> {
         Box::pin(async move {
-            let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+            let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, Some(over.protocol()))?;
             socket.set_reuse_address(true)?;
             socket.set_nonblocking(true)?;
             socket.bind(&address.into())?;

@@ -19,8 +19,11 @@ use super::materials::{self, Identity};
 use super::unverified::Unverified;
 use super::{Client, Server, server_side};
 use crate::plan::types::{Plan, PlannedFlow, PlannedListener};
-use crate::traffic::Files;
+use crate::traffic::{Files, http};
 
+/// What HTTP is called where both ends agree on it (RFC 7301).
+pub const HTTP_2: &[u8] = b"h2";
+const HTTP_1: &[u8] = b"http/1.1";
 /// Sessions that a flow's connections keep for those that resume them.
 const SESSIONS: usize = 256;
 
@@ -64,6 +67,9 @@ impl<'a> Maker<'a> {
             }
         };
         config.alpn_protocols = protocols(&tls.alpn);
+        if config.alpn_protocols.is_empty() && http::is_multiplexed(&flow.transport) {
+            config.alpn_protocols = vec![HTTP_2.to_vec()];
+        }
         config.resumption = if tls.resumption { Resumption::in_memory_sessions(SESSIONS) } else { Resumption::disabled() };
         let name = match &tls.name {
             Some(name) => ServerName::try_from(name.clone()).map_err(|error| format!("{name:?} is no name of a server: {error}"))?,
@@ -98,6 +104,9 @@ impl<'a> Maker<'a> {
         };
         let mut config = builder.with_single_cert(chain, key).map_err(|error| error.to_string())?;
         config.alpn_protocols = protocols(&tls.alpn);
+        if config.alpn_protocols.is_empty() && http::listens(listener) {
+            config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1.to_vec()];
+        }
         if tls.resumption {
             config.ticketer = ring::Ticketer::new().map_err(|error| error.to_string())?;
         } else {

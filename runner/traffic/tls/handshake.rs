@@ -15,6 +15,7 @@ use tokio_rustls::TlsStream;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use super::configure::HTTP_2;
 use super::{Client, Server, Stream};
 use crate::traffic::control::{Broken, Control, Order};
 use crate::traffic::pattern::session::{end_of, in_words};
@@ -45,6 +46,17 @@ impl Client {
         match &self.name {
             ServerName::DnsName(name) => format!("TLS handshake with {target} as {}", name.as_ref()),
             _ => format!("TLS handshake with {target}"),
+        }
+    }
+
+    /// What is wrong with a stream that HTTP/2 is to be spoken over.
+    pub fn objection_to(stream: &Stream) -> Option<String> {
+        let spoken = stream.protocol();
+        let other = |spoken: &[u8]| format!("the server agreed on {}, not on HTTP/2 (ALPN)", String::from_utf8_lossy(spoken));
+        match spoken {
+            Some(HTTP_2) => None,
+            Some(spoken) => Some(other(spoken)),
+            None => Some("the server did not agree on HTTP/2 (ALPN h2)".to_owned()),
         }
     }
 

@@ -47,7 +47,7 @@ pub fn series(flow: &PlannedFlow, starts: &[(i64, Heard)], finished: bool) -> Fl
     series.failures.truncate(MAX_FAILURES);
     if !packets.is_empty() {
         let limit_ns = flow.timeouts.response_ns.unwrap_or(0);
-        series.datagrams = Some(Datagrams { limit_ns, packets, late_ns: Vec::new() });
+        series.datagrams = Some(Datagrams { limit_ns, packets, ..Datagrams::default() });
     }
     series.tool = Some(record);
     series
@@ -124,6 +124,7 @@ fn item(flow: &PlannedFlow, echo: &Echo) -> Item {
             _ => u16::MAX,
         },
         outcome,
+        status: 0,
         forward_bytes: answered(echo.bytes),
         back_bytes: answered(echo.bytes),
     }

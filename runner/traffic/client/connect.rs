@@ -1,0 +1,158 @@
+//! How a place's connection is opened: socket, `connect`, TLS handshake. In: a socket from the lab. Out: a stream, or why there is none.
+//! Runs no transaction.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+
+use scn_grammar::scenario::pattern::Side;
+use scn_grammar::scenario::transport::TransportKind;
+use scn_reports::record::flow::ConnectionEnd;
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+use super::{Open, Place};
+use crate::traffic::control::{Broken, Order};
+use crate::traffic::http;
+use crate::traffic::limits;
+use crate::traffic::origins;
+use crate::traffic::pattern::session::{end_of, in_words};
+use crate::traffic::registry::anywhere;
+use crate::traffic::sockets::Streams;
+use crate::traffic::tcp_options;
+use crate::traffic::tls::{self, Stream};
+
+/// Why an attempt failed.
+pub(super) struct Refusal {
+    /// What failed, if not the connection itself.
+    pub step: Option<String>,
+    pub end: ConnectionEnd,
+    pub what: String,
+}
+
+impl Place<'_> {
+    /// Opens a connection; `Err(None)`: it was told to give up.
+    pub(super) async fn connect(&self, socket: OwnedFd, open: &mut Open) -> Result<TcpStream, Option<Refusal>> {
+        let socket = socket2::Socket::from(socket);
+        let number = socket.as_raw_fd();
+        let failed = |error: io::Error| Some(refusal(&error));
+        let planned = &self.worker.shared.plan.flows[self.run.flow];
+        if let Some(options) = tcp_options::of_flow(&planned.transport) {
+            tcp_options::set(options, Streams::of(planned.transport.kind()), &SockRef::from(&socket), self.target.is_ipv6())
+                .map_err(failed)?;
+        }
+        origins::bind(planned, &socket, open.number).map_err(failed)?;
+        if let Some(local) = self.connect_and_tell(&socket, open).map_err(failed)? {
+            open.row.get_mut().local = local.to_string();
+        }
+        let stream = TcpStream::from_std(socket.into()).map_err(failed)?;
+        // Who vanishes must find it.
+        self.control.socket.set(Some(number));
+        self.worker.limit(self.control, self.worker.pacer.now_ns().saturating_add(limits::connect(planned)));
+        let ready = poll_fn(|context| match self.control.interrupted(context) {
+            // An order to close is reason enough to give up an attempt.
+            None if self.control.order() != Order::Go => Poll::Ready(Err(Broken::Aborted)),
+            None => stream.poll_write_ready(context).map_err(Broken::Io),
+            Some(broken) => Poll::Ready(Err(broken)),
+        })
+        .await;
+        self.control.socket.set(None);
+        match ready {
+            Ok(()) => {}
+            Err(Broken::Aborted) => return Err(None),
+            Err(Broken::Io(error)) => return Err(failed(error)),
+            Err(Broken::TimedOut | Broken::Eof) => {
+                let what = format!("no answer within {}", limits::in_words(limits::connect(planned)));
+                return Err(Some(Refusal { step: None, end: ConnectionEnd::ConnectTimeout, what }));
+            }
+        }
+        match stream.take_error() {
+            Ok(None) => Ok(stream),
+            Ok(Some(error)) | Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Does the TLS handshake, if the flow has one, within the limit of the connection; `Err(None)`: it was told to give up.
+    pub(super) async fn secure(&self, stream: TcpStream, open: &mut Open) -> Result<Stream, Option<Refusal>> {
+        let Some(client) = self.worker.tls.client(self.run.flow) else {
+            let over = Streams::of(self.worker.shared.plan.flows[self.run.flow].transport.kind());
+            return Stream::plain(stream, over).map_err(|error| Some(refusal(&error)));
+        };
+        let begun_ns = self.worker.pacer.now_ns();
+        match client.connect(stream, self.control).await {
+            Ok(stream) => {
+                open.row.get_mut().handshake_ns = (self.worker.pacer.now_ns() - begun_ns).max(1);
+                let multiplexed = http::is_multiplexed(&self.worker.shared.plan.flows[self.run.flow].transport);
+                match tls::Client::objection_to(&stream).filter(|_| multiplexed) {
+                    Some(what) => Err(Some(Refusal { step: Some(client.step(self.target)), end: ConnectionEnd::Tls, what })),
+                    None => Ok(stream),
+                }
+            }
+            Err(broken) => {
+                let refusal = client.refusal(broken, limits::connect(&self.worker.shared.plan.flows[self.run.flow]));
+                Err(refusal.map(|(end, what)| Refusal { step: Some(client.step(self.target)), end, what }))
+            }
+        }
+    }
+
+    /// Begins to connect, and tells the registry by which address.
+    fn connect_and_tell(&self, socket: &socket2::Socket, open: &Open) -> io::Result<Option<SocketAddr>> {
+        let registry = &self.worker.shared.registry;
+        let may_hear_first = !self.worker.program(Side::Client, self.run.flow).speaks_first;
+        let held = may_hear_first.then(|| registry.hold());
+        match socket.connect(&self.target.into()) {
+            Ok(()) => {}
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+            Err(error) => return Err(error),
+        }
+        let Some(local) = socket.local_addr().ok().and_then(|local| local.as_socket()) else { return Ok(None) };
+        let mut held = held.unwrap_or_else(|| registry.hold());
+        for (client, server) in self.known_by(local) {
+            held.insert(client, server, Arc::clone(&open.entry));
+        }
+        Ok(Some(local))
+    }
+
+    /// Between which addresses a server may see a connection of this client's. One of SCTP is between all addresses of both ends, of which
+    /// either may be shown: the client's port tells it from others.
+    pub(super) fn known_by(&self, local: SocketAddr) -> Vec<(SocketAddr, SocketAddr)> {
+        let plan = &self.worker.shared.plan;
+        let flow = &plan.flows[self.run.flow];
+        if flow.transport.kind() != TransportKind::Sctp {
+            return vec![(local, self.target)];
+        }
+        let of_node = plan.nodes[flow.from.index()].interfaces.iter().flat_map(|interface| &interface.addresses);
+        let upon = plan.interfaces.iter().filter(|upper| upper.node == flow.from).flat_map(|upper| &upper.addresses);
+        let addresses = of_node.chain(upon).map(|prefix| prefix.address).chain([local.ip(), IpAddr::V4(Ipv4Addr::LOCALHOST)]);
+        addresses.map(|address| (SocketAddr::new(address, local.port()), anywhere(self.target.port()))).collect()
+    }
+
+    pub(super) fn refused(&self, refusal: Refusal, open: &mut Open) {
+        let live = &self.worker.shared.flows[self.run.flow].live;
+        live.failed_connects.fetch_add(1, Ordering::Relaxed);
+        live.errors.fetch_add(1, Ordering::Relaxed);
+        match refusal.end {
+            ConnectionEnd::ConnectTimeout => drop(live.timeouts.fetch_add(1, Ordering::Relaxed)),
+            ConnectionEnd::Reset => drop(live.resets.fetch_add(1, Ordering::Relaxed)),
+            _ => {}
+        }
+        open.row.get_mut().end = refusal.end;
+        let span = refusal.step.is_some().then(|| self.worker.shared.plan.flows[self.run.flow].span);
+        let step = refusal.step.unwrap_or_else(|| format!("connect to {}", self.target));
+        self.worker.parts.borrow_mut()[self.run.flow].failure(&step, span, refusal.what, self.worker.pacer.now_ns());
+    }
+}
+
+/// Why the kernel refused to connect.
+fn refusal(error: &io::Error) -> Refusal {
+    let end = match error.raw_os_error() {
+        Some(libc::ETIMEDOUT) => ConnectionEnd::ConnectTimeout,
+        _ => end_of(error),
+    };
+    let what = if end == ConnectionEnd::ConnectTimeout { "no answer".to_owned() } else { in_words(end, error) };
+    Refusal { step: None, end, what }
+}

@@ -1,0 +1,272 @@
+//! Who carries transactions on a connection, one at a time: the place itself, or one of those that share a connection of several
+//! streams. In: starts from the flow. Out: items, failures. Opens no connection.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use scn_grammar::scenario::pattern::Side;
+use scn_reports::record::flow::{ConnectionEnd, Item, ItemOutcome, NEVER};
+
+use super::{Clock, KILLED, Open, Place};
+use crate::traffic::control::{Broken, Control, Order, Start};
+use crate::traffic::conversation::Conversation;
+use crate::traffic::limits::Quiet;
+use crate::traffic::pacer::NEVER_DUE;
+use crate::traffic::pattern::session::{Cut, Played, end_of, in_words};
+use crate::traffic::registry::NOBODY;
+
+/// One who carries transactions.
+pub(super) struct Lane<'a> {
+    pub place: &'a Place<'a>,
+    pub control: &'a Rc<Control>,
+    pub open: &'a Open,
+}
+
+/// What an idle connection met.
+pub(super) enum Idle {
+    Start(Start),
+    Broken(Broken),
+    Over,
+}
+
+impl Lane<'_> {
+    /// Carries transactions until the connection ends, or has had all of its own. The connection is still there then.
+    pub async fn converse<C: Conversation>(&self, mut talk: C) -> C {
+        let load = &self.place.worker.shared.plan.flows[self.place.run.flow].load;
+        let most = load.transactions.or(load.total.map(|_| 1));
+        let open = self.open;
+        let end = loop {
+            let number = open.begun.get();
+            if most.is_some_and(|most| number >= most) {
+                // Others may be at work on the last of them.
+                open.note(ConnectionEnd::Closed);
+                return talk;
+            }
+            open.begun.set(number + 1);
+            let start = match self.next_start(&mut talk).await {
+                Idle::Start(start) => start,
+                Idle::Over => break self.ordered_end(),
+                // Those at work tell what became of it.
+                Idle::Broken(_) if open.under_way.get() > 0 => break ConnectionEnd::Closed,
+                // One that was never of use is no end in good order: the next attempt waits as after any that broke.
+                Idle::Broken(Broken::Eof) if talk.may_end() && open.row.borrow().transactions > 0 => break ConnectionEnd::Closed,
+                Idle::Broken(broken) => break self.idle_break(broken, talk.quiet()),
+            };
+            open.under_way.set(open.under_way.get() + 1);
+            let ended = self.transaction(&mut talk, number, start).await;
+            open.under_way.set(open.under_way.get() - 1);
+            if let Some(end) = ended {
+                break end;
+            }
+            if self.control.order() != Order::Go {
+                break self.ordered_end();
+            }
+        };
+        open.note(end);
+        open.ending.set(true);
+        open.others.borrow().iter().for_each(|other| other.wake());
+        talk
+    }
+
+    /// One transaction; the end of the connection if it ends with it.
+    async fn transaction(&self, talk: &mut impl Conversation, number: u64, start: Start) -> Option<ConnectionEnd> {
+        let (worker, flow, open) = (self.place.worker, self.place.run.flow, self.open);
+        if !talk.speaks_first() {
+            open.entry.begun.fetch_add(1, Ordering::Release);
+            open.entry.waiting.wake();
+        }
+        let played = talk.play(number).await;
+        let done_ns = worker.pacer.now_ns();
+        let backend = worker.backend(flow, open.row.borrow().backend, talk.peer_node(), open.entry.backend());
+        open.row.borrow_mut().backend = backend;
+        if backend != NOBODY {
+            talk.know_server(worker.shared.plan.nodes.get(backend as usize).map_or("", |node| node.name.as_str()));
+        }
+        let progress = talk.progress();
+        let whole = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let mut item = Item {
+            intended_ns: start.intended_ns,
+            sent_ns: progress.sent_ns,
+            done_ns,
+            lag_ns: start.lag_ns,
+            connection: open.number,
+            backend,
+            outcome: ItemOutcome::Done,
+            status: talk.status(),
+            forward_bytes: whole(progress.sent_bytes),
+            back_bytes: whole(progress.received_bytes),
+        };
+        match played {
+            Ok(played) => {
+                open.row.borrow_mut().transactions += 1;
+                worker.item(flow, item);
+                (played == Played::Closed).then_some(ConnectionEnd::Closed)
+            }
+            Err(Cut::Aborted) => {
+                // How much of it the server received cannot be told.
+                item.forward_bytes = 0;
+                worker.item(flow, if self.control.is_killed() { lost_by_kill(item) } else { unfinished(item) });
+                Some(self.ordered_end())
+            }
+            Err(Cut::Fault(fault)) => {
+                if item.sent_ns == NEVER {
+                    worker.transaction_sent(flow as u16);
+                    item.sent_ns = done_ns;
+                }
+                item = Item { outcome: ItemOutcome::Failed, forward_bytes: 0, ..item };
+                worker.item(flow, item);
+                let end = fault.end;
+                self.broken(end);
+                let (step, span) = talk.step(fault.step);
+                worker.wrong((flow as u16, open.number), (&step, span), Side::Client, *fault);
+                Some(end)
+            }
+        }
+    }
+
+    /// An established connection broke.
+    fn broken(&self, end: ConnectionEnd) {
+        if self.open.broke.replace(true) {
+            return;
+        }
+        let live = &self.place.worker.shared.flows[self.place.run.flow].live;
+        live.failed_connections.fetch_add(1, Ordering::Relaxed);
+        live.errors.fetch_add(1, Ordering::Relaxed);
+        match end {
+            ConnectionEnd::Reset => drop(live.resets.fetch_add(1, Ordering::Relaxed)),
+            ConnectionEnd::Timeout => drop(live.timeouts.fetch_add(1, Ordering::Relaxed)),
+            _ => {}
+        }
+        self.place.worker.changed();
+    }
+
+    /// A connection without work broke.
+    pub fn idle_break(&self, broken: Broken, quiet: Quiet) -> ConnectionEnd {
+        let (end, what) = match broken {
+            Broken::Eof => (ConnectionEnd::EarlyClose, "the peer closed the connection between two transactions".to_owned()),
+            Broken::Io(error) => {
+                let end = end_of(&error);
+                (end, format!("{} between two transactions", in_words(end, &error)))
+            }
+            Broken::TimedOut => match quiet.broken(self.place.worker.pacer.now_ns()) {
+                Some(what) => (ConnectionEnd::Timeout, what),
+                None => return self.ordered_end(),
+            },
+            Broken::Aborted => return self.ordered_end(),
+        };
+        self.broken(end);
+        let step = format!("connection to {}", self.place.target);
+        self.place.worker.parts.borrow_mut()[self.place.run.flow].failure(&step, None, what, self.place.worker.pacer.now_ns());
+        end
+    }
+
+    /// How a connection ends that was told to.
+    fn ordered_end(&self) -> ConnectionEnd {
+        if self.place.worker.finishing.get() {
+            return ConnectionEnd::Open;
+        }
+        if !self.control.is_killed() {
+            return ConnectionEnd::Closed;
+        }
+        if self.open.broke.get() {
+            return ConnectionEnd::Other;
+        }
+        self.broken(ConnectionEnd::Other);
+        let step = format!("connection to {}", self.place.target);
+        self.place.worker.parts.borrow_mut()[self.place.run.flow].failure(&step, None, KILLED.to_owned(), self.place.worker.pacer.now_ns());
+        ConnectionEnd::Other
+    }
+
+    /// The next start: at once in a closed loop, else when one is due. Meanwhile the socket is watched: a peer that goes away is
+    /// seen when it does.
+    async fn next_start(&self, talk: &mut impl Conversation) -> Idle {
+        if self.is_over() {
+            return Idle::Over;
+        }
+        if talk.quiet().is_limited() {
+            self.place.worker.limit(self.control, talk.quiet().until(NEVER_DUE));
+        }
+        // What is over already takes no start: who may end it between two transactions loses none by it.
+        if talk.may_end()
+            && let Some(broken) = poll_fn(|context| Poll::Ready(ended(talk, context))).await
+        {
+            return Idle::Broken(broken);
+        }
+        let (of_flow, first) = match &mut *self.place.clock.borrow_mut() {
+            Clock::OfFlow => (true, None),
+            Clock::Own(..) => (false, None),
+            Clock::Opened(first) => (false, Some(first.take().unwrap_or_else(|| self.at_once()))),
+            Clock::ClosedLoop => (false, Some(self.at_once())),
+        };
+        match first {
+            Some(start) => Idle::Start(start),
+            None if of_flow => self.flows_start(talk).await,
+            None => self.own_start(talk).await,
+        }
+    }
+
+    /// No other transaction shall begin.
+    pub fn is_over(&self) -> bool {
+        self.control.order() != Order::Go || self.open.ending.get()
+    }
+
+    /// A start of a closed loop.
+    fn at_once(&self) -> Start {
+        Start { intended_ns: self.place.worker.pacer.now_ns(), lag_ns: 0 }
+    }
+
+    /// The next start that the flow's clock gives to this connection.
+    async fn flows_start(&self, talk: &mut impl Conversation) -> Idle {
+        if let Some(start) = self.place.run.waiting.borrow_mut().pop_front() {
+            return Idle::Start(start);
+        }
+        self.control.idle.set(true);
+        self.place.run.idle.borrow_mut().push_back(Rc::clone(self.control));
+        self.place.worker.limit(self.control, talk.quiet().until(NEVER_DUE));
+        let met = poll_fn(|context| {
+            self.control.register(context);
+            if let Some(start) = self.control.start.take() {
+                let over = match talk.may_end().then(|| ended(talk, context)).flatten() {
+                    Some(broken) => Idle::Broken(broken),
+                    None if self.open.ending.get() => Idle::Over,
+                    None => return Poll::Ready(Idle::Start(start)),
+                };
+                self.place.run.waiting.borrow_mut().push_front(start);
+                return Poll::Ready(over);
+            }
+            if self.is_over() {
+                return Poll::Ready(Idle::Over);
+            }
+            talk.poll_idle(context).map(Idle::Broken)
+        })
+        .await;
+        if self.control.idle.replace(false) {
+            self.place.run.idle.borrow_mut().retain(|other| !Rc::ptr_eq(other, self.control));
+        }
+        met
+    }
+}
+
+/// The transaction that a client was killed in.
+fn lost_by_kill(item: Item) -> Item {
+    if item.sent_ns == NEVER {
+        // It took the start and had not sent anything yet.
+        return Item { outcome: ItemOutcome::Dropped, done_ns: NEVER, connection: u32::MAX, ..item };
+    }
+    Item { outcome: ItemOutcome::Failed, ..item }
+}
+
+/// A transaction whose end was not seen.
+fn unfinished(item: Item) -> Item {
+    Item { outcome: ItemOutcome::Unfinished, done_ns: NEVER, ..item }
+}
+
+/// Whether a connection without work is over.
+fn ended(talk: &mut impl Conversation, context: &mut Context<'_>) -> Option<Broken> {
+    match talk.poll_idle(context) {
+        Poll::Ready(broken) => Some(broken),
+        Poll::Pending => None,
+    }
+}

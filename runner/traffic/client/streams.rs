@@ -1,0 +1,86 @@
+//! Several who carry transactions side by side on one connection, each on streams of its own. In: what keeps the connection going, who
+//! talks on it. Out: how the connection ended. All of it is one task, which stands still and ends as a whole.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use scn_reports::record::flow::ConnectionEnd;
+
+use super::lane::Lane;
+use super::{Open, Place};
+use crate::traffic::control::Control;
+use crate::traffic::conversation::Conversation;
+use crate::traffic::http;
+use crate::traffic::limits::Quiet;
+use crate::traffic::pattern::session::Identity;
+
+impl Place<'_> {
+    /// Requests over HTTP/2.
+    pub(super) async fn multiplex(&mut self, mut carrier: http::Carrier, open: &Open, identity: &Identity, quiet: Quiet) -> ConnectionEnd {
+        let (worker, socket) = (self.worker, carrier.socket());
+        let heard = Rc::new(Cell::new(quiet));
+        let streams = http::streams(&worker.shared.plan.flows[self.run.flow].transport);
+        self.control.socket.set(Some(socket));
+        let controls = self.controls(open, streams);
+        let talks = controls
+            .iter()
+            .map(|control| http::Talk::new(worker, control, carrier.link(), socket, identity.clone(), Rc::clone(&heard)))
+            .collect();
+        let end = self.side_by_side(open, &controls, talks, |context| carrier.poll(context)).await;
+        self.control.socket.set(None);
+        end
+    }
+
+    /// The handles of so many who share a connection; no more than it has transactions. Orders reach each of them, as they do the place.
+    pub(super) fn controls(&self, open: &Open, streams: u64) -> Vec<Rc<Control>> {
+        let load = &self.worker.shared.plan.flows[self.run.flow].load;
+        let most = load.transactions.or(load.total.map(|_| 1)).unwrap_or(u64::MAX);
+        let controls = (0..streams.min(most)).map(|_| {
+            let control = Rc::new(Control::new(self.run.role(), Some(self.run.flow)));
+            control.give(self.control.order());
+            control
+        });
+        let controls: Vec<Rc<Control>> = controls.collect();
+        open.others.borrow_mut().extend(controls.iter().map(Rc::clone));
+        controls
+    }
+
+    /// Lets them talk until all are done. `carry` lets the connection send and receive; when it is ready nothing can begin on it any more.
+    pub(super) async fn side_by_side<C: Conversation>(
+        &self,
+        open: &Open,
+        controls: &[Rc<Control>],
+        talks: Vec<C>,
+        mut carry: impl FnMut(&mut Context<'_>) -> Poll<()>,
+    ) -> ConnectionEnd {
+        let members: Vec<u64> = controls.iter().map(|control| self.worker.enlist(control)).collect();
+        let lanes: Vec<Lane<'_>> = controls.iter().map(|control| Lane { place: self, control, open }).collect();
+        let mut at_work: FuturesUnordered<_> = lanes.iter().zip(talks).map(|(lane, talk)| lane.converse(talk)).collect();
+        let mut done = Vec::with_capacity(lanes.len());
+        let mut told = false;
+        poll_fn(|context| {
+            loop {
+                if carry(context).is_ready() && !told {
+                    told = true;
+                    controls.iter().for_each(|control| control.wake());
+                }
+                match at_work.poll_next_unpin(context) {
+                    Poll::Ready(Some(talk)) => done.push(talk),
+                    Poll::Ready(None) => return Poll::Ready(()),
+                    Poll::Pending => break,
+                }
+            }
+            Poll::Pending
+        })
+        .await;
+        drop(at_work);
+        members.into_iter().for_each(|member| self.worker.dismiss(member));
+        let end = self.closes(open);
+        done.into_iter().for_each(|talk| drop(talk.close()));
+        open.others.borrow_mut().clear();
+        end
+    }
+}

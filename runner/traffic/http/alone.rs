@@ -1,0 +1,144 @@
+//! A client's connection of HTTP/1.1, driven in place by the task that uses it. In: a connected socket, requests. Out: answers as they come, and
+//! how the connection ended. Waits for nothing by itself: limits and orders are looked at by who polls.
+
+use std::error::Error;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::client::conn::http1::{Builder, Connection, SendRequest};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+
+use super::body::Outgoing;
+use crate::traffic::control::Broken;
+use crate::traffic::tls::{Stream, handshake};
+
+type Answer = Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>>>>;
+
+/// A connection.
+pub struct Alone {
+    /// Holds the socket until the link is dropped, also when it has ended.
+    connection: Pin<Box<Connection<TokioIo<Stream>, Outgoing>>>,
+    sender: SendRequest<Outgoing>,
+    answer: Option<Answer>,
+    ended: Option<hyper::Result<()>>,
+}
+
+impl Alone {
+    /// Takes a connected socket.
+    pub async fn new(stream: Stream) -> Result<Alone, Broken> {
+        let handshake = Builder::new().title_case_headers(true).handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = handshake.map_err(|error| broken(&error))?;
+        Ok(Alone { connection: Box::pin(connection), sender, answer: None, ended: None })
+    }
+
+    /// Sends a request; its answer comes by [`Alone::poll_answer`].
+    pub fn send(&mut self, request: Request<Outgoing>) {
+        self.answer = Some(Box::pin(self.sender.send_request(request)));
+    }
+
+    /// The head of the answer.
+    pub fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Result<Response<Incoming>, Broken>> {
+        self.work(context);
+        let Some(answer) = &mut self.answer else { return Poll::Ready(Err(Broken::Eof)) };
+        match answer.as_mut().poll(context) {
+            Poll::Ready(Ok(answer)) => Poll::Ready(Ok(answer)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.why(&error))),
+            Poll::Pending if self.ended.is_some() => Poll::Ready(Err(self.end())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// The next bytes of its body; `None`: that was all.
+    pub fn poll_body(&mut self, context: &mut Context<'_>, body: &mut Incoming) -> Poll<Result<Option<Bytes>, Broken>> {
+        loop {
+            self.work(context);
+            match Pin::new(&mut *body).poll_frame(context) {
+                // Trailers are no part of the body.
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(bytes) if !bytes.is_empty() => return Poll::Ready(Ok(Some(bytes))),
+                    _ => {}
+                },
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(self.why(&error))),
+                Poll::Ready(None) => return Poll::Ready(Ok(None)),
+                Poll::Pending if self.ended.is_some() => return Poll::Ready(Err(self.end())),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Waits, after an answer, until the connection takes another request: `true`; or is over, as the answer may have announced: `false`.
+    pub fn poll_reuse(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        self.answer = None;
+        self.work(context);
+        match self.sender.poll_ready(context) {
+            Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
+            Poll::Pending if self.ended.is_some() => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Waits until the connection ends by itself.
+    pub fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
+        self.work(context);
+        if self.ended.is_some() { Poll::Ready(self.end()) } else { Poll::Pending }
+    }
+
+    /// Lets the connection send and receive.
+    fn work(&mut self, context: &mut Context<'_>) {
+        if self.ended.is_none()
+            && let Poll::Ready(ended) = self.connection.as_mut().poll(context)
+        {
+            self.ended = Some(ended);
+        }
+    }
+
+    /// How the connection ended.
+    fn end(&self) -> Broken {
+        match &self.ended {
+            Some(Err(error)) => broken(error),
+            Some(Ok(())) | None => Broken::Eof,
+        }
+    }
+
+    /// Why a request failed: a request that was called off says only that the connection ended, which says why.
+    fn why(&self, error: &hyper::Error) -> Broken {
+        if error.is_canceled() || error.is_closed() {
+            return match broken(error) {
+                Broken::Io(error) if error.raw_os_error().is_some() => Broken::Io(error),
+                _ => self.end(),
+            };
+        }
+        broken(error)
+    }
+}
+
+/// What an error of hyper means.
+pub fn broken(error: &hyper::Error) -> Broken {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    let mut parse = false;
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            if error.is_incomplete_message() {
+                return Broken::Eof;
+            }
+            parse |= error.is_parse();
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return match (error.raw_os_error(), error.kind()) {
+                (Some(number), _) => Broken::Io(io::Error::from_raw_os_error(number)),
+                (None, io::ErrorKind::UnexpectedEof) => Broken::Eof,
+                (None, kind) => Broken::Io(match handshake::told(error) {
+                    Some(told) => io::Error::new(kind, told.clone()),
+                    None => io::Error::new(kind, error.to_string()),
+                }),
+            };
+        }
+        cause = error.source();
+    }
+    let kind = if parse { io::ErrorKind::InvalidData } else { io::ErrorKind::Other };
+    Broken::Io(io::Error::new(kind, if parse { format!("no answer of HTTP/1.1: {error}") } else { error.to_string() }))
+}

@@ -1,0 +1,112 @@
+//! Scenarios of one transport each, in real namespaces, as root and as an ordinary user: tshark counts the same in what crossed their links.
+
+use crate::built::{Place, scenario, skip, until_told};
+use crate::http::places;
+use crate::loads::{captured, fields_as, there_is_tshark};
+
+#[test]
+fn requests_of_http_2_are_counted_by_tshark() {
+    if !there_is_tshark() {
+        return;
+    }
+    for place in places() {
+        let capture = captured(&place, "http2", &scenario("http2.scn"));
+        let asked = "http2.type == 1 && tcp.dstport == 8080 && !tcp.analysis.retransmission";
+        let paths = fields_as(&capture, &["tcp.port==8080,http2"], asked, &["http2.headers.path"]);
+        let count = |path: &str| paths.iter().flat_map(|line| line.split(',')).filter(|found| *found == path).count();
+        assert_eq!((count("/list"), count("/film"), count("/old"), count("/none")), (400, 1, 3, 3), "{paths:?}");
+        let opened = "tcp.flags.syn == 1 && tcp.flags.ack == 0 && !tcp.analysis.retransmission";
+        let opened = |port: &str| fields_as(&capture, &[], &format!("{opened} && tcp.dstport == {port}"), &["frame.number"]).len();
+        assert_eq!((opened("8080"), opened("8443")), (1 + 1 + 3 + 3, 2));
+        let spoken = "tls.handshake.type == 1 && tcp.dstport == 8443";
+        assert_eq!(fields_as(&capture, &[], spoken, &["tls.handshake.extensions_alpn_str"]), ["h2", "h2"]);
+    }
+}
+
+/// Runs a scenario that must pass, with a capture of each link.
+fn passes(place: &Place, name: &str, text: &str) -> bool {
+    place.write(&format!("{name}.scn"), text);
+    let ended = until_told(|| place.scn(&["run", &format!("{name}.scn"), "--capture", "all"]));
+    if ended.code == Some(4) {
+        skip(&format!("{name}: {}", ended.stdout));
+        return false;
+    }
+    assert_eq!(ended.code, Some(0), "stdout:\n{}\nstderr:\n{}", ended.stdout, ended.stderr);
+    true
+}
+
+#[test]
+fn connections_over_mptcp_have_a_way_over_each_link() {
+    if !there_is_tshark() {
+        return;
+    }
+    for place in places() {
+        if !passes(&place, "mptcp", &scenario("mptcp.scn")) {
+            return;
+        }
+        let captures = place.path().join("scn-results/mptcp.mptcp.captures");
+        let opened = |link: &str, kind: &str| {
+            let filter =
+                format!("tcp.flags.syn == 1 && tcp.flags.ack == 0 && tcp.options.mptcp.subtype == {kind} && !tcp.analysis.retransmission");
+            fields_as(&captures.join(format!("link-{link}.pcapng")), &[], &filter, &["frame.number"]).len()
+        };
+        // MP_CAPABLE opens a connection, MP_JOIN another way of it (RFC 8684, 3.1 and 3.2).
+        assert_eq!((opened("cable", "0"), opened("radio", "0"), opened("radio", "1")), (2, 0, 2));
+    }
+}
+
+/// A flow over MPTCP to a server that has none, and one in a node that was told to have none.
+const ONE_ENDED: &str = "scn 1
+use std.patterns (sym)
+scenario fallen {
+    timeout 30s
+    topology {
+        node a, b
+        link a 10.0.0.1/24 <-> b 10.0.0.2/24
+    }
+    service plain on b { listen tcp :5003  serve sym(64B) }
+    flow f from a to b:5003 { over mptcp  pattern sym(64B)  total 2 }
+    expect { f.transactions == 2 }
+}
+";
+
+#[test]
+fn what_a_node_or_its_peer_has_not_is_told() {
+    let place = Place::new();
+    place.write("fallen.scn", ONE_ENDED);
+    let ended = until_told(|| place.scn(&["run", "fallen.scn"]));
+    if ended.stderr.contains("CONFIG_MPTCP") {
+        return;
+    }
+    let said = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = "warning: flow f: connections to 10.0.0.2:5003 fell back from MPTCP to TCP: the other end has no MPTCP";
+    assert!(ended.code == Some(0) && said.contains(told), "{ended:?}");
+    place.write("off.scn", ONE_ENDED.replace("node a, b\n", "node b\n        node a { sysctl \"net.mptcp.enabled\" = 0 }\n"));
+    let ended = until_told(|| place.scn(&["run", "off.scn"]));
+    assert_eq!(ended.code, Some(5), "{ended:?}");
+    assert!(ended.stderr.contains("`over mptcp`: node a has no such sockets"), "{ended:?}");
+}
+
+/// A flow over SCTP: where the kernel has it the guest's scenario shows more.
+#[test]
+fn sctp_runs_or_is_refused_before_anything_is_made() {
+    let place = Place::new();
+    place.write("sctp.scn", ONE_ENDED.replace("listen tcp", "listen sctp").replace("over mptcp", "over sctp"));
+    let ended = until_told(|| place.scn(&["run", "sctp.scn"]));
+    if ended.code != Some(0) {
+        assert!(ended.stderr.contains("a flow or service over SCTP") && ended.stderr.contains("CONFIG_IP_SCTP"), "{ended:?}");
+    }
+    let refused = |said: &str, what: &str| {
+        place.write("s.scn", said);
+        let ended = place.scn(&["run", "s.scn", "--message-format", "short"]);
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.contains("not_in_this_version") && ended.stderr.contains(what), "{what}: {}", ended.stderr);
+    };
+    let whole = ONE_ENDED.replace("listen tcp", "listen sctp");
+    refused(&whole.replace("over mptcp", "over sctp { streams 4 }"), "`streams` over `sctp`");
+    let half = whole.replace("over mptcp  pattern sym(64B)", "over sctp  pattern half").replace("serve sym(64B)", "serve half");
+    let pattern = "pattern half {\n client sends 5B\n client half closes\n server sends 5B\n}\nscenario";
+    refused(&half.replace("use std.patterns (sym)\nscenario", pattern), "a pattern that half closes, over `sctp`");
+    let vanishing = whole.replace("over mptcp", "over sctp").replace("    expect", "    timeline { at 1s  vanish b }\n    expect");
+    refused(&vanishing, "`vanish` beside `mptcp` or `sctp`");
+}
