@@ -27,7 +27,7 @@ use crate::emulate::Traces;
 use crate::judge;
 use crate::lab::{KernelLab, LabError, preflight};
 use crate::plan::types::Plan;
-use crate::traffic::{self, Files, FlowSeries, Traffic};
+use crate::traffic::{self, Files, FlowSeries, Traffic, TrafficResult};
 
 /// The timeline starts this long after everything is ready, so that its first instants are not already past.
 const LEAD: Duration = Duration::from_millis(2);
@@ -184,10 +184,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     lab.look();
     let (samples, interfaces) = (lab.samples(), lab.interfaces());
 
-    let tools = load.tools;
-    let mut measured = traffic.finish().await;
-    measured.warnings.extend(tools.finish(plan, clock, &mut measured.flows));
-    mark_cut(&mut measured.flows, &cut);
+    let measured = collect(load.tools, traffic, (plan, clock), &cut).await;
     warnings.extend(of_timeline.into_iter().chain(measured.warnings));
     // Who interrupts a run has seen enough.
     let hold = request.hold.filter(|_| !matches!(ended, Ended::Interrupted(_)));
@@ -327,6 +324,14 @@ async fn begin_programs(
         Ok(signal) = cancel.wait_for(Option::is_some) => Err(RunError::Interrupted(signal.clone().unwrap_or_default())),
         begun = begin => Ok(begun?),
     }
+}
+
+/// Everything that was measured, what tools told of their flows among it.
+async fn collect(tools: Tools, traffic: Traffic, (plan, clock): (&Plan, Clock), cut: &[FlowId]) -> TrafficResult {
+    let mut measured = traffic.finish().await;
+    measured.warnings.extend(tools.finish(plan, clock, &mut measured.flows));
+    mark_cut(&mut measured.flows, cut);
+    measured
 }
 
 /// The traffic saw an orderly stop; that the scenario did not mean a flow to end there only the timeline knows.

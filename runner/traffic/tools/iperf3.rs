@@ -230,7 +230,7 @@ fn whole(from_ns: i64, to_ns: i64, back: bool, datagrams: bool) -> Report {
 /// A congestion window in segments: iperf3 tells bytes. The segments' size is the one of which the window is a whole number.
 fn segments(bytes: u64, mtu: u64, mss: u64) -> u32 {
     let sizes = std::iter::once(mss).chain(HEADERS.iter().filter_map(|headers| mtu.checked_sub(*headers)));
-    let whole = sizes.filter(|size| *size > 0).find(|size| bytes % size == 0).unwrap_or(mss.max(1));
+    let whole = sizes.filter(|size| *size > 0).find(|size| bytes.is_multiple_of(*size)).unwrap_or(mss.max(1));
     u32::try_from((bytes + whole / 2) / whole).unwrap_or(u32::MAX)
 }
 
