@@ -35,7 +35,7 @@ scenario origins {
 }
 "#;
 
-fn there_is_tshark() -> bool {
+pub fn there_is_tshark() -> bool {
     let there = Command::new("tshark").arg("--version").output().is_ok_and(|output| output.status.success());
     if !there {
         skip("there is no tshark");
@@ -44,7 +44,7 @@ fn there_is_tshark() -> bool {
 }
 
 /// Runs a scenario of one link that must pass. Out: what was captured there.
-fn captured(place: &Place, name: &str, text: &str) -> PathBuf {
+pub fn captured(place: &Place, name: &str, text: &str) -> PathBuf {
     place.write(&format!("{name}.scn"), text);
     let ended = until_told(|| place.scn(&["run", &format!("{name}.scn"), "--capture", "all"]));
     assert_eq!(ended.code, Some(0), "stdout:\n{}\nstderr:\n{}", ended.stdout, ended.stderr);
@@ -55,7 +55,7 @@ fn captured(place: &Place, name: &str, text: &str) -> PathBuf {
 }
 
 /// Of each packet that passes the filter a field or more.
-fn fields(capture: &PathBuf, filter: &str, names: &[&str]) -> Vec<String> {
+pub fn fields(capture: &PathBuf, filter: &str, names: &[&str]) -> Vec<String> {
     let mut tshark = Command::new("tshark");
     tshark.args(["-n", "-r"]).arg(capture).args(["-Y", filter, "-T", "fields"]);
     names.iter().for_each(|name| _ = tshark.args(["-e", name]));

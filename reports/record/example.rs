@@ -119,6 +119,7 @@ pub(crate) fn failover() -> RunRecord {
             LinkRecord { samples: samples(), ..link("backup-lan", [2, 3], "wire", "delay 2ms", Some(account())) },
         ],
         flows: vec![steady()],
+        stresses: Vec::new(),
         processes: Vec::new(),
         commands: Vec::new(),
         interfaces: vec![interface()],

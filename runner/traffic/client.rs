@@ -87,6 +87,8 @@ enum Clock {
 enum Idle {
     Start(Start),
     Broken(Broken),
+    /// The timeline did something to the flow: what comes next may be otherwise.
+    Turned,
     Over,
 }
 
@@ -96,15 +98,19 @@ pub async fn place(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, nu
     let clock = match &run.pace {
         None => Clock::ClosedLoop,
         Some(_) if planned.load.phase == Phase::Even => Clock::OfFlow,
-        Some(pace) => {
-            let starts = Starts::of_connection(&planned.load, pace.clone(), run.key(worker), run.from_ns, number);
-            Clock::Own(Box::new(starts), 0)
-        }
+        Some(_) => match &run.turning.course {
+            Some(course) => Clock::Own(Box::new(Starts::of_connection(&planned.load, Rc::clone(course), run.key(worker), number)), 0),
+            None => Clock::ClosedLoop,
+        },
     };
     let mut place = Place::new(worker, run, control, number, clock);
     let mut attempts = Attempts::new(planned.reconnect, place.key);
     let mut attempt = 0;
-    while control.order() == Order::Go && run.ticket(worker) {
+    loop {
+        run.while_paused(worker, control).await;
+        if control.order() != Order::Go || !run.ticket(worker) {
+            break;
+        }
         let (number, end, of_use) = place.attempt(attempt).await;
         attempt += 1;
         let broken = !matches!(end, ConnectionEnd::Closed | ConnectionEnd::Open);
@@ -112,7 +118,7 @@ pub async fn place(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, nu
         if of_use || !broken {
             attempts.begin_anew();
         }
-        let mut pause = planned.load.interval_ns;
+        let mut pause = run.interval_ns(worker.pacer.now_ns());
         if broken {
             match attempts.next() {
                 Some(reconnect) => pause = pause.max(reconnect),
@@ -310,6 +316,7 @@ impl<'a> Place<'a> {
         open.row.end = refusal.end;
         let span = refusal.step.is_some().then(|| self.worker.shared.plan.flows[self.run.flow].span);
         let step = refusal.step.unwrap_or_else(|| format!("connect to {}", self.target));
+        self.run.fails(&step, &refusal.what);
         self.worker.parts.borrow_mut()[self.run.flow].failure(&step, span, refusal.what, self.worker.pacer.now_ns());
     }
 
@@ -326,6 +333,7 @@ impl<'a> Place<'a> {
             key: Key::from_bits(open.entry.key),
             client_name: worker.shared.node_name(planned.from).into(),
             server_name: "".into(),
+            filling: self.run.stream.as_ref().map(|stream| stream.size),
         };
         self.control.connection.set(open.number);
         if http::carries(planned) {
@@ -352,6 +360,7 @@ impl<'a> Place<'a> {
             }
             let start = match self.next_start(&mut talk).await {
                 Idle::Start(start) => start,
+                Idle::Turned => continue,
                 Idle::Over => break self.ordered_end(),
                 // One that was never of use is no end in good order: the next attempt waits as after any that broke.
                 Idle::Broken(Broken::Eof) if talk.may_end() && open.row.transactions > 0 => break ConnectionEnd::Closed,
@@ -400,6 +409,7 @@ impl<'a> Place<'a> {
         match played {
             Ok(played) => {
                 open.row.transactions += 1;
+                self.run.is_answered();
                 worker.item(flow, item);
                 (played == Played::Closed).then_some(ConnectionEnd::Closed)
             }
@@ -419,6 +429,7 @@ impl<'a> Place<'a> {
                 let end = fault.end;
                 self.broken(end);
                 let (step, span) = talk.step(fault.step);
+                self.run.fails(&step, &fault.what);
                 worker.wrong((flow as u16, open.number), (&step, span), Side::Client, *fault);
                 Some(end)
             }
@@ -454,6 +465,7 @@ impl<'a> Place<'a> {
         };
         self.broken(end);
         let step = format!("connection to {}", self.target);
+        self.run.fails(&step, &what);
         self.worker.parts.borrow_mut()[self.run.flow].failure(&step, None, what, self.worker.pacer.now_ns());
         end
     }
@@ -468,6 +480,7 @@ impl<'a> Place<'a> {
         }
         self.broken(ConnectionEnd::Other);
         let step = format!("connection to {}", self.target);
+        self.run.fails(&step, KILLED);
         self.worker.parts.borrow_mut()[self.run.flow].failure(&step, None, KILLED.to_owned(), self.worker.pacer.now_ns());
         ConnectionEnd::Other
     }
@@ -486,6 +499,9 @@ impl<'a> Place<'a> {
     async fn next_start(&mut self, talk: &mut impl Conversation) -> Idle {
         if self.control.order() != Order::Go {
             return Idle::Over;
+        }
+        if let Some(met) = self.paused(talk).await {
+            return met;
         }
         if talk.quiet().is_limited() {
             self.worker.limit(self.control, talk.quiet().until(NEVER_DUE));
@@ -512,6 +528,7 @@ impl<'a> Place<'a> {
         self.control.idle.set(true);
         self.run.idle.borrow_mut().push_back(Rc::clone(self.control));
         self.worker.limit(self.control, talk.quiet().until(NEVER_DUE));
+        let version = self.run.turning.version();
         let met = poll_fn(|context| {
             self.control.register(context);
             if let Some(start) = self.control.start.take() {
@@ -526,7 +543,10 @@ impl<'a> Place<'a> {
             if self.control.order() != Order::Go {
                 return Poll::Ready(Idle::Over);
             }
-            talk.poll_idle(context).map(Idle::Broken)
+            if version != self.run.turning.version() {
+                return Poll::Ready(Idle::Turned);
+            }
+            talk.poll_idle(context).map(|broken| own_clock::met_by(self.run, self.worker, broken))
         })
         .await;
         if self.control.idle.replace(false) {

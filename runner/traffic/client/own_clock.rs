@@ -1,5 +1,5 @@
-//! A place with a clock of its own: its next start, and those that come to nothing. In: the clock. Out: starts, items of what was not
-//! sent. Opens nothing.
+//! A place that waits: for the next start of a clock of its own, or for the end of a pause. In: the clock, the flow's turns. Out: starts, items of what
+//! was not sent. Opens nothing.
 
 use std::future::{Future as _, poll_fn};
 use std::task::Poll;
@@ -7,10 +7,17 @@ use std::task::Poll;
 use scn_reports::record::flow::ItemOutcome;
 
 use super::{Clock, Idle, Place};
-use crate::traffic::control::{Order, Start};
+use crate::traffic::control::{Broken, Order, Start};
 use crate::traffic::conversation::Conversation;
-use crate::traffic::flow::{self, START_PATIENCE_NS};
+use crate::traffic::flow::{self, Run, START_PATIENCE_NS};
 use crate::traffic::pacer::NEVER_DUE;
+use crate::traffic::worker::Worker;
+
+/// What ended a wait for a start: of a flow that is paused it is no break that nothing comes.
+pub(super) fn met_by(run: &Run, worker: &Worker, broken: Broken) -> Idle {
+    let paused = run.paused_until(worker.pacer.now_ns()).is_some();
+    if paused && matches!(broken, Broken::TimedOut) { Idle::Turned } else { Idle::Broken(broken) }
+}
 
 impl Place<'_> {
     /// The next start of the place's own clock.
@@ -23,13 +30,17 @@ impl Place<'_> {
         // What is due at the flow's end begins no more.
         let until = if intended_ns < self.run.until_ns() { intended_ns } else { NEVER_DUE };
         let mut sleep = std::pin::pin!(self.worker.pacer.sleep_until(until));
+        let version = self.run.turning.version();
         let met = poll_fn(|context| {
             self.control.register(context);
             if self.control.order() != Order::Go {
                 return Poll::Ready(Idle::Over);
             }
+            if version != self.run.turning.version() {
+                return Poll::Ready(Idle::Turned);
+            }
             if let Poll::Ready(broken) = talk.poll_idle(context) {
-                return Poll::Ready(Idle::Broken(broken));
+                return Poll::Ready(met_by(self.run, self.worker, broken));
             }
             sleep.as_mut().poll(context).map(|()| {
                 // Waiting for the connection and standing still are no lateness of this program.
@@ -40,6 +51,36 @@ impl Place<'_> {
         .await;
         *k += u64::from(matches!(met, Idle::Start(_)));
         met
+    }
+
+    /// Watches a connection while its flow is paused; what it met, if not the pause's end alone.
+    pub(super) async fn paused(&self, talk: &mut impl Conversation) -> Option<Idle> {
+        let (worker, control) = (self.worker, self.control);
+        while let Some(until) = self.run.paused_until(worker.pacer.now_ns()) {
+            // Whose flow is paused by order waits for nobody.
+            worker.limit(control, NEVER_DUE);
+            let version = self.run.turning.version();
+            let mut sleep = std::pin::pin!(worker.pacer.sleep_until(until));
+            let met = poll_fn(|context| {
+                control.register(context);
+                if control.order() != Order::Go {
+                    return Poll::Ready(Some(Idle::Over));
+                }
+                if let Poll::Ready(broken) = talk.poll_idle(context) {
+                    return Poll::Ready(Some(Idle::Broken(broken)));
+                }
+                if version != self.run.turning.version() {
+                    return Poll::Ready(None);
+                }
+                sleep.as_mut().poll(context).map(|()| None)
+            })
+            .await;
+            talk.heard(worker.pacer.now_ns());
+            if met.is_some() {
+                return met;
+            }
+        }
+        None
     }
 
     /// Notes the place's own starts that come to nothing: those before the flow's end for which this holds of their instant and now.

@@ -14,7 +14,7 @@ use crate::traffic::draw::Key;
 use crate::traffic::frame::{Frame, Header, Way};
 use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::program::{Act, Operation, Program};
-use crate::traffic::pattern::session::{Fault, Identity, MOST_FILLING, SHARED, Sent, compose};
+use crate::traffic::pattern::session::{Fault, Identity, SHARED, Sent, compose};
 
 /// Messages of one transaction in one direction: a message's number is the transaction's times this, and its place in it.
 pub const MESSAGES: u64 = 1 << 24;
@@ -268,7 +268,7 @@ impl Exchange {
         let before = post.begin();
         match &operation.act {
             Act::SendFrame(size) => {
-                let length = key.draw(size).min(MOST_FILLING) as u32;
+                let length = stage.identity.length(key, size) as u32;
                 let way = if stage.program.side == Side::Client { Way::Forward } else { Way::Back };
                 let Identity { run, flow, connection, node, .. } = *stage.identity;
                 let sequence = self.number.wrapping_mul(MESSAGES) + u64::from(self.outgoing);

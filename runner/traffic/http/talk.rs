@@ -227,6 +227,10 @@ impl Conversation for Talk {
         }
     }
 
+    fn heard(&mut self, now_ns: i64) {
+        self.quiet.heard(|| now_ns);
+    }
+
     fn may_end(&self) -> bool {
         true
     }

@@ -46,6 +46,15 @@ pub struct Identity {
     pub client_name: Rc<str>,
     /// The server's node; empty while it is not known.
     pub server_name: Rc<str>,
+    /// All its filling has this length, bytes, whatever the pattern says; `None`: what the pattern says.
+    pub filling: Option<u64>,
+}
+
+impl Identity {
+    /// The length of a filling: drawn, unless it is one for all.
+    pub fn length(&self, key: Key, size: &Varying) -> u64 {
+        self.filling.unwrap_or_else(|| key.draw(size)).min(MOST_FILLING)
+    }
 }
 
 /// A transaction that was carried out.
@@ -229,7 +238,7 @@ impl<S: Transport> Session<S> {
                     }
                 }
                 Act::SendFrame(size) => {
-                    let size = key.part(turn).draw(size).clamp(1, MOST_FILLING);
+                    let size = self.identity.length(key.part(turn), size).max(1);
                     self.send_frame(operation, size as u32).await?;
                 }
                 Act::SendText(pieces) => {
