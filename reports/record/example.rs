@@ -339,6 +339,8 @@ fn steady() -> FlowRecord {
         from: 0,
         to: vec![1, 2],
         ran_ns: vec![(0, 8000 * MS)],
+        paused_ns: Vec::new(),
+        intervals_ns: Vec::new(),
         interval_ns: 2_500_000,
         forward_bytes: Some(1024),
         back_bytes: Some(1024),

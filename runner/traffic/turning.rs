@@ -184,8 +184,13 @@ async fn follow_connections(worker: &Rc<Worker>, run: &Rc<Run>) {
     }
 }
 
+/// From, to, ns.
+type Pauses = Vec<(i64, i64)>;
+/// From an instant on, both ns.
+type Intervals = Vec<(i64, u64)>;
+
 /// When a flow was paused, and how far its intended starts lay apart, over the times in which it ran.
-pub fn told(flow: &PlannedFlow, turns: &Turns, ran_ns: &[(i64, i64)]) -> (Vec<(i64, i64)>, Vec<(i64, u64)>) {
+pub fn told(flow: &PlannedFlow, turns: &Turns, ran_ns: &[(i64, i64)]) -> (Pauses, Intervals) {
     let (mut paused, mut intervals) = (Vec::new(), Vec::new());
     for (from_ns, to_ns) in ran_ns.iter().copied() {
         let turns = turns.since(from_ns);
