@@ -8,6 +8,7 @@
 
 mod built;
 mod captures;
+mod changes;
 mod cleanup;
 mod counted;
 mod datagrams;

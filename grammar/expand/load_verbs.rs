@@ -7,6 +7,7 @@ use super::things::ThingKind;
 use super::verbs::{Done, Wrong, flat};
 use crate::quantity::Dimension;
 use crate::resolve::{ResolveError, suggest::suggest};
+use crate::scenario::flow::Phase;
 use crate::scenario::timeline::{Action, Setting, StressSetting};
 use crate::scenario::{FlowId, ProcessId, ServiceId, StressId};
 use crate::syntax::tree::Expr;
@@ -121,7 +122,14 @@ impl Draft<'_, '_> {
         let value = self.context.bounded(&format!("`{name}`"), value, dimension, (least, most), &self.scope);
         let (Some(value), Some(over_ns)) = (value, over_ns) else { return Err(Wrong::Reported) };
         if things.kind == ThingKind::Stress {
-            let stresses = things.ids.iter().copied().map(StressId).collect();
+            let stresses: Vec<StressId> = things.ids.iter().copied().map(StressId).collect();
+            let said = |id: &&StressId| self.scenario.stresses.get(id.index()).is_some_and(|stress| stress.rate_nano.is_some());
+            if let Some(id) = stresses.iter().find(|id| name == "rate" && !said(id)) {
+                let of = self.scenario.stresses.get(id.index()).map(|stress| stress.name.clone()).unwrap_or_default();
+                let reason = "it says no `rate`".to_owned();
+                self.context.raise(MomentError::NothingToSet { kind: "stress", of, setting: name, reason, span: setting.span });
+                return Err(Wrong::Reported);
+            }
             let setting = if name == "streams" { StressSetting::Streams(value) } else { StressSetting::RateNano(value) };
             return Ok(vec![Action::SetStress { stresses, setting, over_ns }]);
         }
@@ -129,7 +137,7 @@ impl Draft<'_, '_> {
         let wrong = flows.iter().find_map(|id| Some((id, self.nothing_to_set(*id, name)?)));
         if let Some((id, reason)) = wrong {
             let flow = self.scenario.flows.get(id.index()).map(|flow| flow.name.clone()).unwrap_or_default();
-            self.context.raise(MomentError::NothingToSet { flow, setting: name, reason, span: setting.span });
+            self.context.raise(MomentError::NothingToSet { kind: "flow", of: flow, setting: name, reason, span: setting.span });
             return Err(Wrong::Reported);
         }
         let setting = match name {
@@ -153,6 +161,10 @@ impl Draft<'_, '_> {
             "rate" if flow.load.rate_nano.is_none() => Some("it says no `rate`".into()),
             "opens" if flow.load.opens_nano.is_none() => Some("it says no `opens`".into()),
             "bandwidth" if flow.load.bandwidth_bps.is_none() => Some("it says no `bandwidth`".into()),
+            "connections" if flow.load.phase == Phase::Random => {
+                Some("each of them has a clock of its own, of its share of the rate (`phase random`)".into())
+            }
+            "interval" if flow.load.opens_nano.is_some() => Some("its connections are opened by the clock (`opens`)".into()),
             "connections" | "interval" if !kind.has_connections() => Some(format!("{} has no connections", kind.word())),
             _ => None,
         }

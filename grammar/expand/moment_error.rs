@@ -94,10 +94,10 @@ problems! {
             let shown = at(span, format!("this `{verb}` has no effect"), reason).help(help);
             match other { Some(place) => shown.also(place, "this is too late for it"), None => shown }
         }
-        /// `set` of what a flow does not have.
-        NothingToSet { flow: String, setting: &'static str, reason: String, span: Span } Error "scn::expand::nothing_to_set" {
-            at(span, format!("the flow `{flow}` has no `{setting}` to change: {reason}"), "nothing to change")
-                .help(format!("say `{setting}` in the flow, or change something else of it"))
+        /// `set` of what a flow or a stress does not have.
+        NothingToSet { kind: &'static str, of: String, setting: &'static str, reason: String, span: Span } Error "scn::expand::nothing_to_set" {
+            at(span, format!("the {kind} `{of}` has no `{setting}` to change: {reason}"), "nothing to change")
+                .help(format!("say `{setting}` in the {kind}, or change something else of it"))
         }
         /// A repetition whose number nobody knows.
         Uncountable { from: Span, to: Span } Error "scn::expand::uncountable" {

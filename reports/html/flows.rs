@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::record::flow::{Connection, ConnectionEnd, FlowRecord, TcpSample};
+use crate::record::flow::{Connection, ConnectionEnd, Failure, FlowRecord, Measurement, TcpSample};
+use crate::record::stress::{StreamRecord, StressRecord};
 use crate::words;
 
 /// Wrong contents listed.
@@ -25,6 +26,7 @@ pub(super) struct FlowView {
     ends: Vec<EndRow>,
     tcp: Vec<TcpRow>,
     tcp_samples: usize,
+    streams: Vec<StreamRow>,
 }
 
 #[derive(Serialize)]
@@ -62,6 +64,18 @@ struct EndRow {
     remotes: String,
 }
 
+/// One of the last streams of a stress.
+#[derive(Serialize)]
+struct StreamRow {
+    number: u64,
+    over: String,
+    size: String,
+    began: String,
+    ended: String,
+    received: String,
+    cause: String,
+}
+
 #[derive(Serialize)]
 struct TcpRow {
     name: &'static str,
@@ -72,28 +86,15 @@ struct TcpRow {
 }
 
 pub(super) fn view(flow: &FlowRecord) -> FlowView {
-    let ran: Vec<String> =
-        flow.ran_ns.iter().take(20).map(|(from, to)| format!("{} to {}", words::instant(*from), words::instant(*to))).collect();
     FlowView {
         name: words::visible(&flow.name),
         doc: words::visible(&flow.doc),
         description: words::visible(&flow.description),
-        ran: if ran.is_empty() { "never".to_owned() } else { ran.join(", ") },
+        ran: ran(&flow.ran_ns),
         unfinished: !flow.finished,
         truncated: flow.truncated_at_ns.map(|at| format!("{}: {}", words::instant(at), words::cut(flow))),
         numbers: numbers(flow),
-        failures: flow
-            .failures
-            .iter()
-            .map(|f| FailureRow {
-                step: words::visible(&f.step),
-                line: f.line,
-                what: words::visible(&f.what),
-                count: words::count(f.count),
-                first: words::instant(f.first_ns),
-                last: words::instant(f.last_ns),
-            })
-            .collect(),
+        failures: flow.failures.iter().map(failure).collect(),
         corrupt: flow
             .corrupt
             .iter()
@@ -108,6 +109,66 @@ pub(super) fn view(flow: &FlowRecord) -> FlowView {
         ends: ends(&flow.connections),
         tcp: if flow.tcp.is_empty() { Vec::new() } else { tcp(&flow.tcp) },
         tcp_samples: flow.tcp.len(),
+        streams: Vec::new(),
+    }
+}
+
+/// A mix of streams, in the form of a flow.
+pub(super) fn stress(stress: &StressRecord) -> FlowView {
+    let stream = |stream: &StreamRecord| StreamRow {
+        number: stream.number,
+        over: words::visible(&stream.transport),
+        size: format!("{}B", words::count(stream.size)),
+        began: words::instant(stream.began_ns),
+        ended: words::instant(stream.ended_ns),
+        received: words::count(stream.received),
+        cause: stream.cause.as_deref().map_or(String::new(), words::visible),
+    };
+    // Those that failed first: the others tell little.
+    let (failed, fine): (Vec<&StreamRecord>, Vec<&StreamRecord>) = stress.streams.iter().rev().partition(|stream| stream.cause.is_some());
+    FlowView {
+        name: words::visible(&stress.name),
+        doc: words::visible(&stress.doc),
+        description: words::visible(&stress.description),
+        ran: ran(&stress.ran_ns),
+        unfinished: !stress.finished,
+        truncated: None,
+        numbers: stress.summary.iter().map(number).collect(),
+        failures: stress.failures.iter().map(failure).collect(),
+        corrupt: Vec::new(),
+        ends: Vec::new(),
+        tcp: Vec::new(),
+        tcp_samples: 0,
+        streams: failed.into_iter().chain(fine).take(MAX_STREAMS).map(stream).collect(),
+    }
+}
+
+/// Streams listed.
+const MAX_STREAMS: usize = 20;
+
+fn ran(ran_ns: &[(i64, i64)]) -> String {
+    let ran: Vec<String> =
+        ran_ns.iter().take(20).map(|(from, to)| format!("{} to {}", words::instant(*from), words::instant(*to))).collect();
+    if ran.is_empty() { "never".to_owned() } else { ran.join(", ") }
+}
+
+fn failure(failure: &Failure) -> FailureRow {
+    FailureRow {
+        step: words::visible(&failure.step),
+        line: failure.line,
+        what: words::visible(&failure.what),
+        count: words::count(failure.count),
+        first: words::instant(failure.first_ns),
+        last: words::instant(failure.last_ns),
+    }
+}
+
+fn number(row: &Measurement) -> Number {
+    Number {
+        name: words::visible(&row.name),
+        value: words::visible(&row.value),
+        error: words::error(&row.error).trim_start().to_owned(),
+        definition: words::visible(&row.definition),
     }
 }
 
@@ -117,12 +178,6 @@ fn numbers(flow: &FlowRecord) -> Vec<Number> {
             |(name, value)| Number { name, value, error: String::new(), definition: "Counted in the series of the record.".to_owned() };
         return crate::text::counts(flow).into_iter().map(count).collect();
     }
-    let number = |m: &crate::record::flow::Measurement| Number {
-        name: words::visible(&m.name),
-        value: words::visible(&m.value),
-        error: words::error(&m.error).trim_start().to_owned(),
-        definition: words::visible(&m.definition),
-    };
     flow.summary.iter().map(number).collect()
 }
 

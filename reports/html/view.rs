@@ -80,6 +80,7 @@ struct Run {
     expectations: Vec<Row>,
     flows: Vec<FlowView>,
     more_flows: usize,
+    stresses: Vec<FlowView>,
     programs: Option<Programs>,
     captures: Vec<Pair>,
     topology: Option<Markup>,
@@ -322,6 +323,7 @@ fn run(record: &RunRecord) -> Run {
         expectations: record.expectations.iter().map(row).collect(),
         flows: record.flows.iter().take(MAX_FLOWS).map(flows::view).collect(),
         more_flows: record.flows.len().saturating_sub(MAX_FLOWS),
+        stresses: record.stresses.iter().take(MAX_FLOWS).map(flows::stress).collect(),
         programs: programs::view(record),
         captures: record.captures.iter().map(|capture| pair(&words::visible(&capture.file), text::capture_words(capture))).collect(),
         topology: topology::draw(topology::Network {

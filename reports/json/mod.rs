@@ -62,6 +62,9 @@ struct Run<'a> {
     params: std::collections::BTreeMap<&'a str, &'a str>,
     expectations: Vec<Expectation<'a>>,
     flows: Vec<Flow<'a>>,
+    /// Mixes of random streams.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stresses: Vec<Flow<'a>>,
     /// Programs under test; what they wrote in full is in the record.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     processes: Vec<Process<'a>>,
@@ -206,6 +209,7 @@ fn run(record: &RunRecord) -> Run<'_> {
             })
             .collect(),
         flows: record.flows.iter().map(|f| Flow { name: &f.name, description: &f.description, summary: &f.summary }).collect(),
+        stresses: record.stresses.iter().map(|s| Flow { name: &s.name, description: &s.description, summary: &s.summary }).collect(),
         processes: record.processes.iter().map(|process| program(record, process)).collect(),
         commands: record.commands.iter().map(|one| command(record, one)).collect(),
         links: record.links.iter().filter_map(|one| link(record, one)).collect(),

@@ -21,8 +21,14 @@ pub struct FlowRecord {
     pub to: Vec<u32>,
     /// When it ran: start and stop; empty: it never did. One pair unless it was started again.
     pub ran_ns: Vec<(i64, i64)>,
-    /// Time between two intended starts, ns; 0: closed loop.
+    /// When it was paused by the timeline: from, to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paused_ns: Vec<(i64, i64)>,
+    /// Time between two intended starts at the flow's beginning, ns; 0: closed loop.
     pub interval_ns: u64,
+    /// From each of these instants on the longest time between two intended starts, ns; empty: it is always `interval_ns`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intervals_ns: Vec<(i64, u64)>,
     /// Payload of one transaction from client to server, bytes, if always the same.
     pub forward_bytes: Option<u64>,
     /// Payload of one transaction from server to client, bytes, if always the same.

@@ -11,6 +11,7 @@ mod file;
 pub mod flow;
 pub mod packet;
 pub mod process;
+pub mod stress;
 pub mod tool;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ use counted::{InterfaceRecord, LinkSample};
 pub use file::{MAX_BYTES, RecordError, read, to_json};
 use flow::FlowRecord;
 use process::{CommandRecord, ProcessRecord};
+use stress::StressRecord;
 
 /// The name of the format, in every record.
 pub const FORMAT: &str = "scn-run";
@@ -60,6 +62,9 @@ pub struct RunRecord {
     pub links: Vec<LinkRecord>,
     /// What was measured, flow by flow.
     pub flows: Vec<FlowRecord>,
+    /// Mixes of random streams.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stresses: Vec<StressRecord>,
     /// Programs under test, one a copy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub processes: Vec<ProcessRecord>,

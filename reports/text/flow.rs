@@ -3,7 +3,7 @@
 
 use super::{Style, Tone};
 use crate::record::RunRecord;
-use crate::record::flow::{FlowRecord, ItemOutcome, NEVER};
+use crate::record::flow::{Failure, FlowRecord, ItemOutcome, NEVER};
 use crate::words;
 
 /// The numbers that the terminal shows, in this order.
@@ -50,7 +50,7 @@ pub(super) fn table(out: &mut String, record: &RunRecord, style: Style) {
 }
 
 /// Names and values, as many beside each other as there is room for.
-fn grid(out: &mut String, numbers: &[(String, String)], style: Style) {
+pub(super) fn grid(out: &mut String, numbers: &[(String, String)], style: Style) {
     let cells: Vec<(String, String)> = numbers.iter().map(|(name, value)| (name.clone(), style.plain(value))).collect();
     let name_width = cells.iter().map(|(name, _)| words::columns(name)).max().unwrap_or(0);
     let value_width = cells.iter().map(|(_, value)| words::columns(value)).max().unwrap_or(0);
@@ -107,25 +107,30 @@ pub(crate) fn counts(flow: &FlowRecord) -> Vec<(String, String)> {
 pub(super) fn failures(out: &mut String, record: &RunRecord, style: Style) {
     for flow in record.flows.iter().filter(|flow| !flow.failures.is_empty() || !flow.corrupt.is_empty()) {
         out.push_str(&format!("\n  {}\n", style.paint(Tone::Strong, &format!("what went wrong in {}", words::visible(&flow.name)))));
-        for failure in flow.failures.iter().take(MAX_FAILURES) {
-            let line = if failure.line > 0 { format!(" (line {})", failure.line) } else { String::new() };
-            let when = if failure.count == 1 {
-                format!("at {}", words::instant(failure.first_ns))
-            } else {
-                format!("from {} to {}", words::instant(failure.first_ns), words::instant(failure.last_ns))
-            };
-            let text = format!("{}: {}{line}, {when}", words::visible(&failure.step), words::visible(&failure.what));
-            entry(out, style, &format!("{:>6}", format!("{}×", words::count(failure.count))), &text);
-        }
-        if flow.failures.len() > MAX_FAILURES {
-            let rest: u64 = flow.failures.iter().skip(MAX_FAILURES).map(|failure| failure.count).sum();
-            entry(out, style, &format!("{:>6}", format!("{}×", words::count(rest))), "other failures");
-        }
+        kinds(out, &flow.failures, style);
         for corrupt in flow.corrupt.iter().take(MAX_FAILURES) {
             let text =
                 format!("wrong content at {}, byte {}: {}", words::instant(corrupt.at_ns), corrupt.offset, words::visible(&corrupt.detail));
             entry(out, style, "     !", &text);
         }
+    }
+}
+
+/// Failures by kind: how often and when.
+pub(super) fn kinds(out: &mut String, failures: &[Failure], style: Style) {
+    for failure in failures.iter().take(MAX_FAILURES) {
+        let line = if failure.line > 0 { format!(" (line {})", failure.line) } else { String::new() };
+        let when = if failure.count == 1 {
+            format!("at {}", words::instant(failure.first_ns))
+        } else {
+            format!("from {} to {}", words::instant(failure.first_ns), words::instant(failure.last_ns))
+        };
+        let text = format!("{}: {}{line}, {when}", words::visible(&failure.step), words::visible(&failure.what));
+        entry(out, style, &format!("{:>6}", format!("{}×", words::count(failure.count))), &text);
+    }
+    if failures.len() > MAX_FAILURES {
+        let rest: u64 = failures.iter().skip(MAX_FAILURES).map(|failure| failure.count).sum();
+        entry(out, style, &format!("{:>6}", format!("{}×", words::count(rest))), "other failures");
     }
 }
 

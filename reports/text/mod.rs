@@ -5,6 +5,7 @@ mod capture;
 mod flow;
 mod problem;
 mod program;
+mod stress;
 
 pub(crate) use capture::about as capture_words;
 pub(crate) use flow::counts;
@@ -106,7 +107,9 @@ pub fn render(record: &RunRecord, style: Style) -> String {
         out.push_str(&problem::draw(record, expectation, style));
     }
     flow::failures(&mut out, record, style);
+    stress::failures(&mut out, record, style);
     flow::table(&mut out, record, style);
+    stress::table(&mut out, record, style);
     program::table(&mut out, record, style);
     capture::table(&mut out, record, style);
     if !record.warnings.is_empty() {

@@ -4,10 +4,11 @@
 use regex::Regex;
 use scn_grammar::scenario::expect::Metric;
 use scn_grammar::scenario::text::Text;
-use scn_grammar::scenario::timeline::Action;
-use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
+use scn_grammar::scenario::timeline::{Action, StressSetting};
+use scn_grammar::scenario::{FlowId, NodeId, ServiceId, StressId};
 
 pub use crate::lab::News;
+use crate::plan::turns::Turn;
 pub use crate::traffic::strike::{Blow, Struck};
 
 /// The network under test.
@@ -48,6 +49,14 @@ pub trait Load {
     fn start(&mut self, flow: FlowId, at_ns: i64) -> bool;
     /// Stops a flow; its end is told later.
     fn stop(&mut self, flow: FlowId, at_ns: i64);
+    /// Does to a flow what an entry of the timeline says: a pause, its end, another value of its load.
+    fn turn(&mut self, flow: FlowId, turn: Turn);
+    /// Does something to a stress at an instant; its end is told later. `false`: it had no effect.
+    fn order(&mut self, stress: StressId, order: StressOrder, at_ns: i64) -> bool;
+    /// A counter or gauge of a stress at this moment, by its metric's name.
+    fn stress_value(&self, stress: StressId, metric: &str) -> Option<u64>;
+    /// Takes note of what is counted at this moment.
+    fn look(&mut self);
     /// Closes a service's listeners and each of its connections after the current transaction.
     fn close_service(&mut self, service: ServiceId, nodes: &[NodeId]);
     /// Opens a service's listeners again.
@@ -76,11 +85,28 @@ pub trait Load {
     fn notice(&mut self) -> impl Future<Output = Notice>;
 }
 
+/// What is done to a stress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StressOrder {
+    /// It starts.
+    Start,
+    /// It stops with all its streams.
+    Stop,
+    /// All its streams end and none starts.
+    Pause,
+    /// Streams start again.
+    Resume,
+    /// A value of it is another.
+    Set(Turn, StressSetting),
+}
+
 /// What the traffic tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// A flow has done all it had to, or was stopped, and its connections are closed.
     Ended(FlowId),
+    /// A stress has done all it had to, or was stopped and its streams have ended.
+    StressEnded(StressId),
     /// A counter changed since the last notice of this kind.
     Changed,
     /// Something broke that is not the system under test.

@@ -12,13 +12,14 @@ use scn_reports::record::capture::CaptureRecord;
 use scn_reports::record::counted::{InterfaceRecord, LinkSample};
 use scn_reports::record::flow::{Failure, FlowRecord};
 use scn_reports::record::process::{CommandRecord, ProcessRecord};
+use scn_reports::record::stress::StressRecord;
 use scn_reports::record::{
     Ended, EventRecord, ExpectationKind, ExpectationRecord, FORMAT, LinkAccount, RunRecord, ScenarioRecord, VERSION,
 };
 
-use crate::plan::types::{Plan, PlannedFlow};
+use crate::plan::types::{Plan, PlannedFlow, PlannedStress};
 use crate::plan::{outline, picture};
-use crate::traffic::FlowSeries;
+use crate::traffic::{FailureKind, FlowSeries, StressSeries};
 
 /// What a run left behind, but for its series.
 pub struct Run<'a> {
@@ -58,7 +59,7 @@ pub struct Run<'a> {
 
 /// Makes the record.
 #[must_use]
-pub fn record(run: Run<'_>, series: Vec<FlowSeries>) -> RunRecord {
+pub fn record(run: Run<'_>, series: Vec<FlowSeries>, stresses: Vec<StressSeries>) -> RunRecord {
     let plan = run.plan;
     RunRecord {
         format: FORMAT.to_owned(),
@@ -76,6 +77,7 @@ pub fn record(run: Run<'_>, series: Vec<FlowSeries>) -> RunRecord {
         nodes: picture::nodes(plan),
         links: picture::links(plan, run.accounts, run.samples),
         flows: plan.flows.iter().zip(series).map(|(flow, series)| flow_record(plan, flow, series, run.sources)).collect(),
+        stresses: plan.stresses.iter().zip(stresses).map(|(stress, series)| stress_record(plan, stress, series, run.sources)).collect(),
         processes: run.processes,
         commands: run.commands,
         interfaces: run.interfaces,
@@ -110,14 +112,6 @@ fn duration(ns: u64) -> String {
 }
 
 fn flow_record(plan: &Plan, flow: &PlannedFlow, series: FlowSeries, sources: &Sources) -> FlowRecord {
-    // A step of a library's pattern names its own file; `line` counts in the scenario's.
-    let place = |step: String, span: Option<Span>| match span {
-        None => (step, 0),
-        Some(span) if span.file == plan.span.file => (step, sources.line_column(span).line),
-        Some(span) => (format!("{step} ({}:{})", sources.get(span.file).name, sources.line_column(span).line), 0),
-    };
-    let failures = series.failures.into_iter().map(|f| (place(f.step, f.span), f.what, f.count, f.first_ns, f.last_ns));
-    let failures = failures.map(|((step, line), what, count, first_ns, last_ns)| Failure { step, what, line, count, first_ns, last_ns });
     FlowRecord {
         name: flow.name.clone(),
         doc: flow.doc.clone(),
@@ -125,7 +119,9 @@ fn flow_record(plan: &Plan, flow: &PlannedFlow, series: FlowSeries, sources: &So
         from: flow.from.0,
         to: flow.backends.iter().map(|n| n.0).collect(),
         ran_ns: series.ran_ns,
+        paused_ns: series.paused_ns,
         interval_ns: flow.interval_ns,
+        intervals_ns: series.intervals_ns,
         forward_bytes: fixed_bytes(flow, Side::Client),
         back_bytes: fixed_bytes(flow, Side::Server),
         finished: series.finished,
@@ -133,10 +129,36 @@ fn flow_record(plan: &Plan, flow: &PlannedFlow, series: FlowSeries, sources: &So
         items: series.items,
         connections: series.connections,
         tcp: series.tcp,
-        failures: failures.collect(),
+        failures: failures(plan, series.failures, sources),
         corrupt: series.corrupt,
         datagrams: series.datagrams,
         tool: series.tool,
+        summary: Vec::new(),
+    }
+}
+
+/// What went wrong, with the places in the text.
+fn failures(plan: &Plan, failures: Vec<FailureKind>, sources: &Sources) -> Vec<Failure> {
+    // A step of a library's pattern names its own file; `line` counts in the scenario's.
+    let place = |step: String, span: Option<Span>| match span {
+        None => (step, 0),
+        Some(span) if span.file == plan.span.file => (step, sources.line_column(span).line),
+        Some(span) => (format!("{step} ({}:{})", sources.get(span.file).name, sources.line_column(span).line), 0),
+    };
+    let failures = failures.into_iter().map(|f| (place(f.step, f.span), f.what, f.count, f.first_ns, f.last_ns));
+    failures.map(|((step, line), what, count, first_ns, last_ns)| Failure { step, what, line, count, first_ns, last_ns }).collect()
+}
+
+fn stress_record(plan: &Plan, stress: &PlannedStress, series: StressSeries, sources: &Sources) -> StressRecord {
+    StressRecord {
+        name: stress.stress.name.clone(),
+        doc: stress.stress.doc.clone(),
+        description: outline::stress_words(plan, &stress.stress),
+        ran_ns: series.ran_ns,
+        finished: series.finished,
+        samples: series.samples,
+        streams: series.streams,
+        failures: failures(plan, series.failures, sources),
         summary: Vec::new(),
     }
 }

@@ -9,7 +9,7 @@ use regex::Regex;
 use scn_grammar::scenario::expect::Metric;
 use scn_grammar::scenario::text::Text;
 use scn_grammar::scenario::timeline::Action;
-use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
+use scn_grammar::scenario::{FlowId, NodeId, ServiceId, StressId};
 use scn_grammar::source::Sources;
 use scn_reports::record::capture::CaptureRecord;
 use scn_reports::record::{Ended, RunRecord, Verdict};
@@ -19,15 +19,16 @@ use tokio::time::Instant;
 
 use super::clock::Clock;
 use super::hold::Hold;
-use super::parts::{Blow, Load, Network, News, Notice, Struck};
+use super::parts::{Blow, Load, Network, News, Notice, StressOrder, Struck};
 use super::recorder;
 use super::timeline::{Driven, Progress, Timeline};
 use super::tools::Tools;
 use crate::emulate::Traces;
 use crate::judge;
 use crate::lab::{KernelLab, LabError, preflight};
+use crate::plan::turns::Turn;
 use crate::plan::types::Plan;
-use crate::traffic::{self, Files, FlowSeries, Traffic, TrafficResult};
+use crate::traffic::{self, Files, Traffic, TrafficResult};
 
 /// The timeline starts this long after everything is ready, so that its first instants are not already past.
 const LEAD: Duration = Duration::from_millis(2);
@@ -178,13 +179,13 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let line_of = |span| sources.line_column(span).line;
     let (mut load, mut network) = (RealLoad { traffic: &traffic, notices, tools }, RealNetwork { lab: &mut lab, plan });
     let timeline = Timeline::new(plan, &mut network, &mut load, start, &line_of, observe);
-    let Driven { events, ended, warnings: of_timeline, cut, end_ns } = timeline.drive(request.cancel.clone()).await;
+    let Driven { events, ended, warnings: of_timeline, cut, cut_stresses, end_ns } = timeline.drive(request.cancel.clone()).await;
     let silent = traffic.silent();
     // What comes later is none of the run.
     lab.look();
     let (samples, interfaces) = (lab.samples(), lab.interfaces());
 
-    let measured = collect(load.tools, traffic, (plan, clock), &cut).await;
+    let measured = collect(load.tools, traffic, (plan, clock), (&cut, &cut_stresses)).await;
     warnings.extend(of_timeline.into_iter().chain(measured.warnings));
     // Who interrupts a run has seen enough.
     let hold = request.hold.filter(|_| !matches!(ended, Ended::Interrupted(_)));
@@ -214,7 +215,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         captures,
         warnings,
     };
-    let mut record = recorder::record(run, measured.flows);
+    let mut record = recorder::record(run, measured.flows, measured.stresses);
     let Some(hold) = hold else {
         take_down(lab, &mut record);
         judge(&mut record, &request.captures)?;
@@ -327,17 +328,27 @@ async fn begin_programs(
 }
 
 /// Everything that was measured, what tools told of their flows among it.
-async fn collect(tools: Tools, traffic: Traffic, (plan, clock): (&Plan, Clock), cut: &[FlowId]) -> TrafficResult {
+async fn collect(
+    tools: Tools,
+    traffic: Traffic,
+    (plan, clock): (&Plan, Clock),
+    (flows, stresses): (&[FlowId], &[StressId]),
+) -> TrafficResult {
     let mut measured = traffic.finish().await;
     measured.warnings.extend(tools.finish(plan, clock, &mut measured.flows));
-    mark_cut(&mut measured.flows, cut);
+    mark_cut(&mut measured, flows, stresses);
     measured
 }
 
 /// The traffic saw an orderly stop; that the scenario did not mean a flow to end there only the timeline knows.
-fn mark_cut(flows: &mut [FlowSeries], cut: &[FlowId]) {
-    for flow in cut {
-        if let Some(series) = flows.get_mut(flow.index()) {
+fn mark_cut(measured: &mut TrafficResult, flows: &[FlowId], stresses: &[StressId]) {
+    for flow in flows {
+        if let Some(series) = measured.flows.get_mut(flow.index()) {
+            series.finished = false;
+        }
+    }
+    for stress in stresses {
+        if let Some(series) = measured.stresses.get_mut(stress.index()) {
             series.finished = false;
         }
     }
@@ -413,6 +424,28 @@ impl Load for RealLoad<'_> {
         }
     }
 
+    fn turn(&mut self, flow: FlowId, turn: Turn) {
+        self.traffic.turn_flow(flow, turn);
+    }
+
+    fn order(&mut self, stress: StressId, order: StressOrder, at_ns: i64) -> bool {
+        match order {
+            StressOrder::Start => self.traffic.start_stress(stress, at_ns),
+            StressOrder::Stop => self.traffic.stop_stress(stress, at_ns),
+            StressOrder::Pause => self.traffic.pause_stress(stress, at_ns),
+            StressOrder::Resume => self.traffic.resume_stress(stress, at_ns),
+            StressOrder::Set(turn, setting) => self.traffic.set_stress(stress, turn, setting),
+        }
+    }
+
+    fn stress_value(&self, stress: StressId, metric: &str) -> Option<u64> {
+        self.traffic.live_stress(stress, metric)
+    }
+
+    fn look(&mut self) {
+        self.traffic.look();
+    }
+
     fn close_service(&mut self, service: ServiceId, nodes: &[NodeId]) {
         self.traffic.stop_service(service, nodes);
     }
@@ -457,6 +490,7 @@ impl Load for RealLoad<'_> {
                 self.tools.ended(flow);
                 Notice::Ended(flow)
             }
+            Some(traffic::Notice::StressEnded(stress)) => Notice::StressEnded(stress),
             Some(traffic::Notice::Changed) => Notice::Changed,
             Some(traffic::Notice::Broken { what }) => Notice::Broken(what),
             // The traffic holds its end of the channel until `finish`.

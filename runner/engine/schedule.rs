@@ -83,7 +83,9 @@ impl<'a> Schedule<'a> {
         }
         self.acted[due.entry] = true;
         if let Some(lasts) = entry.lasts_ns {
-            self.add(due.entry, done_ns.max(due.at_ns).saturating_add_unsigned(lasts), true);
+            // What is done to flows counts from the instant that was meant, however late they heard of it.
+            let from_ns = if is_of_load(&entry.action) { due.at_ns } else { done_ns.max(due.at_ns) };
+            self.add(due.entry, from_ns.saturating_add_unsigned(lasts), true);
         }
         let Some(event) = entry.event else { return };
         self.happened.insert(event, asked_ns);
@@ -159,12 +161,25 @@ pub fn planned_instants(entries: &[Entry]) -> Vec<Option<i64>> {
     planned
 }
 
+/// It changes how flows go on, which they know by its planned instant.
+fn is_of_load(action: &Action) -> bool {
+    matches!(action, Action::Pause(_) | Action::Resume(_) | Action::Set { .. })
+}
+
 /// What undoes an action; `None`: nothing has to.
 #[must_use]
 pub fn undo_of(action: &Action) -> Option<Action> {
     Some(match action.clone() {
         Action::Start(flows) => Action::Stop(flows),
         Action::Stop(flows) => Action::Start(flows),
+        Action::Pause(flows) => Action::Resume(flows),
+        Action::Resume(flows) => Action::Pause(flows),
+        Action::StartStress(stresses) => Action::StopStress(stresses),
+        Action::StopStress(stresses) => Action::StartStress(stresses),
+        Action::PauseStress(stresses) => Action::ResumeStress(stresses),
+        Action::ResumeStress(stresses) => Action::PauseStress(stresses),
+        // The value before comes back: which that is the flows know.
+        set @ (Action::Set { .. } | Action::SetStress { .. }) => set,
         Action::StopService(service, nodes) => Action::StartService(service, nodes),
         Action::StartService(service, nodes) => Action::StopService(service, nodes),
         Action::StopProcess(copies) => Action::StartProcess(copies),
@@ -187,8 +202,7 @@ pub fn undo_of(action: &Action) -> Option<Action> {
         Action::MoveAddress { prefix, from, to, .. } => Action::MoveAddress { prefix, from: to, to: from, interface: None },
         // It ends by its file, which it names itself.
         Action::Capture { targets, to } => Action::Capture { targets, to },
-        // The checker refuses `remove ... for D`: the subnet's length is not said there. The others wait for the lab and the
-        // traffic that carry them out; `plan::support` refuses a run with them.
+        // The checker refuses `for D` with the others: of `remove` the subnet's length is not said there.
         _ => return None,
     })
 }

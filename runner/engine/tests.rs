@@ -9,16 +9,17 @@ use scn_grammar::scenario::expect::{BinaryOperator, Condition, Expectation, Form
 use scn_grammar::scenario::pattern::Pattern;
 use scn_grammar::scenario::process::Signal;
 use scn_grammar::scenario::text::Text;
-use scn_grammar::scenario::timeline::{Action, Entry, Event, Target, TimeRef, Victim, When};
-use scn_grammar::scenario::{EventId, FlowId, LinkId, Load as FlowLoad, NodeId, ServiceId};
+use scn_grammar::scenario::timeline::{Action, Entry, Event, Setting, Target, TimeRef, Victim, When};
+use scn_grammar::scenario::{EventId, FlowId, LinkId, Load as FlowLoad, NodeId, ServiceId, StressId};
 use scn_grammar::source::Span;
 use scn_reports::record::{Ended, EventKind};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant};
 
-use super::parts::{Blow, Load, Network, News, Notice, Struck};
+use super::parts::{Blow, Load, Network, News, Notice, StressOrder, Struck};
 use super::timeline::{Driven, Timeline};
 use crate::plan::sample;
+use crate::plan::turns::Turn;
 use crate::plan::types::{Plan, PlannedFlow, VERSION};
 
 const MS: i64 = 1_000_000;
@@ -91,11 +92,23 @@ struct PaperLoad {
     running: BTreeSet<FlowId>,
     own_end: Option<i64>,
     active: Vec<(i64, u64)>,
+    /// The stress runs, and is paused.
+    stress: (bool, bool),
+    stress_ends: Option<i64>,
 }
 
 impl PaperLoad {
     fn new(start: Instant) -> Self {
-        PaperLoad { start, said: vec![], ends: BTreeMap::new(), running: BTreeSet::new(), own_end: None, active: vec![] }
+        PaperLoad {
+            start,
+            said: vec![],
+            ends: BTreeMap::new(),
+            running: BTreeSet::new(),
+            own_end: None,
+            active: vec![],
+            stress: (false, false),
+            stress_ends: None,
+        }
     }
 
     fn now(&self) -> i64 {
@@ -117,6 +130,31 @@ impl Load for PaperLoad {
         self.said.push((at_ns, format!("stop {}", flow.0)));
         self.ends.insert(self.now() + MS, flow);
     }
+
+    fn turn(&mut self, flow: FlowId, turn: Turn) {
+        self.said.push((turn.at_ns, format!("{:?}{} {}", turn.what, if turn.undo { " ends" } else { "" }, flow.0)));
+    }
+
+    fn order(&mut self, stress: StressId, order: StressOrder, at_ns: i64) -> bool {
+        let (word, effect) = match order {
+            StressOrder::Start => ("start", !std::mem::replace(&mut self.stress.0, true)),
+            StressOrder::Stop => ("stop", std::mem::take(&mut self.stress.0)),
+            StressOrder::Pause => ("pause", self.stress.0 && !std::mem::replace(&mut self.stress.1, true)),
+            StressOrder::Resume => ("resume", std::mem::take(&mut self.stress.1)),
+            StressOrder::Set(turn, _) => (if turn.undo { "set back" } else { "set" }, self.stress.0),
+        };
+        self.said.push((at_ns, format!("{word} stress {}", stress.0)));
+        if word == "stop" && effect {
+            self.stress_ends = Some(self.now() + MS);
+        }
+        effect
+    }
+
+    fn stress_value(&self, _: StressId, metric: &str) -> Option<u64> {
+        (metric == "streams").then_some(if self.stress.0 { 7 } else { 0 })
+    }
+
+    fn look(&mut self) {}
 
     fn close_service(&mut self, service: ServiceId, _: &[NodeId]) {
         self.said.push((self.now(), format!("close {}", service.0)));
@@ -156,6 +194,11 @@ impl Load for PaperLoad {
     fn watch(&mut self, _: bool) {}
 
     async fn notice(&mut self) -> Notice {
+        if let Some(at) = self.stress_ends {
+            tokio::time::sleep_until(self.start + Duration::from_nanos(u64::try_from(at).unwrap())).await;
+            self.stress_ends = None;
+            return Notice::StressEnded(StressId(0));
+        }
         let change = self.active.iter().map(|(at, _)| *at).find(|at| *at > self.now());
         let end = self.ends.first_key_value().map(|(at, _)| *at);
         match (end, change) {
@@ -616,4 +659,64 @@ async fn what_is_counted_is_known_around_named_events() {
     drive(&plan(vec![failure, other], endless()), &mut network, |_| {}, None).await;
     let looks: Vec<u128> = network.looks.iter().map(|at| at.duration_since(start).as_millis()).collect();
     assert_eq!(looks, [20, 20, 20], "before it and after it, and when it is done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pauses_and_settings_reach_the_flow_by_their_planned_instants_and_end() {
+    let steady = || vec![FlowId(0)];
+    let rate = Action::Set { flows: steady(), setting: Setting::RateNano(SECOND), over_ns: 0 };
+    let timeline = vec![
+        entry(at(0), Action::Start(steady()), "start steady"),
+        Entry { lasts_ns: Some(30_000_000), ..entry(at(10 * MS), Action::Pause(steady()), "pause steady") },
+        entry(at(20 * MS), Action::Pause(steady()), "pause steady"),
+        Entry { lasts_ns: Some(50_000_000), ..entry(at(50 * MS), rate.clone(), "set steady.rate 1/s") },
+        entry(at(60 * MS), Action::Resume(steady()), "resume steady"),
+        entry(at(200 * MS), Action::Stop(steady()), "stop steady"),
+        entry(at(210 * MS), rate, "set steady.rate 1/s"),
+    ];
+    let (driven, load) = drive(&plan(timeline, endless()), &mut PaperNetwork::default(), |_| {}, None).await;
+    let said: Vec<(i64, &str)> = load.said.iter().map(|(at, what)| (at / MS, what.as_str())).collect();
+    let set = "Set(RateNano(1000000000), 0)";
+    assert_eq!(
+        said,
+        [
+            (0, "start 0"),
+            (10, "Pause 0"),
+            (40, "Resume ends 0"),
+            (50, &*format!("{set} 0")),
+            (100, &*format!("{set} ends 0")),
+            (200, "stop 0")
+        ]
+    );
+    assert_eq!(
+        driven.warnings,
+        [
+            "pause steady had no effect: it is paused already",
+            "resume steady had no effect: it is not paused",
+            "set steady had no effect: it does not run"
+        ]
+    );
+    assert_eq!(driven.ended, Ended::Complete);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stress_is_started_paused_and_stopped_at_the_end() {
+    let mix = || vec![StressId(0)];
+    let timeline = vec![
+        entry(at(0), Action::StartStress(mix()), "start mix"),
+        Entry { lasts_ns: Some(20_000_000), ..entry(at(10 * MS), Action::PauseStress(mix()), "pause mix") },
+        entry(at(40 * MS), Action::ResumeStress(mix()), "resume mix"),
+    ];
+    let mut plan = plan(timeline, endless());
+    plan.flows.clear();
+    plan.stresses = vec![sample::stress("mix")];
+    let (driven, load) = drive(&plan, &mut PaperNetwork::default(), |_| {}, None).await;
+    let said: Vec<&str> = load.said.iter().map(|(_, what)| what.as_str()).collect();
+    assert_eq!(said, ["start stress 0", "pause stress 0", "resume stress 0", "resume stress 0", "stop stress 0"]);
+    assert_eq!(driven.warnings, ["resume mix had no effect: so it was already, or it does not run"]);
+    assert_eq!(driven.ended, Ended::Complete);
+    plan.stresses[0].starts_at_zero = true;
+    plan.timeline.clear();
+    let (driven, load) = drive(&plan, &mut PaperNetwork::default(), |_| {}, None).await;
+    assert_eq!((load.said.len(), driven.ended), (2, Ended::Complete), "it starts and stops by itself: {:?}", load.said);
 }

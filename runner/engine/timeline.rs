@@ -1,6 +1,7 @@
 //! The event loop: carries out the timeline against a network and a load, from the start to the end of the last flow. In: a plan,
 //! the parts, a cancel signal. Out: what happened, and how it ended. Builds nothing and judges nothing.
 
+mod loads;
 mod strikes;
 mod telling;
 
@@ -8,9 +9,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use regex::Regex;
-use scn_grammar::scenario::FlowId;
-use scn_grammar::scenario::expect::Metric;
+use scn_grammar::scenario::expect::{Metric, Subject};
 use scn_grammar::scenario::timeline::{Action, When};
+use scn_grammar::scenario::{FlowId, StressId};
 use scn_grammar::source::Span;
 use scn_reports::record::{Ended, EventKind, EventRecord};
 use tokio::sync::watch;
@@ -78,6 +79,8 @@ pub struct Driven {
     pub warnings: Vec<String>,
     /// Flows that had not come to their end when the run was cut: they were stopped for that alone, or were to start again.
     pub cut: Vec<FlowId>,
+    /// Stresses that ran when the run was cut.
+    pub cut_stresses: Vec<StressId>,
     /// When it ended, ns.
     pub end_ns: i64,
 }
@@ -114,6 +117,12 @@ pub struct Timeline<'a, N, L> {
     killed: BTreeSet<FlowId>,
     /// Flows whose clients stand still.
     frozen: BTreeSet<FlowId>,
+    /// Flows that are paused.
+    paused: BTreeSet<FlowId>,
+    /// What the stresses are doing.
+    stresses: Vec<FlowState>,
+    /// Stresses that are paused.
+    held: BTreeSet<StressId>,
     /// The condition that is watched, since when, ns.
     watching: Option<(usize, i64)>,
     /// It, made ready.
@@ -154,6 +163,9 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             requires: Requires::new(&plan.expectations),
             killed: BTreeSet::new(),
             frozen: BTreeSet::new(),
+            paused: BTreeSet::new(),
+            held: BTreeSet::new(),
+            stresses: vec![FlowState::Waiting; plan.stresses.len()],
             watching: None,
             condition: None,
             looks: true,
@@ -197,6 +209,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
                 Event::Due => {}
                 Event::Look => self.next_look = Instant::now() + LOOK_EVERY,
                 Event::Notice(Notice::Ended(flow)) => self.ended(flow),
+                Event::Notice(Notice::StressEnded(stress)) => self.stresses[stress.index()] = FlowState::Ended,
                 Event::Notice(Notice::Changed) => {}
                 Event::Notice(Notice::Broken(what)) => break Ended::Failed(what),
                 Event::News(News::Happened { at, text, kind }) => self.happened(at.into(), text, kind),
@@ -210,12 +223,13 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             }
         };
         let cut = self.not_ended();
+        let cut_stresses = self.running_stresses();
         self.stop_all().await;
         self.mark_healed();
         // What programs did is told a moment later than it happened.
         self.events.sort_by_key(|event| event.asked_ns);
         let end_ns = self.now_ns();
-        Driven { events: self.events, ended, warnings: self.warnings, cut, end_ns }
+        Driven { events: self.events, ended, warnings: self.warnings, cut, cut_stresses, end_ns }
     }
 
     /// Waits for whatever comes first.
@@ -242,6 +256,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
                 self.start_flow(flow.id, 0);
             }
         }
+        self.start_unnamed_stresses();
     }
 
     /// Starts a flow. One whose transactions of an earlier start are still ending runs anew beside them; one that runs goes on.
@@ -252,6 +267,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             self.flows[flow.index()] = FlowState::Running;
             self.killed.remove(&flow);
             self.frozen.remove(&flow);
+            self.paused.remove(&flow);
         }
     }
 
@@ -342,9 +358,10 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
     }
 
     fn value(&self, metric: &Metric, regex: Option<&Regex>) -> Option<f64> {
-        match metric.flow() {
-            Some(flow) => self.load.value(flow, &metric.name).map(|value| value as f64),
-            None => self.network.value(metric, regex),
+        match metric.subject {
+            Subject::Flow(flow) => self.load.value(flow, &metric.name).map(|value| value as f64),
+            Subject::Stress(stress) => self.load.stress_value(stress, &metric.name).map(|value| value as f64),
+            _ => self.network.value(metric, regex),
         }
     }
 
@@ -356,11 +373,11 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         // What is counted is known right before and right after whatever windows may begin or end at, and nothing is done between the two.
         let named = entry.event.is_some();
         if named {
-            self.network.look();
+            self.look();
         }
         let asked_ns = self.now_ns();
         if named {
-            self.network.look();
+            self.look();
         }
         let result = match action {
             Some(Action::Run { node, command }) => {
@@ -368,13 +385,13 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
                 self.network.command(due.entry, *node, command);
                 Ok(())
             }
-            Some(action) if due.undo => self.undo(&entry.action, action, due.at_ns).await,
-            Some(action) => self.perform(action, due.at_ns).await,
+            Some(action) if due.undo => self.undo(&entry.action, action, due).await,
+            Some(action) => self.perform(action, due).await,
             None => Ok(()),
         };
         let done_ns = self.now_ns();
         if named {
-            self.network.look();
+            self.look();
         }
         let (name, text) = match (&entry.event, due.undo) {
             (Some(event), false) => (Some(self.plan.events[event.index()].name.clone()), entry.text.clone()),
@@ -400,6 +417,12 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         result.map_err(|why| format!("`{}` could not be done: {why}", entry.text))
     }
 
+    /// Takes note of all that is counted.
+    fn look(&mut self) {
+        self.network.look();
+        self.load.look();
+    }
+
     /// Records what a program did.
     fn happened(&mut self, at: Instant, text: String, kind: EventKind) {
         let at_ns = self.ns_of(at);
@@ -420,17 +443,21 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
     }
 
     /// Undoes an action: the network by what it knows was before, or else by the action that is its contrary.
-    async fn undo(&mut self, of: &Action, by: &Action, at_ns: i64) -> Result<(), String> {
+    async fn undo(&mut self, of: &Action, by: &Action, due: &Due) -> Result<(), String> {
         match self.network.undo(of)? {
             Some(warnings) => {
                 self.warnings.extend(warnings);
                 Ok(())
             }
-            None => self.perform(by, at_ns).await,
+            None => self.perform(by, due).await,
         }
     }
 
-    async fn perform(&mut self, action: &Action, at_ns: i64) -> Result<(), String> {
+    async fn perform(&mut self, action: &Action, due: &Due) -> Result<(), String> {
+        let at_ns = due.at_ns;
+        if self.change_load(action, due) {
+            return Ok(());
+        }
         match action {
             Action::Start(flows) => {
                 for flow in flows {
@@ -491,22 +518,24 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         // Nobody lets those go on that stand still now.
         let endless = |flow: FlowId| {
             let load = &self.plan.flows[flow.index()].load;
-            self.frozen.contains(&flow) || (load.total.is_none() && load.duration_ns.is_none())
+            self.frozen.contains(&flow) || (load.duration_ns.is_none() && (load.total.is_none() || self.paused.contains(&flow)))
         };
         let busy = self.plan.flows.iter().any(|f| match self.flows[f.id.index()] {
             FlowState::Running => !endless(f.id),
             FlowState::Stopping => true,
             FlowState::Waiting | FlowState::Ended => false,
         });
-        if !busy {
+        if !busy && !self.stresses_are_busy() {
             let running = |f: &FlowId| self.flows[f.index()] == FlowState::Running && endless(*f);
             let flows: Vec<FlowId> = self.plan.flows.iter().map(|f| f.id).filter(running).collect();
             flows.into_iter().for_each(|f| self.stop_flow(f, now_ns));
+            self.stop_stresses(now_ns);
         }
     }
 
     fn is_over(&self) -> bool {
-        self.schedule.is_over() && self.commands == 0 && self.flows.iter().all(|f| matches!(f, FlowState::Ended | FlowState::Waiting))
+        let over = |state: &FlowState| matches!(state, FlowState::Ended | FlowState::Waiting);
+        self.schedule.is_over() && self.commands == 0 && self.flows.iter().chain(&self.stresses).all(over)
     }
 
     /// Flows that would have gone on: those that run, and those that the rest of the timeline starts.
@@ -532,9 +561,10 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
                 self.stop_flow(self.plan.flows[index].id, now);
             }
         }
+        self.stop_stresses(now);
         let limit = Instant::now() + STOP_LIMIT;
         let mut open: BTreeSet<usize> = (0..self.flows.len()).filter(|i| self.flows[*i] == FlowState::Stopping).collect();
-        while !open.is_empty() {
+        while !open.is_empty() || self.stresses.contains(&FlowState::Stopping) {
             match tokio::time::timeout_at(limit, self.load.notice()).await {
                 Ok(Notice::Ended(flow)) => {
                     self.ended(flow);
@@ -542,10 +572,13 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
                         open.remove(&flow.index());
                     }
                 }
+                Ok(Notice::StressEnded(stress)) => self.stresses[stress.index()] = FlowState::Ended,
                 Ok(Notice::Changed) => {}
                 Ok(Notice::Broken(what)) => self.warnings.push(what),
                 Err(_) => {
-                    let names: Vec<&str> = open.iter().map(|i| self.plan.flows[*i].name.as_str()).collect();
+                    let stresses = self.stresses.iter().zip(&self.plan.stresses).filter(|(state, _)| **state == FlowState::Stopping);
+                    let names = open.iter().map(|i| self.plan.flows[*i].name.as_str());
+                    let names: Vec<&str> = names.chain(stresses.map(|(_, stress)| stress.stress.name.as_str())).collect();
                     self.warnings.push(format!("these flows did not end within {STOP_LIMIT:?} of their stop: {}", names.join(", ")));
                     break;
                 }

@@ -64,11 +64,6 @@ impl<'a> Ready<'a> {
         subjects
     }
 
-    /// Everything in it is measured by this version.
-    pub fn is_measured(&self) -> bool {
-        self.subjects().iter().all(|subject| !matches!(subject, Subject::Stress(_)))
-    }
-
     /// All metrics can be told at one moment.
     pub fn is_momentary(&self) -> bool {
         self.metrics.iter().all(|metric| metric.shape != Shape::Interval)

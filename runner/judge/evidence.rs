@@ -10,6 +10,7 @@ use scn_grammar::scenario::expect::{Metric, Subject};
 use crate::measure::interfaces::Interfaces;
 use crate::measure::links::Links;
 use crate::measure::programs::Programs;
+use crate::measure::stresses::Stresses;
 use crate::measure::{self, Context, Measured, Series, Steps, Window};
 
 /// A metric of a condition. Of a text it is asked whether it matches.
@@ -37,6 +38,8 @@ pub(super) struct Evidence<'a> {
     pub links: Links<'a>,
     /// Its interfaces.
     pub interfaces: Interfaces<'a>,
+    /// Its mixes of streams.
+    pub stresses: Stresses<'a>,
     /// Its programs and commands.
     pub programs: Programs<'a>,
     /// Its events.
@@ -54,6 +57,7 @@ impl Evidence<'_> {
             Subject::Flow(flow) => self.flow(*flow).map_or_else(|| format!("flow {}", flow.0), |series| series.record.name.clone()),
             Subject::Link(link) => self.links.name(subject).unwrap_or_else(|| format!("link {}", link.0)),
             Subject::Interface(_, name) => self.interfaces.name(subject).unwrap_or_else(|| name.clone()),
+            Subject::Stress(stress) => self.stresses.name(subject).unwrap_or_else(|| format!("stress {}", stress.0)),
             other => self.programs.name(other),
         }
     }
@@ -64,6 +68,7 @@ impl Evidence<'_> {
             Subject::Flow(flow) => self.flow(*flow).map_or_else(Vec::new, |series| series.runs.clone()),
             Subject::Link(_) => self.links.there(subject).into_iter().collect(),
             Subject::Interface(..) => self.interfaces.there(subject).into_iter().collect(),
+            Subject::Stress(_) => self.stresses.runs(subject),
             other => self.programs.there(other).into_iter().collect(),
         }
     }
@@ -92,6 +97,7 @@ impl Evidence<'_> {
                 match subject {
                     Subject::Link(_) => self.links.measure(asked.metric, window),
                     Subject::Interface(..) => self.interfaces.measure(asked.metric, window),
+                    Subject::Stress(_) => self.stresses.measure(asked.metric, window),
                     _ => self.programs.measure(asked.metric, asked.regex.as_ref(), window),
                 }
             }
@@ -104,6 +110,7 @@ impl Evidence<'_> {
             Subject::Flow(flow) => self.flow(*flow).and_then(|series| measure::steps(asked.metric, series, window)),
             Subject::Link(_) => self.links.steps(asked.metric, window),
             Subject::Interface(..) => self.interfaces.steps(asked.metric, window),
+            Subject::Stress(_) => self.stresses.steps(asked.metric, window),
             _ => self.programs.steps(asked.metric, asked.regex.as_ref(), window),
         };
         steps.unwrap_or_default()

@@ -25,6 +25,7 @@ pub use condition::Live;
 use crate::measure::interfaces::Interfaces;
 use crate::measure::links::Links;
 use crate::measure::programs::Programs;
+use crate::measure::stresses::{self, Stresses};
 use crate::measure::{self, Series};
 use crate::plan::types::Plan;
 
@@ -72,6 +73,7 @@ pub fn judge(record: &mut RunRecord) -> Result<(), JudgeError> {
     let plan: Plan = serde::Deserialize::deserialize(&record.plan)?;
     fits("expectations", record.expectations.len(), plan.expectations.len())?;
     fits("flows", record.flows.len(), plan.flows.len())?;
+    fits("stresses", record.stresses.len(), plan.stresses.len())?;
 
     let context = instants::context(&plan, record);
     let stops = instants::stops(&plan, record);
@@ -79,7 +81,8 @@ pub fn judge(record: &mut RunRecord) -> Result<(), JudgeError> {
         let flows: Vec<Series<'_>> = record.flows.iter().zip(&stops).map(|(flow, stops)| Series::new(flow, stops)).collect();
         let programs = Programs::new(record, &context.names);
         let (links, interfaces) = (Links::new(&record.links), Interfaces::new(record));
-        let evidence = evidence::Evidence { flows: &flows, links, interfaces, programs, context: &context };
+        let stresses = Stresses::new(&record.stresses);
+        let evidence = evidence::Evidence { flows: &flows, links, interfaces, stresses, programs, context: &context };
         let court = rule::Court { record, evidence };
         let outcomes: Vec<Outcome> = plan.expectations.iter().map(|expectation| court.judge(expectation)).collect();
         let summaries: Vec<_> = flows.iter().map(|flow| measure::summary(flow, &context)).collect();
@@ -90,6 +93,9 @@ pub fn judge(record: &mut RunRecord) -> Result<(), JudgeError> {
     }
     for (flow, summary) in record.flows.iter_mut().zip(summaries) {
         flow.summary = summary;
+    }
+    for stress in &mut record.stresses {
+        stress.summary = stresses::summary(stress);
     }
     record.verdict = Some(over_all(record));
     Ok(())

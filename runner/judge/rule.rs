@@ -98,9 +98,6 @@ impl Court<'_> {
 
     fn find(&self, expectation: &Expectation, ready: &Ready<'_>) -> Finding {
         let nothing = |reason: String| Finding { ruling: Ruling::inconclusive(reason), measured: Vec::new(), window: None, moments: None };
-        if !ready.is_measured() {
-            return nothing("this version does not measure stresses".to_owned());
-        }
         if let Some(unknown) = ready.flows().into_iter().find(|flow| flow.index() >= self.evidence.flows.len()) {
             return nothing(format!("the record has no flow {}", unknown.0));
         }
@@ -185,7 +182,11 @@ impl Court<'_> {
         let mut measured = self.evidence.measure(metric, bounds);
         let ends = self.evidence.runs(&metric.subject).last().map(|(_, end)| *end);
         // What a program or a link would have done in a run that was not cut, nobody knows.
-        let lasts = matches!(metric.subject, Subject::Process(_) | Subject::Link(_) | Subject::Interface(..));
+        let lasts = match metric.subject {
+            Subject::Process(_) | Subject::Link(_) | Subject::Interface(..) => true,
+            Subject::Stress(_) => self.evidence.stresses.was_cut(&metric.subject),
+            _ => false,
+        };
         if lasts && self.evidence.context.cut && ends.is_none_or(|end| bounds.to_ns > end) {
             measured.complete = false;
             measured.above = f64::INFINITY;
@@ -287,7 +288,11 @@ impl Court<'_> {
         let unseen = series.into_iter().find(|series| !series.saw_whole(window, self.evidence.context.cut));
         let cut = unseen.map(|series| self.not_whole(series).unwrap_or_else(|| "the run was cut".to_owned()));
         let reaches_end = |subject: &&Subject| self.evidence.runs(subject).last().is_none_or(|(_, end)| window.to_ns > *end);
-        let others = ready.subjects().into_iter().filter(|subject| !matches!(subject, Subject::Flow(_)));
+        let others = ready.subjects().into_iter().filter(|subject| match subject {
+            Subject::Flow(_) => false,
+            Subject::Stress(_) => self.evidence.stresses.was_cut(subject),
+            _ => true,
+        });
         let cut = cut.or_else(|| if others.into_iter().any(|subject| reaches_end(&subject)) { self.cut() } else { None });
         Sight { end_ns: window.to_ns, cut, interval_ns }
     }
@@ -343,7 +348,10 @@ impl Court<'_> {
 
 /// It speaks of what crosses links.
 fn of_packets(ready: &Ready<'_>) -> bool {
-    ready.subjects().iter().any(|subject| matches!(subject, Subject::Flow(_) | Subject::Link(_) | Subject::Interface(..)))
+    ready
+        .subjects()
+        .iter()
+        .any(|subject| matches!(subject, Subject::Flow(_) | Subject::Link(_) | Subject::Interface(..) | Subject::Stress(_)))
 }
 
 /// For counters and gauges the shown moment is the worst sample.

@@ -159,6 +159,7 @@ fn run(flows: Vec<FlowRecord>, expectations: Vec<Expectation>) -> RunRecord {
         nodes: Vec::new(),
         links: Vec::new(),
         flows,
+        stresses: Vec::new(),
         processes: Vec::new(),
         commands: Vec::new(),
         interfaces: Vec::new(),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use scn_reports::record::counted::{InterfaceSample, LinkSample, Steps, WaySample};
+use scn_reports::record::stress::StressSample;
 
 /// Between two samples of the grid, ns.
 const SPACING_NS: i64 = 100_000_000;
@@ -42,6 +43,13 @@ impl<T> Samples<T> {
     /// Of what can only be read after an instant of the grid, and so is read shortly before it as well.
     pub(crate) fn around_the_grid() -> Self {
         Samples { before_ns: BEFORE_NS, ..Samples::default() }
+    }
+}
+
+impl<T> Samples<T> {
+    /// Of what is read so often, ns.
+    pub(crate) fn every(spacing_ns: i64) -> Self {
+        Samples { spacing_ns, ..Samples::default() }
     }
 }
 
@@ -86,6 +94,22 @@ impl<T: Join + Clone> Samples<T> {
 impl Join for InterfaceSample {
     fn join(&mut self, after: Self) {
         *self = after;
+    }
+}
+
+impl Join for StressSample {
+    fn join(&mut self, after: Self) {
+        let (least_active, most_active) = (self.least_active.min(after.least_active), self.most_active.max(after.most_active));
+        let latency = join_steps(std::mem::take(&mut self.latency), after.latency);
+        *self = StressSample {
+            least_active,
+            most_active,
+            latency,
+            from_ns: after.from_ns,
+            to_ns: after.to_ns,
+            counts: after.counts,
+            active: after.active,
+        };
     }
 }
 

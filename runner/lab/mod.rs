@@ -21,7 +21,7 @@ mod error;
 mod faults;
 mod features;
 mod furnish;
-mod grid;
+pub(crate) mod grid;
 pub mod held;
 mod impairments;
 mod journal;

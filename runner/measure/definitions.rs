@@ -3,7 +3,7 @@
 
 use scn_grammar::scenario::metrics::{self, METRICS, MetricRow, OwnerKind};
 
-use super::{interfaces, links};
+use super::{interfaces, links, stresses};
 
 /// The measured rows of flows, by their names; `*` stands for a statistic.
 pub const MEASURED: &[&str] = &[
@@ -109,7 +109,7 @@ fn is_measured(row: &MetricRow) -> bool {
         OwnerKind::Link => links::names().any(|name| name == row.name),
         OwnerKind::Interface => interfaces::names().any(|name| name == row.name),
         OwnerKind::Process | OwnerKind::Output => true,
-        OwnerKind::Stress => false,
+        OwnerKind::Stress => stresses::names().any(|name| name == row.name),
     }
 }
 
@@ -123,11 +123,11 @@ mod tests {
         assert_eq!(rows(OwnerKind::Flow), MEASURED.len(), "each name is of one row");
         assert_eq!(rows(OwnerKind::Link), links::names().count());
         assert_eq!(rows(OwnerKind::Interface), interfaces::names().count());
-        for owner in [OwnerKind::Link, OwnerKind::Interface, OwnerKind::Process, OwnerKind::Output] {
+        for owner in [OwnerKind::Link, OwnerKind::Interface, OwnerKind::Process, OwnerKind::Stress, OwnerKind::Output] {
             assert_eq!(rows(owner), metrics::of(owner).count(), "all of {}", owner.words());
         }
         assert!(of(OwnerKind::Flow, "latency.p99").is_some() && of(OwnerKind::Flow, "latency.p98").is_none());
         assert!(of(OwnerKind::Flow, "stall.max").is_none(), "known to the language and not measured");
-        assert!(of(OwnerKind::Link, "delay.p99").is_some() && of(OwnerKind::Stress, "sent").is_none());
+        assert!(of(OwnerKind::Link, "delay.p99").is_some() && of(OwnerKind::Stress, "sent").is_some());
     }
 }

@@ -19,6 +19,7 @@
 //! | `programs` | everything of programs under test and of commands |
 //! | `links` | everything of links, from samples (`sampled`) and histograms (`histogram`) |
 //! | `interfaces` | everything of interfaces, from samples |
+//! | `stresses` | everything of mixes of streams, from samples and histograms |
 //!
 //! An event belongs to the instant at which it happens: a transaction is *sent* at `sent_ns`, *done* or *failed* at `done_ns`,
 //! *lost* at `sent_ns`, *dropped* at `intended_ns`. What happens after a flow was stopped counts at the stop.
@@ -44,6 +45,7 @@ mod series;
 pub mod show;
 mod sight;
 mod steps;
+pub mod stresses;
 mod summary;
 mod tcp;
 mod tools;

@@ -1,7 +1,8 @@
 //! Outages (RFC 6414, timestamp-based, loss-based and rate-based methods). In: a series. Out: how long nothing came, with its error.
 //!
 //! T is the time between two items when all is well: between two intended starts, or in a closed loop the median gap of the run.
-//! A gap between two received items (or between one and the window's edge, or the flow's start or stop) is an outage of
+//! Where the timeline changed the rate, it is the longest in the gap. While a flow is paused nothing is offered that could come: a pause is an
+//! edge, and no outage. A gap between two received items (or between one and the window's edge, or the flow's start or stop) is an outage of
 //! *gap − T*. `outage.max` is the longest, whatever its size. Those of at least 3 T and 10 ms are counted and summed.
 //!
 //! The error is T (nothing is seen between two items), the links' own lateness, and the program's: the p99 of `lag` in the
@@ -51,10 +52,10 @@ pub(super) struct Gap {
 /// Calls with every gap of a window, in order. The edges of the window and of the flow's runs are boundaries.
 pub(super) fn gaps(flow: &Series<'_>, window: Window, by: By, mut visit: impl FnMut(Gap)) {
     let order = if by == By::Received { Order::Done } else { Order::DoneBySent };
-    let regular = flow.regular_gap_ns();
-    for piece in flow.pieces(window) {
+    for piece in flow.offered(window) {
         let mut last = piece.from_ns;
         let mut gap = |from_ns: i64, to_ns: i64, ended_by| {
+            let regular = flow.regular_gap_between(from_ns, to_ns);
             visit(Gap { from_ns, to_ns, ended_by, outage_ns: ((to_ns - from_ns) as f64 - regular).max(0.0) });
         };
         for row in flow.rows(order, Window { to_ns: piece.to_ns.saturating_add(1), ..piece }) {
@@ -92,7 +93,10 @@ fn idle(flow: &Series<'_>, window: Window) -> Option<Measured> {
     if flow.record.items.is_empty() && flow.record.connections.is_empty() {
         return Some(Measured::nothing(format!("{} offered nothing", flow.record.name)));
     }
-    (flow.running_ns(window) == 0).then(|| Measured::nothing("the window is too short for an outage"))
+    if flow.running_ns(window) == 0 {
+        return Some(Measured::nothing("the window is too short for an outage"));
+    }
+    flow.offered(window).is_empty().then(|| Measured::nothing(format!("{} was paused in the window", flow.record.name)))
 }
 
 /// `outage.max` and `outage.tx.max`: the longest gap less T.
@@ -160,11 +164,11 @@ pub(super) fn by_loss(flow: &Series<'_>, context: &Context, window: Window) -> M
     if sent == 0 {
         return Measured::nothing("nothing was sent in the window");
     }
-    let regular = flow.regular_gap_ns();
     let disruptions = loss::disruptions(flow, window);
     let Some(most) = disruptions.iter().copied().reduce(|a, b: Disruption| if b.lost > a.lost { b } else { a }) else {
         return Measured::exact(0.0, sent);
     };
+    let regular = flow.regular_gap_between(most.first_ns, most.last_ns);
     let outage = most.lost as f64 * regular;
     let mut measured = Measured::about(outage, error_ns(flow, context, window), sent).worst(Some((outage, most.first_ns)));
     measured.above += most.unfinished as f64 * regular;
@@ -179,9 +183,12 @@ pub(super) fn by_rate(flow: &Series<'_>, context: &Context, window: Window) -> M
     if let Some(nothing) = idle(flow, window) {
         return nothing;
     }
+    if !flow.record.intervals_ns.is_empty() {
+        return Measured::nothing(format!("the rate of {} changed while it ran", flow.record.name));
+    }
     let open_loop = flow.record.interval_ns > 0;
     let all = flow.all(Order::Done).len().max(1) as f64;
-    let whole = flow.running().map_or(1, |running| flow.running_ns(running)).max(1) as f64;
+    let whole = flow.running().map_or(1, |running| offered_ns(flow, running)).max(1) as f64;
     let regular = if open_loop { flow.regular_gap_ns() } else { whole / all };
     let bin = (regular * BIN_ITEMS).max(BIN_NS).max(whole / MAX_BINS).ceil() as i64;
     let bins = |piece: Window| -> Vec<u32> {
@@ -196,7 +203,7 @@ pub(super) fn by_rate(flow: &Series<'_>, context: &Context, window: Window) -> M
     };
     let offered = if open_loop { bin as f64 / regular } else { median_of_bins(flow, &bins) };
     let (mut longest, mut seen) = ((0i64, 0i64), 0u64);
-    for piece in flow.pieces(window) {
+    for piece in flow.offered(window) {
         let mut run = 0i64;
         for (at, count) in (0i64..).zip(bins(piece)) {
             seen += 1;
@@ -213,9 +220,13 @@ pub(super) fn by_rate(flow: &Series<'_>, context: &Context, window: Window) -> M
     Measured::about(outage, bin as f64 + error_ns(flow, context, window), seen).worst((longest.0 > 0).then_some((outage, longest.1)))
 }
 
+fn offered_ns(flow: &Series<'_>, window: Window) -> i64 {
+    flow.offered(window).into_iter().map(Window::length_ns).sum()
+}
+
 fn median_of_bins(flow: &Series<'_>, bins: &dyn Fn(Window) -> Vec<u32>) -> f64 {
     let Some(running) = flow.running() else { return 0.0 };
-    let mut counts: Vec<u32> = flow.pieces(running).flat_map(bins).collect();
+    let mut counts: Vec<u32> = flow.offered(running).into_iter().flat_map(bins).collect();
     if counts.is_empty() {
         return 0.0;
     }

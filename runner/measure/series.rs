@@ -88,6 +88,17 @@ impl<'a> Series<'a> {
         runs.filter(|piece| !piece.is_empty())
     }
 
+    /// The stretches of a window in which something was offered: the flow ran and was not paused.
+    pub(crate) fn offered(&self, window: Window) -> Vec<Window> {
+        let mut pieces: Vec<Window> = self.pieces(window).collect();
+        for (from_ns, to_ns) in &self.record.paused_ns {
+            let before = |piece: &Window| piece.common(Window { from_ns: i64::MIN, to_ns: *from_ns });
+            let after = |piece: &Window| piece.common(Window { from_ns: *to_ns, to_ns: i64::MAX });
+            pieces = pieces.iter().flat_map(|piece| [before(piece), after(piece)]).filter(|piece| !piece.is_empty()).collect();
+        }
+        pieces
+    }
+
     /// How long the flow ran in a window, ns.
     pub(crate) fn running_ns(&self, window: Window) -> i64 {
         self.pieces(window).map(Window::length_ns).sum()
@@ -141,8 +152,11 @@ impl<'a> Series<'a> {
     }
 
     /// T: the time between two items when all is well, ns, at least 1. Open loop: between two intended starts. Closed loop: the
-    /// median gap between two received items of the whole run.
+    /// median gap between two received items of the whole run. The longest where it changed.
     pub(crate) fn regular_gap_ns(&self) -> f64 {
+        if let Some((_, longest)) = self.record.intervals_ns.iter().max_by_key(|(_, interval)| *interval) {
+            return *longest as f64;
+        }
         if self.record.interval_ns > 0 {
             return self.record.interval_ns as f64;
         }
@@ -155,6 +169,17 @@ impl<'a> Series<'a> {
             let middle = gaps.len() / 2;
             (*gaps.select_nth_unstable(middle).1).max(1) as f64
         })
+    }
+
+    /// T where it may have changed: the longest between two instants.
+    pub(crate) fn regular_gap_between(&self, from_ns: i64, to_ns: i64) -> f64 {
+        let known = &self.record.intervals_ns;
+        if known.is_empty() {
+            return self.regular_gap_ns();
+        }
+        let first = known.partition_point(|(at, _)| *at <= from_ns).saturating_sub(1);
+        let inside = known[first..].iter().enumerate().take_while(|(at, (instant, _))| *at == 0 || *instant < to_ns);
+        inside.map(|(_, (_, interval))| *interval as f64).fold(1.0, f64::max)
     }
 
     /// The sorted samples of a window; kept for the next question.

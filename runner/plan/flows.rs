@@ -22,6 +22,19 @@ use super::walk::Walker;
 /// The target of what is sent by no address.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
+/// Flows and kinds of streams: a payload says in 16 bits whose it is, and one number means nobody's.
+const MOST_FLOWS: usize = 65_000;
+
+fn too_many(scenario: &Scenario) -> PlanError {
+    PlanError::TooMany {
+        what: "flows and kinds of streams".to_owned(),
+        count: scenario.flows.len() as u64,
+        limit: MOST_FLOWS as u64,
+        span: scenario.flows.last().map_or(scenario.span, |flow| flow.span),
+        instead: "let a stress start at fewer nodes",
+    }
+}
+
 /// What a flow looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Goal {
@@ -66,6 +79,10 @@ impl<'a> Targets<'a> {
     pub(crate) fn plan_flows(&mut self, work: &mut u64, findings: &mut Findings) -> Vec<PlannedFlow> {
         let started = started_by(&self.scenario.timeline, self.scenario.flows.len());
         let mut flows = Vec::with_capacity(self.scenario.flows.len());
+        if self.scenario.flows.len() > MOST_FLOWS {
+            findings.add(too_many(self.scenario));
+            return flows;
+        }
         for (index, flow) in (0u32..).zip(&self.scenario.flows) {
             if !is_host(self.graph, flow.from, "send a flow", flow.span, findings) {
                 continue;

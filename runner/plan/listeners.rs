@@ -245,7 +245,8 @@ fn declared_name(name: &str) -> &str {
 
 /// What answers on a written port of a node: a service, or a peer with this flow's pattern.
 fn peer_on(flow: &Flow, node: NodeId, port: u16, listeners: &mut Listeners, graph: &Graph<'_>, findings: &mut Findings) -> Option<usize> {
-    let there = listeners.by_port.get(&(node, port)).and_then(|list| list.first()).copied();
+    let same = |listener: &usize| protocol(listeners.list[*listener].listener.kind()) == protocol(flow.transport.kind());
+    let there = listeners.by_port.get(&(node, port)).and_then(|list| list.iter().copied().find(same));
     if let Some(listener) = there {
         let known = &listeners.list[listener];
         if known.service.is_some() || (known.pattern == flow.pattern && known.listener == of_peer(&flow.transport)) {

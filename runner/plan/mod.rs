@@ -28,6 +28,7 @@ mod payload;
 pub mod picture;
 mod pool;
 pub mod print;
+pub mod profile;
 mod readiness;
 pub mod review;
 mod routes;
@@ -36,10 +37,12 @@ pub(crate) mod sample;
 pub mod schedule;
 pub mod schema;
 mod sources;
+pub mod streams;
 pub mod support;
 mod sysctls;
 mod tools;
 mod tunnels;
+pub mod turns;
 pub mod types;
 mod uppers;
 mod walk;
@@ -62,7 +65,7 @@ use holders::Holders;
 use listeners::Listeners;
 use names::Interfaces;
 use sources::Pool;
-use types::{Plan, PlannedFlow, PlannedInterface, PlannedLink, PlannedNode, PlannedRoute, PlannedUpper, Tunnel, VERSION};
+use types::{Plan, PlannedFlow, PlannedInterface, PlannedLink, PlannedNode, PlannedRoute, PlannedStress, PlannedUpper, Tunnel, VERSION};
 
 /// What a run adds to its scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +142,8 @@ pub fn plan(scenario: &Scenario, settings: &Settings) -> Result<Planned, Vec<Dia
     measured::check_interfaces(&scenario.expectations, &scenario.timeline, &graph, &mut findings);
     let (holders, timeline) = holders::find_holders(&scenario.timeline, &graph, &mut findings);
     readiness::check_readiness(scenario, &graph, &holders, &mut findings);
-    let listeners = listeners::find_listeners(scenario, &graph, &holders, &mut findings);
+    let whole = streams::with_kinds(scenario);
+    let listeners = listeners::find_listeners(&whole, &graph, &holders, &mut findings);
     let ecn = ecn::find_ecn(scenario, &listeners, &mut findings);
     let moments = schedule::find_schedule(&scenario.timeline, &mut findings);
     ends::check_ends(scenario, &moments, &mut findings);
@@ -149,14 +153,15 @@ pub fn plan(scenario: &Scenario, settings: &Settings) -> Result<Planned, Vec<Dia
         walker = walker.or(walk::Walker::new(&graph, later).led_by(led(scenario)));
     }
     let tunnels = if routed { tunnels::find_tunnels(&graph, &interfaces, &mut walker, &mut findings) } else { Vec::new() };
-    let flows = flows::Targets::new(scenario, &graph, &holders, &listeners, walker, routed).plan_flows(&mut work, &mut findings);
+    let mut flows = flows::Targets::new(&whole, &graph, &holders, &listeners, walker, routed).plan_flows(&mut work, &mut findings);
     if findings.failed() {
         return Err(findings.sorted());
     }
+    let stresses = streams::take_out(scenario, &mut flows);
     let nodes = nodes(scenario, &interfaces, routes, &pools, &listeners, &holders, &ecn);
     let links = links(scenario, &interfaces, &engines, &tunnels);
     let network = Network { nodes, links, interfaces: uppers(scenario, &interfaces) };
-    let plan = assemble(scenario, *settings, network, listeners, flows, timeline);
+    let plan = assemble(scenario, *settings, network, listeners, (flows, stresses), timeline);
     Ok(Planned { plan, warnings: findings.sorted(), work })
 }
 
@@ -251,11 +256,11 @@ fn assemble(
     settings: Settings,
     network: Network,
     listeners: Listeners,
-    flows: Vec<PlannedFlow>,
+    (flows, stresses): (Vec<PlannedFlow>, Vec<PlannedStress>),
     timeline: Vec<Entry>,
 ) -> Plan {
     let Network { nodes, links, interfaces } = network;
-    let descriptors = descriptors::descriptors(&nodes, &links, &listeners.list, &flows);
+    let descriptors = descriptors::descriptors(&nodes, &links, &listeners.list, (&flows, &stresses), &timeline);
     Plan {
         version: VERSION,
         scenario: scenario.name.clone(),
@@ -275,7 +280,7 @@ fn assemble(
         listeners: listeners.list,
         flows,
         processes: scenario.processes.clone(),
-        stresses: scenario.stresses.clone(),
+        stresses,
         needs: scenario.needs.clone(),
         secrets: scenario.secrets.clone(),
         events: scenario.events.clone(),

@@ -7,9 +7,8 @@ use scn_grammar::scenario::pattern::Pattern;
 use scn_grammar::scenario::transport::{Transport, Wire};
 
 use super::payload;
+use super::profile::Profile;
 
-/// Rates are in 1e-9/s, instants in 1e-9 s.
-const NANO: u128 = 1_000_000_000_000_000_000;
 /// Payload of an echo request, if nothing is said, bytes.
 const ECHO_BYTES: f64 = 56.0;
 /// A message of ctraffic's wire if nothing is said, bytes.
@@ -32,15 +31,14 @@ impl Pace {
         if let Some(rate_nano) = load.rate_nano {
             return Some(Pace { rate_nano, change: load.rate_change.clone() });
         }
-        let bits = 8.0 * carried(load, pattern, transport)?;
         let bandwidth = load.bandwidth_bps?;
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate, rounded")]
-        let rate = |bps: u64| ((bps as f64 / bits * 1e9).round() as u64).max(1);
+        let rate_nano = rate_of_bandwidth(bandwidth, load, pattern, transport)?;
+        let rate = |bps: u64| rate_of_bandwidth(bps, load, pattern, transport).unwrap_or(rate_nano);
         let change = load.bandwidth_change.as_ref().map(|change| match change {
             Change::Ramp { to, within_ns } => Change::Ramp { to: rate(*to), within_ns: *within_ns },
             Change::Steps { then, every_ns } => Change::Steps { then: then.iter().map(|bps| rate(*bps)).collect(), every_ns: *every_ns },
         });
-        Some(Pace { rate_nano: rate(bandwidth), change })
+        Some(Pace { rate_nano, change })
     }
 
     /// Of connections, by `opens`; `None`: they are not opened by the clock.
@@ -49,46 +47,32 @@ impl Pace {
         load.opens_nano.map(|rate_nano| Pace { rate_nano, change: load.opens_change.clone() })
     }
 
-    /// When the start number `k` is due, ns after the first one: exact, without drift, where the rate stays what it is.
+    /// How it goes over time from an instant on.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "starts beyond 2^53 are never reached")]
-    pub fn start_ns(&self, k: u64) -> i64 {
-        match &self.change {
-            None => i64::try_from(u128::from(k) * NANO / u128::from(self.rate_nano.max(1))).unwrap_or(i64::MAX),
-            Some(_) => self.due_ns(k as f64),
-        }
+    pub fn profile(&self, from_ns: i64) -> Profile {
+        Profile::new(from_ns, self.rate_nano.max(1), self.change.as_ref())
     }
 
-    /// When so many starts are due, whole ones and parts of the next, ns: the inverse of the rate's integral over time.
+    /// When the start number `k` is due, ns after the first one: exact, without drift.
+    #[must_use]
+    pub fn start_ns(&self, k: u64) -> i64 {
+        self.profile(0).start_ns(k)
+    }
+
+    /// When so many starts are due, whole ones and parts of the next, ns.
     #[must_use]
     pub fn due_ns(&self, starts: f64) -> i64 {
-        let mut rate = per_ns(self.rate_nano);
-        let (mut left, mut from) = (starts, 0.0);
-        match &self.change {
-            None => {}
-            Some(Change::Ramp { to, within_ns }) => {
-                let (to, within) = (per_ns(*to), float(*within_ns));
-                let during = (rate + to) / 2.0 * within;
-                if left < during {
-                    // Of the two solutions of `rate t + (to - rate) / within / 2 t^2 = left` the one that holds for a ramp of nothing, too.
-                    let slope = (to - rate) / within;
-                    let root = (rate * rate + 2.0 * slope * left).max(0.0).sqrt();
-                    return whole(if left > 0.0 { 2.0 * left / (rate + root) } else { 0.0 });
-                }
-                (left, from, rate) = (left - during, within, to);
-            }
-            Some(Change::Steps { then, every_ns }) => {
-                for next in then {
-                    let during = rate * float(*every_ns);
-                    if left < during {
-                        break;
-                    }
-                    (left, from, rate) = (left - during, from + float(*every_ns), per_ns(*next));
-                }
-            }
-        }
-        whole(from + left / rate)
+        self.profile(0).due_ns(starts)
     }
+}
+
+/// Transactions or items a second, in 1e-9/s, that carry so many bit/s; `None`: what one of them carries is not known before the run.
+#[must_use]
+pub fn rate_of_bandwidth(bps: u64, load: &Load, pattern: Option<&Pattern>, transport: &Transport) -> Option<u64> {
+    let bits = 8.0 * carried(load, pattern, transport)?;
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate, rounded")]
+    let rate = ((bps as f64 / bits * 1e9).round() as u64).max(1);
+    Some(rate)
 }
 
 /// Payload of one transaction or item, bytes.
@@ -103,27 +87,14 @@ fn carried(load: &Load, pattern: Option<&Pattern>, transport: &Transport) -> Opt
         (None, Transport::Frames(frame)) => {
             let filled = match &frame.payload {
                 Some(FramePayload::Filled(size) | FramePayload::Random(size)) => size.mean(),
-                Some(FramePayload::Bytes(bytes)) => Some(float(bytes.len() as u64)),
+                #[expect(clippy::cast_precision_loss, reason = "no payload is that long")]
+                Some(FramePayload::Bytes(bytes)) => Some(bytes.len() as f64),
                 None => None,
             };
             filled.filter(|bytes| *bytes > 0.0)
         }
         _ => None,
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a relative error of 1e-16")]
-fn float(number: u64) -> f64 {
-    number as f64
-}
-
-fn per_ns(rate_nano: u64) -> f64 {
-    float(rate_nano.max(1)) / 1e18
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "it saturates")]
-fn whole(ns: f64) -> i64 {
-    ns.floor() as i64
 }
 
 #[cfg(test)]

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use scn_grammar::check;
 use scn_grammar::scenario::flow::{Destination, Load, Reconnect, Timeouts};
-use scn_grammar::scenario::pattern::Pattern;
+use scn_grammar::scenario::pattern::{Pattern, Varying};
+use scn_grammar::scenario::stress::{Stress, StressTransport};
 use scn_grammar::scenario::topology::{NodeKind, Settings};
 use scn_grammar::scenario::transport::{Listener, Transport};
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
 use scn_grammar::source::{Sources, Span};
 
-use super::types::{Plan, PlannedFlow, PlannedListener, PlannedNode};
+use super::types::{Plan, PlannedFlow, PlannedListener, PlannedNode, PlannedStress};
 
 /// The plan of what stands in a scenario, or the codes of what is wrong with it.
 pub(crate) fn plan(scenario: &str) -> Result<Plan, Vec<&'static str>> {
@@ -79,4 +80,24 @@ pub(crate) fn listener(target: std::net::SocketAddr, pattern: Pattern) -> Planne
         pattern: Some(pattern),
         span: Span::default(),
     }
+}
+
+/// A mix of streams that the timeline starts.
+pub(crate) fn stress(name: &str) -> PlannedStress {
+    let stress = Stress {
+        name: name.to_owned(),
+        doc: String::new(),
+        from: vec![NodeId(0)],
+        to: Destination::Node(NodeId(1), None),
+        streams: 10,
+        total: None,
+        duration: Varying::Fixed(1_000_000_000),
+        size: Varying::Fixed(64),
+        rate_nano: None,
+        transports: vec![StressTransport::Tcp],
+        tools: Vec::new(),
+        ports: None,
+        span: Span::default(),
+    };
+    PlannedStress { stress, kinds: Vec::new(), starts_at_zero: false }
 }

@@ -5,7 +5,8 @@ use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::expect::Condition;
 use scn_grammar::scenario::flow::{Destination, Flow, Phase, Tool};
 use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
-use scn_grammar::scenario::timeline::{Action, When};
+use scn_grammar::scenario::stress::{Stress, StressTransport};
+use scn_grammar::scenario::timeline::{Action, Victim, When};
 use scn_grammar::scenario::topology::{Node, NodeKind};
 use scn_grammar::scenario::transport::{Listener, Transport};
 use scn_grammar::scenario::{FlowId, NodeId, Scenario};
@@ -25,7 +26,7 @@ pub const CODE: &str = "scn::run::not_in_this_version";
 pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
     let mut missing = Missing::default();
     scenario.topology.nodes.iter().for_each(|node| missing.node(node));
-    scenario.stresses.iter().for_each(|stress| missing.add(stress.span, "`stress`"));
+    scenario.stresses.iter().for_each(|stress| missing.stress(stress));
     for service in &scenario.services {
         if let Listener::Http { paths, .. } = &service.listener {
             let beyond = http::answers(paths, service.pattern.as_ref());
@@ -42,7 +43,8 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
     }
     scenario.flows.iter().for_each(|flow| missing.flow(flow, &scenario.topology.nodes));
     for entry in &scenario.timeline {
-        if let Some(what) = action(&entry.action).or_else(|| multihomed::action(&entry.action, scenario)) {
+        let beyond = strikes_streams(&entry.action, scenario).or_else(|| turns(&entry.action, scenario));
+        if let Some(what) = beyond.or_else(|| multihomed::action(&entry.action, scenario)) {
             missing.add(entry.span, what);
         }
         if let When::Condition { condition, .. } = &entry.when {
@@ -78,6 +80,18 @@ impl Missing {
         match node.kind {
             NodeKind::Host | NodeKind::Router | NodeKind::Bridge | NodeKind::ExternalBridge | NodeKind::ThisHost => {}
             NodeKind::Remote => self.add(node.span, "`remote`"),
+        }
+    }
+
+    fn stress(&mut self, stress: &Stress) {
+        for tool in &stress.tools {
+            self.add(stress.span, format!("a stress with streams made by {} (leave `tools` out)", tool.word()));
+        }
+        if stress.transports.contains(&StressTransport::Sctp) {
+            self.add(stress.span, "a stress with streams over sctp");
+        }
+        if let Destination::Interface(..) = stress.to {
+            self.add(stress.span, "a stress to an interface");
         }
     }
 
@@ -182,40 +196,36 @@ fn listens(listener: &Listener) -> bool {
     matches!(listener, Tcp { .. } | Tls { .. } | Udp { .. } | Mptcp { .. } | Sctp { .. })
 }
 
-/// What an action needs that is not there; `None`: it can be carried out.
-fn action(action: &Action) -> Option<&'static str> {
-    match action {
-        Action::Start(_)
-        | Action::Stop(_)
-        | Action::StopService(..)
-        | Action::StartService(..)
-        | Action::Down(_)
-        | Action::Up(_)
-        | Action::Silence(_)
-        | Action::Unsilence(_)
-        | Action::AddAddress { .. }
-        | Action::RemoveAddress { .. }
-        | Action::MoveAddress { .. }
-        | Action::StartProcess(_)
-        | Action::StopProcess(_)
-        | Action::Kill(_)
-        | Action::Signal { .. }
-        | Action::Freeze(_)
-        | Action::Thaw(_)
-        | Action::Restart(_)
-        | Action::Vanish(_)
-        | Action::Run { .. }
-        | Action::Impair { .. }
-        | Action::Restore(_)
-        | Action::Partition(_)
-        | Action::Isolate(_)
-        | Action::Heal(_)
-        | Action::Route { .. }
-        | Action::Capture { .. }
-        | Action::Mark => None,
-        Action::Pause(_) | Action::PauseStress(_) => Some("`pause`"),
-        Action::Resume(_) | Action::ResumeStress(_) => Some("`resume`"),
-        Action::Set { .. } | Action::SetStress { .. } => Some("`set`"),
-        Action::StartStress(_) | Action::StopStress(_) => Some("`stress`"),
+/// What would turn a flow whose schedule is not of the kind that can be turned.
+fn turns(action: &Action, scenario: &Scenario) -> Option<&'static str> {
+    let flows = match action {
+        Action::Pause(flows) | Action::Resume(flows) => flows.as_slice(),
+        Action::Set { flows, .. } => flows.as_slice(),
+        _ => return None,
+    };
+    let found = |wanted: &dyn Fn(&Flow) -> bool| flows.iter().any(|flow| wanted(&scenario.flows[flow.index()]));
+    if found(&|flow| flow.tool.is_some()) {
+        return Some("`pause`, `resume` or `set` of a flow that a tool makes");
     }
+    found(&|flow| matches!(flow.transport, Transport::Frames(_))).then_some("`pause`, `resume` or `set` of a flow over frames")
+}
+
+/// What strikes the clients of streams: which of its streams then die, and which come after them, is not thought out.
+fn strikes_streams(action: &Action, scenario: &Scenario) -> Option<&'static str> {
+    let (victims, what): (&[Victim], _) = match action {
+        Action::Kill(victims) => (victims, "`kill` of a node where a stress starts"),
+        Action::Freeze(victims) | Action::Thaw(victims) => (victims, "`freeze` of a node where a stress starts"),
+        Action::Restart(victims) => (victims, "`restart` of a node where a stress starts"),
+        Action::Signal { to, .. } => (to, "`signal` to a node where a stress starts"),
+        Action::Vanish(nodes) => {
+            let starts = scenario.stresses.iter().any(|stress| stress.from.iter().any(|from| nodes.contains(from)));
+            return starts.then_some("`vanish` of a node where a stress starts");
+        }
+        _ => return None,
+    };
+    let starts = |victim: &Victim| match victim {
+        Victim::Node(node) => scenario.stresses.iter().any(|stress| stress.from.contains(node)),
+        Victim::Process(_) | Victim::Service(..) => false,
+    };
+    victims.iter().any(starts).then_some(what)
 }

@@ -59,7 +59,7 @@ pub struct Plan {
     /// Programs under test, in the scenario's order.
     pub processes: Vec<Process>,
     /// Mixes of random streams, in the scenario's order.
-    pub stresses: Vec<Stress>,
+    pub stresses: Vec<PlannedStress>,
     /// What the machine must have, or the scenario is skipped.
     pub needs: Vec<Need>,
     /// Values that are read when the run begins and written nowhere.
@@ -239,6 +239,20 @@ pub struct PlannedListener {
     /// The declaration of the service, or of the flow that a peer was added for.
     #[serde(default)]
     pub span: Span,
+}
+
+/// A mix of random streams with the flows that its streams are runs of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedStress {
+    /// What the file says.
+    #[serde(flatten)]
+    pub stress: Stress,
+    /// A flow for each client and, of it, for each transport, in their order.
+    #[serde(default)]
+    pub kinds: Vec<PlannedFlow>,
+    /// No entry of the timeline starts it: it starts at 0.
+    #[serde(default)]
+    pub starts_at_zero: bool,
 }
 
 /// A flow with its target computed.

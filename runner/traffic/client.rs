@@ -117,15 +117,19 @@ pub async fn place(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, nu
     let clock = match &run.pace {
         None => Clock::ClosedLoop,
         Some(_) if planned.load.phase == Phase::Even => Clock::OfFlow,
-        Some(pace) => {
-            let starts = Starts::of_connection(&planned.load, pace.clone(), run.key(worker), run.from_ns, number);
-            Clock::Own(Box::new(starts), 0)
-        }
+        Some(_) => match &run.turning.course {
+            Some(course) => Clock::Own(Box::new(Starts::of_connection(&planned.load, Rc::clone(course), run.key(worker), number)), 0),
+            None => Clock::ClosedLoop,
+        },
     };
     let mut place = Place::new(worker, run, control, number, clock);
     let mut attempts = Attempts::new(planned.reconnect, place.key);
     let mut attempt = 0;
-    while control.order() == Order::Go && run.ticket(worker) {
+    loop {
+        run.while_paused(worker, control).await;
+        if control.order() != Order::Go || !run.ticket(worker) {
+            break;
+        }
         let (number, end, of_use) = place.attempt(attempt).await;
         attempt += 1;
         let broken = !matches!(end, ConnectionEnd::Closed | ConnectionEnd::Open);
@@ -133,7 +137,7 @@ pub async fn place(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, nu
         if of_use || !broken {
             attempts.begin_anew();
         }
-        let mut pause = planned.load.interval_ns;
+        let mut pause = run.interval_ns(worker.pacer.now_ns());
         if broken {
             match attempts.next() {
                 Some(reconnect) => pause = pause.max(reconnect),
@@ -257,6 +261,7 @@ impl<'a> Place<'a> {
             key: Key::from_bits(open.entry.key),
             client_name: worker.shared.node_name(planned.from).into(),
             server_name: "".into(),
+            filling: self.run.stream.as_ref().map(|stream| stream.size),
         };
         self.control.connection.set(open.number);
         let quiet = Quiet::of(planned, open.row.borrow().established_ns);

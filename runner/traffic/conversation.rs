@@ -41,6 +41,9 @@ pub trait Conversation {
     /// How long nothing may come, and when something last came.
     fn quiet(&self) -> Quiet;
 
+    /// From now on, at this instant, nothing has to have come.
+    fn heard(&mut self, now_ns: i64);
+
     /// Either end may end the connection between two transactions.
     fn may_end(&self) -> bool;
 
@@ -92,6 +95,10 @@ impl Conversation for Session<Stream> {
 
     fn quiet(&self) -> Quiet {
         self.quiet
+    }
+
+    fn heard(&mut self, now_ns: i64) {
+        self.quiet.heard(|| now_ns);
     }
 
     fn may_end(&self) -> bool {

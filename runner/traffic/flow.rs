@@ -25,6 +25,8 @@ use super::pacer::NEVER_DUE;
 use super::shared::FlowStart;
 use super::sockets::Streams;
 use super::starts::Starts;
+use super::stress::Stream;
+use super::turning::Turning;
 use super::worker::Worker;
 use crate::plan::pace::Pace;
 
@@ -43,11 +45,17 @@ pub struct Run {
     pub flow: usize,
     /// Which of the flow's starts it belongs to: distinguishes it from other runs, and is part of the key of draws.
     pub number: u64,
+    /// Which part of the flow it is, of so many: the first is 0.
+    pub part: (usize, usize),
+    /// The stream of a stress that it is; `None`: it is of a flow that the file says.
+    pub stream: Option<Stream>,
     tickets: Arc<AtomicU64>,
     /// When it started, ns.
     pub from_ns: i64,
     /// How fast its transactions or items start; `None`: in a closed loop.
     pub pace: Option<Pace>,
+    /// What the timeline does to it.
+    pub turning: Turning,
     /// It is over on this worker.
     pub over: Cell<bool>,
     /// Its client was killed.
@@ -60,6 +68,8 @@ pub struct Run {
     pub idle: RefCell<VecDeque<Rc<Control>>>,
     /// Starts without a connection, the oldest first.
     pub waiting: RefCell<VecDeque<Start>>,
+    /// The first of its places are open.
+    pub has_opened: Cell<bool>,
     sockets: RefCell<Vec<OwnedFd>>,
     until_ns: Cell<i64>,
     own_tickets: Cell<Option<u64>>,
@@ -103,22 +113,28 @@ pub fn until(from_ns: i64, duration_ns: Option<u64>) -> i64 {
 /// Starts a flow on this worker, if it has a share in it.
 pub fn start(worker: &Rc<Worker>, flow: FlowId, start: FlowStart) {
     let planned = &worker.shared.plan.flows[flow.index()];
-    let all = worker.shared.workers.get().map_or(1, Vec::len);
-    let workers = spread(all, planned.load.connections);
+    let all = worker.shared.workers.get().map_or(1, Vec::len).max(1);
     let frames = frames::carries(planned);
-    // A flow of frames has one socket, and several flows of them share the workers.
-    let away = if frames { worker.index != flow.index() % all.max(1) } else { worker.index >= workers };
-    if away {
+    // A stream is all on the worker that is told of it. A flow of frames has one socket, and several flows of them share the workers.
+    let part = match (&start.stream, frames) {
+        (Some(_), _) => (0, 1),
+        (None, true) => ((worker.index + all - flow.index() % all) % all, 1),
+        (None, false) => (worker.index, worker.shared.spread(flow)),
+    };
+    if part.0 >= part.1 {
         return;
     }
     let load = &planned.load;
     let pace = Pace::of_transactions(load, planned.pattern.as_ref(), &planned.transport);
     // A worker opens as many connections as it has starts for; those with clocks of their own take their starts with them.
     let dispatched = pace.is_some() && load.phase == Phase::Even;
-    let own_tickets = if dispatched { load.total.map(|total| share(total, worker.index, workers)) } else { None };
+    let own_tickets = if dispatched { load.total.map(|total| share(total, part.0, part.1)) } else { None };
     let run = Rc::new(Run {
         flow: flow.index(),
         number: start.number,
+        part,
+        turning: Turning::new(planned, start.at_ns),
+        has_opened: Cell::new(false),
         tickets: start.tickets,
         from_ns: start.at_ns,
         pace,
@@ -129,20 +145,22 @@ pub fn start(worker: &Rc<Worker>, flow: FlowId, start: FlowStart) {
         idle: RefCell::default(),
         waiting: RefCell::default(),
         sockets: RefCell::default(),
-        until_ns: Cell::new(until(start.at_ns, load.duration_ns)),
+        until_ns: Cell::new(until(start.at_ns, start.stream.as_ref().map_or(load.duration_ns, |stream| Some(stream.duration_ns)))),
+        stream: start.stream,
         own_tickets: Cell::new(own_tickets),
         places_left: Cell::new(0),
         waker: RefCell::new(None),
         woken: Cell::new(false),
     });
     worker.add_run(&run);
+    run.turn(worker);
     let task = Rc::clone(worker);
     let datagrams = datagram::carries(planned);
     worker.spawn(async move {
         match (datagrams, frames) {
             (_, true) => frames::run::supervise(&task, &run).await,
-            (true, false) => datagram::run::supervise(&task, &run, workers).await,
-            (false, false) => supervise(&task, &run, workers).await,
+            (true, false) => datagram::run::supervise(&task, &run).await,
+            (false, false) => supervise(&task, &run).await,
         }
     });
 }
@@ -182,6 +200,13 @@ impl Run {
         if self.killed.get() { ItemOutcome::Dropped } else { ItemOutcome::Unfinished }
     }
 
+    /// It begins now.
+    pub fn begin(&self, worker: &Rc<Worker>) {
+        if let Some(stream) = self.stream.as_ref().filter(|_| worker.pacer.now_ns() < self.until_ns.get()) {
+            worker.stream_began(stream);
+        }
+    }
+
     /// When it stops, ns.
     pub fn until_ns(&self) -> i64 {
         self.until_ns.get()
@@ -195,7 +220,7 @@ impl Run {
     /// The starts of the flow as a whole; `None`: its connections make their own.
     pub fn starts(&self, worker: &Worker) -> Option<Starts> {
         let load = &worker.shared.plan.flows[self.flow].load;
-        Some(Starts::of_flow(load, self.pace.clone()?, self.key(worker), self.from_ns))
+        Some(Starts::of_flow(load, Rc::clone(self.turning.course.as_ref()?), self.key(worker)))
     }
 
     /// The role of its places.
@@ -308,25 +333,30 @@ pub fn unsent(worker: &Rc<Worker>, flow: usize, start: Start, outcome: ItemOutco
     worker.item(flow, item);
 }
 
-async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
+async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>) {
     while worker.pacer.now_ns() < run.from_ns.min(run.until_ns.get()) {
         run.event(worker, run.from_ns.min(run.until_ns.get())).await;
     }
     let planned = &worker.shared.plan.flows[run.flow];
+    run.begin(worker);
     if planned.load.opens_nano.is_none() {
-        open_places(worker, run, workers).await;
+        let mut places = run.connections(worker.pacer.now_ns());
+        if let Some(total) = planned.load.total {
+            places = places.min(share(total, run.part.0, run.part.1));
+        }
+        open_places(worker, run, usize::try_from(places).unwrap_or(usize::MAX)).await;
+        run.has_opened.set(true);
     }
     if let Some(interval) = planned.sample_tcp_info_ns {
         let (worker, run) = (Rc::clone(worker), Rc::clone(run));
         let interval = i64::try_from(interval.max(1)).unwrap_or(i64::MAX);
         tokio::task::spawn_local(async move { sample(&worker, &run, interval).await });
     }
-    let by_the_clock = if planned.load.phase == Phase::Even { run.starts(worker) } else { None };
-    if let Some(opens) = Pace::of_connections(&planned.load) {
-        let starts = Starts::of_flow(&planned.load, opens, run.key(worker), run.from_ns);
-        openings::carry_out(worker, run, workers, starts).await;
-    } else if let Some(starts) = by_the_clock {
-        dispatch(worker, run, workers, starts).await;
+    let starts = run.starts(worker);
+    if let (true, Some(starts)) = (planned.load.opens_nano.is_some(), starts) {
+        openings::carry_out(worker, run, starts).await;
+    } else if let (Phase::Even, Some(starts)) = (planned.load.phase, run.starts(worker)) {
+        dispatch(worker, run, starts).await;
     } else {
         while run.places_left.get() > 0 && worker.pacer.now_ns() < run.until_ns.get() {
             run.event(worker, run.until_ns.get()).await;
@@ -336,19 +366,14 @@ async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
     end(worker, run);
 }
 
-/// Opens the worker's share of the connections, with one request for their sockets.
-async fn open_places(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
+/// Opens so many places, with one request for their sockets.
+pub async fn open_places(worker: &Rc<Worker>, run: &Rc<Run>, count: usize) {
     let planned = &worker.shared.plan.flows[run.flow];
-    let mut places = share(planned.load.connections.max(1), worker.index, workers);
-    if let Some(total) = planned.load.total {
-        places = places.min(share(total, worker.index, workers));
-    }
-    let count = usize::try_from(places).unwrap_or(usize::MAX);
     if count == 0 || worker.finishing.get() || run.killed.get() {
         return;
     }
     match worker.shared.sockets.streams(planned.from, Streams::of(planned.transport.kind()), planned.target.is_ipv6(), count).await {
-        Ok(sockets) => *run.sockets.borrow_mut() = sockets,
+        Ok(sockets) => run.sockets.borrow_mut().extend(sockets),
         Err(error) => {
             let what = format!("flow {}: {count} sockets for its connections: {error}", planned.name);
             worker.shared.tell(Notice::Broken { what });
@@ -358,32 +383,37 @@ async fn open_places(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
     if run.killed.get() {
         return run.sockets.borrow_mut().clear();
     }
-    run.places_left.set(count);
-    for place in 0..places {
-        let number = place * workers as u64 + worker.index as u64;
+    run.places_left.set(run.places_left.get() + count);
+    for _ in 0..count {
         let control = Rc::new(Control::new(run.role(), Some(run.flow)));
         if run.frozen.get() {
             control.freeze(worker.pacer.now_ns(), 0);
         }
+        let number = run.add_place(&control);
         let member = worker.enlist(&control);
         let (task, run) = (Rc::clone(worker), Rc::clone(run));
         worker.spawn(async move {
             control.carry(client::place(&task, &run, &control, number)).await;
             task.dismiss(member);
+            run.remove_place(&control);
             run.place_over();
         });
     }
 }
 
 /// Releases the worker's share of the starts: of each `workers` in a row, one.
-async fn dispatch(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, mut starts: Starts) {
+async fn dispatch(worker: &Rc<Worker>, run: &Rc<Run>, mut starts: Starts) {
     let load = &worker.shared.plan.flows[run.flow].load;
     let count = load.total.map_or(u64::MAX, |total| total.saturating_mul(load.transactions.unwrap_or(1)));
-    let own = |from| own_start(from, load.total, worker.index, workers);
+    let own = |from| own_start(from, load.total, run.part.0, run.part.1);
     let mut k = own(0);
     let mut at_ns = if k < count { starts.at(k) } else { NEVER_DUE };
-    let mut in_a_row = 0;
+    let (mut in_a_row, mut version) = (0, run.turning.version());
     loop {
+        if version != run.turning.version() {
+            version = run.turning.version();
+            at_ns = if k < count { starts.at(k) } else { NEVER_DUE };
+        }
         if in_a_row == STARTS_IN_A_ROW {
             // A rate that this worker cannot keep must keep neither its connections nor its commands waiting.
             in_a_row = 0;
@@ -403,7 +433,7 @@ async fn dispatch(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, mut starts
         }
         in_a_row = 0;
         run.drop_late(worker, now);
-        if now >= end {
+        if now >= end || (run.stream.is_some() && run.places_left.get() == 0) {
             return;
         }
         let oldest = run.waiting.borrow().front().map_or(NEVER_DUE, |start| start.intended_ns.saturating_add(START_PATIENCE_NS));
@@ -439,6 +469,9 @@ async fn drain(worker: &Rc<Worker>, run: &Rc<Run>) {
 /// Tells that the flow is over on this worker; the last one tells the engine.
 pub fn end(worker: &Rc<Worker>, run: &Rc<Run>) {
     run.over.set(true);
+    if let Some(stream) = &run.stream {
+        return worker.stream_ended(run.flow, stream);
+    }
     let shared = &worker.shared.flows[run.flow];
     let now = worker.pacer.now_ns();
     // Of a flow that was stopped the end is the stop, not the end of what it left behind.

@@ -34,6 +34,7 @@ mod server;
 mod shared;
 pub mod sockets;
 mod starts;
+pub mod stress;
 pub mod strike;
 mod tcp_info;
 mod tcp_options;
@@ -42,6 +43,7 @@ mod tests;
 mod timer;
 pub mod tls;
 pub mod tools;
+mod turning;
 mod wire;
 mod worker;
 
@@ -53,7 +55,7 @@ use std::time::{Duration, Instant};
 
 use scn_grammar::scenario::pattern::{Pattern, Side};
 use scn_grammar::scenario::transport::Listener;
-use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
+use scn_grammar::scenario::{FlowId, NodeId, ServiceId, StressId};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
@@ -63,8 +65,10 @@ pub use flow::{DRAIN_LIMIT_NS, START_PATIENCE_NS};
 pub use pattern::program::Files;
 pub use pattern::session::RESPONSE_LIMIT_NS;
 pub use series::{FailureKind, FlowSeries};
+pub use stress::StressSeries;
 
 use crate::engine::clock::Clock;
+use crate::plan::turns::Turn;
 use crate::plan::types::{Plan, PlannedFlow, PlannedListener};
 use live::Live;
 use pattern::program::Program;
@@ -85,6 +89,8 @@ const FINISH_LIMIT: Duration = Duration::from_secs(5);
 pub enum Notice {
     /// A flow did all it had to, or was stopped and has ended.
     FlowEnded(FlowId),
+    /// A stress did all it had to, or was stopped and its streams have ended.
+    StressEnded(StressId),
     /// A counter changed. Told only while somebody watches, and once until [`Traffic::live`] is asked again.
     Changed,
     /// Something of our own broke: no more descriptors, a thread that could not start. The run cannot be trusted.
@@ -151,6 +157,8 @@ pub enum TrafficError {
 pub struct TrafficResult {
     /// In the order of the plan's flows.
     pub flows: Vec<FlowSeries>,
+    /// In the order of the plan's stresses.
+    pub stresses: Vec<StressSeries>,
     /// What a reader should know.
     pub warnings: Vec<String>,
 }
@@ -173,6 +181,7 @@ impl Traffic {
         sockets: Arc<dyn Sockets>,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Result<Traffic, TrafficError> {
+        let plan = stress::with_kinds(plan);
         let programs = compile(&plan, files)?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         let shared = Arc::new(Shared::new(plan, sockets, notices));
@@ -197,6 +206,7 @@ impl Traffic {
 
     /// The timeline's clock, given once just before the timeline starts.
     pub fn start_clock(&self, clock: Clock) {
+        let _ = self.shared.clock.set(clock);
         self.all(|| Command::Clock(clock));
     }
 
@@ -205,7 +215,7 @@ impl Traffic {
     pub fn start_flow(&self, flow: FlowId, at_ns: i64) -> bool {
         let Some(shared) = self.shared.flows.get(flow.index()) else { return false };
         let load = &self.shared.plan.flows[flow.index()].load;
-        let workers = flow::spread(self.workers().len(), load.connections);
+        let workers = self.shared.spread(flow);
         let mut starts = shared.starts();
         if starts.ongoing.iter().any(|start| start.until_ns > at_ns) {
             let name = &self.shared.plan.flows[flow.index()].name;
@@ -219,7 +229,7 @@ impl Traffic {
         shared.finished.store(false, Ordering::SeqCst);
         shared.frozen.store(false, Ordering::SeqCst);
         drop(starts);
-        let start = FlowStart { at_ns, number, tickets: Arc::new(AtomicU64::new(load.total.unwrap_or(0))) };
+        let start = FlowStart { at_ns, number, tickets: Arc::new(AtomicU64::new(load.total.unwrap_or(0))), stream: None };
         self.all(|| Command::Start(flow, start.clone()));
         true
     }
@@ -230,6 +240,14 @@ impl Traffic {
         let Some(shared) = self.shared.flows.get(flow.index()) else { return };
         shared.starts().ongoing.iter_mut().for_each(|start| start.until_ns = start.until_ns.min(at_ns));
         self.all(|| Command::Stop(flow, at_ns));
+    }
+
+    /// Does to a flow what the timeline says: nothing of it is due while it is paused, and what a setting makes of its schedule counts from the
+    /// instant that was meant.
+    pub fn turn_flow(&self, flow: FlowId, turn: Turn) {
+        let Some(shared) = self.shared.flows.get(flow.index()) else { return };
+        shared.turns().add(turn);
+        self.all(|| Command::Turn(flow));
     }
 
     /// Closes a service's listeners on these nodes, and each of their connections after its current transaction.
@@ -285,6 +303,9 @@ impl Traffic {
 
     /// Ends everything at once and collects what was measured. Takes at most a few seconds, whatever hangs.
     pub async fn finish(mut self) -> TrafficResult {
+        let now_ns = self.shared.clock.get().map_or(0, Clock::now_ns);
+        // What comes later is none of the run.
+        self.look();
         let mut answers = Vec::new();
         for worker in self.workers() {
             let (answer, answered) = oneshot::channel();
@@ -321,9 +342,14 @@ impl Traffic {
             drop(starts);
             let frames = frames::carries(flow).then_some((frames::LIMIT_NS, until_ns));
             let datagrams = datagram::carries(flow).then(|| (datagram::response_limit(flow), until_ns)).or(frames);
-            FlowSeries { ran_ns, finished: shared.finished.load(Ordering::SeqCst) && !late, ..series::merge(parts, datagrams) }
+            let (paused_ns, intervals_ns) = turning::told(flow, &shared.turns(), &ran_ns);
+            let finished = shared.finished.load(Ordering::SeqCst) && !late;
+            FlowSeries { ran_ns, paused_ns, intervals_ns, finished, ..series::merge(parts, datagrams) }
         });
-        TrafficResult { flows: flows.collect(), warnings: self.shared.warnings() }
+        let mut flows: Vec<FlowSeries> = flows.collect();
+        let kinds = flows.split_off(self.shared.stresses.first().map_or(flows.len(), stress::Stress::first));
+        let stresses = self.take_stresses(kinds, now_ns);
+        TrafficResult { flows, stresses, warnings: self.shared.warnings() }
     }
 
     fn workers(&self) -> &[mpsc::UnboundedSender<Command>] {

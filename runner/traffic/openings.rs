@@ -11,24 +11,37 @@ use super::starts::Starts;
 use super::worker::Worker;
 
 /// Opens the worker's share of the connections until there are no more, or the flow ends.
-pub async fn carry_out(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize, mut starts: Starts) {
+pub async fn carry_out(worker: &Rc<Worker>, run: &Rc<Run>, mut starts: Starts) {
     let load = &worker.shared.plan.flows[run.flow].load;
-    let most = usize::try_from(flow::share(load.connections, worker.index, workers)).unwrap_or(usize::MAX);
     let count = load.total.unwrap_or(u64::MAX);
-    let own = |from| flow::own_start(from, load.total, worker.index, workers);
+    let own = |from| flow::own_start(from, load.total, run.part.0, run.part.1);
     let (mut k, mut in_a_row, mut opened) = (own(0), 0, 0);
     let mut at_ns = if k < count { starts.at(k) } else { NEVER_DUE };
+    let mut version = run.turning.version();
     loop {
+        if version != run.turning.version() {
+            version = run.turning.version();
+            at_ns = if k < count { starts.at(k) } else { NEVER_DUE };
+        }
         let next = if k < count { at_ns } else { NEVER_DUE };
         let (now, end) = (worker.pacer.now_ns(), run.until_ns());
         run.drop_late(worker, now);
-        while run.places_left.get() < most && now < end && !run.frozen.get() {
+        let most = usize::try_from(run.connections(now)).unwrap_or(usize::MAX);
+        let has_room = || run.places_left.get() < most && !run.frozen.get();
+        while has_room() && now < end && run.paused_until(now).is_none() {
             let Some(start) = run.waiting.borrow_mut().pop_front() else { break };
-            open(worker, run, start, opened * workers as u64 + worker.index as u64);
+            open(worker, run, start, opened * run.part.1 as u64 + run.part.0 as u64);
             opened += 1;
         }
         if next <= now && next < end {
-            run.waiting.borrow_mut().push_back(Start { intended_ns: next, lag_ns: u32::try_from(now - next).unwrap_or(u32::MAX) });
+            let start = Start { intended_ns: next, lag_ns: u32::try_from(now - next).unwrap_or(u32::MAX) };
+            // What was due before a pause is opened though the pause has begun.
+            if run.waiting.borrow().is_empty() && has_room() {
+                open(worker, run, start, opened * run.part.1 as u64 + run.part.0 as u64);
+                opened += 1;
+            } else {
+                run.waiting.borrow_mut().push_back(start);
+            }
             k = own(k + 1);
             if k < count {
                 at_ns = starts.at(k);

@@ -28,6 +28,10 @@ const OTHER: &str = "other failures";
 pub struct FlowSeries {
     /// When it ran: start and stop.
     pub ran_ns: Vec<(i64, i64)>,
+    /// When it was paused: from, to.
+    pub paused_ns: Vec<(i64, i64)>,
+    /// From each of these instants on the longest time between two intended starts, ns; empty: it never changed.
+    pub intervals_ns: Vec<(i64, u64)>,
     /// It did all of its `total`, or its `duration` was over, or it was stopped.
     pub finished: bool,
     /// The items end here because there were too many.
@@ -69,6 +73,8 @@ pub struct FailureKind {
 #[derive(Debug, Default)]
 pub struct Part {
     items: Vec<Item>,
+    /// Only what went wrong is kept.
+    of_streams: bool,
     workers: usize,
     truncated_at_ns: Option<i64>,
     connections: Vec<(u32, Connection)>,
@@ -84,6 +90,11 @@ impl Part {
     /// An empty part of a flow that so many workers measure.
     pub fn new(workers: usize) -> Part {
         Part { workers, ..Part::default() }
+    }
+
+    /// A part of a flow whose runs are streams: what they do is counted, and what went wrong is kept.
+    pub fn of_streams(workers: usize) -> Part {
+        Part { of_streams: true, ..Part::new(workers) }
     }
 
     /// A transaction ended, at this time.
@@ -144,8 +155,8 @@ impl Part {
 
     /// Whether a sort of which there are so many rows takes another; if not, the series ends here.
     fn has_room(&mut self, rows: usize, most: usize, now_ns: i64) -> bool {
-        let room = rows < most / self.workers.max(1);
-        if !room {
+        let room = rows < most / self.workers.max(1) && !self.of_streams;
+        if !room && !self.of_streams {
             self.truncated_at_ns = Some(self.truncated_at_ns.map_or(now_ns, |at| at.min(now_ns)));
         }
         room

@@ -249,6 +249,7 @@ impl<'a> Serving<'a> {
             key: Key::of_seed(worker.shared.plan.seed).part(u64::from(addresses.0.port())),
             client_name: "".into(),
             server_name: worker.shared.node_name(node).into(),
+            filling: None,
         };
         let wire = Wire::new(stream, Rc::clone(&control), Buffers::default());
         let session = Session::new(wire, worker.program(Side::Server, listener), Rc::clone(worker), identity);

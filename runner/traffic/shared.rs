@@ -17,8 +17,10 @@ use super::live::Live;
 use super::registry::Registry;
 use super::series::Part;
 use super::sockets::Sockets;
+use super::stress::{self, Stream, Stress};
 use super::strike::{Blow, Struck};
 use crate::engine::clock::Clock;
+use crate::plan::turns::{self, Turns};
 use crate::plan::types::Plan;
 
 /// Warnings of one run that are kept.
@@ -32,6 +34,10 @@ pub enum Command {
     Start(FlowId, FlowStart),
     /// A flow stops, at this instant.
     Stop(FlowId, i64),
+    /// The timeline did something to a flow: its turns are others.
+    Turn(FlowId),
+    /// A stream of a stress stops, at this instant: a run of this flow.
+    StopStream(FlowId, u64, i64),
     /// A listener is open.
     Listen(usize, OwnedFd),
     /// A listener closes; then its connections are to end.
@@ -57,6 +63,8 @@ pub struct FlowStart {
     pub number: u64,
     /// Connections that it may still open, when there is a total.
     pub tickets: Arc<AtomicU64>,
+    /// The stream of a stress that it is.
+    pub stream: Option<Stream>,
 }
 
 /// A start of a flow that has not come to its end.
@@ -98,6 +106,8 @@ pub struct FlowShared {
     pub finished: AtomicBool,
     /// Its client stands still.
     pub frozen: AtomicBool,
+    /// What the timeline does to it, as far as that is known.
+    pub turns: Mutex<Turns>,
     /// Nodes that answered.
     backends: Mutex<BTreeSet<u16>>,
     /// Of a flow of frames: its starts, as both ends know them.
@@ -105,6 +115,11 @@ pub struct FlowShared {
 }
 
 impl FlowShared {
+    /// What the timeline does to it.
+    pub fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Its starts.
     pub fn starts(&self) -> MutexGuard<'_, Starts> {
         self.starts.lock().unwrap_or_else(PoisonError::into_inner)
@@ -143,10 +158,14 @@ pub struct Shared {
     pub flows: Vec<FlowShared>,
     /// The frames of those that send frames.
     pub frames: Vec<Option<Arc<Template>>>,
+    /// The mixes of streams.
+    pub stresses: Vec<Stress>,
     /// The listeners.
     pub listeners: Vec<Standing>,
     /// The identifier of the next echo socket.
     pub next_echo: AtomicU16,
+    /// The timeline's clock, once it is known.
+    pub clock: OnceLock<Clock>,
     /// When the first worker ended everything, ns; `i64::MAX`: none has.
     pub ended_ns: AtomicI64,
     /// Every worker.
@@ -163,7 +182,9 @@ impl Shared {
     /// At the beginning of a run.
     pub fn new(plan: Arc<Plan>, sockets: Arc<dyn Sockets>, notices: mpsc::UnboundedSender<Notice>) -> Shared {
         let run = (plan.seed ^ plan.seed >> 32) as u32 ^ std::process::id().rotate_left(16);
-        let flows = plan.flows.iter().map(|_| FlowShared::default()).collect();
+        let known = turns::known(&plan.timeline, plan.flows.len());
+        let flows = known.into_iter().map(|turns| FlowShared { turns: Mutex::new(turns), ..FlowShared::default() }).collect();
+        let stresses = stress::of_plan(&plan);
         let listeners = plan.listeners.iter().map(|_| Standing::default()).collect();
         let frames = frames::templates(&plan, run);
         Shared {
@@ -173,8 +194,10 @@ impl Shared {
             run,
             registry: Registry::default(),
             flows,
+            stresses,
             listeners,
             next_echo: AtomicU16::new(run as u16),
+            clock: OnceLock::new(),
             ended_ns: AtomicI64::new(i64::MAX),
             workers: OnceLock::new(),
             notices,
@@ -207,6 +230,21 @@ impl Shared {
     /// Counters are about to be read: the next change is told again.
     pub fn seen(&self) {
         self.told.store(false, Ordering::SeqCst);
+    }
+
+    /// On how many workers a flow runs. One whose connections the timeline counts is all on one, so that each start finds a connection.
+    pub fn spread(&self, flow: FlowId) -> usize {
+        let counted = turns::most_connections(&self.plan.timeline, flow).is_some();
+        let workers = self.workers.get().map_or(1, Vec::len);
+        if counted { 1 } else { super::flow::spread(workers, self.plan.flows[flow.index()].load.connections) }
+    }
+
+    /// Tells one of the workers, always the same for a number.
+    pub fn send(&self, number: u64, command: Command) {
+        let Some(workers) = self.workers.get().filter(|workers| !workers.is_empty()) else { return };
+        let at = usize::try_from(number % workers.len() as u64).unwrap_or(0);
+        // A worker that broke has told so.
+        let _ = workers[at].send(command);
     }
 
     /// Tells the engine; if it is gone, nobody needs to know.

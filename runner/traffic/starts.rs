@@ -1,20 +1,25 @@
 //! When an open loop means to start what it starts, fixed beforehand. In: a pace, how starts arrive. Out: an instant for each, in order. Waits for
 //! nothing: `flow` and `client` do.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use scn_grammar::scenario::flow::{Arrivals, Load, Phase};
 
 use super::draw::Key;
-use crate::plan::pace::Pace;
+use crate::plan::profile::Profile;
 
 /// Parts of a run's key that are no connections.
 const GAPS: u64 = u64::MAX;
 const PHASES: u64 = u64::MAX - 1;
 
+/// A rate over time, which the timeline may change while it is followed.
+pub type Course = Rc<RefCell<Profile>>;
+
 /// The starts of a clock: that of a flow, or that of one of its connections.
 #[derive(Debug)]
 pub struct Starts {
-    from_ns: i64,
-    pace: Pace,
+    course: Course,
     burst: u64,
     /// So many clocks like this one make the flow's rate.
     clocks: f64,
@@ -28,8 +33,8 @@ pub struct Starts {
 
 impl Starts {
     /// Of a flow as a whole: `key` is that of its run, so that every worker has the same.
-    pub fn of_flow(load: &Load, pace: Pace, key: Key, from_ns: i64) -> Starts {
-        let mut starts = Starts::new(load, pace, key, from_ns);
+    pub fn of_flow(load: &Load, course: Course, key: Key) -> Starts {
+        let mut starts = Starts::new(load, course, key);
         if load.phase == Phase::Random {
             starts.phases = (0..load.connections).map(|number| phase(key, number)).collect();
             starts.phases.sort_by(f64::total_cmp);
@@ -38,8 +43,8 @@ impl Starts {
     }
 
     /// Of one of the flow's connections, by its number, that keeps a clock of its own.
-    pub fn of_connection(load: &Load, pace: Pace, key: Key, from_ns: i64, number: u64) -> Starts {
-        let mut starts = Starts::new(load, pace, key.part(number), from_ns);
+    pub fn of_connection(load: &Load, course: Course, key: Key, number: u64) -> Starts {
+        let mut starts = Starts::new(load, course, key.part(number));
         #[expect(clippy::cast_precision_loss, reason = "connections are counted in millions")]
         let clocks = load.connections.max(1) as f64;
         starts.clocks = clocks;
@@ -47,12 +52,12 @@ impl Starts {
         starts
     }
 
-    fn new(load: &Load, pace: Pace, key: Key, from_ns: i64) -> Starts {
+    fn new(load: &Load, course: Course, key: Key) -> Starts {
         let gaps = (load.arrivals == Arrivals::Poisson).then(|| key.part(GAPS));
-        Starts { from_ns, pace, burst: load.burst.max(1), clocks: 1.0, phases: Vec::new(), gaps, drawn: (0, 0.0) }
+        Starts { course, burst: load.burst.max(1), clocks: 1.0, phases: Vec::new(), gaps, drawn: (0, 0.0) }
     }
 
-    /// When the start number `k` is meant to be, ns. Asked for in rising order.
+    /// When the start number `k` is meant to be, ns. Asked for in rising order, and of one again when the course has changed.
     #[expect(clippy::cast_precision_loss, reason = "starts beyond 2^53 are never reached")]
     pub fn at(&mut self, k: u64) -> i64 {
         let burst = self.burst as f64;
@@ -64,19 +69,15 @@ impl Starts {
                 count += 1;
             }
             self.drawn = (count, sum);
-            return self.after(self.pace.due_ns(sum * burst * self.clocks));
+            return self.course.borrow().due_ns(sum * burst * self.clocks);
         }
         let clocks = self.phases.len() as u64;
         if clocks == 0 {
-            return self.after(self.pace.start_ns(k / self.burst * self.burst));
+            return self.course.borrow().start_ns(k / self.burst * self.burst);
         }
         let (round, place) = (k / (clocks * self.burst), k % (clocks * self.burst) / self.burst);
         let all = if clocks == 1 { self.clocks } else { clocks as f64 };
-        self.after(self.pace.due_ns((round as f64 + self.phases[place as usize]) * burst * all))
-    }
-
-    fn after(&self, ns: i64) -> i64 {
-        self.from_ns.saturating_add(ns)
+        self.course.borrow().due_ns((round as f64 + self.phases[place as usize]) * burst * all)
     }
 }
 
@@ -93,12 +94,12 @@ mod tests {
 
     const BILLION: u64 = 1_000_000_000;
 
-    fn pace(rate: u64) -> Pace {
-        Pace { rate_nano: rate * BILLION, change: None }
+    fn pace(rate: u64) -> Course {
+        Rc::new(RefCell::new(Profile::new(7, rate * BILLION, None)))
     }
 
-    fn of(load: &Load, pace: Pace, count: u64) -> Vec<i64> {
-        let mut starts = Starts::of_flow(load, pace, Key::of_seed(1).part(2), 7);
+    fn of(load: &Load, course: Course, count: u64) -> Vec<i64> {
+        let mut starts = Starts::of_flow(load, course, Key::of_seed(1).part(2));
         (0..count).map(|k| starts.at(k)).collect()
     }
 
@@ -122,7 +123,7 @@ mod tests {
         assert!((mean - 1.0).abs() < 5.0 / (count as f64).sqrt(), "{mean}");
         assert!((variance - 1.0).abs() < 5.0 * (8.0 / count as f64).sqrt(), "{variance}");
         // The same for every worker, whichever of them it asks for.
-        let mut other = Starts::of_flow(&load, pace(1000), Key::of_seed(1).part(2), 7);
+        let mut other = Starts::of_flow(&load, pace(1000), Key::of_seed(1).part(2));
         assert_eq!([5, 11, 999].map(|k| other.at(k)), [5, 11, 999].map(|k| starts[k as usize]));
     }
 
@@ -130,7 +131,8 @@ mod tests {
     fn poisson_follows_a_ramp() {
         let load = Load { arrivals: Arrivals::Poisson, ..Load::default() };
         let ramp = Change::Ramp { to: 3000 * BILLION, within_ns: 10 * BILLION };
-        let starts = of(&load, Pace { rate_nano: 1000 * BILLION, change: Some(ramp) }, 20_000);
+        let course = Rc::new(RefCell::new(Profile::new(7, 1000 * BILLION, Some(&ramp))));
+        let starts = of(&load, course, 20_000);
         // 7500 are due after 5 s; five standard deviations.
         let half = starts.partition_point(|at| *at < 5_000_000_007) as f64;
         assert!((half - 7500.0).abs() < 5.0 * 7500.0_f64.sqrt(), "{half}");
@@ -142,7 +144,7 @@ mod tests {
         let key = Key::of_seed(1).part(2);
         let mut all = Vec::new();
         for number in 0..5 {
-            let mut own = Starts::of_connection(&load, pace(50), key, 7, number);
+            let mut own = Starts::of_connection(&load, pace(50), key, number);
             let starts: Vec<i64> = (0..10).map(|k| own.at(k)).collect();
             // Each has a period of 100 ms, and begins within its first.
             assert!((7..100_000_007).contains(&starts[0]));

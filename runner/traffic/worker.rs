@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
 
+use scn_grammar::scenario::FlowId;
 use scn_grammar::scenario::pattern::Side;
 use scn_grammar::scenario::transport::Listener;
 use scn_grammar::source::Span;
@@ -32,6 +33,7 @@ use super::registry::NOBODY;
 use super::series::Part;
 use super::server;
 use super::shared::{Command, Shared};
+use super::stress::Stress;
 use super::strike;
 use super::tcp_info;
 use super::tls;
@@ -113,10 +115,20 @@ async fn serve(
     tokio::task::spawn_local(async move { sweeper.sweep().await });
     while let Some(command) = commands.recv().await {
         match command {
-            Command::Clock(clock) => worker.pacer.set_clock(clock),
+            Command::Clock(clock) => {
+                worker.pacer.set_clock(clock);
+                if worker.index == 0 && !worker.shared.stresses.is_empty() {
+                    let watcher = Rc::clone(&worker);
+                    tokio::task::spawn_local(async move { watcher.watch_stresses().await });
+                }
+            }
             Command::Start(flow, start) => flow::start(&worker, flow, start),
             Command::Stop(flow, at_ns) => {
                 worker.runs.borrow().iter().filter(|run| run.flow == flow.index()).for_each(|run| run.stop(at_ns))
+            }
+            Command::Turn(flow) => worker.runs_of(flow).iter().for_each(|run| run.turn(&worker)),
+            Command::StopStream(flow, number, at_ns) => {
+                worker.runs_of(flow).iter().filter(|run| run.number == number).for_each(|run| run.stop(at_ns));
             }
             Command::Listen(listener, socket) => match worker.shared.plan.listeners[listener].listener {
                 Listener::Udp { .. } => datagram::server::listen(&worker, listener, socket),
@@ -140,7 +152,10 @@ async fn serve(
 impl Worker {
     fn new(index: usize, shared: Arc<Shared>, programs: Programs, clock: Clock) -> io::Result<Worker> {
         let workers = shared.workers.get().map_or(1, Vec::len);
-        let parts = shared.plan.flows.iter().map(|_| Part::new(workers)).collect();
+        // Of streams nothing is kept one by one.
+        let streams = shared.stresses.first().map_or(usize::MAX, Stress::first);
+        let part = |flow| if flow < streams { Part::new(workers) } else { Part::of_streams(workers) };
+        let parts = (0..shared.plan.flows.len()).map(part).collect();
         Ok(Worker {
             index,
             pacer: Pacer::new(clock)?,
@@ -229,6 +244,11 @@ impl Worker {
     /// The runs of flows that are not forgotten.
     pub fn runs(&self) -> Vec<Rc<Run>> {
         self.runs.borrow().clone()
+    }
+
+    /// The runs of a flow that are not over.
+    pub fn runs_of(&self, flow: FlowId) -> Vec<Rc<Run>> {
+        self.runs.borrow().iter().filter(|run| run.flow == flow.index() && !run.over.get()).cloned().collect()
     }
 
     /// Takes a run of a flow in, forgetting those that are over.
@@ -346,6 +366,9 @@ impl Worker {
                 }
                 ItemOutcome::Unfinished => {}
             }
+        }
+        if let Some(stress) = self.stress_of(flow) {
+            stress.item(&item);
         }
         let now_ns = if item.done_ns > i64::MIN { item.done_ns } else { item.intended_ns };
         self.parts.borrow_mut()[flow].item(item, now_ns);

@@ -92,7 +92,7 @@ fn flows(plan: &Plan, list: &[FlowId]) -> String {
 }
 
 fn stresses(plan: &Plan, list: &[StressId]) -> String {
-    names(list.iter().map(|id| plan.stresses.get(id.index()).map_or("?", |stress| stress.name.as_str())))
+    names(list.iter().map(|id| plan.stresses.get(id.index()).map_or("?", |stress| stress.stress.name.as_str())))
 }
 
 fn setting_words(setting: Setting) -> String {

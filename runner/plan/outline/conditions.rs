@@ -55,7 +55,7 @@ fn subject_words(plan: &Plan, subject: &Subject) -> String {
         Subject::Link(link) => plan.links.get(link.index()).map(|link| link.name.clone()),
         Subject::Interface(node, name) => Some(format!("{}.{name}", super::name(plan, *node))),
         Subject::Process(process) => plan.processes.get(process.index()).map(|process| process.name.clone()),
-        Subject::Stress(stress) => plan.stresses.get(stress.index()).map(|stress| stress.name.clone()),
+        Subject::Stress(stress) => plan.stresses.get(stress.index()).map(|stress| stress.stress.name.clone()),
         Subject::Output(event) => Some(event_name(plan, *event).to_owned()),
     };
     found.unwrap_or_else(|| "?".to_owned())

@@ -20,6 +20,7 @@ use scn_grammar::scenario::{Need, NeedKind, NodeId, Param, Secret};
 
 pub use links::impairment;
 pub use load::tempo;
+pub use processes::stress_words;
 
 use super::types::Plan;
 use words::duration;

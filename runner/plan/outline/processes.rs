@@ -5,7 +5,7 @@ use scn_grammar::quantity::Dimension;
 use scn_grammar::scenario::process::{Content, Probe, ProbeTarget, Process, ProcessFile, Ready, Stop};
 use scn_grammar::scenario::stress::{Stress, StressTransport};
 
-use super::super::types::Plan;
+use super::super::types::{Plan, PlannedStress};
 use super::words::{count, doc, duration, hex, nodes, option, ports, quantity, size, text, varying};
 use super::{Line, flows, name};
 
@@ -75,7 +75,9 @@ pub(super) fn stresses(plan: &Plan) -> Vec<Line> {
     plan.stresses.iter().map(|one| stress(plan, one)).collect()
 }
 
-fn stress(plan: &Plan, stress: &Stress) -> Line {
+fn stress(plan: &Plan, stress: &PlannedStress) -> Line {
+    // Where its kinds go their peers say, which stand among the listeners.
+    let PlannedStress { stress, kinds: _, starts_at_zero: _ } = stress;
     let Stress {
         name: called,
         doc: says,
@@ -100,17 +102,27 @@ fn stress(plan: &Plan, stress: &Stress) -> Line {
         Some(rate) => Line::pair("rate", format!("{} of each stream", quantity(Dimension::Rate, *rate))),
         None => Line::new("rate", "closed loop", "closed loop: a message follows the answer to the one before"),
     });
-    let over = |transport: &StressTransport| match transport {
-        StressTransport::Tcp => "tcp",
-        StressTransport::Udp => "udp",
-        StressTransport::Icmp => "icmp",
-        StressTransport::Sctp => "sctp",
-    };
-    below.push(Line::pair("transports", transports.iter().map(over).collect::<Vec<_>>().join(", ")));
+    below.push(Line::pair("transports", transports.iter().map(transport).collect::<Vec<_>>().join(", ")));
     if !tools.is_empty() {
         below.push(Line::pair("tools", tools.iter().map(|tool| tool.word()).collect::<Vec<_>>().join(", ")));
     }
     option(&mut below, "ports", *at, ports);
     let says = format!("from {} to {}", nodes(plan, from), flows::goal(plan, to));
     Line::new(called.clone(), says.clone(), format!("{called} {says}")).with(below)
+}
+
+/// A mix in one line: `from client[1..3] to sut, 10 streams over tcp, udp, icmp`.
+pub fn stress_words(plan: &Plan, stress: &Stress) -> String {
+    let over: Vec<&str> = stress.transports.iter().map(transport).collect();
+    let streams = count(stress.streams, "stream", "streams");
+    format!("from {} to {}, {streams} over {}", nodes(plan, &stress.from), flows::goal(plan, &stress.to), over.join(", "))
+}
+
+fn transport(transport: &StressTransport) -> &'static str {
+    match transport {
+        StressTransport::Tcp => "tcp",
+        StressTransport::Udp => "udp",
+        StressTransport::Icmp => "icmp",
+        StressTransport::Sctp => "sctp",
+    }
 }

@@ -143,6 +143,7 @@ impl Place<'_> {
         open.row.get_mut().end = refusal.end;
         let span = refusal.step.is_some().then(|| self.worker.shared.plan.flows[self.run.flow].span);
         let step = refusal.step.unwrap_or_else(|| format!("connect to {}", self.target));
+        self.run.fails(&step, &refusal.what);
         self.worker.parts.borrow_mut()[self.run.flow].failure(&step, span, refusal.what, self.worker.pacer.now_ns());
     }
 }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::{ConnectionEnd, Item, ItemOutcome, NEVER};
 
-use super::{Clock, KILLED, Open, Place};
+use super::{Clock, KILLED, Open, Place, own_clock};
 use crate::traffic::control::{Broken, Control, Order, Start};
 use crate::traffic::conversation::Conversation;
 use crate::traffic::limits::Quiet;
@@ -101,6 +101,7 @@ impl Lane<'_> {
         match played {
             Ok(played) => {
                 open.row.borrow_mut().transactions += 1;
+                self.place.run.is_answered();
                 worker.item(flow, item);
                 (played == Played::Closed).then_some(ConnectionEnd::Closed)
             }
@@ -120,6 +121,7 @@ impl Lane<'_> {
                 let end = fault.end;
                 self.broken(end);
                 let (step, span) = talk.step(fault.step);
+                self.place.run.fails(&step, &fault.what);
                 worker.wrong((flow as u16, open.number), (&step, span), Side::Client, *fault);
                 Some(end)
             }
@@ -158,6 +160,7 @@ impl Lane<'_> {
         };
         self.broken(end);
         let step = format!("connection to {}", self.place.target);
+        self.place.run.fails(&step, &what);
         self.place.worker.parts.borrow_mut()[self.place.run.flow].failure(&step, None, what, self.place.worker.pacer.now_ns());
         end
     }
@@ -175,6 +178,7 @@ impl Lane<'_> {
         }
         self.broken(ConnectionEnd::Other);
         let step = format!("connection to {}", self.place.target);
+        self.place.run.fails(&step, KILLED);
         self.place.worker.parts.borrow_mut()[self.place.run.flow].failure(&step, None, KILLED.to_owned(), self.place.worker.pacer.now_ns());
         ConnectionEnd::Other
     }
@@ -182,28 +186,37 @@ impl Lane<'_> {
     /// The next start: at once in a closed loop, else when one is due. Meanwhile the socket is watched: a peer that goes away is
     /// seen when it does.
     async fn next_start(&self, talk: &mut impl Conversation) -> Idle {
-        if self.is_over() {
-            return Idle::Over;
-        }
-        if talk.quiet().is_limited() {
-            self.place.worker.limit(self.control, talk.quiet().until(NEVER_DUE));
-        }
-        // What is over already takes no start: who may end it between two transactions loses none by it.
-        if talk.may_end()
-            && let Some(broken) = poll_fn(|context| Poll::Ready(ended(talk, context))).await
-        {
-            return Idle::Broken(broken);
-        }
-        let (of_flow, first) = match &mut *self.place.clock.borrow_mut() {
-            Clock::OfFlow => (true, None),
-            Clock::Own(..) => (false, None),
-            Clock::Opened(first) => (false, Some(first.take().unwrap_or_else(|| self.at_once()))),
-            Clock::ClosedLoop => (false, Some(self.at_once())),
-        };
-        match first {
-            Some(start) => Idle::Start(start),
-            None if of_flow => self.flows_start(talk).await,
-            None => self.own_start(talk).await,
+        loop {
+            if self.is_over() {
+                return Idle::Over;
+            }
+            if let Some(met) = self.paused(talk).await {
+                return met;
+            }
+            if talk.quiet().is_limited() {
+                self.place.worker.limit(self.control, talk.quiet().until(NEVER_DUE));
+            }
+            // What is over already takes no start: who may end it between two transactions loses none by it.
+            if talk.may_end()
+                && let Some(broken) = poll_fn(|context| Poll::Ready(ended(talk, context))).await
+            {
+                return Idle::Broken(broken);
+            }
+            let (of_flow, first) = match &mut *self.place.clock.borrow_mut() {
+                Clock::OfFlow => (true, None),
+                Clock::Own(..) => (false, None),
+                Clock::Opened(first) => (false, Some(first.take().unwrap_or_else(|| self.at_once()))),
+                Clock::ClosedLoop => (false, Some(self.at_once())),
+            };
+            let met = match first {
+                Some(start) => return Idle::Start(start),
+                None if of_flow => self.flows_start(talk).await,
+                None => self.own_start(talk).await,
+            };
+            // If nothing, the timeline did something to the flow: what comes next may be otherwise.
+            if let Some(met) = met {
+                return met;
+            }
         }
     }
 
@@ -218,28 +231,32 @@ impl Lane<'_> {
     }
 
     /// The next start that the flow's clock gives to this connection.
-    async fn flows_start(&self, talk: &mut impl Conversation) -> Idle {
+    async fn flows_start(&self, talk: &mut impl Conversation) -> Option<Idle> {
         if let Some(start) = self.place.run.waiting.borrow_mut().pop_front() {
-            return Idle::Start(start);
+            return Some(Idle::Start(start));
         }
         self.control.idle.set(true);
         self.place.run.idle.borrow_mut().push_back(Rc::clone(self.control));
         self.place.worker.limit(self.control, talk.quiet().until(NEVER_DUE));
+        let version = self.place.run.turning.version();
         let met = poll_fn(|context| {
             self.control.register(context);
             if let Some(start) = self.control.start.take() {
                 let over = match talk.may_end().then(|| ended(talk, context)).flatten() {
                     Some(broken) => Idle::Broken(broken),
                     None if self.open.ending.get() => Idle::Over,
-                    None => return Poll::Ready(Idle::Start(start)),
+                    None => return Poll::Ready(Some(Idle::Start(start))),
                 };
                 self.place.run.waiting.borrow_mut().push_front(start);
-                return Poll::Ready(over);
+                return Poll::Ready(Some(over));
             }
             if self.is_over() {
-                return Poll::Ready(Idle::Over);
+                return Poll::Ready(Some(Idle::Over));
             }
-            talk.poll_idle(context).map(Idle::Broken)
+            if version != self.place.run.turning.version() {
+                return Poll::Ready(None);
+            }
+            talk.poll_idle(context).map(|broken| own_clock::met_by(self.place.run, self.place.worker, broken))
         })
         .await;
         if self.control.idle.replace(false) {

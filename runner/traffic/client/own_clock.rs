@@ -1,5 +1,5 @@
-//! A place with a clock of its own: its next start, and those that come to nothing. In: the clock. Out: starts, items of what was not
-//! sent. Opens nothing.
+//! Who carries transactions and waits: for the next start of the place's own clock, or for the end of a pause. In: the clock, the flow's turns. Out: starts, items of what
+//! was not sent. Opens nothing.
 
 use std::future::{Future as _, poll_fn};
 use std::task::Poll;
@@ -8,41 +8,82 @@ use scn_reports::record::flow::ItemOutcome;
 
 use super::lane::{Idle, Lane};
 use super::{Clock, Place};
-use crate::traffic::control::{Order, Start};
+use crate::traffic::control::{Broken, Order, Start};
 use crate::traffic::conversation::Conversation;
-use crate::traffic::flow::{self, START_PATIENCE_NS};
+use crate::traffic::flow::{self, Run, START_PATIENCE_NS};
 use crate::traffic::pacer::NEVER_DUE;
+use crate::traffic::worker::Worker;
+
+/// What ended a wait for a start: of a flow that is paused it is no break that nothing comes.
+pub(super) fn met_by(run: &Run, worker: &Worker, broken: Broken) -> Option<Idle> {
+    let paused = run.paused_until(worker.pacer.now_ns()).is_some();
+    (!paused || !matches!(broken, Broken::TimedOut)).then_some(Idle::Broken(broken))
+}
 
 impl Lane<'_> {
     /// The next start of the place's own clock.
-    pub(super) async fn own_start(&self, talk: &mut impl Conversation) -> Idle {
+    pub(super) async fn own_start(&self, talk: &mut impl Conversation) -> Option<Idle> {
         let Place { worker, run, .. } = self.place;
         let free_ns = worker.pacer.now_ns();
         self.place.miss(|start, now| start.saturating_add(START_PATIENCE_NS) <= now, ItemOutcome::Dropped);
-        let Some(intended_ns) = self.place.own_due_ns() else { return Idle::Over };
+        let Some(intended_ns) = self.place.own_due_ns() else { return Some(Idle::Over) };
         worker.limit(self.control, talk.quiet().until(NEVER_DUE));
         // What is due at the flow's end begins no more.
         let until = if intended_ns < run.until_ns() { intended_ns } else { NEVER_DUE };
         let mut sleep = std::pin::pin!(worker.pacer.sleep_until(until));
+        let version = run.turning.version();
         let met = poll_fn(|context| {
             self.control.register(context);
             if self.is_over() {
-                return Poll::Ready(Idle::Over);
+                return Poll::Ready(Some(Idle::Over));
+            }
+            if version != run.turning.version() {
+                return Poll::Ready(None);
             }
             if let Poll::Ready(broken) = talk.poll_idle(context) {
-                return Poll::Ready(Idle::Broken(broken));
+                return Poll::Ready(met_by(run, worker, broken));
             }
             sleep.as_mut().poll(context).map(|()| {
                 // Waiting for the connection and standing still are no lateness of this program.
                 let lag = worker.pacer.now_ns() - intended_ns.max(free_ns).max(run.thawed_ns.get());
-                Idle::Start(Start { intended_ns, lag_ns: u32::try_from(lag.max(0)).unwrap_or(u32::MAX) })
+                Some(Idle::Start(Start { intended_ns, lag_ns: u32::try_from(lag.max(0)).unwrap_or(u32::MAX) }))
             })
         })
         .await;
-        if let (Clock::Own(_, k), Idle::Start(_)) = (&mut *self.place.clock.borrow_mut(), &met) {
+        if let (Clock::Own(_, k), Some(Idle::Start(_))) = (&mut *self.place.clock.borrow_mut(), &met) {
             *k += 1;
         }
         met
+    }
+
+    /// Watches a connection while its flow is paused; what it met, if not the pause's end alone.
+    pub(super) async fn paused(&self, talk: &mut impl Conversation) -> Option<Idle> {
+        let (worker, run, control) = (self.place.worker, self.place.run, self.control);
+        while let Some(until) = run.paused_until(worker.pacer.now_ns()) {
+            // Whose flow is paused by order waits for nobody.
+            worker.limit(control, NEVER_DUE);
+            let version = run.turning.version();
+            let mut sleep = std::pin::pin!(worker.pacer.sleep_until(until));
+            let met = poll_fn(|context| {
+                control.register(context);
+                if self.is_over() {
+                    return Poll::Ready(Some(Idle::Over));
+                }
+                if let Poll::Ready(broken) = talk.poll_idle(context) {
+                    return Poll::Ready(Some(Idle::Broken(broken)));
+                }
+                if version != run.turning.version() {
+                    return Poll::Ready(None);
+                }
+                sleep.as_mut().poll(context).map(|()| None)
+            })
+            .await;
+            talk.heard(worker.pacer.now_ns());
+            if met.is_some() {
+                return met;
+            }
+        }
+        None
     }
 }
 

@@ -269,7 +269,7 @@ impl Exchange {
         let before = post.begin();
         match &operation.act {
             Act::SendFrame(size) => {
-                let length = key.draw(size).min(MOST_FILLING) as u32;
+                let length = stage.identity.length(key, size) as u32;
                 let way = if stage.program.side == Side::Client { Way::Forward } else { Way::Back };
                 let Identity { run, flow, connection, node, .. } = *stage.identity;
                 let sequence = self.number.wrapping_mul(MESSAGES) + u64::from(self.outgoing);

@@ -55,6 +55,8 @@ pub struct Lane {
     pub(super) entry: Arc<Entry>,
     pub(super) control: Rc<Control>,
     member: u64,
+    /// What the kernel had thrown away at the socket before it was filtered: nothing that was meant for it.
+    strange: u32,
     row: RefCell<Option<Connection>>,
     backend: Cell<u16>,
     pub(super) state: RefCell<State>,
@@ -94,6 +96,7 @@ impl Lane {
         if let Some(identifier) = identifier {
             icmp::filter(&SockRef::from(&socket), socket.as_fd(), ipv6, identifier)?;
         }
+        let strange = thrown_away(socket.as_fd());
         let key = Key::of_seed(plan.seed).part(flow as u64).part(lanes.run.number).part(u64::from(number));
         let entry = Arc::new(entry(flow, number, key, worker.index));
         let identity = Identity {
@@ -104,6 +107,7 @@ impl Lane {
             key,
             client_name: worker.shared.node_name(planned.from).into(),
             server_name: "".into(),
+            filling: lanes.run.stream.as_ref().map(|stream| stream.size),
         };
         let control = Rc::new(Control::new(lanes.run.role(), Some(flow)));
         let remote = if echo { planned.target.ip().to_string() } else { planned.target.to_string() };
@@ -119,6 +123,7 @@ impl Lane {
             entry,
             member: worker.enlist(&control),
             control,
+            strange,
             row: RefCell::new(Some(row)),
             backend: Cell::new(NOBODY),
             state: RefCell::new(State { post, ..State::default() }),
@@ -223,6 +228,7 @@ impl Lane {
         state.transactions = state.transactions.saturating_add(1);
         drop(state);
         lanes.item(self, &exchange, ItemOutcome::Done, at_ns);
+        lanes.run.is_answered();
         lanes.over(exchange);
     }
 
@@ -235,6 +241,7 @@ impl Lane {
         }
         self.remember_lost(&exchange);
         lanes.item(self, &exchange, ItemOutcome::Failed, now);
+        lanes.run.fails(&lanes.program.step(fault.step).0, &fault.what);
         lanes.worker.fault(self.identity.flow, self.number, &lanes.program, *fault);
         // A lane that is free already has waited for the server's word alone.
         let free = lanes.identified && exchange.next == Next::Nothing && exchange.sent_last;
@@ -535,7 +542,7 @@ impl Lane {
         }
         row.backend = self.backend.get();
         self.control.socket.set(None);
-        let lost = self.control.late_for(thrown_away(self.socket.as_fd()));
+        let lost = self.control.late_for(thrown_away(self.socket.as_fd()).saturating_sub(self.strange));
         if lost > 0 {
             let name = &lanes.worker.shared.plan.flows[lanes.run.flow].name;
             lanes.worker.shared.warn(format!(

@@ -89,21 +89,22 @@ impl Upcoming<'_> {
 }
 
 /// Carries a run out. `workers` share the flow.
-pub async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>, workers: usize) {
+pub async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>) {
     let begins = || run.from_ns.min(run.until_ns());
     while worker.pacer.now_ns() < begins() {
         run.event(worker, begins()).await;
     }
+    run.begin(worker);
     let lanes = Rc::new(Lanes::new(worker, run));
     let planned = &worker.shared.plan.flows[run.flow];
-    let mut share = flow::share(planned.load.connections.max(1), worker.index, workers);
+    let mut share = flow::share(planned.load.connections.max(1), run.part.0, run.part.1);
     if let Some(total) = planned.load.total {
-        share = share.min(flow::share(total, worker.index, workers).max(1));
+        share = share.min(flow::share(total, run.part.0, run.part.1).max(1));
     }
     if !run.killed.get() {
         lanes.open(usize::try_from(share).unwrap_or(usize::MAX)).await;
     }
-    lanes.carry_out(workers).await;
+    lanes.carry_out().await;
     worker.order(run.role(), Order::Abort);
     lanes.close();
     if run.until_ns() > lanes.last_ns.get() && lanes.did_all.get() {
@@ -172,15 +173,21 @@ impl Lanes {
     }
 
     /// Starts what is due, ends what is late, until all is done.
-    async fn carry_out(self: &Rc<Self>, workers: usize) {
+    async fn carry_out(self: &Rc<Self>) {
         let load = &self.worker.shared.plan.flows[self.run.flow].load;
         let count = load.total.unwrap_or(u64::MAX);
-        let own = |from| flow::own_start(from, load.total, self.worker.index, workers);
+        let own = |from| flow::own_start(from, load.total, self.run.part.0, self.run.part.1);
         let (mut over, mut limit) = (false, NEVER_DUE);
         let mut upcoming = Upcoming { k: own(0), at_ns: NEVER_DUE, count, own: &own, starts: self.run.starts(&self.worker) };
         upcoming.look();
+        let mut version = self.run.turning.version();
         loop {
+            if version != self.run.turning.version() {
+                version = self.run.turning.version();
+                upcoming.look();
+            }
             let now = self.worker.pacer.now_ns();
+            let pause = self.run.paused_until(now);
             let frozen = self.run.frozen.get();
             if !frozen {
                 self.due(now);
@@ -199,8 +206,9 @@ impl Lanes {
                 return;
             }
             let mut next = NEVER_DUE;
-            if !over && self.closed_loop && frozen {
+            if !over && self.closed_loop && (frozen || pause.is_some()) {
                 // It begins nothing.
+                next = pause.unwrap_or(NEVER_DUE);
             } else if !over && self.closed_loop {
                 over = !self.begin_idle();
                 self.did_all.set(over);
@@ -286,7 +294,8 @@ impl Lanes {
 
     fn serve_waiting(self: &Rc<Self>, now_ns: i64) {
         self.run.drop_late(&self.worker, now_ns);
-        while !self.run.waiting.borrow().is_empty() {
+        // What was due before a pause is begun though the pause has begun; what waited then waits on.
+        while self.run.paused_until(now_ns).is_none() && !self.run.waiting.borrow().is_empty() {
             let Some(lane) = self.lane() else { return };
             let start = self.run.waiting.borrow_mut().pop_front();
             if let Some(start) = start {

@@ -237,6 +237,7 @@ impl Server {
                 key,
                 client_name: client.into(),
                 server_name: shared.node_name(shared.plan.listeners[self.listener].node).into(),
+                filling: None,
             };
             Known { identity, entry, over: Seen::default() }
         })

@@ -241,6 +241,7 @@ impl Site {
             key: key.unwrap_or_else(|| Key::of_seed(shared.plan.seed).part(u64::from(self.addresses.0.port()))),
             client_name: client.into(),
             server_name: shared.node_name(shared.plan.listeners[self.listener].node).into(),
+            filling: None,
         };
         let (mut came, body) = (form::request_head(head), read.bytes.len());
         came.extend(read.bytes);

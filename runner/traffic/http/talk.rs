@@ -248,6 +248,15 @@ impl Conversation for Talk {
         }
     }
 
+    fn heard(&mut self, now_ns: i64) {
+        let mut quiet = self.heard.get();
+        quiet.heard(|| now_ns);
+        self.heard.set(quiet);
+        if let Asks::Pattern(session) = &mut self.asks {
+            session.quiet.heard(|| now_ns);
+        }
+    }
+
     fn may_end(&self) -> bool {
         true
     }

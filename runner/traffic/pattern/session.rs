@@ -47,6 +47,15 @@ pub struct Identity {
     pub client_name: Rc<str>,
     /// The server's node; empty while it is not known.
     pub server_name: Rc<str>,
+    /// All its filling has this length, bytes, whatever the pattern says; `None`: what the pattern says.
+    pub filling: Option<u64>,
+}
+
+impl Identity {
+    /// The length of a filling: drawn, unless it is one for all.
+    pub fn length(&self, key: Key, size: &Varying) -> u64 {
+        self.filling.unwrap_or_else(|| key.draw(size)).min(MOST_FILLING)
+    }
 }
 
 /// A transaction that was carried out.
@@ -246,7 +255,7 @@ impl<S: Transport> Session<S> {
     /// Carries a sending operation out.
     async fn say(&mut self, operation: &Operation, key: Key) -> Result<(), Cut> {
         match &operation.act {
-            Act::SendFrame(size) => return self.send_frame(operation, key.draw(size).clamp(1, MOST_FILLING) as u32).await,
+            Act::SendFrame(size) => return self.send_frame(operation, self.identity.length(key, size).max(1) as u32).await,
             Act::SendFile(content) => {
                 let content = Arc::clone(content);
                 return self.send_file(operation, &content).await;

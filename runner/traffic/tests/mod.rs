@@ -8,6 +8,7 @@ mod http2;
 mod limits;
 mod loads;
 mod patterns;
+mod pauses;
 mod schedule;
 mod tls;
 mod trouble;
@@ -152,6 +153,12 @@ pub fn sym(size: u64) -> Pattern {
     pattern(vec![("client sends", filled(Side::Client, size)), ("server sends", filled(Side::Server, size))])
 }
 
+/// The client sends, the server sends the same back.
+pub fn echo_pattern() -> Pattern {
+    let size = Payload::Filled(Varying::Uniform(32, 65_507));
+    pattern(vec![("client sends", sends(Side::Client, size, true)), ("server echoes", StepKind::Echoes { by: Side::Server })])
+}
+
 pub fn load() -> Load {
     Load::default()
 }
@@ -188,11 +195,21 @@ pub async fn start(plan: Plan) -> Running {
 }
 
 pub async fn start_with(plan: Plan, files: &Files) -> Running {
+    let running = prepared(plan, files).await;
+    running.traffic.start_flow(FLOW, 0);
+    running
+}
+
+/// Traffic that waits for what is to start.
+pub async fn start_traffic(plan: Plan) -> Running {
+    prepared(plan, &Files::new()).await
+}
+
+async fn prepared(plan: Plan, files: &Files) -> Running {
     let (sender, notices) = unbounded_channel();
     let traffic = Traffic::prepare(Arc::new(plan), files, Arc::new(Loopback), sender).await.unwrap();
     let clock = Clock::starting_at(Instant::now());
     traffic.start_clock(clock);
-    traffic.start_flow(FLOW, 0);
     Running { traffic, notices, clock }
 }
 
