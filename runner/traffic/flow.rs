@@ -202,7 +202,7 @@ impl Run {
 
     /// It begins now.
     pub fn begin(&self, worker: &Rc<Worker>) {
-        if let Some(stream) = self.stream.as_ref().filter(|_| worker.pacer.now_ns() < self.until_ns.get()) {
+        if let Some(stream) = &self.stream {
             worker.stream_began(stream);
         }
     }

@@ -170,9 +170,9 @@ impl Mix {
         self.runs && self.streams.changes_after(now_ns).is_some()
     }
 
-    /// A stream begins.
+    /// A stream begins, however late; one that was told to end before never did.
     pub fn began(&mut self, number: u64, now_ns: i64) {
-        if let Some(stream) = self.alive.get_mut(&number) {
+        if let Some(stream) = self.alive.get_mut(&number).filter(|stream| !stream.ending) {
             stream.began_ns = Some(now_ns);
             self.began += 1;
         }
