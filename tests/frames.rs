@@ -116,7 +116,7 @@ fn frames_of_every_kind_are_whole_and_all_arrive() {
     }
 }
 
-/// What links do to frames, by hop and by routing.
+/// What links do to frames, by hop and by routing. Where a link's list of losses counts packets nothing else crosses it.
 const WAYS: &str = r#"scn 1
 
 scenario ways {
@@ -124,10 +124,12 @@ scenario ways {
     topology {
         node a, b
         router r
+        interface a.lossy { sysctl "net.ipv6.conf.lossy.disable_ipv6" = 1 }
+        interface a.alike { sysctl "net.ipv6.conf.alike.disable_ipv6" = 1 }
         link a.lossy 10.1.0.1/24 <-> b.lossy 10.1.0.2/24 { loss list [20, 30..32, 50] }
         link a.alike 10.2.0.1/24 <-> b.alike 10.2.0.2/24 { loss list [10..12] }
         link a.twice 10.3.0.1/24 <-> b.twice 10.3.0.2/24 { duplicate 100% }
-        link a.mixed 10.4.0.1/24 <-> b.mixed 10.4.0.2/24 { reorder 10% after 3 }
+        link a.mixed 10.4.0.1/24 <-> b.mixed 10.4.0.2/24 { reorder 10% after 5ms }
         link a.wrong 10.5.0.1/24 <-> b.wrong 10.5.0.2/24 { corrupt 100% }
         link a.slow 10.6.0.1/24 <-> b.slow 10.6.0.2/24 { delay 50ms }
         link a.far 10.7.0.1/24, 2001:db8:7::1/64 <-> r 10.7.0.2/24, 2001:db8:7::2/64

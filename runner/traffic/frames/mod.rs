@@ -90,9 +90,12 @@ impl Traffic {
             let Some(template) = &shared.frames[flow] else { continue };
             let refused = |error| TrafficError::Option { owner: planned.name.clone(), error };
             let pace = Pace::of_transactions(&planned.load, None, &planned.transport);
-            for (node, interface) in ends::arrive_at(&shared.plan, planned) {
+            let places = ends::arrive_at(&shared.plan, planned);
+            // What comes by several interfaces has together the room that it would have at one.
+            let each = run::most_per_second(&planned.load, pace.as_ref()) / places.len().max(1) as u64;
+            for (node, interface) in places {
                 let socket = shared.sockets.frames(node, &interface).await.map_err(refused)?;
-                let ring = receive::ring(socket, template, &planned.load, pace.as_ref()).map_err(refused)?;
+                let ring = receive::ring(socket, template, each).map_err(refused)?;
                 // Another worker than the one that sends, where there is another.
                 let worker = &workers[(flow + 1) % workers.len()];
                 let _ = worker.send(Command::Watch(Watched { flow, node, interface, ring }));

@@ -19,9 +19,7 @@ use super::Watched;
 use super::lane::{Arrival, Lane};
 use super::mark::MARK;
 use super::ring::{Received, Ring};
-use super::run::most_per_second;
 use super::template::Template;
-use crate::plan::pace::Pace;
 use crate::traffic::Notice;
 use crate::traffic::control::{Control, Role};
 use crate::traffic::datagram::log::Note;
@@ -47,9 +45,9 @@ struct Receiver {
     told: u64,
 }
 
-/// Makes a ring for a flow of a socket that is bound to the interface where it arrives.
-pub fn ring(socket: OwnedFd, template: &Template, load: &scn_grammar::scenario::Load, pace: Option<&Pace>) -> io::Result<Ring> {
-    Ring::new(socket, &mut template.filter(), template.longest, most_per_second(load, pace))
+/// Makes a ring for a flow of a socket that is bound to the interface where it arrives, so many frames per second.
+pub fn ring(socket: OwnedFd, template: &Template, frames_per_second: u64) -> io::Result<Ring> {
+    Ring::new(socket, &mut template.filter(), template.longest, frames_per_second)
 }
 
 /// Receives until everything ends.
