@@ -29,7 +29,11 @@ const fn row(name: &'static str, form: &'static str, doc: &'static str) -> VerbR
 pub const VERBS: &[VerbRow] = &[
     row("start", "start FLOW, FLOW", "Starts flows, stresses, services and processes; a service or a process `on NODE` only there."),
     row("stop", "stop FLOW, FLOW", "Stops them: a service and a process in good order, a stress with all its streams."),
-    row("pause", "pause FLOW", "Holds flows and stresses: connections stay, nothing new starts, and what was due meanwhile is not made up for."),
+    row(
+        "pause",
+        "pause FLOW",
+        "Holds flows: connections stay, nothing new starts, and what was due meanwhile is not made up for. Ends all streams of a stress and starts none.",
+    ),
     row("resume", "resume FLOW", "Lets them go on."),
     row("set", "set FLOW.rate 200/s over 5s", "Changes `rate`, `opens`, `bandwidth`, `connections` or `interval` of flows, `streams` or `rate` of stresses, at once or evenly `over` a time."),
     row("down", "down NODE", "Takes the carrier of links, interfaces and all links of nodes away; neighbours see it at once."),
