@@ -7,7 +7,7 @@ use scn_reports::record::flow::FlowRecord;
 use scn_reports::record::{self, RunRecord};
 
 use crate::built::{Place, scenario, skip};
-use crate::http::places;
+use crate::http::{passes, places};
 use crate::loads::{captured, fields, there_is_tshark};
 
 /// iperf3 speaks of its test on a connection of its own, iperf 2 before its payload: no more bytes than this.
@@ -172,4 +172,11 @@ fn a_metric_that_a_tool_does_not_tell_is_refused_with_those_that_it_tells() {
         all.contains("`iperf3` over tcp does not tell it") && all.contains("iperf3 over tcp tells `errors`, `goodput.forward`"),
         "{all}"
     );
+}
+
+#[test]
+fn tools_run_beside_a_flow_and_a_stress() {
+    for place in places() {
+        passes(&place, "streams", &scenario("streams.scn"));
+    }
 }
