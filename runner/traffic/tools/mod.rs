@@ -2,7 +2,7 @@
 //! arrived when, in the flow's own series. Starts nothing: the lab runs the programs, the engine brings both together.
 //!
 //! A tool is one file: what it is asked (the arguments of both ends), which options are its own, what it cannot do, and how its output is
-//! read. Its row stands in [`TOOLS`]; which metrics it gives stands in the language's table of metrics.
+//! read. Its row stands in `TOOLS`; which metrics it gives stands in the language's table of metrics.
 
 mod iperf;
 mod iperf3;
