@@ -24,7 +24,7 @@ scenario killed {
         duration uniform(100ms, 300ms)
         size 64B..2KiB
         rate 50/s
-        transports [tcp, udp]
+        transports [tcp]
         ports 5001..5009
     }
     timeline {

@@ -15,6 +15,9 @@ pub struct ToolRecord {
     /// Its reports, in the order of their beginnings.
     #[serde(with = "columns::reports")]
     pub reports: Vec<Report>,
+    /// What may be lost, and may have come without being counted: the `lost` of these is a bound.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "columns::reports")]
+    pub unsure: Vec<Report>,
     /// When something went wrong, in order, ns; what, stands among the flow's failures.
     pub errors_ns: Vec<i64>,
     /// How its programs were started and ended, in order.
@@ -89,8 +92,14 @@ mod tests {
             status: Some(137),
             said: vec!["ended".to_owned()],
         };
-        let tool =
-            ToolRecord { name: "iperf3".to_owned(), error_ns: 3, reports: vec![counts], errors_ns: vec![9], programs: vec![program] };
+        let tool = ToolRecord {
+            name: "iperf3".to_owned(),
+            error_ns: 3,
+            reports: vec![counts],
+            unsure: vec![counts],
+            errors_ns: vec![9],
+            programs: vec![program],
+        };
         let text = serde_json::to_string(&tool).unwrap();
         assert_eq!(
             text,

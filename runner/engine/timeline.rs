@@ -5,7 +5,7 @@ mod loads;
 mod strikes;
 mod telling;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use regex::Regex;
@@ -117,8 +117,8 @@ pub struct Timeline<'a, N, L> {
     killed: BTreeSet<FlowId>,
     /// Flows whose clients stand still.
     frozen: BTreeSet<FlowId>,
-    /// Flows that are paused.
-    paused: BTreeSet<FlowId>,
+    /// Flows that are paused, and the entries that paused them.
+    paused: BTreeMap<FlowId, usize>,
     /// What the stresses are doing.
     stresses: Vec<FlowState>,
     /// Stresses that are paused.
@@ -163,7 +163,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             requires: Requires::new(&plan.expectations),
             killed: BTreeSet::new(),
             frozen: BTreeSet::new(),
-            paused: BTreeSet::new(),
+            paused: BTreeMap::new(),
             held: BTreeSet::new(),
             stresses: vec![FlowState::Waiting; plan.stresses.len()],
             watching: None,
@@ -518,7 +518,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
         // Nobody lets those go on that stand still now.
         let endless = |flow: FlowId| {
             let load = &self.plan.flows[flow.index()].load;
-            self.frozen.contains(&flow) || (load.duration_ns.is_none() && (load.total.is_none() || self.paused.contains(&flow)))
+            self.frozen.contains(&flow) || (load.duration_ns.is_none() && (load.total.is_none() || self.paused.contains_key(&flow)))
         };
         let busy = self.plan.flows.iter().any(|f| match self.flows[f.id.index()] {
             FlowState::Running => !endless(f.id),

@@ -122,7 +122,10 @@ fn could_have_happened(flow: &Series<'_>, name: &str, window: Window) -> Result<
     let tried = !flow.record.items.is_empty() || !flow.record.connections.is_empty();
     match name {
         "corrupt" | "misdelivered" => {
-            let received = [Order::Done, Order::Failed].into_iter().any(|order| !flow.rows(order, window).is_empty());
+            // Of a connection something may have come before it failed; a datagram that failed is one that did not come, or a wrong one,
+            // which then is counted.
+            let orders: &[Order] = if flow.record.datagrams.is_some() { &[Order::Done] } else { &[Order::Done, Order::Failed] };
+            let received = orders.iter().any(|order| !flow.rows(*order, window).is_empty());
             if received { Ok(()) } else { Err("nothing was received whose content could be wrong".to_owned()) }
         }
         _ if name.starts_with("http.") && answered(flow, window, |status| status != 0).is_empty() => {
@@ -167,6 +170,17 @@ mod tests {
     use super::*;
     use crate::measure::build::{S, done, flow, lost};
     use scn_reports::record::flow::Item;
+
+    #[test]
+    fn content_that_nobody_received_is_not_found_to_be_whole() {
+        let mut record = flow("f", 10 * S, 0);
+        record.datagrams = Some(Default::default());
+        record.items = vec![lost(S, 5), lost(2 * S, 5)];
+        let window = Window { from_ns: 0, to_ns: 10 * S };
+        assert_eq!(count(&Series::new(&record, &[]), "corrupt", window).value, None);
+        record.items.push(done(3 * S, 5));
+        assert_eq!(count(&Series::new(&record, &[]), "corrupt", window).value, Some(0.0));
+    }
 
     #[test]
     fn answers_are_counted_by_their_status_when_they_were_whole_or_failed() {

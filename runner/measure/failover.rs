@@ -58,7 +58,9 @@ pub(super) fn restored_after(flow: &Series<'_>, context: &Context, window: Windo
     let error = (error, error + happening.width_ns() as f64);
     let Some(failure) = first_failure(flow, window, event_ns) else {
         let mut measured = Measured::exact(0.0, samples);
-        measured.above = error.0;
+        // While it was paused nothing could fail that it would have noticed.
+        let paused = flow.record.paused_ns.iter().find(|(from, to)| (*from..*to).contains(&event_ns));
+        measured.above = error.0 + paused.map_or(0.0, |(_, to)| ((*to).min(window.to_ns) - event_ns) as f64);
         return measured.noted(Some(format!("nothing failed after `{name}`")));
     };
     if failure.before && kind == After::Fault {
@@ -73,7 +75,7 @@ pub(super) fn restored_after(flow: &Series<'_>, context: &Context, window: Windo
             measured.noted(Some("it was not restored by the window's end".to_owned()))
         }
     };
-    measured.below = error.1;
+    measured.below = error.1 + paused_in(flow, event_ns, failure.restored_ns.unwrap_or(window.to_ns));
     let value = measured.value.unwrap_or(0.0);
     measured.worst(Some((value, failure.restored_ns.unwrap_or(window.to_ns))))
 }
@@ -90,7 +92,8 @@ fn first_failure(flow: &Series<'_>, window: Window, event_ns: i64) -> Option<Fai
     outage::gaps(flow, before, By::Received, |gap| {
         if gap.outage_ns >= threshold && gap.to_ns > event_ns {
             let before = ((event_ns - gap.from_ns) as f64) > threshold + flow.regular_gap_ns();
-            failures.push(Failure { begin_ns: gap.from_ns.max(event_ns), before, restored_ns: end_of(flow, gap, threshold) });
+            let restored_ns = end_of(flow, gap, threshold).or_else(|| after_pause(flow, gap.to_ns, window.to_ns));
+            failures.push(Failure { begin_ns: gap.from_ns.max(event_ns), before, restored_ns });
         }
     });
     failures.sort_by_key(|f| f.begin_ns);
@@ -102,6 +105,19 @@ fn first_failure(flow: &Series<'_>, window: Window, event_ns: i64) -> Option<Fai
         }
         first
     })
+}
+
+/// When something first came after a pause had cut a gap.
+fn after_pause(flow: &Series<'_>, edge_ns: i64, to_ns: i64) -> Option<i64> {
+    flow.record.paused_ns.iter().find(|(from, _)| *from == edge_ns)?;
+    let row = flow.rows(Order::Done, Window { from_ns: edge_ns, to_ns }).first()?;
+    Some(flow.instant(Order::Done, *row))
+}
+
+/// How much of a stretch it was paused, ns: what was back in it nobody saw.
+fn paused_in(flow: &Series<'_>, from_ns: i64, to_ns: i64) -> f64 {
+    let parts = flow.record.paused_ns.iter().map(|(from, to)| ((*to).min(to_ns) - (*from).max(from_ns)).max(0));
+    parts.sum::<i64>() as f64
 }
 
 /// When a gap's service was back: the sending of the item that ended it, or its arrival if it had been held back.

@@ -291,6 +291,12 @@ pub fn steps(metric: &Metric, flow: &Series<'_>, window: Window) -> Option<Steps
     if sight::blind(flow, &metric.name).is_some() {
         return None;
     }
+    // Where some of it may have been missed no single moment can be told.
+    let mut doubt = Measured::exact(0.0, 0);
+    sight::widen(&mut doubt, flow, &metric.name, window);
+    if doubt.below > 0.0 || doubt.above > 0.0 {
+        return None;
+    }
     if metric.shape == Shape::Counter
         && let Some(steps) = tools::steps(&metric.name, flow, window)
     {

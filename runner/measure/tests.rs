@@ -300,6 +300,25 @@ fn the_failover_of_the_acceptance_scenario() {
 }
 
 #[test]
+fn a_pause_leaves_a_failover_in_doubt_and_not_without_an_end() {
+    // 100/s; what starts from 3 s on is lost, it is paused from 4 s to 6 s, and all is well then.
+    let mut record = flow("f", 10 * S, 10 * MS);
+    record.items = regular(0, 3 * S, 10 * MS, 2 * MS);
+    record.items.extend((3 * S..4 * S).step_by(10_000_000).map(|at| lost(at, 30 * MS)));
+    record.items.extend(regular(6 * S, 10 * S, 10 * MS, 2 * MS));
+    record.paused_ns = vec![(4 * S, 6 * S)];
+    let failover = whole(&record, "failover_time");
+    assert!((3e9..3.01e9).contains(&failover.value.unwrap()), "{failover:?}");
+    assert!(failover.below >= 2e9 && failover.above < 1e9, "it may have been back while it was paused: {failover:?}");
+    // Nothing is lost, but it was paused when the event happened.
+    record.items = regular(0, 2 * S, 10 * MS, 2 * MS);
+    record.items.extend(regular(5 * S, 10 * S, 10 * MS, 2 * MS));
+    record.paused_ns = vec![(2 * S, 5 * S)];
+    let failover = whole(&record, "failover_time");
+    assert!(failover.value == Some(0.0) && failover.above >= 2e9, "{failover:?}");
+}
+
+#[test]
 fn failover_time_without_a_disruption_or_an_end_of_it() {
     let mut record = flow("f", 6 * S, 10 * MS);
     record.items = regular(0, 6 * S, 10 * MS, 2 * MS);

@@ -99,6 +99,9 @@ pub(super) fn steps(name: &str, flow: &Series<'_>, window: Window) -> Option<Ste
         limits.push(((report.from_ns - error).max(window.from_ns), 0.0, count));
         limits.push(((report.to_ns + error).clamp(window.from_ns, window.to_ns - 1), if sure { count } else { 0.0 }, 0.0));
     }
+    for report in tool.unsure.iter().filter(inside) {
+        limits.push(((report.from_ns - error).max(window.from_ns), 0.0, (sum.what)(report)));
+    }
     limits.sort_by_key(|(at, ..)| *at);
     let mut steps = Steps::new(0.0, changes);
     let (mut low, mut high) = (0.0, 0.0);
@@ -171,6 +174,9 @@ fn amount(flow: &Series<'_>, tool: &ToolRecord, sum: Sum, window: Window) -> Opt
         total.least += if sure { count } else { 0.0 };
         total.most += if may { count } else { 0.0 };
         total.reports += u64::from(may);
+    }
+    for report in tool.unsure.iter().filter(|report| (sum.of)(report)) {
+        total.most += if share(report, window, error).2 { (sum.what)(report) } else { 0.0 };
     }
     Some(total)
 }

@@ -107,18 +107,19 @@ impl Turns {
     /// When it is paused: from, to; `i64::MAX`: nothing resumes it.
     #[must_use]
     pub fn pauses(&self) -> Vec<(i64, i64)> {
-        let (mut pauses, mut since): (Vec<(i64, i64)>, Option<i64>) = (Vec::new(), None);
+        let (mut pauses, mut since): (Vec<(i64, i64)>, Option<(i64, usize)>) = (Vec::new(), None);
         for turn in &self.0 {
             match (turn.what, since) {
-                (What::Pause, None) => since = Some(turn.at_ns),
-                (What::Resume, Some(from)) => {
+                (What::Pause, None) => since = Some((turn.at_ns, turn.entry)),
+                // The end of an entry ends only the pause that the entry began.
+                (What::Resume, Some((from, by))) if !turn.undo || turn.entry == by => {
                     since = None;
                     pauses.push((from, turn.at_ns));
                 }
                 _ => {}
             }
         }
-        pauses.extend(since.map(|from| (from, i64::MAX)));
+        pauses.extend(since.map(|(from, _)| (from, i64::MAX)));
         pauses.retain(|(from, to)| to > from);
         pauses
     }
@@ -186,6 +187,13 @@ mod tests {
         let all = all(&turns);
         assert_eq!(all.pauses(), [(10, 20), (30, i64::MAX)]);
         assert_eq!(all.since(15).pauses(), [(30, i64::MAX)], "it was paused before it started");
+    }
+
+    #[test]
+    fn the_end_of_an_entry_ends_only_its_own_pause() {
+        let end = |at, entry| turn(at, entry, true, What::Resume);
+        let both = all(&[turn(10, 0, false, What::Pause), turn(20, 1, false, What::Pause), end(30, 1), end(60, 0)]);
+        assert_eq!(both.pauses(), [(10, 60)], "the second had no effect, nor has its end");
     }
 
     #[test]

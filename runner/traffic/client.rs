@@ -192,6 +192,11 @@ impl<'a> Place<'a> {
         let (worker, flow) = (self.worker, self.run.flow);
         let shared = &worker.shared.flows[flow];
         let socket = self.run.socket(worker).await;
+        let opened = matches!(&*self.clock.borrow(), Clock::Opened(Some(_)));
+        if !opened {
+            // The flow may have been paused meanwhile.
+            self.run.while_paused(worker, self.control).await;
+        }
         let number = shared.next_connection.fetch_add(1, Ordering::Relaxed);
         shared.live.connections.fetch_add(1, Ordering::Relaxed);
         shared.live.connecting.fetch_add(1, Ordering::Relaxed);

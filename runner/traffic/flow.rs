@@ -195,6 +195,15 @@ impl Run {
         self.wake();
     }
 
+    /// Takes back a start that its connection could not make: one that is idle makes it.
+    pub fn give_back(&self, start: Start) {
+        self.waiting.borrow_mut().push_front(start);
+        for start in self.waiting.take() {
+            self.release(start);
+        }
+        self.wake();
+    }
+
     /// What becomes of a start that waits when the run ends.
     pub fn fate_of_waiting(&self) -> ItemOutcome {
         if self.killed.get() { ItemOutcome::Dropped } else { ItemOutcome::Unfinished }
@@ -380,7 +389,9 @@ pub async fn open_places(worker: &Rc<Worker>, run: &Rc<Run>, count: usize) {
             return;
         }
     }
-    if run.killed.get() {
+    // Those that come with the run's end, or after it, would be told of it by nobody.
+    let late = run.has_opened.get() && worker.pacer.now_ns() >= run.until_ns.get();
+    if run.killed.get() || run.over.get() || worker.finishing.get() || late {
         return run.sockets.borrow_mut().clear();
     }
     run.places_left.set(run.places_left.get() + count);
@@ -462,6 +473,10 @@ async fn drain(worker: &Rc<Worker>, run: &Rc<Run>) {
             limit = NEVER_DUE - 1;
         }
         run.event(worker, if limit == NEVER_DUE { run.until_ns.get() } else { limit }).await;
+    }
+    // Connections that ended may have given back what they had taken.
+    for start in run.waiting.take() {
+        unsent(worker, run.flow, start, run.fate_of_waiting());
     }
     run.sockets.borrow_mut().clear();
 }

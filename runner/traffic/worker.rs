@@ -154,7 +154,12 @@ impl Worker {
         let workers = shared.workers.get().map_or(1, Vec::len);
         // Of streams nothing is kept one by one.
         let streams = shared.stresses.first().map_or(usize::MAX, Stress::first);
-        let part = |flow| if flow < streams { Part::new(workers) } else { Part::of_streams(workers) };
+        let part = |flow: usize| match shared.plan.flows.get(flow) {
+            // A flow of frames is all on one worker.
+            Some(planned) if frames::carries(planned) => Part::new(1),
+            _ if flow < streams => Part::new(workers),
+            _ => Part::of_streams(workers),
+        };
         let parts = (0..shared.plan.flows.len()).map(part).collect();
         Ok(Worker {
             index,

@@ -42,8 +42,12 @@ impl<N: Network, L: Load> Timeline<'_, N, L> {
         let own = if undone { &self.plan.timeline[due.entry].action } else { action };
         let Some((turn, _)) = Turn::of(own, due.entry, due.undo, due.at_ns) else { return };
         let (verb, why) = match turn.what {
-            What::Pause => ("pause", self.paused.contains(&flow).then_some("it is paused already")),
-            What::Resume => ("resume", (!self.paused.contains(&flow)).then_some("it is not paused")),
+            What::Pause => ("pause", self.paused.contains_key(&flow).then_some("it is paused already")),
+            What::Resume => {
+                // The end of an entry ends only the pause that the entry began.
+                let paused = self.paused.get(&flow).is_some_and(|by| !due.undo || *by == due.entry);
+                ("resume", (!paused).then_some("it is not paused"))
+            }
             What::Set(..) => ("set", None),
         };
         let why = if self.runs(flow) { why } else { Some("it does not run") };
@@ -55,7 +59,7 @@ impl<N: Network, L: Load> Timeline<'_, N, L> {
             return;
         }
         match turn.what {
-            What::Pause => _ = self.paused.insert(flow),
+            What::Pause => _ = self.paused.insert(flow, due.entry),
             What::Resume => _ = self.paused.remove(&flow),
             What::Set(..) => {}
         }

@@ -190,7 +190,9 @@ impl Lane<'_> {
             if self.is_over() {
                 return Idle::Over;
             }
-            if let Some(met) = self.paused(talk).await {
+            // The transaction for which the clock opened the connection is under way.
+            let opened = matches!(&*self.place.clock.borrow(), Clock::Opened(Some(_)));
+            if !opened && let Some(met) = self.paused(talk).await {
                 return met;
             }
             if talk.quiet().is_limited() {
@@ -247,7 +249,7 @@ impl Lane<'_> {
                     None if self.open.ending.get() => Idle::Over,
                     None => return Poll::Ready(Some(Idle::Start(start))),
                 };
-                self.place.run.waiting.borrow_mut().push_front(start);
+                self.place.run.give_back(start);
                 return Poll::Ready(Some(over));
             }
             if self.is_over() {

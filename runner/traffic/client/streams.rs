@@ -61,7 +61,14 @@ impl Place<'_> {
         let mut at_work: FuturesUnordered<_> = lanes.iter().zip(talks).map(|(lane, talk)| lane.converse(talk)).collect();
         let mut done = Vec::with_capacity(lanes.len());
         let mut told = false;
+        let mut given = self.control.order();
         poll_fn(|context| {
+            self.control.register(context);
+            // What the place alone was told holds for those who talk in its stead.
+            if self.control.order() != given {
+                given = self.control.order();
+                controls.iter().for_each(|control| control.give(given));
+            }
             loop {
                 if carry(context).is_ready() && !told {
                     told = true;

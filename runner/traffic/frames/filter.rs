@@ -76,10 +76,12 @@ impl Template {
     /// Every bit that is the same in all frames of the flow, as far as [`COMPARED`].
     fn by_headers(&self) -> Program {
         let mut program = Program::default();
-        let off = usize::from(!self.tags.is_empty());
+        // The kernel takes off tags of these two types; one of another type stays where it is.
+        let taken = matches!(self.bytes.get(MACS..MACS + 2), Some([0x81, 0x00] | [0x88, 0xa8]));
+        let off = usize::from(!self.tags.is_empty() && taken);
         program.load_about(WAS_TAKEN_OFF);
         program.must_be(u32::MAX, off as u32);
-        if let Some(Some(number)) = self.tags.first() {
+        if let (Some(Some(number)), true) = (self.tags.first(), taken) {
             program.load_about(TAKEN_OFF);
             program.must_be(NUMBER, u32::from(*number));
         }

@@ -114,7 +114,9 @@ impl Receiver {
         let mut more = true;
         let before = self.told;
         for _ in 0..BLOCKS_IN_A_ROW {
-            let (now, wall) = (self.worker.pacer.now_ns(), wall_ns());
+            // In this order an interruption between the two makes an arrival later than it was, and never earlier than its sending.
+            let wall = wall_ns();
+            let now = self.worker.pacer.now_ns();
             more = ring.read(|frame| self.take_in(frame, now - (wall - frame.wall_ns)));
             if !more {
                 break;

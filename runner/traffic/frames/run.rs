@@ -1,6 +1,7 @@
 //! One run of a flow of frames: sends them at their intended instants, many with one call, and waits until the fate of the last is known. In: start
 //! and stop. Out: notes of what was sent, items that could not be, `FlowEnded`. What arrives is `receive`'s business.
 
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -35,6 +36,8 @@ use crate::traffic::worker::Worker;
 const READING_NS: i64 = 100_000_000;
 /// A frame for which the kernel has no room at this moment is tried again so often.
 const TRIES: u32 = 16;
+/// A frame takes the kernel no longer than this, ns.
+const MOST_EACH_NS: i64 = 10_000;
 /// Starts that are dropped before others get their turn.
 const DROPPED_IN_A_ROW: usize = 1024;
 /// Frames per second that are made room for where nothing says how many there will be.
@@ -56,8 +59,8 @@ struct Sender<'w> {
     at_ns: i64,
     /// Somebody looks where the frames arrive.
     watched: bool,
-    /// Where the notes of this run begin, and of the next frame whose fate is to be sealed.
-    sealed: usize,
+    /// Frames of this run whose fate is to be sealed: item and instant.
+    under_way: VecDeque<(u64, i64)>,
     /// Frames of this run whose fate is sealed.
     fates: u64,
     sent: u64,
@@ -125,7 +128,6 @@ impl<'w> Sender<'w> {
         let part = &mut parts[run.flow];
         part.frames.alike = !template.is_identified();
         part.frames.unwatched = !watched;
-        let sealed = part.frames.sent.len();
         part.connection(number, row(worker, planned));
         drop(parts);
         let last_ns = run.from_ns;
@@ -141,7 +143,7 @@ impl<'w> Sender<'w> {
             starts,
             at_ns,
             watched,
-            sealed,
+            under_way: VecDeque::new(),
             fates: 0,
             sent: 0,
             lost: 0,
@@ -253,10 +255,13 @@ impl<'w> Sender<'w> {
     fn note(&mut self, first: usize, taken: usize, before_ns: i64, after_ns: i64) {
         let mut parts = self.worker.parts.borrow_mut();
         let part = &mut parts[self.run.flow];
-        let each = (after_ns - before_ns) / taken.max(1) as i64;
+        // A call in which this thread was interrupted says nothing of when its frames left; those that are matched by their order must not
+        // seem to have left after they arrived.
+        let each = if self.template.is_identified() { ((after_ns - before_ns) / taken.max(1) as i64).min(MOST_EACH_NS) } else { 0 };
         for (written, place) in self.batch.written()[first..first + taken].iter().zip(0i64..) {
             let Written { item, intended_ns, lag_ns, payload } = *written;
             let sent_ns = before_ns + place * each;
+            self.under_way.push_back((item, sent_ns));
             part.departed(Departure { lane: self.lane.number, payload, item, intended_ns, sent_ns, lag_ns });
         }
         self.last_ns = self.last_ns.max(before_ns);
@@ -284,39 +289,28 @@ impl<'w> Sender<'w> {
 
     /// When the fate of the oldest frame is sealed, ns.
     fn next_seal(&self) -> i64 {
-        let parts = self.worker.parts.borrow();
-        let oldest = parts[self.run.flow].frames.sent.get(self.sealed);
-        oldest.map_or(NEVER_DUE, |sent| sent.sent_ns.saturating_add(LIMIT_NS + READING_NS))
+        self.under_way.front().map_or(NEVER_DUE, |(_, sent_ns)| sent_ns.saturating_add(LIMIT_NS + READING_NS))
     }
 
     /// Seals the fate of frames that had their time.
     fn seal(&mut self, now_ns: i64) {
-        let worker = self.worker;
-        let parts = worker.parts.borrow();
-        let sent = &parts[self.run.flow].frames.sent;
         let (mut lost, mut unknown) = (0, 0);
-        while let Some(departure) = sent.get(self.sealed)
-            && departure.sent_ns.saturating_add(LIMIT_NS + READING_NS) <= now_ns
+        while let Some((item, sent_ns)) = self.under_way.front().copied()
+            && sent_ns.saturating_add(LIMIT_NS + READING_NS) <= now_ns
         {
-            self.sealed += 1;
-            if departure.lane != self.lane.number {
-                // Of another start, which ends beside this one.
-                continue;
-            }
+            self.under_way.pop_front();
             let before = self.fates;
             self.fates += 1;
             let came = match self.template.is_identified() {
-                true => self.lane.seal(departure.item),
+                true => self.lane.seal(item),
                 false => self.settled() + lost + unknown > before,
             };
-            let sent_ns = departure.sent_ns;
             match came {
                 true => {}
                 false if self.lane.may_have_missed(sent_ns, sent_ns.saturating_add(LIMIT_NS)) => unknown += 1,
                 false => lost += 1,
             }
         }
-        drop(parts);
         (self.lost, self.unknown) = (self.lost + lost, self.unknown + unknown);
         if lost > 0 && self.watched {
             let live = &self.worker.shared.flows[self.run.flow].live;

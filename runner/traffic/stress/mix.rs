@@ -165,9 +165,13 @@ impl Mix {
             .collect()
     }
 
-    /// The number of streams is still changing, or something else is to be looked at again later.
+    /// The number of streams is still changing, or is not what it has become.
     pub fn is_gliding(&self, now_ns: i64) -> bool {
-        self.runs && self.streams.changes_after(now_ns).is_some()
+        let wanted = usize::try_from(self.streams.value(now_ns)).unwrap_or(usize::MAX);
+        let going_on = self.alive.values().filter(|stream| !stream.ending).count();
+        let may_start = !self.paused && self.total.is_none_or(|total| self.next < total);
+        let differs = going_on > wanted || (may_start && self.alive.len() < wanted);
+        self.runs && (differs || self.streams.changes_after(now_ns).is_some())
     }
 
     /// A stream begins, however late; one that was told to end before never did.

@@ -325,7 +325,9 @@ impl Traffic {
         let Some(stress) = self.shared.stresses.get(stress.index()) else { return false };
         let What::Set(_, over_ns) = turn.what else { return false };
         let mut mix = open(&stress.mix);
-        let runs = mix.runs();
+        if !mix.runs() {
+            return false;
+        }
         mix.set(turn.entry, turn.undo, setting, over_ns, turn.at_ns);
         drop(mix);
         if let StressSetting::RateNano(_) = setting {
@@ -334,7 +336,7 @@ impl Traffic {
             }
         }
         stress.keep_going(&self.shared, turn.at_ns, turn.at_ns);
-        runs
+        true
     }
 
     /// A counter or gauge of a stress at this moment, by its metric's name.

@@ -211,6 +211,19 @@ fn what_is_kept_of_streams_is_bounded() {
 }
 
 #[test]
+fn a_number_that_changes_evenly_is_reached() {
+    let planned = stress(said(10), false).stresses.remove(0);
+    let mut mix = Mix::new(&planned);
+    mix.start(0);
+    assert_eq!(mix.to_start(0, drawn).len(), 10);
+    mix.set(0, false, StressSetting::Streams(20), 1000, 0);
+    assert_eq!(mix.to_start(999, drawn).len(), 9, "a moment before the end");
+    assert!(mix.is_gliding(1000), "one is still to start when nothing changes any more");
+    assert_eq!(mix.to_start(1000, drawn).len(), 1);
+    assert!(!mix.is_gliding(1000));
+}
+
+#[test]
 fn draws_hang_on_the_number_alone() {
     let planned = stress(said(3), false).stresses.remove(0);
     let of = |seed| (0..50).map(|number| mix::draw(&planned, seed, 0, number)).collect::<Vec<_>>();

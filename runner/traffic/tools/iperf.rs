@@ -8,7 +8,7 @@ use scn_reports::record::tool::Report;
 
 use super::options::Options;
 use super::placed::{End, Line, origin};
-use super::{Heard, Row, Side, Told, Work, changing, words};
+use super::{Heard, Row, Side, Told, Work, changing, streams, words};
 
 /// Half of the last digit that a line tells of an instant, ns.
 const ROUNDED_NS: i64 = 50_000_000;
@@ -64,7 +64,7 @@ fn client(work: &Work<'_>) -> Vec<String> {
     add("-t", (!own_end).then_some(seconds));
     add("-P", (work.load.connections > 1).then(|| work.load.connections.to_string()));
     // Its rate is that of each stream.
-    add("-b", work.load.bandwidth_bps.map(|bits| (bits / work.load.connections.max(1)).max(1).to_string()));
+    add("-b", work.load.bandwidth_bps.map(|bits| (bits / streams(work)).max(1).to_string()));
     add("-l", work.size().map(|bytes| bytes.to_string()));
     add("-M", work.socket().and_then(|socket| socket.mss).map(|mss| mss.to_string()));
     all.extend(work.is_udp().then(|| "-u".to_owned()));

@@ -81,6 +81,8 @@ const TOOLS: [&Row; 4] = [&iperf3::ROW, &iperf::ROW, &ping::ROW, &netperf::ROW];
 struct Told {
     /// Reports of both ends.
     reports: Vec<scn_reports::record::tool::Report>,
+    /// What may be lost, and may have come without being counted.
+    unsure: Vec<scn_reports::record::tool::Report>,
     /// Echoes that it sent one by one.
     echoes: Vec<ping::Echo>,
     /// What the client's kernel told of its connections, by their places among `streams`.
@@ -132,6 +134,21 @@ pub struct ServerCommand {
     pub ends: bool,
     /// It takes clients at a UDP port, otherwise of TCP.
     pub udp: bool,
+}
+
+/// Streams at once, of tools that take `-P`.
+fn streams(work: &Work<'_>) -> u64 {
+    let mut said = work.arguments.iter();
+    while let Some(word) = said.next() {
+        let value = match word.as_str() {
+            "-P" | "--parallel" => said.next().map(String::as_str),
+            other => other.strip_prefix("--parallel=").or(other.strip_prefix("-P")),
+        };
+        if let Some(count) = value.and_then(|value| value.parse().ok()) {
+            return u64::max(count, 1);
+        }
+    }
+    work.load.connections.max(1)
 }
 
 fn row(kind: ToolKind) -> &'static Row {

@@ -196,10 +196,13 @@ fn read(work: &Work<'_>, heard: &Heard) -> Told {
         let echo = known.remove(&at).unwrap_or_default();
         let sent_ns = echo.sent_ns.unwrap_or_else(|| before.map_or(end.started_ns, |before| before.saturating_add(interval)));
         let sent_ns = sent_ns.clamp(end.started_ns, end.ended_ns.max(end.started_ns)).max(before.unwrap_or(i64::MIN));
+        // What comes later than the flow waits for is no answer to it: ping itself has no such limit but at its end.
+        let in_time = |at: &i64| at.saturating_sub(sent_ns) <= response;
+        let answers_ns: Vec<i64> = echo.answers_ns.into_iter().filter(in_time).collect();
         // One that was sent a moment before ping was told to end, or ended by force, may still have been answered.
-        let quiet = echo.answers_ns.is_empty() && echo.refused.is_none();
+        let quiet = answers_ns.is_empty() && echo.refused.is_none();
         let unseen = quiet && (end.told_ns.is_some() || end.bad_end().is_some()) && end.ended_ns - sent_ns < response;
-        told.echoes.push(Echo { sent_ns, answers_ns: echo.answers_ns, refused: echo.refused, unseen, bytes });
+        told.echoes.push(Echo { sent_ns, answers_ns, refused: echo.refused, unseen, bytes });
         before = Some(sent_ns);
     }
     told
@@ -263,6 +266,18 @@ mod tests {
         assert_eq!(answers, [2, 0, 0, 1, 0]);
         assert_eq!(told.echoes[4].refused, Some((412 * MS, "destination host unreachable, says 10.9.9.1".to_owned())));
         assert!(told.echoes.iter().all(|echo| !echo.unseen) && told.errors.is_empty());
+    }
+
+    #[test]
+    fn what_comes_later_than_the_flow_waits_is_no_answer() {
+        let lines = [
+            (12, "64 bytes from b: icmp_seq=1 ttl=64 time=2.0 ms"),
+            (170, "64 bytes from b: icmp_seq=2 ttl=64 time=60.0 ms"),
+            (600, "2 packets transmitted, 2 received"),
+        ];
+        let flow = work("via ping { rate 10/s  duration 500ms  timeout { response 50ms } }");
+        let told = read(&flow.work(), &heard(&lines, 0));
+        assert_eq!(told.echoes.iter().map(|echo| echo.answers_ns.len()).collect::<Vec<_>>(), [1, 0]);
     }
 
     #[test]

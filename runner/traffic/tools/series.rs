@@ -3,7 +3,7 @@
 
 use scn_reports::record::flow::{Connection, ConnectionEnd, Item, ItemOutcome, MAX_ITEMS, NEVER};
 use scn_reports::record::packet::{Datagrams, Packet, PacketFate, PacketWay};
-use scn_reports::record::tool::ToolRecord;
+use scn_reports::record::tool::{Report, ToolRecord};
 
 use super::ping::Echo;
 use super::placed::Heard;
@@ -41,6 +41,7 @@ pub fn series(flow: &PlannedFlow, starts: &[(i64, Heard)], finished: bool) -> Fl
         }
         take(flow, told, (*at_ns, stopped), &mut series, &mut record, &mut packets);
     }
+    record.unsure.sort_by_key(|report| report.from_ns);
     record.reports.sort_by_key(|report| (report.from_ns, report.to_ns, report.receiver));
     record.errors_ns.sort_unstable();
     series.items.sort_by_key(|item| (item.done_ns == NEVER, item.done_ns, item.intended_ns));
@@ -73,10 +74,9 @@ fn take(
     packets: &mut Vec<Packet>,
 ) {
     let inside = |at: i64| at.clamp(from_ns, to_ns);
-    record.reports.extend(told.reports.into_iter().map(|mut report| {
-        (report.from_ns, report.to_ns) = (inside(report.from_ns), inside(report.to_ns));
-        report
-    }));
+    let placed = |report: Report| Report { from_ns: inside(report.from_ns), to_ns: inside(report.to_ns), ..report };
+    record.reports.extend(told.reports.into_iter().map(placed));
+    record.unsure.extend(told.unsure.into_iter().map(placed));
     let first = u32::try_from(series.connections.len()).unwrap_or(u32::MAX);
     series.connections.extend(told.streams.into_iter().map(|(local, remote)| Connection {
         opened_ns: from_ns,
