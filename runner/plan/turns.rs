@@ -107,7 +107,8 @@ impl Turns {
     /// When it is paused: from, to; `i64::MAX`: nothing resumes it.
     #[must_use]
     pub fn pauses(&self) -> Vec<(i64, i64)> {
-        let (mut pauses, mut since): (Vec<(i64, i64)>, Option<(i64, usize)>) = (Vec::new(), None);
+        let mut pauses = Vec::new();
+        let mut since: Option<(i64, usize)> = None;
         for turn in &self.0 {
             match (turn.what, since) {
                 (What::Pause, None) => since = Some((turn.at_ns, turn.entry)),
