@@ -64,7 +64,7 @@ fn what_is_frozen_goes_on_where_it_stood() {
             &place,
             "    timeline {
         at 1s   freeze server for 500ms   as ice
-        at 3s   freeze client for 1500ms  as frost
+        at 3005ms  freeze client for 1500ms  as frost
         at 6s   mark last
         at 6s   freeze web
         at 6s   freeze web, store, echo for 100ms

@@ -96,7 +96,7 @@ mod tests {
             name: "iperf3".to_owned(),
             error_ns: 3,
             reports: vec![counts],
-            unsure: vec![counts],
+            unsure: Vec::new(),
             errors_ns: vec![9],
             programs: vec![program],
         };
@@ -110,5 +110,8 @@ mod tests {
             )
         );
         assert_eq!(serde_json::from_str::<ToolRecord>(&text).unwrap(), tool);
+        let unsure = ToolRecord { unsure: vec![counts], ..tool };
+        let text = serde_json::to_string(&unsure).unwrap();
+        assert_eq!(serde_json::from_str::<ToolRecord>(&text).unwrap(), unsure);
     }
 }

@@ -56,8 +56,13 @@ mod tests {
         let (mut out, style) = (String::new(), Style { colour: false, width: 100, unicode: true });
         failures(&mut out, &record, style);
         table(&mut out, &record, style);
-        let said =
-            ["what went wrong in mix", "3× ", "connect to 10.0.0.1:20000: connection refused (line 7), from 1s to 2s", "sent", "702"];
+        let said = [
+            "what went wrong in mix",
+            "3× ",
+            "connect to 10.0.0.1:20000: connection refused (line 7), from 1.000s to 2.000s",
+            "sent",
+            "702",
+        ];
         said.iter().for_each(|said| assert!(out.contains(said), "{said}:\n{out}"));
     }
 }

@@ -223,7 +223,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             }
         };
         let cut = self.not_ended();
-        let cut_stresses = self.running_stresses();
+        let cut_stresses = self.stresses_not_ended();
         self.stop_all().await;
         self.mark_healed();
         // What programs did is told a moment later than it happened.

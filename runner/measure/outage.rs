@@ -52,19 +52,31 @@ pub(super) struct Gap {
 /// Calls with every gap of a window, in order. The edges of the window and of the flow's runs are boundaries.
 pub(super) fn gaps(flow: &Series<'_>, window: Window, by: By, mut visit: impl FnMut(Gap)) {
     let order = if by == By::Received { Order::Done } else { Order::DoneBySent };
+    let trip_ns = if by == By::Received { trip_ns(flow) } else { 0 };
     for piece in flow.offered(window) {
-        let mut last = piece.from_ns;
+        // What starts when a pause is over has its way to go first.
+        let resumed = flow.record.paused_ns.iter().any(|(_, to)| *to == piece.from_ns);
+        let mut last = if resumed { piece.from_ns.saturating_add(trip_ns).min(piece.to_ns) } else { piece.from_ns };
         let mut gap = |from_ns: i64, to_ns: i64, ended_by| {
             let regular = flow.regular_gap_between(from_ns, to_ns);
             visit(Gap { from_ns, to_ns, ended_by, outage_ns: ((to_ns - from_ns) as f64 - regular).max(0.0) });
         };
         for row in flow.rows(order, Window { to_ns: piece.to_ns.saturating_add(1), ..piece }) {
             let at = flow.instant(order, *row);
-            gap(last, at, Some(*row));
-            last = at;
+            if at >= last {
+                gap(last, at, Some(*row));
+                last = at;
+            }
         }
         gap(last, piece.to_ns, None);
     }
+}
+
+/// How long an item is under way when all is well, ns: the median service time, of flows that are paused.
+fn trip_ns(flow: &Series<'_>) -> i64 {
+    let running = flow.running().filter(|_| !flow.record.paused_ns.is_empty());
+    let median = running.and_then(|running| flow.distribution(Family::Service, running).statistic("p50").value);
+    median.map_or(0, |ns| ns as i64)
 }
 
 /// The least that counts as an outage, ns.

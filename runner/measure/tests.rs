@@ -319,6 +319,18 @@ fn a_pause_leaves_a_failover_in_doubt_and_not_without_an_end() {
 }
 
 #[test]
+fn a_pause_is_no_outage_nor_is_the_way_of_what_starts_after_it() {
+    let mut record = flow("f", 10 * S, 10 * MS);
+    record.items = regular(0, 4 * S, 10 * MS, 40 * MS);
+    record.items.extend(regular(6 * S, 10 * S - 40 * MS, 10 * MS, 40 * MS));
+    record.paused_ns = vec![(4 * S, 6 * S)];
+    assert_eq!(over(&record, "outage.max", S, 9 * S).value, Some(0.0));
+    assert_eq!(over(&record, "outage.count", S, 9 * S).value, Some(0.0));
+    record.paused_ns.clear();
+    assert!(over(&record, "outage.max", S, 9 * S).value > Some(1.9e9), "without the pause it is one");
+}
+
+#[test]
 fn failover_time_without_a_disruption_or_an_end_of_it() {
     let mut record = flow("f", 6 * S, 10 * MS);
     record.items = regular(0, 6 * S, 10 * MS, 2 * MS);

@@ -1,10 +1,12 @@
 //! What the timeline does to flows and stresses while they run: pauses, other values of their load, starts and stops of stresses. In: actions. Out: orders
 //! to the load, and warnings where nothing changed. Knows no schedules of flows.
 
+use std::collections::BTreeSet;
+
 use scn_grammar::scenario::timeline::{Action, Setting, StressSetting};
 use scn_grammar::scenario::{FlowId, StressId};
 
-use super::{FlowState, Timeline};
+use super::{FlowState, Timeline, undo_of};
 use crate::engine::parts::{Load, Network, StressOrder};
 use crate::engine::schedule::Due;
 use crate::plan::turns::{Turn, What};
@@ -108,6 +110,19 @@ impl<N: Network, L: Load> Timeline<'_, N, L> {
             FlowState::Stopping => true,
             FlowState::Waiting | FlowState::Ended => false,
         })
+    }
+
+    /// Stresses that would have gone on: those that run, and those that the rest of the timeline starts.
+    pub(super) fn stresses_not_ended(&self) -> Vec<StressId> {
+        let to_start = self.schedule.to_come().filter_map(|(entry, undo)| {
+            let action = &self.plan.timeline[entry].action;
+            match if undo { undo_of(action) } else { Some(action.clone()) } {
+                Some(Action::StartStress(stresses)) => Some(stresses),
+                _ => None,
+            }
+        });
+        let to_start: BTreeSet<StressId> = to_start.flatten().chain(self.running_stresses()).collect();
+        to_start.into_iter().collect()
     }
 
     /// The stresses that run.

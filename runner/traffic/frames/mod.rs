@@ -27,6 +27,7 @@ mod template;
 mod tests;
 mod values;
 
+use std::io;
 use std::sync::Arc;
 
 use scn_grammar::scenario::NodeId;
@@ -42,6 +43,8 @@ use super::{Traffic, TrafficError};
 use crate::plan::pace::Pace;
 use crate::plan::types::{Plan, PlannedFlow};
 
+/// All rings of a run together take no more of the kernel's memory, bytes.
+const MOST_BYTES: u64 = 1 << 30;
 /// A frame that has not come after this long is lost, ns.
 pub const LIMIT_NS: i64 = 1_000_000_000;
 
@@ -86,16 +89,27 @@ impl Traffic {
     pub(super) async fn open_frames(&self) -> Result<(), TrafficError> {
         let shared: &Shared = &self.shared;
         let workers = self.workers();
+        let mut bytes = 0;
         for (flow, planned) in shared.plan.flows.iter().enumerate().filter(|(_, planned)| carries(planned)) {
             let Some(template) = &shared.frames[flow] else { continue };
             let refused = |error| TrafficError::Option { owner: planned.name.clone(), error };
             let pace = Pace::of_transactions(&planned.load, None, &planned.transport);
             let places = ends::arrive_at(&shared.plan, planned);
             // What comes by several interfaces has together the room that it would have at one.
-            let each = run::most_per_second(&planned.load, pace.as_ref()) / places.len().max(1) as u64;
+            let rings = places.len();
+            let each = run::most_per_second(&planned.load, pace.as_ref()) / rings.max(1) as u64;
             for (node, interface) in places {
                 let socket = shared.sockets.frames(node, &interface).await.map_err(refused)?;
-                let ring = receive::ring(socket, template, each).map_err(refused)?;
+                let ring = receive::ring(socket, template, each, rings).map_err(refused)?;
+                bytes += ring.bytes();
+                if bytes > MOST_BYTES {
+                    let what = format!(
+                        "the room for frames that arrive would be more than {} MiB; say by which interface they come: `to {}.{interface}`",
+                        MOST_BYTES >> 20,
+                        shared.node_name(node)
+                    );
+                    return Err(refused(io::Error::other(what)));
+                }
                 // Another worker than the one that sends, where there is another.
                 let worker = &workers[(flow + 1) % workers.len()];
                 let _ = worker.send(Command::Watch(Watched { flow, node, interface, ring }));

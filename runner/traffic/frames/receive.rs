@@ -45,9 +45,9 @@ struct Receiver {
     told: u64,
 }
 
-/// Makes a ring for a flow of a socket that is bound to the interface where it arrives, so many frames per second.
-pub fn ring(socket: OwnedFd, template: &Template, frames_per_second: u64) -> io::Result<Ring> {
-    Ring::new(socket, &mut template.filter(), template.longest, frames_per_second)
+/// Makes one of a flow's rings, of a socket that is bound to an interface where it arrives, so many frames per second.
+pub fn ring(socket: OwnedFd, template: &Template, frames_per_second: u64, rings: usize) -> io::Result<Ring> {
+    Ring::new(socket, &mut template.filter(), template.longest, frames_per_second, rings)
 }
 
 /// Receives until everything ends.

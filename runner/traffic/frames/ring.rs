@@ -12,8 +12,11 @@ use super::filter::Program;
 
 /// A block that is not full is handed over after so many ms.
 const BLOCK_AGE_MS: u32 = 4;
-/// Blocks: so many times their age may the reader be away before a slow flow's frames find no room.
+/// Blocks: so many times their age may the reader be away before a slow flow's frames find no room. A flow that arrives at many interfaces has
+/// them together.
 const BLOCKS: usize = 256;
+/// A ring has no fewer.
+const FEWEST_BLOCKS: usize = 16;
 /// Bytes that the kernel puts before each frame, and room for its rounding.
 const BEFORE: usize = 128;
 /// The smallest and largest block.
@@ -37,6 +40,7 @@ pub struct Ring {
     socket: OwnedFd,
     memory: NonNull<u8>,
     block: usize,
+    blocks: usize,
     next: usize,
 }
 
@@ -51,8 +55,9 @@ impl AsRawFd for Ring {
 
 impl Ring {
     /// Makes a socket that is bound to an interface, but to no protocol yet, receive what passes the filter. `bytes_per_block`: what comes while
-    /// a block is filled.
-    pub fn new(socket: OwnedFd, filter: &mut Program, longest: usize, frames_per_second: u64) -> io::Result<Ring> {
+    /// a block is filled. `rings`: of the flow.
+    pub fn new(socket: OwnedFd, filter: &mut Program, longest: usize, frames_per_second: u64, rings: usize) -> io::Result<Ring> {
+        let blocks = (BLOCKS / rings.max(1)).max(FEWEST_BLOCKS);
         let per_frame = (longest + BEFORE) as u64;
         let filled = frames_per_second.saturating_mul(per_frame).saturating_mul(u64::from(BLOCK_AGE_MS)) / 1000;
         let least = (SMALLEST as u64).max(4 * per_frame);
@@ -63,9 +68,9 @@ impl Ring {
         let frame = u32::try_from(SMALLEST.min(block)).unwrap_or(u32::MAX);
         let wanted = libc::tpacket_req3 {
             tp_block_size: u32::try_from(block).unwrap_or(u32::MAX),
-            tp_block_nr: BLOCKS as u32,
+            tp_block_nr: blocks as u32,
             tp_frame_size: frame,
-            tp_frame_nr: (block * BLOCKS) as u32 / frame,
+            tp_frame_nr: (block * blocks) as u32 / frame,
             tp_retire_blk_tov: BLOCK_AGE_MS,
             tp_sizeof_priv: 0,
             tp_feature_req_word: 0,
@@ -73,14 +78,19 @@ impl Ring {
         set(&socket, libc::SOL_PACKET, libc::PACKET_RX_RING, &wanted)?;
         let (prot, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
         // SAFETY: a new mapping of a descriptor of ours, at a place that the kernel chooses; its length is that of the ring that was just made.
-        let memory = unsafe { libc::mmap(std::ptr::null_mut(), block * BLOCKS, prot, flags, socket.as_raw_fd(), 0) };
+        let memory = unsafe { libc::mmap(std::ptr::null_mut(), block * blocks, prot, flags, socket.as_raw_fd(), 0) };
         if memory == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
         let memory = NonNull::new(memory.cast()).ok_or_else(|| io::Error::other("the kernel mapped nothing"))?;
-        let ring = Ring { socket, memory, block, next: 0 };
+        let ring = Ring { socket, memory, block, blocks, next: 0 };
         ring.begin()?;
         Ok(ring)
+    }
+
+    /// What it takes of the kernel's memory, bytes.
+    pub fn bytes(&self) -> u64 {
+        (self.block * self.blocks) as u64
     }
 
     /// Begins to receive: everything that comes to the interface, for whomever it is.
@@ -108,7 +118,7 @@ impl Ring {
 
     /// Hands the frames of the next block to `take`; `false`: the kernel has handed none over.
     pub fn read(&mut self, mut take: impl FnMut(Received<'_>)) -> bool {
-        // SAFETY: the ring has `BLOCKS` blocks of this size, and `next` is below that.
+        // SAFETY: the ring has `blocks` blocks of this size, and `next` is below that.
         let block = unsafe { self.memory.add(self.next * self.block) };
         // SAFETY: a block begins with its description, which is aligned as the block is; the kernel and this program write its status as one
         // word, which is looked at here as such.
@@ -143,7 +153,7 @@ impl Ring {
         }
         fence(Ordering::SeqCst);
         status.store(libc::TP_STATUS_KERNEL, Ordering::Release);
-        self.next = (self.next + 1) % BLOCKS;
+        self.next = (self.next + 1) % self.blocks;
         true
     }
 
@@ -163,7 +173,7 @@ impl Ring {
 impl Drop for Ring {
     fn drop(&mut self) {
         // SAFETY: the mapping was made with this length and is not used any more.
-        let unmapped = unsafe { libc::munmap(self.memory.as_ptr().cast(), self.block * BLOCKS) };
+        let unmapped = unsafe { libc::munmap(self.memory.as_ptr().cast(), self.block * self.blocks) };
         tracing::trace!(unmapped, "a ring is gone");
     }
 }
