@@ -113,6 +113,14 @@ fn is_measured(row: &MetricRow) -> bool {
     }
 }
 
+/// A metric's row of a table, and which statistic of the row's family it is; a family's name ends in `*`.
+pub(super) fn row<'n, H: Copy>(rows: &[(&str, H)], name: &'n str) -> Option<(H, &'n str)> {
+    rows.iter().find_map(|(row, how)| match row.strip_suffix('*') {
+        Some(family) => Some((*how, name.strip_prefix(family)?)),
+        None => (*row == name).then_some((*how, "")),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

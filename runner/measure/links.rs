@@ -9,7 +9,7 @@ use scn_reports::record::counted::{LinkSample, WaySample};
 
 use super::histogram::Spread;
 use super::sampled::{Counter, Course, Known, Reading};
-use super::{Measured, Steps, Window};
+use super::{Measured, Steps, Window, definitions};
 
 const NS_PER_S: f64 = 1e9;
 
@@ -55,10 +55,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 
 /// How a metric is measured, and which statistic it is.
 fn how(name: &str) -> Option<(How, &str)> {
-    ROWS.iter().find_map(|(row, how)| match row.strip_suffix('*') {
-        Some(family) => Some((*how, name.strip_prefix(family)?)),
-        None => (*row == name).then_some((*how, "")),
-    })
+    definitions::row(ROWS, name)
 }
 
 /// What a record says of links.

@@ -67,10 +67,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 fn how(name: &str) -> Option<(How, &str)> {
-    ROWS.iter().find_map(|(row, how)| match row.strip_suffix('*') {
-        Some(family) => Some((*how, name.strip_prefix(family)?)),
-        None => (*row == name).then_some((*how, "")),
-    })
+    definitions::row(ROWS, name)
 }
 
 /// What a record says of stresses.

@@ -18,13 +18,6 @@ async fn series_of(load: Load) -> FlowSeries {
     running.finish().await
 }
 
-/// The intended instants of all items, in order.
-fn intended(series: &FlowSeries) -> Vec<i64> {
-    let mut all: Vec<i64> = series.items.iter().map(|item| item.intended_ns).collect();
-    all.sort_unstable();
-    all
-}
-
 #[tokio::test]
 async fn a_rate_ramps_and_steps() {
     let ramp = Change::Ramp { to: 900 * BILLION, within_ns: 200 * MS };

@@ -300,6 +300,13 @@ pub fn done(series: &FlowSeries) -> usize {
     series.items.iter().filter(|item| item.outcome == ItemOutcome::Done).count()
 }
 
+/// The intended instants of all items, in order.
+pub fn intended(series: &FlowSeries) -> Vec<i64> {
+    let mut all: Vec<i64> = series.items.iter().map(|item| item.intended_ns).collect();
+    all.sort_unstable();
+    all
+}
+
 /// A server written for the test, on a thread: gets each accepted connection.
 pub fn serve_on(port: u16, mut serve: impl FnMut(std::net::TcpStream) + Send + 'static) {
     let listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();

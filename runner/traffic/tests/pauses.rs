@@ -30,12 +30,6 @@ async fn series_of(load: Load, timeline: Vec<Entry>) -> FlowSeries {
     running.finish().await
 }
 
-fn intended(series: &FlowSeries) -> Vec<i64> {
-    let mut all: Vec<i64> = series.items.iter().map(|item| item.intended_ns).collect();
-    all.sort_unstable();
-    all
-}
-
 fn open_loop(rate: u64, length_ms: u64) -> Load {
     Load { connections: 20, rate_nano: Some(rate * BILLION), duration_ns: Some(length_ms * 1_000_000), ..load() }
 }
