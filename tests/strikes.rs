@@ -109,6 +109,8 @@ fn what_is_killed_ends_at_once_and_starts_anew() {
         again + 1s      restart server              as both
         both + 1s       signal server SIGSTOP       as stopped
         stopped + 300ms signal server SIGCONT       as goes_on
+        # What crosses a closing connection fails: nothing is under way when the end is asked for, but what is long begun.
+        goes_on + 900ms pause bytes, pages for 200ms
         goes_on + 1s    signal server SIGTERM       as term
         term + 500ms    kill store                  as idle
         idle + 500ms    stop bytes, pages, grams, pings
