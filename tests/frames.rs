@@ -135,7 +135,8 @@ scenario ways {
         link a.far 10.7.0.1/24, 2001:db8:7::1/64 <-> r 10.7.0.2/24, 2001:db8:7::2/64
         link r 10.8.0.1/24, 2001:db8:8::1/64 <-> b.far 10.8.0.2/24, 2001:db8:8::2/64
     }
-    flow lossy from a.lossy to b.lossy over frames { frame { ipv4 { ttl 9 }  udp { source 1..9 }  payload random 100B }  rate 1k/s  total 100 }
+    # From an address to which there is no way back: an answer would be asked for by ARP, which takes a place in the list.
+    flow lossy from a.lossy to b.lossy over frames { frame { ipv4 { ttl 9  source 192.0.2.9 }  udp { source 1..9 }  payload random 100B }  rate 1k/s  total 100 }
     flow alike from a.alike to b.alike over frames { frame { arp { operation reply } }  rate 100/s  total 20 }
     flow twice from a.twice to b.twice over frames { frame { vlan 7  payload 64B }  rate 1k/s  total 100 }
     flow mixed from a.mixed to b.mixed over frames { frame { payload 64B }  rate 1k/s  total 200 }

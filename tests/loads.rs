@@ -12,6 +12,12 @@ const ORIGINS: &str = r#"scn 1
 
 use std.patterns (stream, sym)
 
+pattern once {
+    client sends 64B
+    server sends 64B
+    server closes
+}
+
 scenario origins {
     timeout 30s
     topology {
@@ -19,12 +25,17 @@ scenario origins {
         link client 10.0.0.2/24 <-> server 10.0.0.1/24
     }
     service web on server { listen tcp :8080  serve sym(64B) }
+    service brief on server { listen tcp :8081  serve once }
+    flow reused from client to brief { pattern once  opens 1500/s  duration 1s  ports 21000..21007 }
     flow many  from client to web { pattern sym(64B)  total 8  source 10.1.0.0/30  ports 20000..20001 }
     flow held  from client to web { pattern sym(64B)  connections 3  rate 30/s  duration 500ms  source 10.2.0.0/24, 10.3.0.1 }
     flow lone  from client to web { pattern sym(64B)  total 4  ports 30000..30009 }
     flow grams from client to server:5000 over udp { pattern stream(64B)  peer none  total 5  source 10.4.0.1  ports 40000..40000 }
     flow pings from client to server over icmp { total 3  source 10.4.0.1 }
     expect {
+        reused.transactions > 100         "a port that is free again is another connection's"
+        reused.misdelivered == 0
+        reused.failed_transactions == 0
         many.transactions == 8
         many.failed_connects == 0
         held.failed_connects == 0

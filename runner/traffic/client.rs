@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 
 use futures_util::task::AtomicWaker;
 use scn_grammar::scenario::flow::Phase;
@@ -213,6 +213,7 @@ impl<'a> Place<'a> {
             begun: AtomicU64::new(0),
             waiting: AtomicWaker::new(),
             inbox: Inbox::default(),
+            over: AtomicBool::default(),
         });
         let row = Connection {
             opened_ns: worker.pacer.now_ns(),

@@ -30,6 +30,8 @@ pub struct Entry {
     pub waiting: AtomicWaker,
     /// Of datagrams: what the server has to tell the client.
     pub inbox: Inbox,
+    /// The client has ended it.
+    pub over: AtomicBool,
 }
 
 /// A transaction whose last datagram the server has received.
@@ -75,6 +77,11 @@ impl Entry {
     /// The node that accepted it; [`NOBODY`] before.
     pub fn backend(&self) -> u16 {
         self.backend.load(Ordering::Relaxed)
+    }
+
+    /// The client has ended it, and its port may be another connection's by now.
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 }
 
@@ -137,6 +144,7 @@ impl Registry {
 
     /// A connection is over: it is forgotten a while later, unless the addresses have a newer one.
     pub fn retire(&self, client: SocketAddr, server: SocketAddr, entry: &Arc<Entry>) {
+        entry.over.store(true, Ordering::Release);
         let mut known = self.lock();
         known.retired.push_back(((plain(client), plain(server)), Arc::clone(entry)));
         if known.retired.len() > RETIRED

@@ -257,9 +257,14 @@ impl<'a> Serving<'a> {
     }
 
     async fn run(mut self) {
-        self.recognise();
+        // A connection that is over may be a former one of the same port: its client tells of the new one in this moment.
+        self.look_up(|entry| !entry.is_over());
+        self.attribute();
         let mut number = 0;
         while self.is_wanted(number).await {
+            if number == 0 {
+                self.look_again();
+            }
             self.recognise();
             match self.session.play(number).await {
                 Ok(Played::Open) => number += 1,
@@ -286,19 +291,38 @@ impl<'a> Serving<'a> {
 
     /// Finds out whom it serves: from the client's own word, else from a header that came.
     fn recognise(&mut self) {
-        if self.control.flow.get().is_some() {
-            return;
+        if self.entry.is_none() && self.control.flow.get().is_none() {
+            self.look_up(|_| true);
         }
+        if self.control.flow.get().is_none() {
+            self.attribute();
+        }
+    }
+
+    /// Something has come from the client, so that it has told of this connection by now. Before that a former one may have been found,
+    /// of the same port.
+    fn look_again(&mut self) {
+        let before = self.entry.take();
+        self.look_up(|_| true);
+        match (&before, &self.entry) {
+            (Some(before), Some(now)) if Arc::ptr_eq(before, now) => {}
+            (_, Some(_)) => self.attribute(),
+            (_, None) => self.entry = before,
+        }
+    }
+
+    fn look_up(&mut self, is_it: impl Fn(&Entry) -> bool) {
+        let found = self.worker.shared.registry.find(self.addresses.0, self.addresses.1);
+        let Some(entry) = found.filter(|entry| is_it(entry)) else { return };
+        entry.backend.store(self.node, Ordering::Relaxed);
         let identity = &mut self.session.identity;
-        if self.entry.is_none() {
-            self.entry = self.worker.shared.registry.find(self.addresses.0, self.addresses.1);
-            if let Some(entry) = &self.entry {
-                entry.backend.store(self.node, Ordering::Relaxed);
-                identity.flow = entry.flow;
-                identity.connection = entry.connection;
-                identity.key = Key::from_bits(entry.key);
-            }
-        }
+        (identity.flow, identity.connection, identity.key) = (entry.flow, entry.connection, Key::from_bits(entry.key));
+        self.entry = Some(entry);
+    }
+
+    /// What is measured here is that flow's and connection's from now on.
+    fn attribute(&mut self) {
+        let identity = &mut self.session.identity;
         let Some(flow) = self.worker.shared.plan.flows.get(identity.flow as usize) else { return };
         identity.client_name = self.worker.shared.node_name(flow.from).into();
         self.control.flow.set(Some(identity.flow as usize));

@@ -154,6 +154,10 @@ fn refusal(error: &io::Error) -> Refusal {
         Some(libc::ETIMEDOUT) => ConnectionEnd::ConnectTimeout,
         _ => end_of(error),
     };
-    let what = if end == ConnectionEnd::ConnectTimeout { "no answer".to_owned() } else { in_words(end, error) };
+    let what = match error.raw_os_error() {
+        _ if end == ConnectionEnd::ConnectTimeout => "no answer".to_owned(),
+        Some(libc::EADDRNOTAVAIL) => "no port to start from: connections that are open, or still end, have it".to_owned(),
+        _ => in_words(end, error),
+    };
     Refusal { step: None, end, what }
 }

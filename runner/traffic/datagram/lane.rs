@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
@@ -565,6 +565,7 @@ fn entry(flow: usize, number: u32, key: Key, worker: usize) -> Entry {
         begun: AtomicU64::new(0),
         waiting: AtomicWaker::new(),
         inbox: Inbox::default(),
+        over: AtomicBool::default(),
     }
 }
 
