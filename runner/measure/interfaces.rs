@@ -32,6 +32,7 @@ const ROWS: &[(&str, How)] = &[
 ];
 
 /// The names of the rows.
+#[cfg(test)]
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     ROWS.iter().map(|(name, _)| *name)
 }

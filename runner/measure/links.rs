@@ -9,7 +9,7 @@ use scn_reports::record::counted::{LinkSample, WaySample};
 
 use super::histogram::Spread;
 use super::sampled::{Counter, Course, Known, Reading};
-use super::{Measured, Steps, Window, definitions};
+use super::{Measured, Steps, Window, rows};
 
 const NS_PER_S: f64 = 1e9;
 
@@ -49,13 +49,14 @@ const ROWS: &[(&str, How)] = &[
 ];
 
 /// The names of the rows.
+#[cfg(test)]
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     ROWS.iter().map(|(name, _)| *name)
 }
 
 /// How a metric is measured, and which statistic it is.
 fn how(name: &str) -> Option<(How, &str)> {
-    definitions::row(ROWS, name)
+    rows::row(ROWS, name)
 }
 
 /// What a record says of links.

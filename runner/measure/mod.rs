@@ -26,7 +26,6 @@
 
 mod connection;
 mod counters;
-pub mod definitions;
 mod delay;
 mod distribution;
 mod failover;
@@ -40,6 +39,7 @@ mod outage;
 mod packets;
 pub mod programs;
 mod rate;
+mod rows;
 mod sampled;
 mod series;
 pub mod show;
@@ -215,7 +215,7 @@ pub fn growth(name: &str, shape: Shape) -> Growth {
 /// Measures one metric over one window. The window was cut to the flow's running time ([`Series::cut`]).
 ///
 /// Counters count what happened in the window. Gauges are told at the window's last moment. All others are defined in
-/// [`definitions`].
+/// their row of [`scn_grammar::scenario::metrics`].
 #[must_use]
 pub fn measure(metric: &Metric, flow: &Series<'_>, context: &Context, window: Window) -> Measured {
     if window.is_empty() {

@@ -11,7 +11,7 @@ use scn_reports::record::stress::{StressRecord, StressSample};
 
 use super::histogram::Spread;
 use super::sampled::{Counter, Course, Known, Reading};
-use super::{Measured, Steps, Window, definitions, show};
+use super::{Measured, Steps, Window, rows, show};
 
 const NS_PER_S: f64 = 1e9;
 
@@ -62,12 +62,13 @@ const SHOWN: &[&str] = &[
 ];
 
 /// The names of the rows.
+#[cfg(test)]
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     ROWS.iter().map(|(name, _)| *name)
 }
 
 fn how(name: &str) -> Option<(How, &str)> {
-    definitions::row(ROWS, name)
+    rows::row(ROWS, name)
 }
 
 /// What a record says of stresses.
@@ -255,7 +256,7 @@ pub fn summary(stress: &StressRecord) -> Vec<Measurement> {
             name: (*name).to_owned(),
             value: measured.value.map_or_else(|| "n/a".to_owned(), |value| show::value(value, dimension)),
             error: if measured.value.is_some() { show::error(measured.below, measured.above, dimension) } else { String::new() },
-            definition: definitions::of(OwnerKind::Stress, name).unwrap_or_default().to_owned(),
+            definition: metrics::find(OwnerKind::Stress, name).map_or("", |row| row.doc).to_owned(),
         }
     };
     SHOWN.iter().map(row).collect()

@@ -7,7 +7,7 @@ use scn_grammar::scenario::{EventId, FlowId};
 use scn_grammar::source::Span;
 use scn_reports::record::flow::Measurement;
 
-use super::{Context, Measured, Series, Window, definitions, measure, show};
+use super::{Context, Measured, Series, Window, measure, show};
 
 /// Rows that every flow has.
 const ALWAYS: &[&str] = &[
@@ -139,7 +139,7 @@ pub(super) fn metric(name: &str, event: Option<EventId>) -> Option<Metric> {
 }
 
 fn row(name: String, metric: &Metric, measured: &Measured) -> Measurement {
-    let definition = definitions::of(OwnerKind::Flow, &metric.name).unwrap_or_default().to_owned();
+    let definition = metrics::find(OwnerKind::Flow, &metric.name).map_or("", |row| row.doc).to_owned();
     let Some(value) = measured.value else {
         return Measurement { name, value: "n/a".to_owned(), error: String::new(), definition };
     };

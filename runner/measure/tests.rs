@@ -8,7 +8,7 @@ use scn_reports::record::flow::{Connection, ConnectionEnd, Corruption, Corruptio
 use scn_reports::record::packet::{Datagrams, Packet, PacketFate, PacketWay};
 
 use super::build::{MS, S, done, dropped, ended, failover, flow, lost, open, refused, regular, sample, unfinished};
-use super::{Context, Happening, Measured, Series, Window, definitions, measure, steps, summary};
+use super::{Context, Happening, Measured, Series, Window, interfaces, links, measure, steps, stresses, summary};
 
 fn metric(name: &str, event: Option<u32>) -> Metric {
     summary::metric(name, event.map(EventId)).unwrap_or_else(|| panic!("{name} is a metric"))
@@ -405,16 +405,17 @@ fn tcp_info_is_told_by_end_and_window() {
 }
 
 #[test]
-fn every_metric_that_is_said_to_be_measured_is() {
+fn every_metric_of_the_language_is_measured() {
     let mut record = eventful();
-    record.tcp = vec![sample(S, 0, 100, 1), TcpSample { server: true, ..sample(S, 0, 100, 1) }];
+    let told = TcpSample { pacing_rate: 1000, ..sample(S, 0, 100, 1) };
+    record.tcp = vec![told, TcpSample { server: true, ..told }];
     record.datagrams = Some(datagrams());
     record.connections[0].handshake_ns = MS / 4;
     record.items[0].status = 200;
-    for name in definitions::MEASURED {
+    for name in metrics::of(OwnerKind::Flow).map(|row| row.name) {
         let names = match name.strip_suffix('*') {
             Some(family) => STATISTICS.iter().map(|statistic| format!("{family}{statistic}")).collect(),
-            None => vec![(*name).to_owned()],
+            None => vec![name.to_owned()],
         };
         for name in names {
             let measured = whole(&record, &name);
@@ -422,6 +423,29 @@ fn every_metric_that_is_said_to_be_measured_is() {
             assert!(!measured.note.unwrap_or_default().contains("does not know"), "{name}");
         }
     }
+    assert_eq!(links::names().count(), metrics::of(OwnerKind::Link).count());
+    assert_eq!(interfaces::names().count(), metrics::of(OwnerKind::Interface).count());
+    assert_eq!(stresses::names().count(), metrics::of(OwnerKind::Stress).count());
+}
+
+#[test]
+fn the_longest_standstill_is_sure_from_sample_to_sample() {
+    let mut record = eventful();
+    let at = |at_ns, acked, unacked| TcpSample { bytes_acked: acked, unacked, ..sample(at_ns, 0, 100, 0) };
+    record.connections.truncate(1);
+    // Idle, then 7 is not acknowledged at 3, 4 and 5 s.
+    record.tcp = vec![at(S, 0, 0), at(2 * S, 0, 0), at(3 * S, 7, 1), at(4 * S, 7, 2), at(5 * S, 7, 2), at(6 * S, 9, 0), at(10 * S, 9, 0)];
+    let all = whole(&record, "tcp.client.stall.max");
+    assert_eq!((all.value, all.below, all.above), (Some(2e9), 0.0, 2e9), "after 2 s, before 6 s");
+    assert_eq!(all.worst, Some((2e9, 3 * S)));
+    let cut = over(&record, "tcp.client.stall.max", 4 * S, 5 * S);
+    assert_eq!((cut.value, cut.above), (Some(1e9), 0.0), "it stood still before and after");
+    let idle = over(&record, "tcp.client.stall.max", S, 2 * S);
+    assert_eq!((idle.value, idle.above), (Some(0.0), 0.0));
+    assert_eq!(whole(&record, "tcp.server.stall.max").value, None);
+    assert_eq!(value(&record, "tcp.client.unacked.max"), Some(2.0));
+    record.tcp.iter_mut().for_each(|sample| sample.ssthresh = 0x7fff_ffff);
+    assert_eq!(value(&record, "tcp.client.ssthresh.p50"), None, "the kernel has none yet");
 }
 
 #[test]

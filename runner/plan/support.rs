@@ -16,7 +16,6 @@ use super::datagrams;
 use super::http;
 use super::multihomed;
 use super::pace::Pace;
-use crate::measure::definitions;
 
 /// The code of every problem here.
 pub const CODE: &str = "scn::run::not_in_this_version";
@@ -48,7 +47,6 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
             missing.add(entry.span, what);
         }
         if let When::Condition { condition, .. } = &entry.when {
-            missing.condition(condition);
             for (metric, tool) in of_tools(scenario, condition) {
                 let what = format!("the metric `{metric}` of a flow made by {tool} in a condition of the timeline");
                 missing.add(entry.span, what);
@@ -58,7 +56,6 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
             }
         }
     }
-    scenario.expectations.iter().for_each(|expectation| missing.condition(&expectation.condition));
     missing.found.sort_by_key(|problem| problem.primary.span);
     missing.found.dedup();
     missing.found
@@ -161,14 +158,6 @@ impl Missing {
     fn pattern(&mut self, pattern: Option<&Pattern>, span: Span) {
         if pattern.is_some_and(|pattern| has_secret(&pattern.steps)) {
             self.add(span, "a secret in a pattern");
-        }
-    }
-
-    fn condition(&mut self, condition: &Condition) {
-        for metric in condition.metrics() {
-            if definitions::of(metric.subject.kind(), metric.way_of_link().1).is_none() {
-                self.add(metric.span, format!("the metric `{}` of {}", metric.name, metric.subject.kind().words()));
-            }
         }
     }
 }
