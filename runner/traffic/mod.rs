@@ -26,6 +26,7 @@ mod openings;
 mod origins;
 mod pacer;
 mod pattern;
+mod quic;
 mod reconnect;
 mod registry;
 mod sctp_options;
@@ -142,6 +143,14 @@ pub enum TrafficError {
     /// What a flow or a service says of TLS cannot be had.
     #[error("TLS of {owner}: {why}")]
     Tls {
+        /// The flow or listener.
+        owner: String,
+        /// Why.
+        why: String,
+    },
+    /// What a flow or a service says of QUIC cannot be had.
+    #[error("QUIC of {owner}: {why}")]
+    Quic {
         /// The flow or listener.
         owner: String,
         /// Why.
@@ -376,7 +385,7 @@ impl Traffic {
             TrafficError::Listen { listener, node, address, error }
         };
         let socket = match planned.listener {
-            Listener::Udp { .. } => self.open_datagrams(listener).await?,
+            Listener::Udp { .. } | Listener::Quic { .. } => self.open_datagrams(listener).await?,
             _ => self.shared.sockets.stream_listener(planned.node, Streams::of(planned.listener.kind()), address).await.map_err(closed)?,
         };
         let refused = |error| TrafficError::Option { owner: planned.name.clone(), error };
@@ -428,5 +437,6 @@ fn compile(plan: &Plan, files: &Files) -> Result<Programs, TrafficError> {
     let servers = plan.listeners.iter().map(served).collect::<Result<_, _>>()?;
     let http = http::Prepared::new(plan).map_err(|(owner, why)| TrafficError::Http { owner, why })?;
     let tls = tls::Prepared::new(plan, files).map_err(|(owner, why)| TrafficError::Tls { owner, why })?;
-    Ok(Programs { clients, servers, http, tls })
+    let quic = quic::Prepared::new(plan, &tls).map_err(|(owner, why)| TrafficError::Quic { owner, why })?;
+    Ok(Programs { clients, servers, http, tls, quic })
 }
