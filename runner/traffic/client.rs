@@ -239,7 +239,12 @@ impl<'a> Place<'a> {
         match connected {
             Ok(established) => {
                 shared.live.active.fetch_add(1, Ordering::Relaxed);
-                open.row.get_mut().established_ns = worker.pacer.now_ns();
+                let row = open.row.get_mut();
+                row.established_ns = worker.pacer.now_ns();
+                if let Established::Quic(_) = established {
+                    // Its handshake is what opens it.
+                    row.handshake_ns = (row.established_ns - row.opened_ns).max(1);
+                }
                 worker.changed();
                 let end = self.transact(established, &open).await;
                 open.row.get_mut().end = end;

@@ -81,6 +81,8 @@ use worker::Programs;
 const MAX_WORKERS: usize = 4;
 /// A port that is about to become free is tried so often, with a pause in between.
 const PORT_TRIES: u32 = 100;
+/// The same of one over QUIC, whose connections hold it until what was said on them has arrived.
+const PORT_TRIES_OF_QUIC: u32 = 2_000;
 const PORT_PAUSE: Duration = Duration::from_millis(1);
 /// At the end each worker gets so long to hand over what it measured.
 const FINISH_LIMIT: Duration = Duration::from_secs(5);
@@ -284,7 +286,8 @@ impl Traffic {
     /// Opens a listener again. A stop of just now may still be on its way to the worker that holds the port.
     async fn reopen(&self, listener: usize) -> Result<(), TrafficError> {
         let closing = !self.shared.listeners[listener].open.load(Ordering::SeqCst);
-        for _ in 0..PORT_TRIES {
+        let tries = if quic::listens(&self.shared.plan.listeners[listener].listener) { PORT_TRIES_OF_QUIC } else { PORT_TRIES };
+        for _ in 0..tries {
             match self.open(listener).await {
                 Err(TrafficError::Listen { error, .. }) if closing && error.kind() == std::io::ErrorKind::AddrInUse => {
                     tokio::time::sleep(PORT_PAUSE).await;

@@ -18,12 +18,9 @@ use crate::traffic::datagram::Options;
 use crate::traffic::limits::{self, Quiet};
 use crate::traffic::origins;
 use crate::traffic::pattern::session::{Identity, Session};
-use crate::traffic::quic::{self, Link, Opening};
+use crate::traffic::quic::{self, LINGER_NS, Link, Opening};
 use crate::traffic::tls;
 use crate::traffic::wire::{Buffers, Wire};
-
-/// What was said last on a connection that was closed gets so long to arrive, ns.
-const LINGER_NS: i64 = 1_000_000_000;
 
 impl Place<'_> {
     /// Opens a connection; `Err(None)`: it was told to give up.
@@ -41,11 +38,10 @@ impl Place<'_> {
         if let Some(local) = self.connect_and_tell(&socket, open).map_err(failed)? {
             open.row.get_mut().local = local.to_string();
         }
-        let begun_ns = worker.pacer.now_ns();
         let dscp = options.dscp.unwrap_or_default();
         let mut opening = Opening::begin(socket.into(), dscp, config, self.target, &client.name()).map_err(failed)?;
         let limit_ns = limits::connect(planned);
-        worker.limit(self.control, begun_ns.saturating_add(limit_ns));
+        worker.limit(self.control, worker.pacer.now_ns().saturating_add(limit_ns));
         let shaken = poll_fn(|context| match self.control.interrupted(context) {
             // An order to close is reason enough to give up an attempt.
             None if self.control.order() != Order::Go => Poll::Ready(Err(Broken::Aborted)),
@@ -54,10 +50,7 @@ impl Place<'_> {
         })
         .await;
         match shaken {
-            Ok(connection) => {
-                open.row.get_mut().handshake_ns = (worker.pacer.now_ns() - begun_ns).max(1);
-                Ok(opening.link(connection))
-            }
+            Ok(connection) => Ok(opening.link(connection)),
             Err(broken) => {
                 if !self.control.is_killed() {
                     opening.give_up().await;

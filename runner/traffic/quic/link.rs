@@ -1,7 +1,7 @@
 //! A client's connection: its handshake, its streams, its end. In: a connected UDP socket, a configuration. Out: streams, or why there is no connection. Waits for nothing by
 //! itself: limits and orders are looked at by who polls.
 
-use std::future::Future as _;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -22,7 +22,7 @@ pub struct Opening {
     driver: Driver,
     endpoint: Endpoint,
     connecting: Connecting,
-    socket: Arc<Udp>,
+    refused: Pin<Box<dyn Future<Output = io::Error>>>,
 }
 
 impl Opening {
@@ -34,19 +34,20 @@ impl Opening {
         let socket = Arc::new(Udp::new(socket.into(), dscp)?);
         let driver = Driver::default();
         let udp: Arc<Udp> = Arc::clone(&socket);
+        let refused = Box::pin(async move { socket.is_refused().await });
         let endpoint = Endpoint::new_with_abstract_socket(configure::endpoint(), None, udp, driver.runtime())?;
         let connecting = endpoint.connect_with(config, target, name).map_err(|error: ConnectError| io::Error::other(error.to_string()))?;
-        Ok(Opening { driver, endpoint, connecting, socket })
+        Ok(Opening { driver, endpoint, connecting, refused })
     }
 
     /// Goes on with the handshake until it is done.
     pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Connection>> {
         self.driver.poll(context);
-        if let Poll::Ready(error) = self.socket.poll_said(context) {
-            return Poll::Ready(Err(error));
+        if let Poll::Ready(connected) = Pin::new(&mut self.connecting).poll(context) {
+            return Poll::Ready(connected.map_err(|error| Gone::Connection(error).error()));
         }
-        let connected = Pin::new(&mut self.connecting).poll(context);
-        connected.map_err(|error| Gone::Connection(error).error())
+        // After that the network's word is no end of a connection (RFC 9000, 14.2.1).
+        self.refused.as_mut().poll(context).map(Err)
     }
 
     /// Gives it up, and says so to the peer.

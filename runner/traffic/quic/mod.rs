@@ -28,6 +28,9 @@ pub use link::{Link, Opening};
 
 use crate::plan::types::PlannedFlow;
 
+/// What was said last on a connection that is to be closed gets so long to arrive, ns.
+pub const LINGER_NS: i64 = 1_000_000_000;
+
 /// A flow runs over it.
 pub fn carries(flow: &PlannedFlow) -> bool {
     matches!(flow.transport, Transport::Quic { .. })

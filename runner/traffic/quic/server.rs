@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::future::{Future as _, poll_fn};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -20,6 +20,7 @@ use quinn::{Connecting, Connection, Endpoint, Incoming};
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::ConnectionEnd;
 
+use super::LINGER_NS;
 use super::driver::Driver;
 use super::ends::{Gone, ORDERLY, told};
 use super::stream::{Endings, Stream};
@@ -118,8 +119,11 @@ impl Site {
         if self.control.order() != Order::Go || !standing.open.load(Ordering::SeqCst) {
             return incoming.refuse();
         }
-        // What is no beginning of a connection is answered by quinn.
-        let Ok(connecting) = incoming.accept() else { return };
+        let addresses = (incoming.remote_address(), self.address(incoming.local_ip()));
+        let connecting = match incoming.accept() {
+            Ok(connecting) => connecting,
+            Err(error) => return self.object(&Gone::Connection(error), addresses),
+        };
         let control = Rc::new(Control::new(Role::Server(listener), None));
         let member = worker.enlist(&control);
         if standing.frozen.load(Ordering::SeqCst) {
@@ -128,7 +132,7 @@ impl Site {
         self.open.set(self.open.get() + 1);
         let site = Rc::clone(self);
         worker.spawn(async move {
-            control.carry(site.connection(&control, connecting)).await;
+            control.carry(site.connection(&control, connecting, addresses)).await;
             site.worker.dismiss(member);
             site.open.set(site.open.get() - 1);
             site.control.wake();
@@ -136,10 +140,7 @@ impl Site {
     }
 
     /// A connection from its handshake to its end.
-    async fn connection(&self, control: &Rc<Control>, mut connecting: Connecting) {
-        let port = self.worker.shared.plan.listeners[self.listener].port;
-        let own = connecting.local_ip().unwrap_or(self.worker.shared.plan.listeners[self.listener].address);
-        let addresses = (connecting.remote_address(), SocketAddr::new(own, port));
+    async fn connection(&self, control: &Rc<Control>, mut connecting: Connecting, addresses: (SocketAddr, SocketAddr)) {
         // A client that went away in the midst of it is not waited for.
         self.worker.limit(control, self.worker.pacer.now_ns().saturating_add(CONNECT_LIMIT_NS));
         let shaken = poll_fn(|context| match control.interrupted(context) {
@@ -150,17 +151,23 @@ impl Site {
         self.worker.limit(control, NEVER_DUE);
         match shaken {
             Ok(connection) => self.streams(control, connection, addresses).await,
-            Err(Broken::Io(error)) => self.object(&error, addresses),
+            Err(Broken::Io(error)) => told(&error).into_iter().for_each(|gone| self.object(gone, addresses)),
             Err(_) => {}
         }
     }
 
+    /// This end's address on a connection.
+    fn address(&self, own: Option<IpAddr>) -> SocketAddr {
+        let planned = &self.worker.shared.plan.listeners[self.listener];
+        SocketAddr::new(own.unwrap_or(planned.address), planned.port)
+    }
+
     /// Tells what this end has against a client.
-    fn object(&self, error: &io::Error, (client, address): (SocketAddr, SocketAddr)) {
+    fn object(&self, gone: &Gone, (client, address): (SocketAddr, SocketAddr)) {
         let worker = &self.worker;
         let entry = worker.shared.registry.find(client, address);
         let whose = entry.as_ref().map_or((UNKNOWN_FLOW, UNKNOWN_CONNECTION), |entry| (entry.flow, entry.connection));
-        if let Some(what) = told(error).and_then(|gone| gone.objection(entry.is_none())) {
+        if let Some(what) = gone.objection(entry.is_none()) {
             let planned = &worker.shared.plan.listeners[self.listener];
             let step = format!("QUIC handshake at {} on {}", planned.name, worker.shared.node_name(planned.node));
             let fault = Fault { step: u32::MAX, what, end: ConnectionEnd::Tls, corruption: None };
@@ -181,6 +188,7 @@ impl Site {
             both.ok().map(|both| (both, connection))
         });
         let mut theirs = pin!(theirs.fuse());
+        let mut lingers = false;
         poll_fn(|context| {
             control.register(context);
             let over = loop {
@@ -195,8 +203,18 @@ impl Site {
             };
             while let Poll::Ready(Some(())) = at_work.poll_next_unpin(context) {}
             let settled = endings.poll(context).is_ready();
-            let ends = control.order() >= Order::Abort || (at_work.is_empty() && (over || (control.order() != Order::Go && settled)));
-            if ends { Poll::Ready(()) } else { Poll::Pending }
+            if control.order() >= Order::Abort || (at_work.is_empty() && over) {
+                return Poll::Ready(());
+            }
+            if control.order() == Order::Go || !at_work.is_empty() {
+                return Poll::Pending;
+            }
+            // The last word gets its time to arrive, and no more.
+            if !lingers {
+                lingers = true;
+                self.worker.limit(control, self.worker.pacer.now_ns().saturating_add(LINGER_NS));
+            }
+            if settled || control.interrupted(context).is_some() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
         drop(at_work);

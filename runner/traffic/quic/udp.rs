@@ -2,7 +2,7 @@
 //! and what the network says of a target that nobody serves. Makes no socket.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd as _;
@@ -51,11 +51,25 @@ impl Udp {
     }
 
     /// Waits until the network says that its packets do not arrive. Only a socket that is connected hears of it.
-    pub fn poll_said(&self, context: &mut Context<'_>) -> Poll<io::Error> {
-        self.said.waker.register(context.waker());
-        match self.said.number.swap(0, Ordering::Relaxed) {
-            0 => Poll::Pending,
-            number => Poll::Ready(io::Error::from_raw_os_error(number)),
+    pub async fn is_refused(&self) -> io::Error {
+        loop {
+            // What the kernel has heard it tells to whoever asks first, which may be who sends or receives.
+            let told = poll_fn(|context| {
+                self.said.waker.register(context.waker());
+                match self.said.number.swap(0, Ordering::Relaxed) {
+                    0 => Poll::Pending,
+                    number => Poll::Ready(io::Error::from_raw_os_error(number)),
+                }
+            });
+            tokio::select! {
+                error = told => return error,
+                _ = self.io.ready(Interest::ERROR) => {}
+            }
+            if let Ok(Some(error)) = self.io.take_error() {
+                return error;
+            }
+            let taken: io::Result<()> = self.io.try_io(Interest::ERROR, || Err(io::ErrorKind::WouldBlock.into()));
+            drop(taken);
         }
     }
 
