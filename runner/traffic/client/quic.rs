@@ -111,7 +111,8 @@ impl Place<'_> {
         let done = self.side_by_side(open, &controls, talks.collect(), carry).await;
         let end = self.closes(open);
         done.into_iter().for_each(|talk| drop(talk.close()));
-        if end == ConnectionEnd::Closed {
+        // Who was told to end at once, or with everything else, waits for nothing.
+        if end == ConnectionEnd::Closed && self.control.order() < Order::Abort && !worker.finishing.get() {
             self.linger(link);
         } else if !self.control.is_killed() {
             link.close().await;

@@ -51,7 +51,9 @@ impl Gone {
 
     /// How an established connection ended.
     pub fn end(&self) -> ConnectionEnd {
-        use ConnectionError::{ApplicationClosed, CidsExhausted, ConnectionClosed, LocallyClosed, TimedOut, TransportError, VersionMismatch};
+        use ConnectionError::{
+            ApplicationClosed, CidsExhausted, ConnectionClosed, LocallyClosed, TimedOut, TransportError, VersionMismatch,
+        };
         match self {
             Gone::Reset(_) | Gone::Stopped(_) | Gone::Connection(ConnectionError::Reset) => ConnectionEnd::Reset,
             Gone::Connection(ApplicationClosed(close)) if close.error_code == ABORTED && *close.reason == *ABORTED_REASON => {

@@ -90,7 +90,9 @@ impl Link {
             match pin!(self.connection.open_bi()).poll(&mut context) {
                 Poll::Ready(Ok(both)) => streams.push(Stream::open(&self.connection, both, &self.endings)),
                 Poll::Ready(Err(error)) => return Err(Gone::Connection(error).error()),
-                Poll::Pending => return Err(io::Error::other(format!("the peer takes {opened} streams of a connection at once, not {count}"))),
+                Poll::Pending => {
+                    return Err(io::Error::other(format!("the peer takes {opened} streams of a connection at once, not {count}")));
+                }
             }
         }
         Ok(streams)

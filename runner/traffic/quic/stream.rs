@@ -42,7 +42,10 @@ pub struct Stream {
 enum State {
     Open(Both),
     /// Nobody has sent on it: whoever does opens it.
-    Unopened { theirs: Opening, ours: Option<Opening> },
+    Unopened {
+        theirs: Opening,
+        ours: Option<Opening>,
+    },
     /// The connection ended before.
     Lost(ConnectionError),
 }

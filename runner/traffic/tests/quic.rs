@@ -102,8 +102,14 @@ async fn handshakes_that_fail_are_told_in_the_words_of_each_end() {
     assert!(what.ends_with("(the certificate of web was made for the run; verified by the run's own authority)"), "{what}");
     let series = refused("alpn \"h3\"", "alpn \"doq\"").await;
     let told = failures(&series);
-    assert!(told.iter().any(|(step, what)| step.starts_with("QUIC handshake with") && *what == "received fatal alert: NoApplicationProtocol"), "{told:?}");
-    assert!(told.iter().any(|(step, what)| *step == "QUIC handshake at web on server" && *what == "peer doesn't support any known protocol"), "{told:?}");
+    assert!(
+        told.iter().any(|(step, what)| step.starts_with("QUIC handshake with") && *what == "received fatal alert: NoApplicationProtocol"),
+        "{told:?}"
+    );
+    assert!(
+        told.iter().any(|(step, what)| *step == "QUIC handshake at web on server" && *what == "peer doesn't support any known protocol"),
+        "{told:?}"
+    );
     assert!(series.connections.iter().all(|c| c.end == ConnectionEnd::Tls), "{:?}", series.connections);
     // As in TLS 1.3 the client is done before the server has looked at its certificate.
     let series = refused("", "verify on").await;
@@ -115,7 +121,10 @@ async fn handshakes_that_fail_are_told_in_the_words_of_each_end() {
 
 #[tokio::test]
 async fn nobody_and_somebody_else_there_differ() {
-    let to_nobody = |said: &str| Plan { listeners: Vec::new(), ..planned(&format!("flow f from client to server {{ over quic  total 2  {said}  reconnect after 1ms }}")) };
+    let to_nobody = |said: &str| Plan {
+        listeners: Vec::new(),
+        ..planned(&format!("flow f from client to server {{ over quic  total 2  {said}  reconnect after 1ms }}"))
+    };
     let series = series_of(to_nobody("")).await;
     assert!(series.connections.iter().all(|c| c.end == ConnectionEnd::Refused && c.established_ns == NEVER), "{:?}", series.connections);
     let [(step, what)] = failures(&series)[..] else { panic!("{:?}", series.failures) };
