@@ -109,7 +109,7 @@ fn what_is_killed_ends_at_once_and_starts_anew() {
         let (ended, record) = run(
             &place,
             "    timeline {
-        at 1s      kill store, web, echo for 500ms  as death
+        at 1s      kill store, web, echo, fast for 500ms  as death
         at 3s      kill client                      as murder
         murder + 1s     restart client              as again
         again + 1s      restart server              as both

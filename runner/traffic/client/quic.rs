@@ -120,7 +120,8 @@ impl Place<'_> {
         end
     }
 
-    /// Closes a connection when all that was said on it has arrived.
+    /// Closes a connection when all that was said on it has arrived, and its socket when what was on its way has come: a port that is closed at once would answer
+    /// that with errors.
     fn linger(&self, mut link: Link) {
         let control = Rc::new(Control::new(self.run.role(), None));
         let member = self.worker.enlist(&control);
@@ -136,9 +137,18 @@ impl Place<'_> {
                     link.poll_settled(context)
                 })
                 .await;
-                if !control.is_killed() {
-                    link.close().await;
+                if control.is_killed() {
+                    return;
                 }
+                link.close().await;
+                poll_fn(|context| {
+                    if control.interrupted(context).is_some() {
+                        return Poll::Ready(());
+                    }
+                    link.poll(context);
+                    if link.is_drained() { Poll::Ready(()) } else { Poll::Pending }
+                })
+                .await;
             };
             control.carry(lingering).await;
             worker.dismiss(member);

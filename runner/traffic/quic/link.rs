@@ -98,13 +98,18 @@ impl Link {
         Ok(streams)
     }
 
+    /// What was on its way when it ended has come (RFC 9000, 10.2).
+    pub fn is_drained(&self) -> bool {
+        self.endpoint.open_connections() == 0
+    }
+
     /// Waits until the peer has got all that was said on streams that are closed, or never will.
     pub fn poll_settled(&self, context: &mut Context<'_>) -> Poll<()> {
         self.endings.poll(context)
     }
 
     /// Ends it, and says so to the peer.
-    pub async fn close(mut self) {
+    pub async fn close(&mut self) {
         self.endpoint.close(ORDERLY, b"");
         self.driver.flush().await;
     }
