@@ -115,7 +115,7 @@ fn what_is_killed_ends_at_once_and_starts_anew() {
         again + 1s      restart server              as both
         both + 1s       signal server SIGSTOP       as stopped
         stopped + 300ms signal server SIGCONT       as goes_on
-        goes_on + 1s    signal server SIGTERM       as term
+        goes_on + 1005ms  signal server SIGTERM     as term
         term + 500ms    kill store                  as idle
         idle + 500ms    stop bytes, pages, grams, pings, swift
     }

@@ -106,6 +106,8 @@ fn transport() -> Result<TransportConfig, String> {
 pub(super) fn endpoint() -> EndpointConfig {
     let mut endpoint = EndpointConfig::default();
     endpoint.grease_quic_bit(false);
+    // Each that is not known is told so: those of one client ask at the same time.
+    endpoint.min_reset_interval(Duration::ZERO);
     endpoint
 }
 

@@ -17,11 +17,12 @@ use super::ends::{ABORTED, ABORTED_REASON, Gone};
 use crate::traffic::wire::Transport;
 
 type Both = (SendStream, RecvStream);
+type Ending = Pin<Box<dyn Future<Output = ()>>>;
 type Opening = Pin<Box<dyn Future<Output = Result<Both, ConnectionError>>>>;
 
 /// Streams of one connection that were closed at this end and whose peers have not got everything yet.
 #[derive(Clone, Default)]
-pub struct Endings(Rc<RefCell<FuturesUnordered<Pin<Box<dyn Future<Output = ()>>>>>>);
+pub struct Endings(Rc<RefCell<FuturesUnordered<Ending>>>);
 
 impl Endings {
     /// Waits until all that was said has arrived, or never will.
