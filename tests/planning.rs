@@ -86,10 +86,10 @@ fn a_picture_shows_one_scenario_that_can_be_read() {
 #[test]
 fn what_this_version_cannot_run_is_named_before_anything_is_made() {
     let place = Place::new();
-    place.write("a.scn", SMALL.replace("total 10", "over quic  total 10"));
+    place.write("a.scn", SMALL.replace("total 10", "over quic { streams 4 }  timeout { idle 1s }  total 10"));
     let ended = place.scn(&["run", "a.scn", "--message-format", "short"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
-    assert!(ended.stderr.contains("over quic"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("with `streams` over `quic`"), "{}", ended.stderr);
     assert!(ended.stderr.contains("not_in_this_version") && ended.stderr.contains("nothing ran"), "{}", ended.stderr);
     assert!(!place.path().join("scn-results").exists());
 }
@@ -108,7 +108,7 @@ fn a_scenario_whose_needs_are_not_met_is_skipped() {
     assert!(results.to_string().contains("skipped"), "{results}");
     assert!(place.read("scn-results/report.html").contains("no_such_tool_here"));
     // What it asks for beyond this version is of no interest then.
-    place.write("a.scn", lacking.replace("total 10", "over quic  total 10"));
+    place.write("a.scn", lacking.replace("total 10", "over quic { streams 4 }  timeout { idle 1s }  total 10"));
     assert_eq!(place.scn(&["run", "a.scn"]).code, Some(4));
 }
 

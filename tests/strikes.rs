@@ -24,9 +24,11 @@ scenario strikes {{
     service store on server {{ listen tcp :{PORT}  serve sym(64B) }}
     service web on server {{ listen http :8080 {{ path \"/\" {{ body 64B }} }} }}
     service echo on server {{ listen udp :5004  serve sym(64B) }}
+    service fast on server {{ listen quic :4433  serve sym(64B) }}
     flow bytes from client to store {{ connections 4  rate 100/s  reconnect after 20ms }}
     flow pages from client to web {{ over http  connections 4  rate 100/s  reconnect after 20ms }}
     flow grams from client to echo over udp {{ rate 100/s }}
+    flow swift from client to fast over quic {{ connections 4  rate 100/s  reconnect after 20ms }}
     flow pings from client to server over icmp {{ rate 100/s }}
 {body}
 }}
@@ -75,20 +77,24 @@ fn what_is_frozen_goes_on_where_it_stood() {
         bytes.errors == 0          before last
         pages.errors == 0          before last
         grams.errors == 0          before frost
+        swift.errors == 0          before last
         pings.lost == 0            before frost      \"the kernel answers for a node that stands still\"
         bytes.outage.max >= 450ms  before frost
         pages.outage.max >= 450ms  before frost
         grams.outage.max >= 450ms  before frost
+        swift.outage.max >= 450ms  before frost
         bytes.dropped == 0         before frost
         bytes.outage.max >= 1400ms during frost..last
         pages.outage.max >= 1400ms during frost..last
         grams.outage.max >= 1400ms during frost..last
+        swift.outage.max >= 1400ms during frost..last
         pings.outage.max >= 1400ms during frost..last
         bytes.dropped >= 40        during frost..last  \"what waits longer than a second is dropped\"
         pages.dropped >= 40        during frost..last
         grams.dropped >= 40        during frost..last
         pings.dropped >= 40        during frost..last
         bytes.active == 4          during frost + 100ms..last
+        swift.active == 4          during frost + 100ms..last
     }",
         );
         assert!(warns(&record, "thaw web on server had no effect: it did not stand still"), "{}", record["warnings"]);
@@ -103,23 +109,25 @@ fn what_is_killed_ends_at_once_and_starts_anew() {
         let (ended, record) = run(
             &place,
             "    timeline {
-        at 1s      kill store, web, echo for 500ms  as death
+        at 1s      kill store, web, echo, fast for 500ms  as death
         at 3s      kill client                      as murder
         murder + 1s     restart client              as again
         again + 1s      restart server              as both
         both + 1s       signal server SIGSTOP       as stopped
         stopped + 300ms signal server SIGCONT       as goes_on
         # What crosses a closing connection fails: nothing is under way when the end is asked for, but what is long begun.
-        goes_on + 900ms pause bytes, pages for 200ms
+        goes_on + 900ms pause bytes, pages, swift for 200ms
         goes_on + 1s    signal server SIGTERM       as term
         term + 500ms    kill store                  as idle
-        idle + 500ms    stop bytes, pages, grams, pings
+        idle + 500ms    stop bytes, pages, grams, pings, swift
     }
     expect {
         bytes.errors == 0               before death
         pages.errors == 0               before death
         grams.errors == 0               before death
         bytes.failed_connections == 4   during death..murder
+        swift.failed_connections == 0   during death..death + 500ms  \"nobody hears of it\"
+        swift.resets == 4               during death..murder         \"who returns knows no connection of before\"
         bytes.failed_connects > 0       during death..murder   \"its listener is gone\"
         pages.failed_connects > 0       during death..murder
         grams.lost > 0                  during death..murder
@@ -129,6 +137,7 @@ fn what_is_killed_ends_at_once_and_starts_anew() {
         bytes.transactions > 50         during again..both
         pages.transactions > 50         during again..both
         grams.transactions > 50         during again..both
+        swift.transactions > 50         during again..both
         pings.transactions > 50         during again..both
         bytes.failed_connections >= 4   during both..stopped
         bytes.failed_transactions == 0  during stopped..idle  \"who is stopped goes on, and who is asked to end does so in good order\"
@@ -217,7 +226,7 @@ fn an_observer_sees_a_killed_services_connections_end() {
     let body = "    timeline {
         at 1s     freeze store
         at 1500ms kill store   as death
-        at 3s     stop bytes, pages, grams, pings
+        at 3s     stop bytes, pages, grams, pings, swift
     }
     expect {
         bytes.resets >= 4            during death..death + 1s
@@ -232,7 +241,7 @@ fn an_observer_sees_a_killed_services_connections_end() {
 fn an_observer_sees_nothing_of_a_node_that_vanishes() {
     let body = "    timeline {
         at 1s     vanish server   as gone
-        at 3s     stop bytes, pages, grams, pings
+        at 3s     stop bytes, pages, grams, pings, swift
     }
     expect {
         bytes.errors == 0           before gone
@@ -240,9 +249,11 @@ fn an_observer_sees_nothing_of_a_node_that_vanishes() {
         bytes.transactions == 0     during gone + 100ms..gone + 1900ms
         pages.transactions == 0     during gone + 100ms..gone + 1900ms
         grams.transactions == 0     during gone + 100ms..gone + 1900ms
+        swift.transactions == 0     during gone + 100ms..gone + 1900ms
         pings.transactions == 0     during gone + 100ms..gone + 1900ms
         bytes.resets == 0
         bytes.failed_connects == 0
+        swift.active == 4           during gone..gone + 1900ms
         bytes.active == 4           during gone..gone + 1900ms  \"nobody has told the client\"
     }";
     let Some((seen, _)) = ends_seen(body) else { return };
@@ -257,12 +268,13 @@ fn an_observer_hears_nothing_of_clients_that_vanish() {
     let place = Place::new();
     let body = "    timeline {
         at 1s  vanish client for 1s   as gone
-        gone + 3s  stop bytes, pages, grams, pings
+        gone + 3s  stop bytes, pages, grams, pings, swift
     }
     expect {
         bytes.failed_connections == 4  during gone..gone + 900ms
         bytes.transactions > 50        after gone + 2s
         grams.transactions > 50        after gone + 2s
+        swift.transactions > 50        after gone + 2s
         pings.transactions > 50        after gone + 2s
     }";
     place.write("strikes.scn", scenario(body));

@@ -1,7 +1,7 @@
 //! Scenarios of one transport each, in real namespaces, as root and as an ordinary user: tshark counts the same in what crossed their links.
 
 use crate::built::{Place, scenario, skip, until_told};
-use crate::http::places;
+use crate::http::{failures, places};
 use crate::loads::{captured, fields_as, there_is_tshark};
 
 #[test]
@@ -20,6 +20,41 @@ fn requests_of_http_2_are_counted_by_tshark() {
         assert_eq!((opened("8080"), opened("8443")), (1 + 1 + 3 + 3, 2));
         let spoken = "tls.handshake.type == 1 && tcp.dstport == 8443";
         assert_eq!(fields_as(&capture, &[], spoken, &["tls.handshake.extensions_alpn_str"]), ["h2", "h2"]);
+    }
+}
+
+#[test]
+fn connections_of_quic_are_counted_by_tshark() {
+    if !there_is_tshark() {
+        return;
+    }
+    for place in places() {
+        let capture = captured(&place, "quic", &scenario("quic.scn"));
+        let read = ["udp.port==443,quic", "udp.port==8443,quic", "udp.port==4430,quic"];
+        let said = ["udp.dstport", "tls.handshake.extensions_server_name", "tls.handshake.extensions_alpn_str", "udp.srcport"];
+        // A hello that was lost or answered late is said again, from the same port.
+        let mut hellos = fields_as(&capture, &read, "quic && tls.handshake.type == 1", &said);
+        hellos.sort();
+        hellos.dedup();
+        let said = |port: &str, name: &str, alpn: &str| {
+            hellos.iter().filter(|line| line.starts_with(&format!("{port}\t{name}\t{alpn}\t"))).count()
+        };
+        assert_eq!(said("443", "shop.example.com", "orders/1"), 40, "{hellos:?}");
+        assert_eq!(said("443", "shop.example.com", "orders/2"), 2 + 1, "{hellos:?}");
+        assert_eq!(said("8443", "press.example.com", ""), 3, "{hellos:?}");
+        assert_eq!(said("443", "shop.example.org", "orders/1"), 3, "{hellos:?}");
+        assert_eq!(said("443", "shop.example.com", "mail"), 3, "{hellos:?}");
+        assert_eq!((said("4430", "", ""), hellos.len()), (3, 40 + 3 + 3 + 3 + 3 + 3), "{hellos:?}");
+        let versions = fields_as(&capture, &read, "quic.long.packet_type == 0", &["quic.version"]);
+        assert!(versions.iter().all(|version| version.split(',').all(|version| version == "0x00000001")), "{versions:?}");
+        let refused = fields_as(&capture, &read, "icmp.type == 3 && icmp.code == 3 && udp.dstport == 4430", &["udp.srcport"]);
+        assert!(refused.len() >= 3, "each attempt at a port that nobody serves is turned away: {refused:?}");
+        assert_eq!(fields_as(&capture, &read, "_ws.malformed", &["frame.number"]), Vec::<String>::new());
+        let record: serde_json::Value = serde_json::from_str(&place.read("scn-results/quic.quic.run.json")).unwrap();
+        let told = |flow: &str| failures(&record, flow);
+        assert!(told("misled")[0].1.contains("certificate not valid for name \"shop.example.org\""), "{:?}", told("misled"));
+        assert!(told("foreign").iter().any(|(_, what)| what == "received fatal alert: NoApplicationProtocol"), "{:?}", told("foreign"));
+        assert_eq!(told("nowhere"), [("connect to 10.1.0.1:4430".to_owned(), "connection refused".to_owned())]);
     }
 }
 

@@ -177,6 +177,7 @@ use TransportKind::{Frames, Http, Icmp, Mptcp, Quic, Sctp, Tcp, Tls, Udp};
 const ANY: &[TransportKind] = &[Tcp, Tls, Udp, Icmp, Http, Quic, Sctp, Mptcp, Frames];
 const TALKS: &[TransportKind] = &[Tcp, Tls, Udp, Icmp, Http, Quic, Sctp, Mptcp];
 const CONNECTED: &[TransportKind] = &[Tcp, Tls, Http, Quic, Sctp, Mptcp];
+const DIALLED: &[TransportKind] = &[Tcp, Tls, Http, Sctp, Mptcp];
 const SERVED: &[TransportKind] = &[Tcp, Tls, Udp, Http, Quic, Sctp, Mptcp];
 const ON_TCP: &[TransportKind] = &[Tcp, Tls, Http, Mptcp];
 const PACKETS: &[TransportKind] = &[Udp, Icmp, Frames];
@@ -279,7 +280,7 @@ pub const METRICS: &[MetricRow] = &[
     // Times.
     flow("latency.*", Duration, Interval, over(TALKS), "From a transaction's intended start to its end; waiting for a free connection counts."),
     flow("service.*", Duration, Interval, over(TALKS), "From a transaction's first byte sent to its end."),
-    flow("connect_time.*", Duration, Interval, over(CONNECTED), "From `connect` to the connection being established, less the TLS handshake."),
+    flow("connect_time.*", Duration, Interval, over(DIALLED), "From `connect` to the connection being established, less the TLS handshake."),
     flow("handshake_time.*", Duration, Interval, over(&[Tls, Http, Quic]).handshake(), "From the start of the TLS handshake to its end (RFC 8446; of QUIC RFC 9001)."),
     flow("reconnect_time.*", Duration, Interval, over(CONNECTED), "From a connection's break to the first completed transaction of its successor."),
     flow("rtt.*", Duration, Interval, over(&[Udp, Icmp]).replies().tools(&[Ping]), "From a packet being sent to its answer being received (RFC 2681)."),

@@ -126,7 +126,7 @@ pub struct Connection {
     pub opened_ns: i64,
     /// When it was established, its TLS handshake done; [`NEVER`] if it was not.
     pub established_ns: i64,
-    /// How long the TLS handshake took that it was established by, ns; 0: it has none.
+    /// How long the TLS handshake took that it was established by, ns; 0: it has none. Of QUIC it is all of its opening.
     pub handshake_ns: i64,
     /// When it ended or was seen to be broken; [`NEVER`] if it outlived the flow's record.
     pub closed_ns: i64,

@@ -1,4 +1,4 @@
-//! Durations of connections. `connect_time.*`: from `connect` to established, less the TLS handshake, which `handshake_time.*` is. `reconnect_time.*`: from a break to the successor's
+//! Durations of connections. `connect_time.*`: from `connect` to established, less the TLS handshake, which `handshake_time.*` is; what a handshake alone opens has none. `reconnect_time.*`: from a break to the successor's
 //! first completed transaction. `lasting_connections`: those that live through the window. In: a series. Out: numbers.
 
 use std::collections::BTreeMap;
@@ -11,9 +11,9 @@ use super::{Measured, Window, counters};
 
 /// Of the connections established in a window.
 pub(super) fn connect_time(flow: &Series<'_>, window: Window) -> Distribution {
-    let samples =
-        established(flow, window).map(|c| ((c.established_ns - c.opened_ns).saturating_sub(c.handshake_ns).max(0), c.established_ns));
-    Distribution::new(samples, 1.0, "no connection was established in the window")
+    let connected = established(flow, window).filter(|c| c.handshake_ns == 0 || c.handshake_ns < c.established_ns - c.opened_ns);
+    let samples = connected.map(|c| ((c.established_ns - c.opened_ns - c.handshake_ns).max(0), c.established_ns));
+    Distribution::new(samples, 1.0, "no connection was established in the window by more than a handshake")
 }
 
 /// Of the same, those with TLS.

@@ -458,6 +458,10 @@ fn a_handshake_is_no_part_of_the_connect_time() {
     assert_eq!((handshakes.value, handshakes.samples), (Some(250_000.0), 1));
     let connects = whole(&record, "connect_time.min");
     assert_eq!((connects.value, connects.samples), (Some(750_000.0), opened(&record)));
+    // What a handshake alone opens, as of QUIC, has none.
+    let quic = &mut record.connections[0];
+    quic.handshake_ns = quic.established_ns - quic.opened_ns;
+    assert_eq!(whole(&record, "connect_time.min").samples, opened(&record) - 1);
 }
 
 /// Ten datagrams each way, 100 ms apart from 1 s on: one way 10 ms and then each 1 ms more, the other 20 ms; what is done to single ones

@@ -35,6 +35,11 @@ fn speaks_first(steps: &[Step]) -> Vec<Side> {
     Vec::new()
 }
 
+/// The server may be the first to send.
+pub(crate) fn server_begins(pattern: &Pattern) -> bool {
+    speaks_first(&pattern.steps).contains(&Side::Server)
+}
+
 /// The longest message of filling, text or bytes, as far as it is known beforehand.
 fn longest(steps: &[Step]) -> u64 {
     let of = |step: &Step| match &step.kind {
@@ -63,7 +68,7 @@ pub(crate) fn beyond(pattern: Option<&Pattern>) -> Vec<String> {
     if closes(&pattern.steps) {
         found.push("a pattern that closes, over `udp`".to_owned());
     }
-    if speaks_first(&pattern.steps).contains(&Side::Server) {
+    if server_begins(pattern) {
         found.push("a pattern that the server begins, over `udp`".to_owned());
     }
     if longest(&pattern.steps) > LARGEST_DATAGRAM {

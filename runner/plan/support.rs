@@ -16,6 +16,7 @@ use super::datagrams;
 use super::http;
 use super::multihomed;
 use super::pace::Pace;
+use super::side_by_side;
 
 /// The code of every problem here.
 pub const CODE: &str = "scn::run::not_in_this_version";
@@ -30,8 +31,6 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
         if let Listener::Http { paths, .. } = &service.listener {
             let beyond = http::answers(paths, service.pattern.as_ref());
             beyond.into_iter().for_each(|what| missing.add(service.span, what));
-        } else if !listens(&service.listener) {
-            missing.add(service.span, format!("a service over {} with these options", service.listener.kind().word()));
         }
         missing.pattern(service.pattern.as_ref(), service.span);
         let beyond = multihomed::service(service.listener.kind(), service.pattern.as_ref());
@@ -111,7 +110,9 @@ impl Missing {
                 let beyond = http::asks(asks, flow.pattern.as_ref());
                 beyond.into_iter().for_each(|what| self.add(flow.span, what));
             }
-            other => self.add(flow.span, format!("a flow over {}", other.kind().word())),
+            Transport::Quic { streams, .. } => {
+                side_by_side::beyond(flow, *streams).into_iter().for_each(|what| self.add(flow.span, what));
+            }
         }
         self.pattern(flow.pattern.as_ref(), flow.span);
         let load = &flow.load;
@@ -177,12 +178,6 @@ fn has_secret(steps: &[Step]) -> bool {
         StepKind::Choose { branches } => branches.iter().any(|branch| has_secret(&branch.steps)),
         _ => false,
     })
-}
-
-/// A listener of TCP, TLS, MPTCP or SCTP, or of UDP.
-fn listens(listener: &Listener) -> bool {
-    use Listener::{Mptcp, Sctp, Tcp, Tls, Udp};
-    matches!(listener, Tcp { .. } | Tls { .. } | Udp { .. } | Mptcp { .. } | Sctp { .. })
 }
 
 /// What would turn a flow whose schedule is not of the kind that can be turned.

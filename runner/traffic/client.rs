@@ -4,6 +4,7 @@
 mod connect;
 mod lane;
 mod own_clock;
+mod quic;
 mod streams;
 
 use std::cell::{Cell, RefCell};
@@ -31,10 +32,9 @@ use super::pattern::session::{Identity, Session};
 use super::reconnect::Attempts;
 use super::registry::{Entry, Inbox, NOBODY};
 use super::starts::Starts;
-use super::tls::Stream;
-use super::wire::{Buffers, Transport as _, Wire};
+use super::wire::{Buffers, Wire};
 use super::worker::Worker;
-use connect::Refusal;
+use connect::{Established, Refusal};
 use lane::Lane;
 
 /// A connection that is not established after this long is given up, ns.
@@ -229,10 +229,7 @@ impl<'a> Place<'a> {
         };
         let mut open = Open::new(number, row, entry);
         let connected = match socket {
-            Ok(socket) => match self.connect(socket, &mut open).await {
-                Ok(stream) => self.secure(stream, &mut open).await,
-                Err(refusal) => Err(refusal),
-            },
+            Ok(socket) => self.establish(socket, &mut open).await,
             Err(error) => {
                 let what = format!("no socket for a connection: {error}");
                 worker.shared.tell(Notice::Broken { what: format!("flow {}: {what}", worker.shared.plan.flows[flow].name) });
@@ -241,11 +238,16 @@ impl<'a> Place<'a> {
         };
         shared.live.connecting.fetch_sub(1, Ordering::Relaxed);
         match connected {
-            Ok(stream) => {
+            Ok(established) => {
                 shared.live.active.fetch_add(1, Ordering::Relaxed);
-                open.row.get_mut().established_ns = worker.pacer.now_ns();
+                let row = open.row.get_mut();
+                row.established_ns = worker.pacer.now_ns();
+                if let Established::Quic(_) = established {
+                    // Its handshake is what opens it.
+                    row.handshake_ns = (row.established_ns - row.opened_ns).max(1);
+                }
                 worker.changed();
-                let end = self.transact(stream, &open).await;
+                let end = self.transact(established, &open).await;
                 open.row.get_mut().end = end;
                 shared.live.active.fetch_sub(1, Ordering::Relaxed);
             }
@@ -256,13 +258,14 @@ impl<'a> Place<'a> {
     }
 
     /// Runs transactions on an established connection until it ends.
-    async fn transact(&mut self, stream: Stream, open: &Open) -> ConnectionEnd {
+    async fn transact(&mut self, established: Established, open: &Open) -> ConnectionEnd {
         let (worker, flow) = (self.worker, self.run.flow);
         let planned = &worker.shared.plan.flows[flow];
         let identity = Identity {
             run: worker.shared.run,
             flow: flow as u16,
             connection: open.number,
+            stream: 0,
             node: planned.from.0 as u16,
             key: Key::from_bits(open.entry.key),
             client_name: worker.shared.node_name(planned.from).into(),
@@ -271,6 +274,10 @@ impl<'a> Place<'a> {
         };
         self.control.connection.set(open.number);
         let quiet = Quiet::of(planned, open.row.borrow().established_ns);
+        let stream = match established {
+            Established::Stream(stream) => stream,
+            Established::Quic(link) => return self.over_quic(*link, open, &identity, quiet).await,
+        };
         if http::is_multiplexed(&planned.transport) {
             return match http::Carrier::new(stream).await {
                 Ok(carrier) => self.multiplex(carrier, open, &identity, quiet).await,

@@ -10,8 +10,7 @@ use super::control::Broken;
 use super::limits::Quiet;
 use super::pacer::NEVER_DUE;
 use super::pattern::session::{Cut, Played, Progress, Session};
-use super::tls::Stream;
-use super::wire::Buffers;
+use super::wire::{Buffers, Transport};
 
 /// A connection on which transactions are played.
 pub trait Conversation {
@@ -54,7 +53,7 @@ pub trait Conversation {
     fn close(self) -> Buffers;
 }
 
-impl Conversation for Session<Stream> {
+impl<S: Transport> Conversation for Session<S> {
     async fn play(&mut self, number: u64) -> Result<Played, Cut> {
         Session::play(self, number).await
     }

@@ -22,13 +22,15 @@ use super::draw::Key;
 use super::frames;
 use super::openings;
 use super::pacer::NEVER_DUE;
+use super::quic;
 use super::shared::FlowStart;
-use super::sockets::Streams;
+use super::sockets::{Packets, Streams};
 use super::starts::Starts;
 use super::stress::Stream;
 use super::turning::Turning;
 use super::worker::Worker;
 use crate::plan::pace::Pace;
+use crate::plan::types::PlannedFlow;
 
 /// A start that finds no free connection waits this long from its intended instant; then it is dropped.
 pub const START_PATIENCE_NS: i64 = 1_000_000_000;
@@ -268,8 +270,7 @@ impl Run {
             None if flow.load.total.is_some() => self.places_left.get().clamp(1, SOCKETS_AT_ONCE),
             None => 1,
         };
-        let mut sockets =
-            worker.shared.sockets.streams(flow.from, Streams::of(flow.transport.kind()), flow.target.is_ipv6(), count).await?;
+        let mut sockets = sockets(worker, flow, count).await?;
         let socket = sockets.pop().ok_or_else(|| std::io::Error::other("the lab gave no socket"))?;
         self.sockets.borrow_mut().extend(sockets);
         Ok(socket)
@@ -375,13 +376,22 @@ async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>) {
     end(worker, run);
 }
 
+/// So many sockets of a flow's connections.
+async fn sockets(worker: &Worker, flow: &PlannedFlow, count: usize) -> std::io::Result<Vec<OwnedFd>> {
+    let (sockets, ipv6) = (&worker.shared.sockets, flow.target.is_ipv6());
+    if quic::carries(flow) {
+        return sockets.packets(flow.from, Packets::Udp { ipv6 }, count).await;
+    }
+    sockets.streams(flow.from, Streams::of(flow.transport.kind()), ipv6, count).await
+}
+
 /// Opens so many places, with one request for their sockets.
 pub async fn open_places(worker: &Rc<Worker>, run: &Rc<Run>, count: usize) {
     let planned = &worker.shared.plan.flows[run.flow];
     if count == 0 || worker.finishing.get() || run.killed.get() {
         return;
     }
-    match worker.shared.sockets.streams(planned.from, Streams::of(planned.transport.kind()), planned.target.is_ipv6(), count).await {
+    match sockets(worker, planned, count).await {
         Ok(sockets) => run.sockets.borrow_mut().extend(sockets),
         Err(error) => {
             let what = format!("flow {}: {count} sockets for its connections: {error}", planned.name);

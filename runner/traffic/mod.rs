@@ -26,6 +26,7 @@ mod openings;
 mod origins;
 mod pacer;
 mod pattern;
+mod quic;
 mod reconnect;
 mod registry;
 mod sctp_options;
@@ -80,6 +81,8 @@ use worker::Programs;
 const MAX_WORKERS: usize = 4;
 /// A port that is about to become free is tried so often, with a pause in between.
 const PORT_TRIES: u32 = 100;
+/// The same of one over QUIC, whose connections hold it until what was said on them has arrived.
+const PORT_TRIES_OF_QUIC: u32 = 2_000;
 const PORT_PAUSE: Duration = Duration::from_millis(1);
 /// At the end each worker gets so long to hand over what it measured.
 const FINISH_LIMIT: Duration = Duration::from_secs(5);
@@ -142,6 +145,14 @@ pub enum TrafficError {
     /// What a flow or a service says of TLS cannot be had.
     #[error("TLS of {owner}: {why}")]
     Tls {
+        /// The flow or listener.
+        owner: String,
+        /// Why.
+        why: String,
+    },
+    /// What a flow or a service says of QUIC cannot be had.
+    #[error("QUIC of {owner}: {why}")]
+    Quic {
         /// The flow or listener.
         owner: String,
         /// Why.
@@ -275,7 +286,8 @@ impl Traffic {
     /// Opens a listener again. A stop of just now may still be on its way to the worker that holds the port.
     async fn reopen(&self, listener: usize) -> Result<(), TrafficError> {
         let closing = !self.shared.listeners[listener].open.load(Ordering::SeqCst);
-        for _ in 0..PORT_TRIES {
+        let tries = if quic::listens(&self.shared.plan.listeners[listener].listener) { PORT_TRIES_OF_QUIC } else { PORT_TRIES };
+        for _ in 0..tries {
             match self.open(listener).await {
                 Err(TrafficError::Listen { error, .. }) if closing && error.kind() == std::io::ErrorKind::AddrInUse => {
                     tokio::time::sleep(PORT_PAUSE).await;
@@ -376,7 +388,7 @@ impl Traffic {
             TrafficError::Listen { listener, node, address, error }
         };
         let socket = match planned.listener {
-            Listener::Udp { .. } => self.open_datagrams(listener).await?,
+            Listener::Udp { .. } | Listener::Quic { .. } => self.open_datagrams(listener).await?,
             _ => self.shared.sockets.stream_listener(planned.node, Streams::of(planned.listener.kind()), address).await.map_err(closed)?,
         };
         let refused = |error| TrafficError::Option { owner: planned.name.clone(), error };
@@ -428,5 +440,6 @@ fn compile(plan: &Plan, files: &Files) -> Result<Programs, TrafficError> {
     let servers = plan.listeners.iter().map(served).collect::<Result<_, _>>()?;
     let http = http::Prepared::new(plan).map_err(|(owner, why)| TrafficError::Http { owner, why })?;
     let tls = tls::Prepared::new(plan, files).map_err(|(owner, why)| TrafficError::Tls { owner, why })?;
-    Ok(Programs { clients, servers, http, tls })
+    let quic = quic::Prepared::new(plan, &tls).map_err(|(owner, why)| TrafficError::Quic { owner, why })?;
+    Ok(Programs { clients, servers, http, tls, quic })
 }

@@ -29,7 +29,7 @@ use super::sockets::Streams;
 use super::strike;
 use super::tcp_options;
 use super::tls::{self, Stream};
-use super::wire::{Buffers, Wire};
+use super::wire::{Buffers, Transport, Wire};
 use super::worker::Worker;
 
 /// Pause after an accept that failed for lack of something, ns.
@@ -222,29 +222,31 @@ async fn secure(
     None
 }
 
-/// One connection at the server.
-struct Serving<'a> {
+/// One connection at the server, or a stream of one.
+pub struct Serving<'a, S> {
     worker: &'a Rc<Worker>,
     control: Rc<Control>,
-    session: Session<Stream>,
+    session: Session<S>,
     addresses: (SocketAddr, SocketAddr),
     entry: Option<Arc<Entry>>,
     node: u16,
 }
 
-impl<'a> Serving<'a> {
-    fn new(
+impl<'a, S: Transport> Serving<'a, S> {
+    /// Of a stream on which nothing was received yet.
+    pub fn new(
         worker: &'a Rc<Worker>,
         listener: usize,
         control: Rc<Control>,
-        stream: Stream,
+        stream: S,
         addresses: (SocketAddr, SocketAddr),
-    ) -> Serving<'a> {
+    ) -> Serving<'a, S> {
         let node = worker.shared.plan.listeners[listener].node;
         let identity = Identity {
             run: worker.shared.run,
             flow: UNKNOWN_FLOW,
             connection: UNKNOWN_CONNECTION,
+            stream: 0,
             node: node.0 as u16,
             key: Key::of_seed(worker.shared.plan.seed).part(u64::from(addresses.0.port())),
             client_name: "".into(),
@@ -256,7 +258,13 @@ impl<'a> Serving<'a> {
         Serving { worker, control, session, addresses, entry: None, node: node.0 as u16 }
     }
 
-    async fn run(mut self) {
+    /// Of a connection that has several, the one with this number.
+    pub fn of_stream(&mut self, number: u64) {
+        self.session.identity.stream = number;
+    }
+
+    /// Plays the server until the client ends it.
+    pub async fn run(mut self) {
         // A connection that is over may be a former one of the same port: its client tells of the new one in this moment.
         self.look_up(|entry| !entry.is_over());
         self.attribute();

@@ -18,11 +18,11 @@ const GROWS_TO: usize = 64 * 1024;
 /// At most so many bytes wait to be taken; what needs more fails.
 pub const MOST_WAITING: usize = 1024 * 1024;
 
-/// A stream over TCP.
+/// A stream.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin {
-    /// The socket under it, for tcp_info.
-    fn socket(&self) -> RawFd;
-    /// Makes the coming close abortive (RST).
+    /// The socket under it, for tcp_info; `None`: it is no connection of the kernel.
+    fn socket(&self) -> Option<RawFd>;
+    /// Makes the coming close abortive (RST, or what stands for it).
     fn abort(&self);
 }
 
@@ -42,7 +42,7 @@ pub struct Wire<S> {
 impl<S: Transport> Wire<S> {
     /// A new end; `buffers` are those of an earlier connection, to be used again.
     pub fn new(stream: S, control: Rc<Control>, buffers: Buffers) -> Wire<S> {
-        control.socket.set(Some(stream.socket()));
+        control.socket.set(stream.socket());
         let Buffers { mut received, mut outgoing } = buffers;
         outgoing.clear();
         if received.len() < FIRST_BUFFER {

@@ -29,6 +29,7 @@ use super::live::Live;
 use super::pacer::{NEVER_DUE, Pacer};
 use super::pattern::program::Program;
 use super::pattern::session::Fault;
+use super::quic;
 use super::registry::NOBODY;
 use super::series::Part;
 use super::server;
@@ -61,6 +62,8 @@ pub struct Worker {
     http: http::Prepared,
     /// Both ends of TLS.
     pub tls: tls::Prepared,
+    /// Both ends of QUIC.
+    pub quic: quic::Prepared,
     members: RefCell<BTreeMap<u64, Rc<Control>>>,
     next_member: Cell<u64>,
     runs: RefCell<Vec<Rc<Run>>>,
@@ -83,12 +86,15 @@ pub struct Programs {
     pub http: http::Prepared,
     /// Both ends of TLS.
     pub tls: tls::Prepared,
+    /// Both ends of QUIC.
+    pub quic: quic::Prepared,
 }
 
 /// A worker's whole life.
 pub fn run(index: usize, shared: Arc<Shared>, programs: Programs, clock: Clock, commands: mpsc::UnboundedReceiver<Command>) {
     let broken = |error: io::Error| shared.tell(Notice::Broken { what: format!("traffic worker {index} cannot run: {error}") });
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_io().build() {
+    // QUIC's timers are those of tokio.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return broken(error),
     };
@@ -132,6 +138,7 @@ async fn serve(
             }
             Command::Listen(listener, socket) => match worker.shared.plan.listeners[listener].listener {
                 Listener::Udp { .. } => datagram::server::listen(&worker, listener, socket),
+                Listener::Quic { .. } => quic::server::listen(&worker, listener, socket),
                 _ => server::listen(&worker, listener, socket),
             },
             Command::Watch(watched) => frames::receive::listen(&worker, watched),
@@ -171,6 +178,7 @@ impl Worker {
             servers: programs.servers.into_iter().map(Rc::new).collect(),
             http: programs.http,
             tls: programs.tls,
+            quic: programs.quic,
             members: RefCell::default(),
             next_member: Cell::new(0),
             runs: RefCell::default(),

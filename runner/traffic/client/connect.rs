@@ -21,6 +21,7 @@ use crate::traffic::http;
 use crate::traffic::limits;
 use crate::traffic::origins;
 use crate::traffic::pattern::session::{end_of, in_words};
+use crate::traffic::quic;
 use crate::traffic::registry::anywhere;
 use crate::traffic::sockets::Streams;
 use crate::traffic::tcp_options;
@@ -34,9 +35,26 @@ pub(super) struct Refusal {
     pub what: String,
 }
 
+/// What a connection is when it is established.
+pub(super) enum Established {
+    /// Over TCP, MPTCP or SCTP, with TLS or without.
+    Stream(Stream),
+    /// QUIC.
+    Quic(Box<quic::Link>),
+}
+
 impl Place<'_> {
+    /// Opens a connection, with its handshake; `Err(None)`: it was told to give up.
+    pub(super) async fn establish(&self, socket: OwnedFd, open: &mut Open) -> Result<Established, Option<Refusal>> {
+        if quic::carries(&self.worker.shared.plan.flows[self.run.flow]) {
+            return self.shake_hands(socket, open).await.map(|link| Established::Quic(Box::new(link)));
+        }
+        let stream = self.connect(socket, open).await?;
+        self.secure(stream, open).await.map(Established::Stream)
+    }
+
     /// Opens a connection; `Err(None)`: it was told to give up.
-    pub(super) async fn connect(&self, socket: OwnedFd, open: &mut Open) -> Result<TcpStream, Option<Refusal>> {
+    async fn connect(&self, socket: OwnedFd, open: &mut Open) -> Result<TcpStream, Option<Refusal>> {
         let socket = socket2::Socket::from(socket);
         let number = socket.as_raw_fd();
         let failed = |error: io::Error| Some(refusal(&error));
@@ -77,7 +95,7 @@ impl Place<'_> {
     }
 
     /// Does the TLS handshake, if the flow has one, within the limit of the connection; `Err(None)`: it was told to give up.
-    pub(super) async fn secure(&self, stream: TcpStream, open: &mut Open) -> Result<Stream, Option<Refusal>> {
+    async fn secure(&self, stream: TcpStream, open: &mut Open) -> Result<Stream, Option<Refusal>> {
         let Some(client) = self.worker.tls.client(self.run.flow) else {
             let over = Streams::of(self.worker.shared.plan.flows[self.run.flow].transport.kind());
             return Stream::plain(stream, over).map_err(|error| Some(refusal(&error)));
@@ -100,7 +118,7 @@ impl Place<'_> {
     }
 
     /// Begins to connect, and tells the registry by which address.
-    fn connect_and_tell(&self, socket: &socket2::Socket, open: &Open) -> io::Result<Option<SocketAddr>> {
+    pub(super) fn connect_and_tell(&self, socket: &socket2::Socket, open: &Open) -> io::Result<Option<SocketAddr>> {
         let registry = &self.worker.shared.registry;
         let may_hear_first = !self.worker.program(Side::Client, self.run.flow).speaks_first;
         let held = may_hear_first.then(|| registry.hold());
@@ -149,7 +167,7 @@ impl Place<'_> {
 }
 
 /// Why the kernel refused to connect.
-fn refusal(error: &io::Error) -> Refusal {
+pub(super) fn refusal(error: &io::Error) -> Refusal {
     let end = match error.raw_os_error() {
         Some(libc::ETIMEDOUT) => ConnectionEnd::ConnectTimeout,
         _ => end_of(error),

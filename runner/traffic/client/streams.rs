@@ -29,7 +29,9 @@ impl Place<'_> {
             .iter()
             .map(|control| http::Talk::new(worker, control, carrier.link(), socket, identity.clone(), Rc::clone(&heard)))
             .collect();
-        let end = self.side_by_side(open, &controls, talks, |context| carrier.poll(context)).await;
+        let done = self.side_by_side(open, &controls, talks, |context| carrier.poll(context)).await;
+        let end = self.closes(open);
+        done.into_iter().for_each(|talk| drop(talk.close()));
         self.control.socket.set(None);
         end
     }
@@ -48,14 +50,14 @@ impl Place<'_> {
         controls
     }
 
-    /// Lets them talk until all are done. `carry` lets the connection send and receive; when it is ready nothing can begin on it any more.
+    /// Lets them talk until all are done, and gives them back: the connection is still there. `carry` lets the connection send and receive; when it is ready nothing can begin on it any more.
     pub(super) async fn side_by_side<C: Conversation>(
         &self,
         open: &Open,
         controls: &[Rc<Control>],
         talks: Vec<C>,
         mut carry: impl FnMut(&mut Context<'_>) -> Poll<()>,
-    ) -> ConnectionEnd {
+    ) -> Vec<C> {
         let members: Vec<u64> = controls.iter().map(|control| self.worker.enlist(control)).collect();
         let lanes: Vec<Lane<'_>> = controls.iter().map(|control| Lane { place: self, control, open }).collect();
         let mut at_work: FuturesUnordered<_> = lanes.iter().zip(talks).map(|(lane, talk)| lane.converse(talk)).collect();
@@ -85,9 +87,7 @@ impl Place<'_> {
         .await;
         drop(at_work);
         members.into_iter().for_each(|member| self.worker.dismiss(member));
-        let end = self.closes(open);
-        done.into_iter().for_each(|talk| drop(talk.close()));
         open.others.borrow_mut().clear();
-        end
+        done
     }
 }

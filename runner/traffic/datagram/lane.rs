@@ -103,6 +103,7 @@ impl Lane {
             run: worker.shared.run,
             flow: flow as u16,
             connection: number,
+            stream: 0,
             node: planned.from.0 as u16,
             key,
             client_name: worker.shared.node_name(planned.from).into(),

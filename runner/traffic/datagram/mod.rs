@@ -37,6 +37,7 @@ pub use options::Options;
 pub use socket::thrown_away;
 
 use super::frame::HEADER;
+use super::quic;
 use super::shared::Shared;
 use super::sockets::Packets;
 use super::{Traffic, TrafficError};
@@ -106,7 +107,7 @@ fn packets(flow: &PlannedFlow) -> Packets {
 
 /// Tries the options of every flow on a socket of its own, so that what the kernel refuses is known before anything is sent.
 pub async fn try_options(shared: &Shared) -> Result<(), TrafficError> {
-    for flow in shared.plan.flows.iter().filter(|flow| carries(flow)) {
+    for flow in shared.plan.flows.iter().filter(|flow| carries(flow) || quic::carries(flow)) {
         let refused = |error| TrafficError::Option { owner: flow.name.clone(), error };
         let sockets = shared.sockets.packets(flow.from, packets(flow), 1).await.map_err(refused)?;
         for socket in &sockets {
@@ -117,7 +118,7 @@ pub async fn try_options(shared: &Shared) -> Result<(), TrafficError> {
 }
 
 impl Traffic {
-    /// Opens the socket of a service over UDP.
+    /// Opens the socket of a service over UDP or QUIC.
     pub(super) async fn open_datagrams(&self, listener: usize) -> Result<std::os::fd::OwnedFd, TrafficError> {
         let planned = &self.shared.plan.listeners[listener];
         let address = std::net::SocketAddr::new(planned.address, planned.port);
@@ -127,11 +128,9 @@ impl Traffic {
             address,
             error,
         })?;
-        if let Listener::Udp { socket: options, .. } = &planned.listener {
-            let refused = |error| TrafficError::Option { owner: planned.name.clone(), error };
-            Options::of_socket(options).set(&socket, address.is_ipv6()).map_err(refused)?;
-            server::tell_addresses(&socket, address.is_ipv6()).map_err(refused)?;
-        }
+        let refused = |error| TrafficError::Option { owner: planned.name.clone(), error };
+        Options::of_listener(&planned.listener).set(&socket, address.is_ipv6()).map_err(refused)?;
+        server::tell_addresses(&socket, address.is_ipv6()).map_err(refused)?;
         Ok(socket)
     }
 }

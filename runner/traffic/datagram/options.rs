@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use scn_grammar::scenario::transport::{Icmp, Socket, Transport};
+use scn_grammar::scenario::transport::{Icmp, Listener, Socket, Transport};
 use socket2::SockRef;
 
 use super::socket::set_number;
@@ -46,10 +46,18 @@ impl Options {
     /// Those of a flow.
     pub fn of_flow(transport: &Transport) -> Options {
         match transport {
-            Transport::Udp { socket, .. } => Options::of_socket(socket),
+            Transport::Udp { socket, .. } | Transport::Quic { socket, .. } => Options::of_socket(socket),
             Transport::Icmp(Icmp { ttl, dont_fragment, dscp, mark }) => {
                 Options { ttl: *ttl, dscp: *dscp, mark: *mark, dont_fragment: Some(*dont_fragment), ..Options::default() }
             }
+            _ => Options::default(),
+        }
+    }
+
+    /// Those of a service.
+    pub fn of_listener(listener: &Listener) -> Options {
+        match listener {
+            Listener::Udp { socket, .. } | Listener::Quic { socket, .. } => Options::of_socket(socket),
             _ => Options::default(),
         }
     }

@@ -233,6 +233,7 @@ impl Server {
                 run: shared.run,
                 flow,
                 connection,
+                stream: 0,
                 node: self.node,
                 key,
                 client_name: client.into(),

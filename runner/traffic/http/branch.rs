@@ -17,7 +17,6 @@ use super::body::Outgoing;
 use super::link::Link;
 use crate::traffic::control::Broken;
 use crate::traffic::tls::Stream;
-use crate::traffic::wire::Transport as _;
 
 /// As much as either end may send before the other says that it has taken it: no bound of our own on long ways, bytes.
 pub const WINDOW: u32 = (1 << 31) - 1;

@@ -143,8 +143,8 @@ impl AsyncWrite for Exchange {
 }
 
 impl Transport for Exchange {
-    fn socket(&self) -> RawFd {
-        self.socket
+    fn socket(&self) -> Option<RawFd> {
+        Some(self.socket)
     }
 
     fn abort(&self) {

@@ -67,8 +67,8 @@ impl AsyncWrite for Message {
 }
 
 impl Transport for Message {
-    fn socket(&self) -> RawFd {
-        self.socket
+    fn socket(&self) -> Option<RawFd> {
+        Some(self.socket)
     }
 
     fn abort(&self) {

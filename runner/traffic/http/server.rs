@@ -40,7 +40,7 @@ use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::session::{Cut, Fault, Identity, Session};
 use crate::traffic::registry::Entry;
 use crate::traffic::tls::Stream;
-use crate::traffic::wire::{Buffers, Transport as _, Wire};
+use crate::traffic::wire::{Buffers, Wire};
 use crate::traffic::worker::Worker;
 
 /// A service that is stopped answers what is on its way already: an idle connection ends this much later, ns.
@@ -237,6 +237,7 @@ impl Site {
             run: shared.run,
             flow,
             connection,
+            stream: 0,
             node: self.node(),
             key: key.unwrap_or_else(|| Key::of_seed(shared.plan.seed).part(u64::from(self.addresses.0.port()))),
             client_name: client.into(),

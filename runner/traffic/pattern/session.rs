@@ -14,6 +14,7 @@ use crate::traffic::ctraffic;
 use crate::traffic::draw::Key;
 use crate::traffic::frame::{Frame, Header, Way};
 use crate::traffic::limits::Quiet;
+use crate::traffic::quic;
 use crate::traffic::tls::handshake;
 use crate::traffic::wire::{Transport, Wire};
 use crate::traffic::worker::Worker;
@@ -39,6 +40,8 @@ pub struct Identity {
     pub flow: u16,
     /// The connection, as the client numbers them.
     pub connection: u32,
+    /// Which stream of the connection; 0: the first, or the connection has none.
+    pub stream: u64,
     /// This end's node.
     pub node: u16,
     /// What draws depend on.
@@ -122,6 +125,8 @@ pub struct Session<S> {
     pub patience_ns: i64,
     /// How long nothing may come, and when something last came.
     pub quiet: Quiet,
+    /// Transactions so far, where a stream of a connection counts its own; `None`: who plays them counts.
+    pub own_count: Option<u64>,
     /// Messages of filling are numbered over the whole connection, and come in this order.
     pub ordered: bool,
     pub(super) program: Rc<Program>,
@@ -153,6 +158,7 @@ impl<S: Transport> Session<S> {
             progress: Progress { sent_ns: NEVER, sent_bytes: 0, received_bytes: 0 },
             patience_ns: RESPONSE_LIMIT_NS,
             quiet: Quiet::ENDLESS,
+            own_count: None,
             ordered: true,
             captures: vec![Vec::new(); program.captures],
             program,
@@ -197,6 +203,10 @@ impl<S: Transport> Session<S> {
 
     /// Plays one transaction; `number` counts those of the connection from 0.
     pub async fn play(&mut self, number: u64) -> Result<Played, Cut> {
+        let number = match &mut self.own_count {
+            Some(count) => std::mem::replace(count, *count + 1),
+            None => number,
+        };
         let program = Rc::clone(&self.program);
         self.begin(&program);
         let key = self.identity.key.part(number);
@@ -303,9 +313,10 @@ impl<S: Transport> Session<S> {
     async fn shared_key(&mut self, operation: &Operation, number: u64) -> Result<Key, Cut> {
         self.know_the_client(operation).await?;
         self.shared_draws += 1;
-        let Identity { flow, connection, .. } = self.identity;
+        let Identity { flow, connection, stream, .. } = self.identity;
         let connection = Key::of_seed(self.worker.shared.plan.seed).part(SHARED).part(u64::from(flow)).part(u64::from(connection));
-        Ok(connection.part(number).part(self.shared_draws))
+        let stream = if stream == 0 { connection } else { connection.part(SHARED).part(stream) };
+        Ok(stream.part(number).part(self.shared_draws))
     }
 
     async fn send_file(&mut self, operation: &Operation, content: &[u8]) -> Result<(), Cut> {
@@ -439,6 +450,9 @@ pub(in crate::traffic) fn shown(bytes: &[u8]) -> String {
 
 /// How an error of an established connection ends it.
 pub fn end_of(error: &std::io::Error) -> ConnectionEnd {
+    if let Some(gone) = quic::told(error) {
+        return gone.end();
+    }
     match error.raw_os_error() {
         Some(libc::ECONNRESET | libc::EPIPE | libc::ECONNABORTED) => ConnectionEnd::Reset,
         Some(libc::ETIMEDOUT) => ConnectionEnd::Timeout,
@@ -454,6 +468,7 @@ pub fn end_of(error: &std::io::Error) -> ConnectionEnd {
 /// The same in words.
 pub fn in_words(end: ConnectionEnd, error: &std::io::Error) -> String {
     match end {
+        _ if quic::told(error).is_some() => error.to_string(),
         ConnectionEnd::Reset => "connection reset by the peer".to_owned(),
         ConnectionEnd::Timeout => "the kernel gave up: no acknowledgement came".to_owned(),
         ConnectionEnd::Unreachable => "the network said: unreachable".to_owned(),

@@ -9,6 +9,7 @@ mod limits;
 mod loads;
 mod patterns;
 mod pauses;
+mod quic;
 mod schedule;
 mod tls;
 mod trouble;

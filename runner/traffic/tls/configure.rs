@@ -19,7 +19,7 @@ use super::materials::{self, Identity};
 use super::unverified::Unverified;
 use super::{Client, Server, server_side};
 use crate::plan::types::{Plan, PlannedFlow, PlannedListener};
-use crate::traffic::{Files, http};
+use crate::traffic::{Files, http, quic};
 
 /// What HTTP is called where both ends agree on it (RFC 7301).
 pub const HTTP_2: &[u8] = b"h2";
@@ -45,7 +45,8 @@ impl<'a> Maker<'a> {
     pub fn client(&mut self, flow: &PlannedFlow, tls: &TlsClient) -> Result<Client, String> {
         let provider = provider(&tls.ciphers)?;
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
-        let builder = builder.with_protocol_versions(&versions(&tls.versions)).map_err(|error| unfit(&error, &tls.ciphers))?;
+        let builder = builder.with_protocol_versions(&versions(&tls.versions, quic::carries(flow)));
+        let builder = builder.map_err(|error| unfit(&error, &tls.ciphers))?;
         let builder = match &tls.verify {
             Verify::Off => builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider))),
             Verify::On => builder.with_root_certificates(self.own_roots()?),
@@ -82,7 +83,8 @@ impl<'a> Maker<'a> {
     pub fn server(&mut self, listener: &PlannedListener, tls: &TlsServer) -> Result<Server, String> {
         let provider = provider(&tls.ciphers)?;
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
-        let builder = builder.with_protocol_versions(&versions(&tls.versions)).map_err(|error| unfit(&error, &tls.ciphers))?;
+        let builder = builder.with_protocol_versions(&versions(&tls.versions, quic::listens(&listener.listener)));
+        let builder = builder.map_err(|error| unfit(&error, &tls.ciphers))?;
         let roots = match &tls.verify {
             Verify::Off => None,
             Verify::On => Some(self.own_roots()?),
@@ -170,8 +172,10 @@ impl<'a> Maker<'a> {
     }
 }
 
-fn versions(said: &[TlsVersion]) -> Vec<&'static SupportedProtocolVersion> {
+/// The versions that are said; of QUIC there is one (RFC 9001, 4.2).
+fn versions(said: &[TlsVersion], of_quic: bool) -> Vec<&'static SupportedProtocolVersion> {
     said.iter()
+        .filter(|version| !of_quic || **version == TlsVersion::V13)
         .map(|version| match version {
             TlsVersion::V12 => &TLS12,
             TlsVersion::V13 => &TLS13,

@@ -43,9 +43,14 @@ impl Client {
 
     /// What was attempted, for people.
     pub fn step(&self, target: std::net::SocketAddr) -> String {
+        self.step_of("TLS", target)
+    }
+
+    /// The same of a protocol's own handshake.
+    pub fn step_of(&self, protocol: &str, target: std::net::SocketAddr) -> String {
         match &self.name {
-            ServerName::DnsName(name) => format!("TLS handshake with {target} as {}", name.as_ref()),
-            _ => format!("TLS handshake with {target}"),
+            ServerName::DnsName(name) => format!("{protocol} handshake with {target} as {}", name.as_ref()),
+            _ => format!("{protocol} handshake with {target}"),
         }
     }
 
@@ -75,11 +80,14 @@ impl Client {
             return Some((ConnectionEnd::EarlyClose, CLOSED.to_owned()));
         }
         let end = end_of(&error);
-        let mut what = in_words(end, &error);
-        if matches!(told(&error), Some(rustls::Error::InvalidCertificate(_))) && !self.places.is_empty() {
-            what = format!("{what} ({})", self.places);
-        }
-        Some((end, what))
+        let what = in_words(end, &error);
+        let of_certificate = matches!(told(&error), Some(rustls::Error::InvalidCertificate(_)));
+        Some((end, if of_certificate { self.with_places(what) } else { what }))
+    }
+
+    /// What is wrong with a certificate, and where it comes from.
+    pub fn with_places(&self, what: String) -> String {
+        if self.places.is_empty() { what } else { format!("{what} ({})", self.places) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! TLS below flows and services over TCP, through rustls. In: what the plan says of it, certificates and keys from files. Out: the
+//! TLS below flows and services over TCP, and that of QUIC, through rustls. In: what the plan says of it, certificates and keys from files. Out: the
 //! configurations of both ends, made before anything is sent, and streams whose handshake is done. Opens no connection, waits for
 //! nothing that its caller does not limit.
 //!
@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use scn_grammar::scenario::transport::{Listener, TlsClient, TlsServer, Transport};
 use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 pub use materials::files;
@@ -39,6 +40,25 @@ pub struct Client {
 /// The server's end of a listener's connections.
 pub struct Server {
     acceptor: TlsAcceptor,
+}
+
+impl Client {
+    /// What it offers and verifies.
+    pub fn config(&self) -> &Arc<ClientConfig> {
+        self.connector.config()
+    }
+
+    /// Whom it asks for.
+    pub fn name(&self) -> String {
+        self.name.to_str().into_owned()
+    }
+}
+
+impl Server {
+    /// What it takes and shows.
+    pub fn config(&self) -> &Arc<ServerConfig> {
+        self.acceptor.config()
+    }
 }
 
 /// Both ends of a run, made before anything is sent.
@@ -78,19 +98,19 @@ impl Prepared {
     }
 }
 
-/// What a flow over TCP says of TLS.
+/// What a flow says of TLS.
 fn client_side(transport: &Transport) -> Option<&TlsClient> {
     match transport {
-        Transport::Tls { tls, .. } => Some(tls),
+        Transport::Tls { tls, .. } | Transport::Quic { tls, .. } => Some(tls),
         Transport::Http { tls, .. } => tls.as_ref(),
         _ => None,
     }
 }
 
-/// What a listener over TCP says of it.
+/// What a listener says of it.
 fn server_side(listener: &Listener) -> Option<&TlsServer> {
     match listener {
-        Listener::Tls { tls, .. } => Some(tls),
+        Listener::Tls { tls, .. } | Listener::Quic { tls, .. } => Some(tls),
         Listener::Http { tls, .. } => tls.as_ref(),
         _ => None,
     }

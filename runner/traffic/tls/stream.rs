@@ -63,6 +63,11 @@ impl Stream {
         }
     }
 
+    /// The socket's number.
+    pub fn socket(&self) -> RawFd {
+        self.below().as_raw_fd()
+    }
+
     /// The socket.
     fn below(&self) -> BorrowedFd<'_> {
         match self {
@@ -74,8 +79,8 @@ impl Stream {
 }
 
 impl Transport for Stream {
-    fn socket(&self) -> RawFd {
-        self.below().as_raw_fd()
+    fn socket(&self) -> Option<RawFd> {
+        Some(Stream::socket(self))
     }
 
     fn abort(&self) {
