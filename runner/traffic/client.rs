@@ -257,7 +257,8 @@ impl<'a> Place<'a> {
         self.over(open)
     }
 
-    /// Runs transactions on an established connection until it ends.
+    /// Runs transactions on an established connection until it ends. What only some transports need has memory of its own, that those
+    /// without it hold many connections in little.
     async fn transact(&mut self, established: Established, open: &Open) -> ConnectionEnd {
         let (worker, flow) = (self.worker, self.run.flow);
         let planned = &worker.shared.plan.flows[flow];
@@ -276,11 +277,11 @@ impl<'a> Place<'a> {
         let quiet = Quiet::of(planned, open.row.borrow().established_ns);
         let stream = match established {
             Established::Stream(stream) => stream,
-            Established::Quic(link) => return self.over_quic(*link, open, &identity, quiet).await,
+            Established::Quic(link) => return Box::pin(self.over_quic(*link, open, &identity, quiet)).await,
         };
         if http::is_multiplexed(&planned.transport) {
-            return match http::Carrier::new(stream).await {
-                Ok(carrier) => self.multiplex(carrier, open, &identity, quiet).await,
+            return match Box::pin(http::Carrier::new(stream)).await {
+                Ok(carrier) => Box::pin(self.multiplex(carrier, open, &identity, quiet)).await,
                 Err(broken) => self.lane(open).idle_break(broken, Quiet::ENDLESS),
             };
         }
@@ -289,7 +290,7 @@ impl<'a> Place<'a> {
             return match http::Link::alone(stream).await {
                 Ok(link) => {
                     let heard = Rc::new(Cell::new(quiet));
-                    self.alone(open, http::Talk::new(worker, self.control, link, socket, identity, heard)).await
+                    Box::pin(self.alone(open, http::Talk::new(worker, self.control, link, socket, identity, heard))).await
                 }
                 Err(broken) => self.lane(open).idle_break(broken, Quiet::ENDLESS),
             };

@@ -5,7 +5,6 @@
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::os::fd::RawFd;
-use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use super::pacer::NEVER_DUE;
@@ -124,16 +123,17 @@ impl Control {
     }
 
     /// Carries a task on, but for the time in which it stands still: nothing of it happens then. Its end can be ordered all the same.
-    pub async fn carry(&self, task: impl Future<Output = ()>) {
-        let mut task = pin!(task);
-        poll_fn(|context| {
+    ///
+    /// The task has a place of its own in memory: an async function would keep it twice, as what it was given and as what it waits for.
+    pub fn carry(&self, task: impl Future<Output = ()>) -> impl Future<Output = ()> {
+        let mut task = Box::pin(task);
+        poll_fn(move |context| {
             if self.stands_still() && self.order.get() < Order::Abort {
                 self.register(context);
                 return Poll::Pending;
             }
             task.as_mut().poll(context)
         })
-        .await;
     }
 
     /// It was told to stand still.

@@ -175,7 +175,7 @@ fn serve(worker: &Rc<Worker>, (listener, life): (usize, u64), stream: TcpStream,
             match secure(&task, listener, &control, stream, (client, address)).await {
                 None => {}
                 Some(stream) if http::listens(&task.shared.plan.listeners[listener]) => {
-                    http::server::serve(&task, listener, &control, stream, (client, address)).await;
+                    Box::pin(http::server::serve(&task, listener, &control, stream, (client, address))).await;
                 }
                 Some(stream) => Serving::new(&task, listener, Rc::clone(&control), stream, (client, address)).run().await,
             }
@@ -205,7 +205,7 @@ async fn secure(
     };
     // A client that went away in the midst of it is not waited for.
     worker.limit(control, worker.pacer.now_ns().saturating_add(CONNECT_LIMIT_NS));
-    let accepted = server.accept(stream, control).await;
+    let accepted = Box::pin(server.accept(stream, control)).await;
     worker.limit(control, NEVER_DUE);
     let broken = match accepted {
         Ok(stream) => return Some(stream),

@@ -1,6 +1,7 @@
 //! One end of a connection with its buffers. In: a stream, and a handle that can interrupt. Out: bytes received and not yet taken.
 //! Knows nothing of patterns; works over any stream, encrypted or not.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::RawFd;
@@ -15,8 +16,15 @@ use super::control::{Broken, Control};
 /// The receive buffer at first, and the size that it grows to by itself, bytes.
 const FIRST_BUFFER: usize = 4096;
 const GROWS_TO: usize = 64 * 1024;
+/// Receive buffers of a thread that are lent to whoever reads next, at most.
+const MOST_SPARE: usize = 64;
 /// At most so many bytes wait to be taken; what needs more fails.
 pub const MOST_WAITING: usize = 1024 * 1024;
+
+thread_local! {
+    /// Receive buffers that nobody uses at this moment.
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A stream.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin {
@@ -43,11 +51,8 @@ impl<S: Transport> Wire<S> {
     /// A new end; `buffers` are those of an earlier connection, to be used again.
     pub fn new(stream: S, control: Rc<Control>, buffers: Buffers) -> Wire<S> {
         control.socket.set(stream.socket());
-        let Buffers { mut received, mut outgoing } = buffers;
+        let Buffers { received, mut outgoing } = buffers;
         outgoing.clear();
-        if received.len() < FIRST_BUFFER {
-            received.resize(FIRST_BUFFER, 0);
-        }
         Wire { stream, control, received, start: 0, end: 0, outgoing, ended: false }
     }
 
@@ -100,10 +105,15 @@ impl<S: Transport> Wire<S> {
         }
         self.make_room();
         let mut room = ReadBuf::new(&mut self.received[self.end..]);
-        if let Err(error) = ready!(Pin::new(&mut self.stream).poll_read(context, &mut room)) {
-            return Poll::Ready(Err(Broken::Io(error)));
-        }
-        let count = room.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, &mut room).map_ok(|()| room.filled().len());
+        let count = match read {
+            Poll::Ready(Ok(count)) => count,
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(Broken::Io(error))),
+            Poll::Pending => {
+                self.lend();
+                return Poll::Pending;
+            }
+        };
         if count == 0 {
             self.ended = true;
             return Poll::Ready(Err(Broken::Eof));
@@ -115,7 +125,23 @@ impl<S: Transport> Wire<S> {
         Poll::Ready(Ok(()))
     }
 
+    /// Gives the receive buffer to those who read next, if nothing is in it: many connections wait, few read.
+    fn lend(&mut self) {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            let buffer = std::mem::take(&mut self.received);
+            SPARE.with_borrow_mut(|spare| {
+                if spare.len() < MOST_SPARE && (FIRST_BUFFER..=GROWS_TO).contains(&buffer.len()) {
+                    spare.push(buffer);
+                }
+            });
+        }
+    }
+
     fn make_room(&mut self) {
+        if self.received.is_empty() {
+            self.received = SPARE.with_borrow_mut(Vec::pop).unwrap_or_else(|| vec![0; FIRST_BUFFER]);
+        }
         if self.end < self.received.len() {
             return;
         }

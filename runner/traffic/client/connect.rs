@@ -101,7 +101,7 @@ impl Place<'_> {
             return Stream::plain(stream, over).map_err(|error| Some(refusal(&error)));
         };
         let begun_ns = self.worker.pacer.now_ns();
-        match client.connect(stream, self.control).await {
+        match Box::pin(client.connect(stream, self.control)).await {
             Ok(stream) => {
                 open.row.get_mut().handshake_ns = (self.worker.pacer.now_ns() - begun_ns).max(1);
                 let multiplexed = http::is_multiplexed(&self.worker.shared.plan.flows[self.run.flow].transport);
