@@ -14,6 +14,7 @@ mod errors;
 mod flows;
 mod frames;
 mod graph;
+mod groups;
 mod holders;
 mod http;
 mod kernel;

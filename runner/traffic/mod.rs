@@ -53,6 +53,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub(crate) use datagram::is_identified;
 use scn_grammar::scenario::pattern::{Pattern, Side};
 use scn_grammar::scenario::transport::Listener;
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId, StressId};

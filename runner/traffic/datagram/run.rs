@@ -10,6 +10,7 @@ use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
 
 use super::exchange::Exchange;
+use super::group;
 use super::lane::Lane;
 use super::socket::Arrivals;
 use super::{Options, Packets, is_identified, own_server, packets, pattern, response_limit};
@@ -39,6 +40,8 @@ pub struct Lanes {
     pub(super) identified: bool,
     /// The program's own server answers, and takes notes.
     pub(super) own_server: bool,
+    /// The nodes that receive what goes to a group; empty: one alone answers.
+    pub(super) receivers: Vec<u16>,
     /// How long an answer may take, ns.
     pub(super) limit_ns: i64,
     /// Without a rate: a lane begins the next one when it is done.
@@ -63,6 +66,10 @@ pub struct Lanes {
     last_ns: Cell<i64>,
     /// It has begun all that it had to.
     did_all: Cell<bool>,
+    /// Items that nothing came for in time and may still come for.
+    awaited: Cell<u64>,
+    /// When the last of them was sent, ns.
+    awaited_ns: Cell<i64>,
 }
 
 /// The next start of an open loop that falls to this worker.
@@ -127,6 +134,7 @@ impl Lanes {
             kind: packets(planned),
             identified: matches!(packets(planned), Packets::Echo { .. }) || steps.is_some_and(|pattern| is_identified(&pattern.steps)),
             own_server: own_server(plan, planned),
+            receivers: group::receivers(planned),
             limit_ns: response_limit(planned).saturating_add(program.allowance_ns),
             program,
             closed_loop: run.pace.is_none(),
@@ -143,6 +151,8 @@ impl Lanes {
             turn: Cell::new(0),
             last_ns: Cell::new(run.from_ns),
             did_all: Cell::new(false),
+            awaited: Cell::new(0),
+            awaited_ns: Cell::new(i64::MIN),
         }
     }
 
@@ -219,8 +229,12 @@ impl Lanes {
                 over = upcoming.k >= count && self.run.waiting.borrow().is_empty();
                 self.did_all.set(over);
             }
+            let mut lingers = NEVER_DUE;
             if over && self.under_way.get() == 0 {
-                return;
+                lingers = self.lingers_until();
+                if now >= lingers {
+                    return;
+                }
             }
             while self.wanted.get() > 0 {
                 self.wanted.set(self.wanted.get() - 1);
@@ -232,8 +246,27 @@ impl Lanes {
                 // A rate that this worker cannot keep must not keep its sockets waiting.
                 tokio::task::yield_now().await;
             }
-            self.run.event(&self.worker, next.min(due).min(until).min(self.oldest())).await;
+            self.run.event(&self.worker, next.min(due).min(until).min(self.oldest()).min(lingers)).await;
         }
+    }
+
+    /// Nothing came for an item within its limit.
+    pub(super) fn may_come_late(&self, sent_ns: i64) {
+        self.awaited.set(self.awaited.get() + 1);
+        self.awaited_ns.set(self.awaited_ns.get().max(sent_ns));
+    }
+
+    /// It came after all.
+    pub(super) fn has_come_late(&self) {
+        self.awaited.set(self.awaited.get().saturating_sub(1));
+        if self.awaited.get() == 0 {
+            self.run.wake();
+        }
+    }
+
+    /// Until when it listens on for what comes late: as long again as an answer may take.
+    fn lingers_until(&self) -> i64 {
+        if self.awaited.get() == 0 { i64::MIN } else { self.awaited_ns.get().saturating_add(self.limit_ns.saturating_mul(2)) }
     }
 
     /// When the oldest start that waits for a lane is dropped.
@@ -245,7 +278,7 @@ impl Lanes {
     fn drop_due(&self, upcoming: &mut Upcoming<'_>) {
         while upcoming.at_ns < self.run.until_ns() {
             let start = Start { intended_ns: upcoming.at_ns, lag_ns: 0 };
-            flow::unsent(&self.worker, self.run.flow, start, ItemOutcome::Dropped);
+            self.unsent(start, ItemOutcome::Dropped);
             upcoming.pass();
         }
     }
@@ -264,7 +297,7 @@ impl Lanes {
             let start = Start { intended_ns: next, lag_ns: u32::try_from(now - next).unwrap_or(u32::MAX) };
             if now.saturating_sub(next) > START_PATIENCE_NS {
                 // A rate that cannot be kept: too late to be what was asked for.
-                flow::unsent(&self.worker, self.run.flow, start, ItemOutcome::Dropped);
+                self.unsent(start, ItemOutcome::Dropped);
                 self.happened(next);
                 continue;
             }
@@ -418,6 +451,16 @@ impl Lanes {
         self.last_ns.set(self.last_ns.get().max(at_ns));
     }
 
+    /// What one start comes to: an item with each of a group's receivers.
+    pub(super) fn each(&self) -> u32 {
+        u32::try_from(self.receivers.len()).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// A start that was not made.
+    pub(super) fn unsent(&self, start: Start, outcome: ItemOutcome) {
+        (0..self.each()).for_each(|_| flow::unsent(&self.worker, self.run.flow, start, outcome));
+    }
+
     /// Notes an item.
     pub(super) fn item(&self, lane: &Lane, exchange: &Exchange, outcome: ItemOutcome, done_ns: i64) {
         let whole = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -431,8 +474,8 @@ impl Lanes {
             sent_ns: exchange.sent_ns,
             done_ns: if outcome == ItemOutcome::Unfinished { NEVER } else { done_ns },
             lag_ns: exchange.lag_ns,
-            connection: lane.number,
-            backend: if done { lane.answered(self, exchange.peer_node) } else { u16::MAX },
+            connection: lane.number + exchange.receiver,
+            backend: if done { lane.answered(self, exchange) } else { u16::MAX },
             outcome,
             status: 0,
             forward_bytes: if done { whole(exchange.sent_bytes) } else { 0 },
@@ -443,7 +486,7 @@ impl Lanes {
 
     fn forget_waiting(&self) {
         for start in self.run.waiting.take() {
-            flow::unsent(&self.worker, self.run.flow, start, self.run.fate_of_waiting());
+            self.unsent(start, self.run.fate_of_waiting());
         }
     }
 

@@ -10,8 +10,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 pub const BATCH: usize = 32;
 /// Room for the largest datagram, bytes.
 const LARGEST: usize = 65_536;
-/// Room for a datagram's ancillary data, bytes: an `in6_pktinfo` with its header, rounded up.
-const CONTROL: usize = 64;
+/// Room for a datagram's ancillary data, bytes: an `in6_pktinfo` and an `in_pktinfo` with their headers, rounded up.
+const CONTROL: usize = 128;
 /// The place of dropped packets in what the kernel tells of a socket's memory.
 const MEMINFO_DROPS: usize = 8;
 /// `SO_MEMINFO` of asm-generic/socket.h.
@@ -26,7 +26,7 @@ struct Control([u8; CONTROL]);
 pub struct Way {
     /// The other end.
     pub peer: SocketAddr,
-    /// This end.
+    /// This end; unspecified: whichever the kernel takes, for what came to a group of IPv6.
     pub own: IpAddr,
     /// The interface it came by; 0: any.
     pub interface: u32,
@@ -104,25 +104,30 @@ impl Arrivals {
         // SAFETY: the header describes the control messages that the kernel wrote, aligned as it demands; the macros stay in its
         // length. What a message holds is read unaligned and only after its level, type and length are those of the structure.
         unsafe {
+            let mut told = None;
             let mut message = libc::CMSG_FIRSTHDR(&raw const header);
             while let Some(found) = message.as_ref() {
                 let holds = |size: usize| found.cmsg_len as usize >= libc::CMSG_LEN(size as _) as usize;
                 match (found.cmsg_level, found.cmsg_type) {
                     (libc::IPPROTO_IP, libc::IP_PKTINFO) if holds(size_of::<libc::in_pktinfo>()) => {
                         let info = libc::CMSG_DATA(message).cast::<libc::in_pktinfo>().read_unaligned();
-                        let own = Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr));
+                        // Of a broadcast and of a group this is an own address, by which it can be answered.
+                        let own = Ipv4Addr::from(u32::from_be(info.ipi_spec_dst.s_addr));
                         return Some((own.into(), info.ipi_ifindex.cast_unsigned()));
                     }
                     (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) if holds(size_of::<libc::in6_pktinfo>()) => {
                         let info = libc::CMSG_DATA(message).cast::<libc::in6_pktinfo>().read_unaligned();
-                        return Some((Ipv6Addr::from(info.ipi6_addr.s6_addr).into(), info.ipi6_ifindex as u32));
+                        let own = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+                        let own = if own.is_multicast() { Ipv6Addr::UNSPECIFIED } else { own };
+                        // What the other kind of message says of IPv4 is better.
+                        told = Some((own.into(), info.ipi6_ifindex as u32));
                     }
                     _ => {}
                 }
                 message = libc::CMSG_NXTHDR(&raw const header, message);
             }
+            told
         }
-        None
     }
 }
 
@@ -156,8 +161,10 @@ pub fn send<'a>(socket: BorrowedFd<'_>, ipv6: bool, departures: impl Iterator<It
         if let Some(way) = departure.way {
             header.msg_namelen = write_address(way.peer, ipv6, &mut names[at]);
             header.msg_name = (&raw mut names[at]).cast();
-            header.msg_controllen = write_source(way, ipv6, &mut controls[at]) as _;
-            header.msg_control = (&raw mut controls[at]).cast();
+            if !way.own.is_unspecified() || way.interface != 0 {
+                header.msg_controllen = write_source(way, ipv6, &mut controls[at]) as _;
+                header.msg_control = (&raw mut controls[at]).cast();
+            }
         }
     }
     if count == 0 {
@@ -223,7 +230,7 @@ fn write_source(way: Way, ipv6: bool, control: &mut Control) -> usize {
             }),
             IpAddr::V6(v6) => libc::CMSG_DATA(head).cast::<libc::in6_pktinfo>().write_unaligned(libc::in6_pktinfo {
                 ipi6_addr: libc::in6_addr { s6_addr: v6.octets() },
-                ipi6_ifindex: if v6.is_unicast_link_local() { way.interface as _ } else { 0 },
+                ipi6_ifindex: if v6.is_unicast_link_local() || v6.is_unspecified() { way.interface as _ } else { 0 },
             }),
         }
         libc::CMSG_SPACE(size as _) as usize
@@ -278,9 +285,8 @@ mod tests {
         let ipv6 = listen.starts_with('[');
         if ipv6 {
             set_number(server.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1).unwrap();
-        } else {
-            set_number(server.as_fd(), libc::IPPROTO_IP, libc::IP_PKTINFO, 1).unwrap();
         }
+        set_number(server.as_fd(), libc::IPPROTO_IP, libc::IP_PKTINFO, 1).unwrap();
         let target = SocketAddr::new(asked.parse().unwrap(), server.local_addr().unwrap().port());
         let client = UdpSocket::bind(if asked.contains(':') { "[::1]:0" } else { "127.0.0.1:0" }).unwrap();
         client.connect(target).unwrap();
