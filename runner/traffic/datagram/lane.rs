@@ -128,6 +128,7 @@ impl Lane {
         let row = row(worker.pacer.now_ns(), remote);
         let mut post = Post::new(if echo { icmp::HEADER } else { 0 });
         post.lane = (flow as u16, number);
+        post.joins = lanes.joins && lanes.can_join(&socket);
         post.way = planned.spread_by.is_some().then(|| group::way(planned));
         let lane = Rc::new(Lane {
             number,
@@ -385,7 +386,7 @@ impl Lane {
         for _ in 0..BATCHES_IN_A_ROW {
             let Ok(count) = self.socket.try_io(Interest::READABLE, || arrivals.receive(self.socket.as_fd())) else { return };
             for at in 0..count {
-                self.take_in(lanes, arrivals.bytes(at), lanes.worker.pacer.now_ns());
+                arrivals.pieces(at).for_each(|bytes| self.take_in(lanes, bytes, lanes.worker.pacer.now_ns()));
             }
         }
     }

@@ -1,8 +1,8 @@
 //! A lane in the flow's table of connections, from its opening to its end. In: a lane. Out: rows, and the items whose fate was not seen. A
 //! lane to a group has a row for each receiver.
 
-use std::sync::atomic::{AtomicU16, AtomicU64};
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU16, AtomicU64};
 
 use futures_util::task::AtomicWaker;
 use scn_reports::record::flow::{Connection, ConnectionEnd, ItemOutcome, NEVER};

@@ -4,16 +4,20 @@
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
 
+use super::errors;
 use super::exchange::Exchange;
 use super::group;
 use super::lane::Lane;
-use super::socket::Arrivals;
+use super::socket::{self, Arrivals};
 use super::{Options, Packets, is_identified, own_server, packets, pattern, response_limit};
+use crate::plan::datagrams;
 use crate::traffic::Notice;
 use crate::traffic::control::{Order, Start};
 use crate::traffic::flow::{self, DRAIN_LIMIT_NS, Run, START_PATIENCE_NS};
@@ -24,6 +28,8 @@ use crate::traffic::worker::Worker;
 
 /// Transactions that are started before others get their turn.
 const STARTS_IN_A_ROW: u32 = 16;
+/// The same where many go to the kernel in one piece.
+const JOINED_STARTS_IN_A_ROW: u32 = 256;
 /// Sockets that a flow left behind and still listens on.
 const MOST_LEFT_BEHIND: usize = 64;
 /// In the agenda: not a transaction, but a lane that may begin its next one.
@@ -42,6 +48,8 @@ pub struct Lanes {
     pub(super) own_server: bool,
     /// The nodes that receive what goes to a group; empty: one alone answers.
     pub(super) receivers: Vec<u16>,
+    /// Many datagrams go to the kernel, and come from it, in one piece.
+    pub(super) joins: bool,
     /// How long an answer may take, ns.
     pub(super) limit_ns: i64,
     /// Without a rate: a lane begins the next one when it is done.
@@ -134,6 +142,7 @@ impl Lanes {
             kind: packets(planned),
             identified: matches!(packets(planned), Packets::Echo { .. }) || steps.is_some_and(|pattern| is_identified(&pattern.steps)),
             own_server: own_server(plan, planned),
+            joins: datagrams::is_dense(planned) && datagrams::may_be_joined(plan),
             receivers: group::receivers(planned),
             limit_ns: response_limit(planned).saturating_add(program.allowance_ns),
             program,
@@ -285,7 +294,7 @@ impl Lanes {
 
     /// Open loop: begins what is due; when the next one is.
     fn begin_due(self: &Rc<Self>, upcoming: &mut Upcoming<'_>) -> i64 {
-        for _ in 0..STARTS_IN_A_ROW {
+        for _ in 0..self.starts_in_a_row() {
             let next = upcoming.at_ns;
             let now = self.worker.pacer.now_ns();
             if next > now || next >= self.run.until_ns() {
@@ -339,7 +348,7 @@ impl Lanes {
 
     /// Closed loop: each idle lane begins its next one; `false`: there is no next one.
     fn begin_idle(self: &Rc<Self>) -> bool {
-        for _ in 0..STARTS_IN_A_ROW {
+        for _ in 0..self.starts_in_a_row() {
             let Some(lane) = self.idle.borrow_mut().pop_front() else { break };
             if !self.run.ticket(&self.worker) {
                 self.flush();
@@ -449,6 +458,28 @@ impl Lanes {
     /// Something was sent, or came.
     pub(super) fn happened(&self, at_ns: i64) {
         self.last_ns.set(self.last_ns.get().max(at_ns));
+    }
+
+    fn starts_in_a_row(&self) -> u32 {
+        if self.joins { JOINED_STARTS_IN_A_ROW } else { STARTS_IN_A_ROW }
+    }
+
+    /// The kernel can do that with a socket; where it can't, the record says so.
+    pub(super) fn can_join(&self, socket: &OwnedFd) -> bool {
+        let can = socket::can_send_joined(socket.as_fd()).and_then(|()| socket::receive_joined(socket.as_fd()));
+        if let Err(error) = &can {
+            self.one_by_one(error);
+        }
+        can.is_ok()
+    }
+
+    /// The kernel takes no pieces.
+    pub(super) fn one_by_one(&self, error: &io::Error) {
+        let name = &self.worker.shared.plan.flows[self.run.flow].name;
+        let why = errors::of_kernel(error, None).0;
+        self.worker
+            .shared
+            .warn(format!("flow {name} sends its datagrams one by one, for the kernel does not cut them (UDP_SEGMENT): {why}"));
     }
 
     /// What one start comes to: an item with each of a group's receivers.

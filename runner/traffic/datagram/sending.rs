@@ -47,6 +47,9 @@ impl Lane {
                 true => self.socket.try_io(Interest::WRITABLE, || state.post.send(self.socket.as_fd(), self.ipv6)),
                 false => state.post.send(self.socket.as_fd(), self.ipv6),
             };
+            if let Some(refused) = state.post.refusal() {
+                lanes.one_by_one(&refused);
+            }
             match sent {
                 Ok(count) => {
                     state.blocked = false;

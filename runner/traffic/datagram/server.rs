@@ -23,7 +23,9 @@ use super::group;
 use super::log::Note;
 use super::post::{Letter, Post};
 use super::seen::Seen;
-use super::socket::{Arrivals, Way, set_number, thrown_away};
+use super::socket::{self, Arrivals, Way, set_number, thrown_away};
+use crate::plan::datagrams;
+use crate::plan::types::PlannedFlow;
 use crate::traffic::Notice;
 use crate::traffic::control::{Control, Role};
 use crate::traffic::draw::Key;
@@ -61,6 +63,9 @@ pub fn listen(worker: &Rc<Worker>, listener: usize, socket: OwnedFd) {
         match UdpSocket::from_std(socket.into()) {
             Ok(socket) => {
                 let server = Server::new(&task, listener, Rc::clone(&control), socket);
+                // Where the kernel can't, they come and go one by one.
+                let fast = joins(&task, listener) && socket::receive_joined(server.socket.as_fd()).is_ok();
+                server.state.borrow_mut().post.joins = fast && socket::can_send_joined(server.socket.as_fd()).is_ok();
                 control.socket.set(Some(server.socket.as_raw_fd()));
                 control.carry(server.serve()).await;
             }
@@ -71,6 +76,14 @@ pub fn listen(worker: &Rc<Worker>, listener: usize, socket: OwnedFd) {
         }
         task.dismiss(member);
     });
+}
+
+/// A dense flow comes here.
+fn joins(worker: &Worker, listener: usize) -> bool {
+    let plan = &worker.shared.plan;
+    let planned = &plan.listeners[listener];
+    let comes = |flow: &PlannedFlow| flow.target.port() == planned.port && flow.backends.contains(&planned.node);
+    datagrams::may_be_joined(plan) && plan.flows.iter().any(|flow| comes(flow) && datagrams::is_dense(flow))
 }
 
 /// What is known of a client's socket.
@@ -187,7 +200,7 @@ impl Server {
             let Ok(count) = self.socket.try_io(Interest::READABLE, || arrivals.receive(self.socket.as_fd())) else { return };
             for at in 0..count {
                 if let Some(way) = arrivals.way(at).filter(|way| !self.only_groups || way.own.is_unspecified()) {
-                    self.take_in(arrivals.bytes(at), way, self.worker.pacer.now_ns());
+                    arrivals.pieces(at).for_each(|bytes| self.take_in(bytes, way, self.worker.pacer.now_ns()));
                 }
             }
             self.flush(false);
