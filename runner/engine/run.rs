@@ -168,6 +168,9 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
         set_up(plan, made, request.hold.as_ref(), &request.cancel, observe).await?;
     let setup_ns = nanoseconds(began.elapsed());
     begin_captures(&mut lab, &request.captures);
+    if request.captures.whole != Whole::None {
+        traffic.is_captured();
+    }
     warnings.extend(lab.count_anew().err().map(|error| format!("the kernel's counts begin before the timeline: {error}")));
 
     let start = Instant::now() + LEAD;

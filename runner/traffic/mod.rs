@@ -302,6 +302,11 @@ impl Traffic {
         self.shared.watch(on);
     }
 
+    /// Every link is captured: each datagram crosses alone from now on, for a capture to show it.
+    pub fn is_captured(&self) {
+        self.shared.captured.store(true, Ordering::Relaxed);
+    }
+
     /// Ends everything at once and collects what was measured. Takes at most a few seconds, whatever hangs.
     pub async fn finish(mut self) -> TrafficResult {
         let now_ns = self.shared.clock.get().map_or(0, Clock::now_ns);

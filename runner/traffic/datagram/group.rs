@@ -42,7 +42,11 @@ pub fn bound(address: IpAddr) -> IpAddr {
 /// # Errors
 /// The kernel's, with the interface.
 pub fn join(plan: &Plan, listener: &PlannedListener, socket: &OwnedFd) -> io::Result<()> {
-    let address = listener.address;
+    let (address, plain) = (listener.address, SockRef::from(socket));
+    if address == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+        // Of IPv4 such a socket would not hear what is sent to all hosts, as one of IPv4 does.
+        plain.set_multicast_all_v4(true)?;
+    }
     if !address.is_multicast() {
         return Ok(());
     }
@@ -50,7 +54,6 @@ pub fn join(plan: &Plan, listener: &PlannedListener, socket: &OwnedFd) -> io::Re
     let links = links.map(|interface| (&interface.name, &interface.addresses));
     let upper = plan.interfaces.iter().filter(|upper| upper.node == listener.node).map(|upper| (&upper.name, &upper.addresses));
     let speaks = links.chain(upper).filter(|(_, own)| own.iter().any(|prefix| prefix.address.is_ipv6() == address.is_ipv6()));
-    let plain = SockRef::from(socket);
     for (name, _) in speaks {
         let told = |error: io::Error| io::Error::new(error.kind(), format!("can't join {address} on {name}: {error}"));
         let index = index_of(socket.as_fd(), name).map_err(told)?;

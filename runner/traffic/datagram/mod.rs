@@ -14,6 +14,7 @@
 //!        +----what is over------+  +--Inbox: arrived--+        both ends --> Log --> packets
 //! ```
 
+mod agenda;
 mod errors;
 mod exchange;
 mod group;

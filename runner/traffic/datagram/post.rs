@@ -80,6 +80,11 @@ impl Post {
         Some((letter.number, &mut self.bytes[letter.from..letter.to]))
     }
 
+    /// Bytes that wait, and those gone before them.
+    pub fn written(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// How many wait.
     pub fn waiting(&self) -> usize {
         self.letters.len() - self.gone

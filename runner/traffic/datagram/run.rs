@@ -2,15 +2,16 @@
 //! In: start and stop. Out: items, `FlowEnded`. What a socket does stands in `lane`.
 
 use std::cell::{Cell, RefCell};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
 
+use super::agenda::Agenda;
 use super::errors;
 use super::exchange::Exchange;
 use super::group;
@@ -30,6 +31,8 @@ use crate::traffic::worker::Worker;
 const STARTS_IN_A_ROW: u32 = 16;
 /// The same where many go to the kernel in one piece.
 const JOINED_STARTS_IN_A_ROW: u32 = 256;
+/// And so many bytes: more at once than a receiver's socket has room for would be lost there.
+const JOINED_BYTES: usize = 64 << 10;
 /// Sockets that a flow left behind and still listens on.
 const MOST_LEFT_BEHIND: usize = 64;
 /// In the agenda: not a transaction, but a lane that may begin its next one.
@@ -63,7 +66,7 @@ pub struct Lanes {
     /// Lanes that wait for a start, the longest first.
     idle: RefCell<VecDeque<Rc<Lane>>>,
     /// When something is to be done: the instant, the lane's number, the transaction.
-    agenda: RefCell<BinaryHeap<Reverse<(i64, u32, u64)>>>,
+    agenda: RefCell<Agenda>,
     #[expect(clippy::vec_box, reason = "an exchange is large and goes to and fro")]
     pool: RefCell<Vec<Box<Exchange>>>,
     pub(super) under_way: Cell<u64>,
@@ -142,7 +145,7 @@ impl Lanes {
             kind: packets(planned),
             identified: matches!(packets(planned), Packets::Echo { .. }) || steps.is_some_and(|pattern| is_identified(&pattern.steps)),
             own_server: own_server(plan, planned),
-            joins: datagrams::is_dense(planned) && datagrams::may_be_joined(plan),
+            joins: datagrams::is_dense(planned) && datagrams::may_be_joined(plan) && !worker.shared.captured.load(Ordering::Relaxed),
             receivers: group::receivers(planned),
             limit_ns: response_limit(planned).saturating_add(program.allowance_ns),
             program,
@@ -249,7 +252,7 @@ impl Lanes {
                 self.wanted.set(self.wanted.get() - 1);
                 self.open(1).await;
             }
-            let due = if frozen { NEVER_DUE } else { self.agenda.borrow().peek().map_or(NEVER_DUE, |Reverse((at, ..))| *at) };
+            let due = if frozen { NEVER_DUE } else { self.agenda.borrow().first().map_or(NEVER_DUE, |(at, ..)| at) };
             let until = if over { limit } else { self.run.until_ns() };
             if next <= self.worker.pacer.now_ns() {
                 // A rate that this worker cannot keep must not keep its sockets waiting.
@@ -311,7 +314,12 @@ impl Lanes {
                 continue;
             }
             match self.lane() {
-                Some(lane) => lane.begin(self, start),
+                Some(lane) => {
+                    lane.begin(self, start);
+                    if self.is_much(&lane) {
+                        break;
+                    }
+                }
                 None => self.run.waiting.borrow_mut().push_back(start),
             }
         }
@@ -355,6 +363,9 @@ impl Lanes {
                 return false;
             }
             lane.begin(self, Start { intended_ns: self.worker.pacer.now_ns(), lag_ns: 0 });
+            if self.is_much(&lane) {
+                break;
+            }
         }
         self.flush();
         if !self.idle.borrow().is_empty() {
@@ -375,8 +386,8 @@ impl Lanes {
     /// Sees to everything whose time has come.
     fn due(self: &Rc<Self>, now_ns: i64) {
         loop {
-            let first = self.agenda.borrow().peek().copied();
-            let Some(Reverse((_, lane, number))) = first.filter(|Reverse((at, ..))| *at <= now_ns) else { return };
+            let first = self.agenda.borrow().first();
+            let Some((_, lane, number)) = first.filter(|(at, ..)| *at <= now_ns) else { return };
             self.agenda.borrow_mut().pop();
             let Some(lane) = self.find(lane) else { continue };
             if number == NEXT {
@@ -398,8 +409,8 @@ impl Lanes {
         if at_ns == NEVER_DUE {
             return;
         }
-        let earlier = self.agenda.borrow().peek().is_none_or(|Reverse((first, ..))| at_ns < *first);
-        self.agenda.borrow_mut().push(Reverse((at_ns, lane.number, number)));
+        let earlier = self.agenda.borrow().first().is_none_or(|(first, ..)| at_ns < first);
+        self.agenda.borrow_mut().push((at_ns, lane.number, number));
         if earlier {
             self.run.wake();
         }
@@ -458,6 +469,11 @@ impl Lanes {
     /// Something was sent, or came.
     pub(super) fn happened(&self, at_ns: i64) {
         self.last_ns.set(self.last_ns.get().max(at_ns));
+    }
+
+    /// A lane has written as much as may go at once.
+    fn is_much(&self, lane: &Lane) -> bool {
+        self.joins && lane.state.borrow().post.written() >= JOINED_BYTES
     }
 
     fn starts_in_a_row(&self) -> u32 {

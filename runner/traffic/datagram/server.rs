@@ -387,6 +387,7 @@ impl Server {
             return;
         }
         state.blocked = false;
+        state.post.joins &= !self.worker.shared.captured.load(Ordering::Relaxed);
         while state.post.waiting() > 0 {
             let sent = match was_blocked {
                 true => self.socket.try_io(Interest::WRITABLE, || state.post.send(self.socket.as_fd(), self.ipv6)),
