@@ -67,7 +67,6 @@ fn datagrams_are_joined_only_where_nothing_acts_on_single_ones() {
     assert_eq!(joined(plain, "duration 1s }"), (true, true));
     assert_eq!(joined(plain, "rate 20k/s  duration 1s }"), (true, true));
     assert_eq!(joined(plain, "rate 19k/s  duration 1s }"), (true, false));
-    assert_eq!(joined(plain, "interval 1ms  duration 1s }"), (true, false));
     assert_eq!(joined("node a, b\nlink l: a <-> b { loss 1% }", "duration 1s }"), (false, true));
     assert_eq!(joined("node a, b\nlink l: a <-> b { offload off }", "duration 1s }"), (false, true));
     assert_eq!(joined(plain, "duration 1s }\ntimeline { at 0s  capture l to \"l.pcapng\" }"), (false, true));
