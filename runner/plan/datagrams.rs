@@ -28,7 +28,9 @@ pub(crate) fn may_be_joined(plan: &Plan) -> bool {
 
 /// A flow that gains by it: as fast as it can, or nearly.
 pub(crate) fn is_dense(flow: &PlannedFlow) -> bool {
-    matches!(flow.transport, Transport::Udp { .. }) && flow.load.interval_ns == 0 && flow.interval_ns <= NEAR_NS
+    let paced = flow.load.rate_nano.is_some() || flow.load.bandwidth_bps.is_some();
+    let near = !paced || (1..=NEAR_NS).contains(&flow.interval_ns);
+    matches!(flow.transport, Transport::Udp { .. }) && near
 }
 
 /// A step, or one inside it, ends the connection.

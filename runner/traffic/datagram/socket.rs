@@ -179,6 +179,7 @@ pub struct Departure<'a> {
 }
 
 /// Sends the first ones, at most a batch: how many the kernel took. The error is that of the first one.
+#[expect(clippy::unnecessary_cast, reason = "of another width in other C libraries")]
 pub fn send<'a>(socket: BorrowedFd<'_>, ipv6: bool, departures: impl Iterator<Item = Departure<'a>>) -> io::Result<usize> {
     // SAFETY: all of these are integers and pointers, for which all zeros are valid.
     let (mut parts, mut headers, mut names) = unsafe {
