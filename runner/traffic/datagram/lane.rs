@@ -423,7 +423,6 @@ impl Lane {
     fn came_late(&self, lanes: &Lanes, at_ns: i64) {
         lanes.worker.shared.flows[lanes.run.flow].live.late.fetch_add(1, Ordering::Relaxed);
         lanes.worker.parts.borrow_mut()[lanes.run.flow].late(at_ns);
-        lanes.has_come_late();
         lanes.worker.changed();
     }
 

@@ -77,9 +77,7 @@ pub struct Lanes {
     last_ns: Cell<i64>,
     /// It has begun all that it had to.
     did_all: Cell<bool>,
-    /// Items that nothing came for in time and may still come for.
-    awaited: Cell<u64>,
-    /// When the last of them was sent, ns.
+    /// When the last of the items was sent that nothing came for in time, ns; [`NEVER`]: there is none.
     awaited_ns: Cell<i64>,
 }
 
@@ -163,8 +161,7 @@ impl Lanes {
             turn: Cell::new(0),
             last_ns: Cell::new(run.from_ns),
             did_all: Cell::new(false),
-            awaited: Cell::new(0),
-            awaited_ns: Cell::new(i64::MIN),
+            awaited_ns: Cell::new(NEVER),
         }
     }
 
@@ -264,21 +261,14 @@ impl Lanes {
 
     /// Nothing came for an item within its limit.
     pub(super) fn may_come_late(&self, sent_ns: i64) {
-        self.awaited.set(self.awaited.get() + 1);
-        self.awaited_ns.set(self.awaited_ns.get().max(sent_ns));
+        let last = self.awaited_ns.get();
+        self.awaited_ns.set(if last == NEVER { sent_ns } else { last.max(sent_ns) });
     }
 
-    /// It came after all.
-    pub(super) fn has_come_late(&self) {
-        self.awaited.set(self.awaited.get().saturating_sub(1));
-        if self.awaited.get() == 0 {
-            self.run.wake();
-        }
-    }
-
-    /// Until when it listens on for what comes late: as long again as an answer may take.
+    /// Until when it listens on for what comes late, and for copies of that: as long again as an answer may take.
     fn lingers_until(&self) -> i64 {
-        if self.awaited.get() == 0 { i64::MIN } else { self.awaited_ns.get().saturating_add(self.limit_ns.saturating_mul(2)) }
+        let last = self.awaited_ns.get();
+        if last == NEVER { i64::MIN } else { last.saturating_add(self.limit_ns.saturating_mul(2)) }
     }
 
     /// When the oldest start that waits for a lane is dropped.
