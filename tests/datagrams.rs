@@ -2,8 +2,9 @@
 //! scn but the wire.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
-use crate::built::{Ended, Place, User, is_root, scenario, skip, until_told};
+use crate::built::{Ended, Place, User, finish, is_root, scenario, skip, until_told};
 use crate::observer;
 
 /// Both users, where they can be had.
@@ -236,4 +237,38 @@ fn is_datagram_to(frame: &[u8], port: u16) -> bool {
     let Some(packet) = frame.get(14..).filter(|_| frame.get(12..14) == Some(&[8, 0])) else { return false };
     let header = usize::from(packet[0] & 15) * 4;
     packet.len() >= header + 8 && packet[9] == 17 && u16::from_be_bytes([packet[header + 2], packet[header + 3]]) == port
+}
+
+/// What tshark finds in a capture, a line a packet.
+fn dissected(place: &Place, file: &str, arguments: &[&str]) -> Vec<String> {
+    let path = place.path().join("scn-results").join(file);
+    let ended = finish(Command::new("tshark").args(["-n", "-r"]).arg(path).args(arguments));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    ended.stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_receiver_of_a_group_is_counted_and_tshark_sees_the_same() {
+    for place in places() {
+        place.write("groups.scn", scenario("groups.scn"));
+        assert_passes(&until_told(|| place.scn(&["run", "groups.scn"])));
+        let record = record(&place, "groups.groups.run.json");
+        let music = record["flows"].as_array().unwrap().iter().find(|flow| flow["name"] == "music").unwrap();
+        assert_eq!(music["failures"], serde_json::json!([]));
+        // The capture has each copy beside what it is a copy of.
+        let seen = |filter: &str, field: &str| {
+            let lines = dissected(&place, "groups.groups.captures/doubled.pcapng", &["-Y", filter, "-T", "fields", "-e", field]);
+            (lines.len(), lines.into_iter().collect::<BTreeSet<String>>())
+        };
+        let only = |value: &str| BTreeSet::from([value.to_owned()]);
+        assert_eq!(seen("ip.dst == 239.1.2.3 && udp", "eth.dst"), (200, only("01:00:5e:01:02:03")));
+        assert_eq!(seen("ip.dst == 239.1.2.3 && udp", "ip.ttl"), (200, only("3")));
+        assert_eq!(seen("ipv6.dst == ff05::1:3 && udp", "ipv6.hlim"), (200, only("4")));
+        assert_eq!(seen("ipv6.dst == ff02::1:3 && udp", "ipv6.hlim"), (200, only("1")));
+        assert_eq!(seen("ip.dst == 255.255.255.255 && udp", "eth.dst"), (200, only("ff:ff:ff:ff:ff:ff")));
+        assert_eq!(seen("ip.dst == 10.0.0.255 && udp", "eth.dst"), (100, only("ff:ff:ff:ff:ff:ff")));
+        // Each answer comes from the receiver's own address.
+        assert_eq!(seen("udp.srcport == 5356 && ipv6", "ipv6.src"), (100, only("fe80::ff:fe03:0")));
+        assert_eq!(seen("udp.srcport == 6000 && ip.dst == 10.0.0.1", "ip.src"), (230, only("10.0.0.3")));
+    }
 }

@@ -167,7 +167,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let Stand { mut lab, traffic, notices, tools, mut warnings } =
         set_up(plan, made, request.hold.as_ref(), &request.cancel, observe).await?;
     let setup_ns = nanoseconds(began.elapsed());
-    begin_captures(&mut lab, &request.captures);
+    begin_captures(&mut lab, &traffic, &request.captures);
     warnings.extend(lab.count_anew().err().map(|error| format!("the kernel's counts begin before the timeline: {error}")));
 
     let start = Instant::now() + LEAD;
@@ -249,10 +249,11 @@ fn take_down(lab: KernelLab, record: &mut RunRecord) {
 }
 
 /// Lets the timeline capture, and captures all links if that is asked for.
-fn begin_captures(lab: &mut KernelLab, folder: &CaptureFolder) {
+fn begin_captures(lab: &mut KernelLab, traffic: &Traffic, folder: &CaptureFolder) {
     lab.capture_into(folder.path.clone());
     if folder.whole != Whole::None {
         lab.capture_whole();
+        traffic.is_captured();
     }
 }
 

@@ -3,11 +3,35 @@
 
 use scn_grammar::scenario::expect::{Condition, Metric, Shape};
 use scn_grammar::scenario::pattern::{Pattern, Payload, Side, Step, StepKind, Varying};
+use scn_grammar::scenario::timeline::Action;
+use scn_grammar::scenario::transport::Transport;
 
+use super::measured;
+use super::types::{Engine, Plan, PlannedFlow};
 use crate::traffic::live::Live;
+
+/// A flow that begins its transactions nearer to each other than this sends several at once anyway, ns.
+const NEAR_NS: u64 = 50_000;
 
 /// The largest payload of a datagram over IPv4, bytes.
 const LARGEST_DATAGRAM: u64 = 65_507;
+
+/// Datagrams may leave a node of this run many in one piece, which the kernel cuts where it must: nothing on a link acts on single packets,
+/// counts or captures them, and no node is told to do without offloads.
+pub(crate) fn may_be_joined(plan: &Plan) -> bool {
+    let plain = |link: &super::types::PlannedLink| link.engine == Engine::Direct && !link.packets_alone;
+    let off = plan.nodes.iter().flat_map(|node| &node.interfaces).any(|interface| interface.settings.offload == Some(false));
+    let captured = plan.timeline.iter().any(|entry| matches!(entry.action, Action::Capture { .. }));
+    let counted = !measured::interfaces(&plan.expectations, &plan.timeline).is_empty();
+    plan.links.iter().all(plain) && plan.interfaces.is_empty() && !off && !captured && !counted
+}
+
+/// A flow that gains by it: as fast as it can, or nearly.
+pub(crate) fn is_dense(flow: &PlannedFlow) -> bool {
+    let paced = flow.load.rate_nano.is_some() || flow.load.bandwidth_bps.is_some();
+    let near = !paced || (1..=NEAR_NS).contains(&flow.interval_ns);
+    matches!(flow.transport, Transport::Udp { .. }) && near
+}
 
 /// A step, or one inside it, ends the connection.
 fn closes(steps: &[Step]) -> bool {

@@ -153,6 +153,16 @@ problems! {
     NobodyListens { target: String, nodes: String, span: Span, listening: String } Error "scn::plan::nobody_listens" {
         at(span, format!("nothing listens on {target}"), format!("{nodes} has the address, but not the port")).help(listening)
     }
+    /// A group or a broadcast address that nothing on the sender's links listens on.
+    NobodyReceives { target: String, listen: String, from: String, span: Span } Error "scn::plan::nobody_receives" {
+        at(span, format!("nothing on a link of `{from}` receives what is sent to {target}"), "goes to all on one link")
+            .help(format!("declare `service NAME on NODE, ... {{ listen udp {listen}  serve PATTERN }}` on nodes of the same link; routers pass none on"))
+    }
+    /// A transaction that can't be had with several at once.
+    GroupPattern { flow: String, pattern: String, why: &'static str, span: Span } Error "scn::plan::group_pattern" {
+        at(span, format!("`{flow}` can't play `{pattern}` with several at once: {why}"), "goes to a group")
+            .help("let the client send all that it has to say first, in messages of 32B or more, and then the servers answer")
+    }
     /// A setting of a whole node that its flows and services say different things of.
     EcnOfNode { node: String, span: Span, other: Span } Error "scn::plan::ecn_of_node" {
         at(span, format!("`{node}` can't have `ecn` as is said here: it is a setting of the whole node"), "says so").also(other, "this says otherwise")

@@ -11,6 +11,7 @@ use scn_grammar::scenario::{FlowId, NodeId, ProcessId, Scenario, ServiceId};
 
 use super::errors::{Findings, PlanError};
 use super::graph::Graph;
+use super::groups::Spread;
 use super::holders::Holders;
 use super::listeners::{Listeners, is_host, needs_peer};
 use super::network::{FAMILIES, Family, Network};
@@ -87,7 +88,14 @@ impl<'a> Targets<'a> {
             if !is_host(self.graph, flow.from, "send a flow", flow.span, findings) {
                 continue;
             }
+            let (group, mut spread_by) = (self.group_of(flow), None);
             let found = match flow.to.clone() {
+                _ if group.is_some() => group.transpose().map(|found| {
+                    found.map(|(target, spread)| {
+                        spread_by = Some(spread.interface);
+                        (target, spread.receivers)
+                    })
+                }),
                 _ if matches!(flow.transport, Transport::Frames(_)) => Ok(Some((NOWHERE, Vec::new()))),
                 Destination::Address(address, port) => self.find_address(flow, address, port.unwrap_or(0)).map(Some),
                 Destination::HostName(_, port) => Ok(Some((SocketAddr::new(NOWHERE.ip(), port.unwrap_or(0)), Vec::new()))),
@@ -109,7 +117,7 @@ impl<'a> Targets<'a> {
                     }
                     self.compare_transports(flow, target, &backends, findings);
                     self.answer_sources(flow, target.ip(), &backends, findings);
-                    let planned = planned(FlowId(index), flow, target, backends, !started[index as usize]);
+                    let planned = PlannedFlow { spread_by, ..planned(FlowId(index), flow, target, backends, !started[index as usize]) };
                     findings.extend(tools::check(&planned));
                     flows.push(planned);
                 }
@@ -118,6 +126,19 @@ impl<'a> Targets<'a> {
             }
         }
         flows
+    }
+
+    /// The receivers of a flow to a group or a broadcast address.
+    fn group_of(&self, flow: &Flow) -> Option<Result<(SocketAddr, Spread), PlanError>> {
+        let target = match flow.to {
+            Destination::Address(address, port) => SocketAddr::new(address, port.unwrap_or(0)),
+            Destination::Service(service) => {
+                let service = &self.scenario.services[service.index()];
+                SocketAddr::new(service.address?, service.port)
+            }
+            _ => return None,
+        };
+        Some(self.spread(flow, target)?.map(|spread| (target, spread)))
     }
 
     /// Who is reached by a flow finds the way back to every range of addresses that it starts from.
@@ -348,6 +369,7 @@ fn planned(id: FlowId, flow: &Flow, target: SocketAddr, backends: Vec<NodeId>, s
         from: flow.from,
         target,
         backends,
+        spread_by: None,
         pattern: flow.pattern.clone(),
         load: flow.load.clone(),
         interval_ns: interval(flow),

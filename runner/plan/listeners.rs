@@ -13,6 +13,7 @@ use scn_grammar::source::Span;
 
 use super::errors::{Findings, PlanError};
 use super::graph::Graph;
+use super::groups;
 use super::holders::Holders;
 use super::types::PlannedListener;
 use crate::traffic::tools;
@@ -97,7 +98,9 @@ pub(crate) fn find_listeners(scenario: &Scenario, graph: &Graph<'_>, holders: &H
             if !is_host(graph, node, "listen", service.span, findings) {
                 continue;
             }
-            if let Some(address) = service.address.filter(|address| !holders.has(node, *address)) {
+            let heard =
+                |address: &IpAddr| holders.has(node, *address) || groups::can_listen(graph, node, *address, service.listener.kind());
+            if let Some(address) = service.address.filter(|address| !heard(address)) {
                 let (service_name, node) = (service.name.clone(), graph.name(node).to_owned());
                 findings.add(PlanError::ListenAddress { service: service_name, node, address: address.to_string(), span: service.span });
             }

@@ -2,7 +2,7 @@
 //! with warnings, or diagnostics. Pure: one scenario, one seed and one set of settings give the same plan, byte for byte.
 
 mod addresses;
-mod datagrams;
+pub(crate) mod datagrams;
 mod descriptors;
 pub mod diff;
 mod domains;
@@ -14,6 +14,7 @@ mod errors;
 mod flows;
 mod frames;
 mod graph;
+mod groups;
 mod holders;
 mod http;
 mod kernel;

@@ -50,6 +50,7 @@ pub(crate) fn flow(id: FlowId, name: &str, target: &str, pattern: Pattern, load:
         from: NodeId(0),
         target: target.parse().expect("an address and a port"),
         backends: vec![NodeId(1)],
+        spread_by: None,
         pattern: Some(pattern),
         load,
         interval_ns: 0,

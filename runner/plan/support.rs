@@ -13,6 +13,7 @@ use scn_grammar::scenario::{FlowId, NodeId, Scenario};
 use scn_grammar::source::Span;
 
 use super::datagrams;
+use super::groups;
 use super::http;
 use super::multihomed;
 use super::pace::Pace;
@@ -129,7 +130,8 @@ impl Missing {
             self.add(flow.span, "`phase random` with `streams`");
         }
         let frames = matches!(flow.transport, Transport::Frames(_));
-        if flow.from_interface.is_some() && !frames {
+        let to_group = matches!(flow.to, Destination::Address(address, _) if groups::is_group(address));
+        if flow.from_interface.is_some() && !frames && !to_group {
             self.add(flow.span, "a flow from an interface");
         }
         match flow.to {

@@ -270,6 +270,10 @@ pub struct PlannedFlow {
     pub target: SocketAddr,
     /// Nodes whose listeners may answer there, in order.
     pub backends: Vec<NodeId>,
+    /// To a multicast group or a broadcast address: the interface that it leaves by. Then each of `backends` receives, and is counted by
+    /// itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread_by: Option<String>,
     /// What one transaction is; `None`: the transport or the tool says it.
     pub pattern: Option<Pattern>,
     /// How much, and when.

@@ -54,6 +54,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub(crate) use datagram::is_identified;
 use scn_grammar::scenario::pattern::{Pattern, Side};
 use scn_grammar::scenario::transport::Listener;
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId, StressId};
@@ -311,6 +312,11 @@ impl Traffic {
     /// Whether [`Notice::Changed`] is sent when a counter of a flow changes: at once, but at most once a millisecond from each worker.
     pub fn watch(&self, on: bool) {
         self.shared.watch(on);
+    }
+
+    /// Every link is captured: each datagram crosses alone from now on, for a capture to show it.
+    pub fn is_captured(&self) {
+        self.shared.captured.store(true, Ordering::Relaxed);
     }
 
     /// Ends everything at once and collects what was measured. Takes at most a few seconds, whatever hangs.

@@ -170,6 +170,8 @@ pub struct Shared {
     pub ended_ns: AtomicI64,
     /// Every worker.
     pub workers: OnceLock<Vec<mpsc::UnboundedSender<Command>>>,
+    /// Somebody captures what crosses the links: each datagram is to cross alone.
+    pub captured: AtomicBool,
     notices: mpsc::UnboundedSender<Notice>,
     watched: AtomicBool,
     told: AtomicBool,
@@ -200,6 +202,7 @@ impl Shared {
             clock: OnceLock::new(),
             ended_ns: AtomicI64::new(i64::MAX),
             workers: OnceLock::new(),
+            captured: AtomicBool::new(false),
             notices,
             watched: AtomicBool::new(false),
             told: AtomicBool::new(false),

@@ -21,6 +21,7 @@ fn flow(plan: &Plan, flow: &PlannedFlow) -> Line {
         from,
         target,
         backends,
+        spread_by,
         pattern,
         load: amount,
         interval_ns,
@@ -60,7 +61,11 @@ fn flow(plan: &Plan, flow: &PlannedFlow) -> Line {
         below.push(Line::pair("transaction", &pattern.name).in_order(steps::lines(&pattern.steps, server)));
     }
     let from = from_interface.as_ref().map_or_else(|| name(plan, *from).to_owned(), |at| format!("{}.{at}", name(plan, *from)));
-    let answered = if backends.is_empty() { String::new() } else { format!(", answered by {}", nodes(plan, backends)) };
+    let answered = match spread_by {
+        _ if backends.is_empty() => String::new(),
+        Some(interface) => format!(", by {interface} to each of {}", nodes(plan, backends)),
+        None => format!(", answered by {}", nodes(plan, backends)),
+    };
     let goal = goal(plan, to);
     let at = match (target.ip(), target.port()) {
         (ip, _) if ip.is_unspecified() => String::new(),

@@ -2,6 +2,7 @@
 
 pub(super) mod build;
 mod files;
+mod groups;
 mod kernel;
 mod laws;
 mod measured;

@@ -48,10 +48,12 @@ pub enum Next {
 }
 
 /// A transaction under way. Used again for the next one, so that its buffers are allocated once.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Exchange {
     /// Its number on the lane.
     pub number: u64,
+    /// Of a flow to a group: the place of the receiver that it is with.
+    pub receiver: u32,
     /// When it was meant to start, ns.
     pub intended_ns: i64,
     /// How late it was released, ns.
@@ -98,6 +100,7 @@ impl Exchange {
     pub fn new(program: &Program) -> Box<Exchange> {
         Box::new(Exchange {
             number: 0,
+            receiver: 0,
             intended_ns: NEVER,
             lag_ns: 0,
             sent_ns: NEVER,
@@ -127,7 +130,7 @@ impl Exchange {
 
     /// Forgets the transaction before.
     pub fn begin(&mut self, number: u64, intended_ns: i64, lag_ns: u32) {
-        (self.number, self.intended_ns, self.lag_ns) = (number, intended_ns, lag_ns);
+        (self.number, self.receiver, self.intended_ns, self.lag_ns) = (number, 0, intended_ns, lag_ns);
         (self.sent_ns, self.asked_ns, self.wake_ns) = (NEVER, NEVER, NEVER_DUE);
         (self.sent_bytes, self.received_bytes, self.next, self.sent_last) = (0, 0, Next::Nothing, false);
         (self.peer_node, self.incoming, self.outgoing) = (u16::MAX, 0, 0);

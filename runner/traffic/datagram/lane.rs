@@ -8,10 +8,9 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 
-use futures_util::task::AtomicWaker;
 use scn_reports::record::flow::{Connection, ConnectionEnd, Corruption, CorruptionKind, ItemOutcome, NEVER};
 use scn_reports::record::packet::{Packet, PacketFate, PacketWay};
 use socket2::SockRef;
@@ -20,18 +19,19 @@ use tokio::net::UdpSocket;
 
 use super::errors::{self, Said};
 use super::exchange::{Exchange, MESSAGES, Next, Stage};
+use super::group;
 use super::log::Note;
 use super::post::Post;
+use super::row::{entry, row};
 use super::run::Lanes;
 use super::socket::{set_number, thrown_away};
 use super::{Packets, icmp};
-use crate::traffic::client::KILLED;
 use crate::traffic::control::{Control, Start};
 use crate::traffic::draw::Key;
 use crate::traffic::frame::{Header, Way};
 use crate::traffic::origins;
 use crate::traffic::pattern::session::{Fault, Identity, shown};
-use crate::traffic::registry::{Entry, Inbox, NOBODY};
+use crate::traffic::registry::{Entry, NOBODY};
 
 /// Batches that are received before others get their turn.
 const BATCHES_IN_A_ROW: u32 = 4;
@@ -39,6 +39,17 @@ const BATCHES_IN_A_ROW: u32 = 4;
 const MOST_WAITING: usize = 1024;
 /// Lost transactions that are remembered, for their answers to be called late.
 const MOST_LOST: usize = 65_536;
+
+/// A datagram that came, and whose it is.
+struct Answer<'a> {
+    /// The exchange, as [`Exchange::key`] has it.
+    key: u64,
+    /// The connection's number.
+    row: u32,
+    /// The place of the message in the transaction, if its header tells.
+    place: Option<u32>,
+    payload: &'a [u8],
+}
 
 /// Why nothing came, where the client did not look.
 const STOOD_STILL: &str = ": its own client stood still";
@@ -54,11 +65,12 @@ pub struct Lane {
     pub(super) identity: Identity,
     pub(super) entry: Arc<Entry>,
     pub(super) control: Rc<Control>,
-    member: u64,
+    pub(super) member: u64,
     /// What the kernel had thrown away at the socket before it was filtered: nothing that was meant for it.
-    strange: u32,
-    row: RefCell<Option<Connection>>,
-    backend: Cell<u16>,
+    pub(super) strange: u32,
+    pub(super) row: RefCell<Option<Connection>>,
+    /// The node that answered last.
+    pub(super) backend: Cell<u16>,
     pub(super) state: RefCell<State>,
 }
 
@@ -75,7 +87,8 @@ pub(super) struct State {
     /// The kernel takes no more now.
     pub(super) blocked: bool,
     left_behind: bool,
-    transactions: u32,
+    /// Of each row.
+    pub(super) transactions: Vec<u32>,
 }
 
 impl Lane {
@@ -84,10 +97,11 @@ impl Lane {
         let (worker, flow) = (&lanes.worker, lanes.run.flow);
         let (plan, shared) = (&worker.shared.plan, &worker.shared.flows[flow]);
         let planned = &plan.flows[flow];
-        let number = shared.next_connection.fetch_add(1, Ordering::Relaxed);
+        let number = shared.next_connection.fetch_add(lanes.each(), Ordering::Relaxed);
         let ipv6 = planned.target.is_ipv6();
         lanes.options.set(&socket, ipv6)?;
-        origins::bind(planned, &socket, number)?;
+        group::prepare(planned, &socket)?;
+        origins::bind(planned, &socket, number / lanes.each())?;
         let (level, option) = if ipv6 { (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) } else { (libc::IPPROTO_IP, libc::IP_RECVERR) };
         set_number(socket.as_fd(), level, option, 1)?;
         let echo = matches!(lanes.kind, Packets::Echo { .. });
@@ -115,6 +129,8 @@ impl Lane {
         let row = row(worker.pacer.now_ns(), remote);
         let mut post = Post::new(if echo { icmp::HEADER } else { 0 });
         post.lane = (flow as u16, number);
+        post.joins = lanes.joins && lanes.can_join(&socket);
+        post.way = planned.spread_by.is_some().then(|| group::way(planned));
         let lane = Rc::new(Lane {
             number,
             socket: UdpSocket::from_std(socket.into())?,
@@ -127,9 +143,9 @@ impl Lane {
             strange,
             row: RefCell::new(Some(row)),
             backend: Cell::new(NOBODY),
-            state: RefCell::new(State { post, ..State::default() }),
+            state: RefCell::new(State { post, transactions: vec![0; lanes.each() as usize], ..State::default() }),
         });
-        shared.live.connections.fetch_add(1, Ordering::Relaxed);
+        shared.live.connections.fetch_add(u64::from(lanes.each()), Ordering::Relaxed);
         // Without a way there yet it is tried again before each sending.
         let _ = lane.connect(lanes);
         lane.control.socket.set(Some(lane.socket.as_raw_fd()));
@@ -145,10 +161,18 @@ impl Lane {
     fn connect(&self, lanes: &Lanes) -> io::Result<()> {
         let mut row = self.row.borrow_mut();
         let Some(row) = row.as_mut().filter(|row| row.local.is_empty()) else { return Ok(()) };
-        let target = lanes.worker.shared.plan.flows[lanes.run.flow].target;
+        let planned = &lanes.worker.shared.plan.flows[lanes.run.flow];
+        let target = planned.target;
         let socket = SockRef::from(&self.socket);
-        socket.connect(&target.into())?;
-        let Some(local) = socket.local_addr()?.as_socket() else { return Ok(()) };
+        let Some(local) = (match planned.spread_by {
+            Some(_) => group::bind(&lanes.worker.shared.plan, planned, &socket)?,
+            None => {
+                socket.connect(&target.into())?;
+                socket.local_addr()?.as_socket()
+            }
+        }) else {
+            return Ok(());
+        };
         if self.identifier.is_some() {
             row.local = local.ip().to_string();
         } else {
@@ -182,6 +206,7 @@ impl Lane {
         let result = exchange.go_on(&stage, &mut state.post);
         self.complete(&mut state);
         drop(state);
+        self.with_the_others(lanes, &exchange);
         self.settle(lanes, exchange, result);
     }
 
@@ -203,13 +228,14 @@ impl Lane {
             Err(fault) => self.failed(lanes, exchange, fault),
             Ok(Next::Nothing) if !exchange.sent_last => {
                 let now = lanes.worker.pacer.now_ns();
+                let number = exchange.number;
                 self.done(lanes, exchange, now);
-                lanes.is_free(self);
+                if !self.others_wait(lanes, number) {
+                    lanes.is_free(self);
+                }
             }
             Ok(Next::Nothing) => {
-                // Without notes of the other end it stays unknown whether it arrived.
-                let last = exchange.asked_ns.max(exchange.sent_ns);
-                exchange.wake_ns = last.saturating_add(lanes.limit_ns);
+                exchange.await_word(lanes.limit_ns);
                 self.wait(lanes, exchange);
                 if lanes.identified {
                     lanes.is_free(self);
@@ -219,14 +245,17 @@ impl Lane {
         }
     }
 
-    fn wait(self: &Rc<Self>, lanes: &Lanes, exchange: Box<Exchange>) {
-        lanes.remind(exchange.wake_ns, self, exchange.number);
-        self.state.borrow_mut().under_way.insert(exchange.number, exchange);
+    pub(super) fn wait(self: &Rc<Self>, lanes: &Lanes, exchange: Box<Exchange>) {
+        let key = exchange.key(lanes.each());
+        lanes.remind(exchange.wake_ns, self, key);
+        self.state.borrow_mut().under_way.insert(key, exchange);
     }
 
     fn done(&self, lanes: &Lanes, exchange: Box<Exchange>, at_ns: i64) {
         let mut state = self.state.borrow_mut();
-        state.transactions = state.transactions.saturating_add(1);
+        if let Some(transactions) = state.transactions.get_mut(exchange.receiver as usize) {
+            *transactions = transactions.saturating_add(1);
+        }
         drop(state);
         lanes.item(self, &exchange, ItemOutcome::Done, at_ns);
         lanes.run.is_answered();
@@ -240,12 +269,16 @@ impl Lane {
             lanes.worker.transaction_sent(self.identity.flow);
             exchange.sent_ns = now;
         }
-        self.remember_lost(&exchange);
+        self.remember_lost(&exchange, lanes.each());
+        if fault.end == ConnectionEnd::Timeout {
+            lanes.may_come_late(exchange.sent_ns);
+        }
         lanes.item(self, &exchange, ItemOutcome::Failed, now);
         lanes.run.fails(&lanes.program.step(fault.step).0, &fault.what);
         lanes.worker.fault(self.identity.flow, self.number, &lanes.program, *fault);
         // A lane that is free already has waited for the server's word alone.
         let free = lanes.identified && exchange.next == Next::Nothing && exchange.sent_last;
+        let free = free || self.others_wait(lanes, exchange.number);
         lanes.over(exchange);
         if !lanes.identified {
             self.state.borrow_mut().left_behind = true;
@@ -255,10 +288,10 @@ impl Lane {
         }
     }
 
-    fn remember_lost(&self, exchange: &Exchange) {
+    fn remember_lost(&self, exchange: &Exchange, each: u32) {
         let mut state = self.state.borrow_mut();
-        state.lost.insert(exchange.number, exchange.sent_ns);
-        state.lost_order.push_back(exchange.number);
+        state.lost.insert(exchange.key(each), exchange.sent_ns);
+        state.lost_order.push_back(exchange.key(each));
         if state.lost_order.len() > MOST_LOST
             && let Some(oldest) = state.lost_order.pop_front()
         {
@@ -267,12 +300,12 @@ impl Lane {
     }
 
     /// A transaction's wait or pause is over, if it still is the same one.
-    pub fn time_is_over(self: &Rc<Self>, lanes: &Rc<Lanes>, number: u64, now_ns: i64) {
+    pub fn time_is_over(self: &Rc<Self>, lanes: &Rc<Lanes>, key: u64, now_ns: i64) {
         let mut state = self.state.borrow_mut();
-        if state.under_way.get(&number).is_none_or(|exchange| exchange.wake_ns > now_ns) {
+        if state.under_way.get(&key).is_none_or(|exchange| exchange.wake_ns > now_ns) {
             return;
         }
-        let Some(mut exchange) = state.under_way.remove(&number) else { return };
+        let Some(mut exchange) = state.under_way.remove(&key) else { return };
         let stage = self.stage(lanes, now_ns);
         match exchange.next {
             Next::Time => {
@@ -306,8 +339,8 @@ impl Lane {
     }
 
     /// The node that answered; told once.
-    pub fn answered(&self, lanes: &Lanes, header: u16) -> u16 {
-        let backend = lanes.worker.backend(lanes.run.flow, self.backend.get(), header, self.entry.backend());
+    pub fn answered(&self, lanes: &Lanes, exchange: &Exchange) -> u16 {
+        let backend = lanes.worker.backend(lanes.run.flow, self.backend.get(), exchange.peer_node, self.entry.backend());
         self.backend.set(backend);
         backend
     }
@@ -354,7 +387,7 @@ impl Lane {
         for _ in 0..BATCHES_IN_A_ROW {
             let Ok(count) = self.socket.try_io(Interest::READABLE, || arrivals.receive(self.socket.as_fd())) else { return };
             for at in 0..count {
-                self.take_in(lanes, arrivals.bytes(at), lanes.worker.pacer.now_ns());
+                arrivals.pieces(at).for_each(|bytes| self.take_in(lanes, bytes, lanes.worker.pacer.now_ns()));
             }
         }
     }
@@ -363,9 +396,10 @@ impl Lane {
     fn arrived(self: &Rc<Self>, lanes: &Rc<Lanes>) {
         for told in self.entry.inbox.take() {
             let mut state = self.state.borrow_mut();
-            let waits = state.under_way.get(&told.number).is_some_and(|exchange| exchange.next == Next::Nothing);
-            let exchange = if waits { state.under_way.remove(&told.number) } else { None };
-            let late = exchange.is_none() && state.lost.remove(&told.number).is_some();
+            let Some(key) = self.key(lanes, told.number, told.node) else { continue };
+            let waits = state.under_way.get(&key).is_some_and(|exchange| exchange.next == Next::Nothing);
+            let exchange = if waits { state.under_way.remove(&key) } else { None };
+            let late = exchange.is_none() && state.lost.remove(&key).is_some();
             drop(state);
             match exchange {
                 Some(mut exchange) if told.at_ns <= exchange.wake_ns => {
@@ -378,7 +412,7 @@ impl Lane {
                 Some(exchange) => {
                     let fault = self.too_late(lanes, &exchange, told.at_ns);
                     self.failed(lanes, exchange, fault);
-                    self.state.borrow_mut().lost.remove(&told.number);
+                    self.state.borrow_mut().lost.remove(&key);
                     self.came_late(lanes, told.at_ns);
                 }
                 None if late => self.came_late(lanes, told.at_ns),
@@ -393,31 +427,33 @@ impl Lane {
         lanes.worker.changed();
     }
 
-    /// Whose answer a datagram is: the transaction, the place of the message in it if its header tells, and the payload.
-    fn whose<'a>(&self, lanes: &Lanes, bytes: &'a [u8]) -> Option<(u64, Option<u32>, &'a [u8])> {
+    /// Whose answer a datagram is.
+    fn whose<'a>(&self, lanes: &Lanes, bytes: &'a [u8]) -> Option<Answer<'a>> {
         let next = self.state.borrow().next;
         if let Some(identifier) = self.identifier {
             let (low, payload) = icmp::reply(bytes, self.ipv6, identifier)?;
-            return Some((self.nearest(low)?, None, payload));
+            return Some(Answer { key: self.nearest(low)?, row: self.number, place: None, payload });
         }
         if !lanes.identified {
-            return next.checked_sub(1).map(|number| (number, None, bytes));
+            return next.checked_sub(1).map(|key| Answer { key, row: self.number, place: None, payload: bytes });
         }
         let Some(header) = Header::decode(bytes) else {
             self.wrong(lanes, CorruptionKind::Content, format!("a datagram without a whole header came: {}", shown(bytes)));
             return None;
         };
         let number = header.sequence / MESSAGES;
-        if header.run != self.identity.run || header.flow != self.identity.flow || header.connection != self.number || number >= next {
+        let key = self.key(lanes, number, header.node);
+        let strange = header.run != self.identity.run || header.flow != self.identity.flow || header.connection != self.number;
+        let Some(key) = key.filter(|_| !strange && number < next) else {
             let detail = format!(
                 "expected run {:08x} flow {} socket {}, came run {:08x} flow {} socket {} transaction {number}",
                 self.identity.run, self.identity.flow, self.number, header.run, header.flow, header.connection
             );
             self.wrong(lanes, CorruptionKind::Misdelivered, detail);
             return None;
-        }
+        };
         let place = (header.way == Way::Back).then_some((header.sequence % MESSAGES) as u32);
-        Some((number, place, bytes))
+        Some(Answer { key, row: self.number + (key % u64::from(lanes.each())) as u32, place, payload: bytes })
     }
 
     /// The last transaction whose number ends in these 16 bits.
@@ -438,14 +474,15 @@ impl Lane {
     }
 
     fn take_in(self: &Rc<Self>, lanes: &Rc<Lanes>, bytes: &[u8], at_ns: i64) {
-        let Some((number, place, payload)) = self.whose(lanes, bytes) else { return };
+        let Some(answer) = self.whose(lanes, bytes) else { return };
+        let Answer { key, place, payload, .. } = answer;
         let mut state = self.state.borrow_mut();
-        let exchange = state.under_way.remove(&number);
-        let was_lost = if exchange.is_none() { state.lost.remove(&number) } else { None };
+        let exchange = state.under_way.remove(&key);
+        let was_lost = if exchange.is_none() { state.lost.remove(&key) } else { None };
         let Some(mut exchange) = exchange else {
             drop(state);
             let (sent, fate) = was_lost.map_or((at_ns, PacketFate::Copy), |sent| (sent, PacketFate::Late));
-            self.note(lanes, number, place.unwrap_or(0), at_ns, NEVER, (sent, fate));
+            self.note(lanes, &answer, place.unwrap_or(0), at_ns, NEVER, (sent, fate));
             match fate {
                 PacketFate::Late => self.came_late(lanes, at_ns),
                 _ => self.copied(lanes),
@@ -468,13 +505,13 @@ impl Lane {
             let stage = self.stage(lanes, at_ns);
             let result = exchange.receive(&stage, payload, &mut state.post);
             drop(state);
-            self.note(lanes, number, place, at_ns, asked, (sent, PacketFate::Arrived));
+            self.note(lanes, &answer, place, at_ns, asked, (sent, PacketFate::Arrived));
             return self.settle(lanes, exchange, result);
         }
         let kept = new && exchange.keep(place, payload);
-        state.under_way.insert(number, exchange);
+        state.under_way.insert(key, exchange);
         drop(state);
-        self.note(lanes, number, place, at_ns, asked, (at_ns, if kept { PacketFate::Arrived } else { PacketFate::Copy }));
+        self.note(lanes, &answer, place, at_ns, asked, (at_ns, if kept { PacketFate::Arrived } else { PacketFate::Copy }));
         if !kept {
             self.copied(lanes);
         }
@@ -486,19 +523,22 @@ impl Lane {
     }
 
     /// Notes what came, for the other end's notes to be held against it; without these, as a round trip.
-    fn note(&self, lanes: &Lanes, number: u64, place: u32, at_ns: i64, asked_ns: i64, round: (i64, PacketFate)) {
+    fn note(&self, lanes: &Lanes, answer: &Answer<'_>, place: u32, at_ns: i64, asked_ns: i64, round: (i64, PacketFate)) {
+        let (connection, number) = (answer.row, answer.key / u64::from(lanes.each()));
         let part = &mut lanes.worker.parts.borrow_mut()[lanes.run.flow];
         if lanes.own_server {
             let sequence = number.wrapping_mul(MESSAGES) + u64::from(place);
-            part.received(Note { connection: self.number, back: true, sequence, at_ns, asked_ns });
+            part.received(Note { connection, back: true, sequence, at_ns, asked_ns });
         } else {
             let (sent_ns, fate) = round;
-            part.round(Packet { way: PacketWay::Round, fate, connection: self.number, sent_ns, received_ns: at_ns, asked_ns });
+            part.round(Packet { way: PacketWay::Round, fate, connection, sent_ns, received_ns: at_ns, asked_ns });
         }
     }
 
     /// The network says that a datagram did not arrive.
     pub(super) fn refused(self: &Rc<Self>, lanes: &Rc<Lanes>, said: Said) {
+        // Of what went in one piece the network speaks once: from now on of each.
+        self.state.borrow_mut().post.joins = false;
         let number = match self.identifier {
             Some(identifier) => icmp::quoted(&said.quoted, identifier).and_then(|(low, _)| self.nearest(low)),
             None if lanes.identified => Header::decode(&said.quoted)
@@ -506,82 +546,13 @@ impl Lane {
                 .map(|header| header.sequence / MESSAGES),
             None => self.state.borrow().next.checked_sub(1),
         };
-        let exchange = number.and_then(|number| self.state.borrow_mut().under_way.remove(&number));
-        if let Some(exchange) = exchange {
-            let fault = exchange.failed(&self.stage(lanes, lanes.worker.pacer.now_ns()), said.what, said.end);
-            self.failed(lanes, exchange, fault);
-        }
-    }
-
-    /// Ends it; the fate of what is under way was not seen.
-    pub fn close(&self, lanes: &Lanes) {
-        let Some(mut row) = self.row.borrow_mut().take() else { return };
-        self.control.give(crate::traffic::control::Order::Abort);
-        lanes.worker.dismiss(self.member);
-        let mut state = self.state.borrow_mut();
-        let under_way = std::mem::take(&mut state.under_way);
-        row.transactions = state.transactions;
-        drop(state);
-        for exchange in under_way.into_values() {
-            // What waits for nothing may have arrived.
-            if lanes.run.killed.get() && exchange.next != Next::Nothing {
-                lanes.item(self, &exchange, ItemOutcome::Failed, lanes.worker.pacer.now_ns());
-                let fault = exchange.failed(&self.stage(lanes, lanes.worker.pacer.now_ns()), KILLED.to_owned(), ConnectionEnd::Other);
-                lanes.worker.fault(self.identity.flow, self.number, &lanes.program, *fault);
-            } else {
-                lanes.item(self, &exchange, ItemOutcome::Unfinished, NEVER);
+        let keys = number.into_iter().flat_map(|number| (0..u64::from(lanes.each())).map(move |at| (number, at)));
+        for (number, at) in keys {
+            let exchange = self.state.borrow_mut().under_way.remove(&(number * u64::from(lanes.each()) + at));
+            if let Some(exchange) = exchange {
+                let fault = exchange.failed(&self.stage(lanes, lanes.worker.pacer.now_ns()), said.what.clone(), said.end);
+                self.failed(lanes, exchange, fault);
             }
-            lanes.over(exchange);
         }
-        let target = lanes.worker.shared.plan.flows[lanes.run.flow].target;
-        if let Ok(local) = row.local.parse() {
-            lanes.worker.shared.registry.retire(local, target, &self.entry);
-        }
-        lanes.worker.shared.registry.remove_number(&self.entry);
-        if !lanes.worker.finishing.get() {
-            (row.closed_ns, row.end) = (lanes.worker.pacer.now_ns(), ConnectionEnd::Closed);
-        }
-        row.backend = self.backend.get();
-        self.control.socket.set(None);
-        let lost = self.control.late_for(thrown_away(self.socket.as_fd()).saturating_sub(self.strange));
-        if lost > 0 {
-            let name = &lanes.worker.shared.plan.flows[lanes.run.flow].name;
-            lanes.worker.shared.warn(format!(
-                "{lost} answers found no room in a socket of flow {name}: scn did not read them in time, which counts as loss; \
-                 a larger `receive_buffer` holds more"
-            ));
-        }
-        lanes.worker.parts.borrow_mut()[lanes.run.flow].connection(self.number, row);
-    }
-}
-
-/// What a lane tells the servers.
-fn entry(flow: usize, number: u32, key: Key, worker: usize) -> Entry {
-    Entry {
-        flow: flow as u16,
-        connection: number,
-        key: key.bits(),
-        worker,
-        backend: AtomicU16::new(NOBODY),
-        begun: AtomicU64::new(0),
-        waiting: AtomicWaker::new(),
-        inbox: Inbox::default(),
-        over: AtomicBool::default(),
-    }
-}
-
-/// A lane in the flow's table of connections: it is open from the beginning.
-fn row(now_ns: i64, remote: String) -> Connection {
-    Connection {
-        opened_ns: now_ns,
-        established_ns: now_ns,
-        handshake_ns: 0,
-        closed_ns: NEVER,
-        end: ConnectionEnd::Open,
-        successor_of: u32::MAX,
-        backend: NOBODY,
-        transactions: 0,
-        local: String::new(),
-        remote,
     }
 }

@@ -14,13 +14,17 @@
 //!        +----what is over------+  +--Inbox: arrived--+        both ends --> Log --> packets
 //! ```
 
+mod agenda;
 mod errors;
 mod exchange;
+mod group;
 pub mod icmp;
 mod lane;
 pub mod log;
 pub mod options;
 mod post;
+mod receivers;
+mod row;
 pub mod run;
 mod seen;
 mod sending;
@@ -32,6 +36,7 @@ use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::pattern::{Pattern, Payload, Side, Step, StepKind};
 use scn_grammar::scenario::transport::{Listener, Transport, TransportKind};
 use std::borrow::Cow;
+use std::net::SocketAddr;
 
 pub use options::Options;
 pub use socket::thrown_away;
@@ -112,6 +117,7 @@ pub async fn try_options(shared: &Shared) -> Result<(), TrafficError> {
         let sockets = shared.sockets.packets(flow.from, packets(flow), 1).await.map_err(refused)?;
         for socket in &sockets {
             Options::of_flow(&flow.transport).set(socket, flow.target.is_ipv6()).map_err(refused)?;
+            group::prepare(flow, socket).map_err(refused)?;
         }
     }
     Ok(())
@@ -121,8 +127,9 @@ impl Traffic {
     /// Opens the socket of a service over UDP or QUIC.
     pub(super) async fn open_datagrams(&self, listener: usize) -> Result<std::os::fd::OwnedFd, TrafficError> {
         let planned = &self.shared.plan.listeners[listener];
-        let address = std::net::SocketAddr::new(planned.address, planned.port);
-        let socket = self.shared.sockets.udp_listener(planned.node, address).await.map_err(|error| TrafficError::Listen {
+        let address = SocketAddr::new(planned.address, planned.port);
+        let bound = SocketAddr::new(group::bound(planned.address), planned.port);
+        let socket = self.shared.sockets.udp_listener(planned.node, bound).await.map_err(|error| TrafficError::Listen {
             listener: planned.name.clone(),
             node: self.shared.node_name(planned.node).to_owned(),
             address,
@@ -131,6 +138,7 @@ impl Traffic {
         let refused = |error| TrafficError::Option { owner: planned.name.clone(), error };
         Options::of_listener(&planned.listener).set(&socket, address.is_ipv6()).map_err(refused)?;
         server::tell_addresses(&socket, address.is_ipv6()).map_err(refused)?;
+        group::join(&self.shared.plan, planned, &socket).map_err(refused)?;
         Ok(socket)
     }
 }

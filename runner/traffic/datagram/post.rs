@@ -4,7 +4,12 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use super::socket::{self, Departure, Way};
+use super::socket::{self, BATCH, Departure, Way};
+
+/// Datagrams that the kernel cuts one piece into (`UDP_MAX_SEGMENTS` of linux/udp.h is 64 or more).
+const MOST_SEGMENTS: usize = 64;
+/// Bytes of one piece: what one packet of IP may hold, headers off.
+const MOST_TOGETHER: usize = 65_000;
 
 /// A datagram that waits to be sent, or was.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +36,10 @@ pub struct Post {
     pub way: Option<Way>,
     /// Whose they are.
     pub lane: (u16, u32),
+    /// Several of one size go to the kernel as one, which it cuts: only where there is no prefix.
+    pub joins: bool,
+    /// Why that ended.
+    refused: Option<io::Error>,
     bytes: Vec<u8>,
     letters: Vec<Letter>,
     gone: usize,
@@ -71,6 +80,11 @@ impl Post {
         Some((letter.number, &mut self.bytes[letter.from..letter.to]))
     }
 
+    /// Bytes that wait, and those gone before them.
+    pub fn written(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// How many wait.
     pub fn waiting(&self) -> usize {
         self.letters.len() - self.gone
@@ -78,11 +92,59 @@ impl Post {
 
     /// Sends a batch; how many the kernel took.
     pub fn send(&mut self, socket: BorrowedFd<'_>, ipv6: bool) -> io::Result<usize> {
-        let departures = self.letters[self.gone..].iter();
-        let departures = departures.map(|letter| Departure { bytes: &self.bytes[letter.from..letter.to], way: letter.way });
-        let count = socket::send(socket, ipv6, departures)?;
-        self.gone += count;
-        Ok(count)
+        let mut counts = [0; BATCH];
+        let mut pieces = 0;
+        let mut at = self.gone;
+        while at < self.letters.len() && pieces < BATCH {
+            counts[pieces] = self.alike(at);
+            at += counts[pieces];
+            pieces += 1;
+        }
+        let mut at = self.gone;
+        let departures = counts[..pieces].iter().map(|count| {
+            let (first, last) = (self.letters[at], self.letters[at + count - 1]);
+            at += count;
+            let segment = (*count > 1).then_some((first.to - first.from) as u16);
+            Departure { bytes: &self.bytes[first.from..last.to], way: first.way, segment }
+        });
+        match socket::send(socket, ipv6, departures) {
+            Ok(taken) => {
+                let count = counts[..taken].iter().sum();
+                self.gone += count;
+                Ok(count)
+            }
+            Err(error) if counts[0] > 1 && is_of_joining(&error) => {
+                (self.joins, self.refused) = (false, Some(error));
+                self.send(socket, ipv6)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How many letters from this one on can go as one: of one size and way, the last may be shorter.
+    fn alike(&self, at: usize) -> usize {
+        let first = &self.letters[at];
+        let size = first.to - first.from;
+        if !self.joins || size == 0 || size > MOST_TOGETHER / 2 {
+            return 1;
+        }
+        let mut count = 1;
+        for letter in self.letters[at + 1..].iter().take(MOST_SEGMENTS - 1) {
+            let length = letter.to - letter.from;
+            if letter.way != first.way || length == 0 || length > size || letter.to - first.from > MOST_TOGETHER {
+                break;
+            }
+            count += 1;
+            if length < size {
+                break;
+            }
+        }
+        count
+    }
+
+    /// Why the kernel takes them one by one from now on; told once.
+    pub fn refusal(&mut self) -> Option<io::Error> {
+        self.refused.take()
     }
 
     /// The last ones that the kernel took.
@@ -95,5 +157,75 @@ impl Post {
         let letter = self.letters.get(self.gone).copied();
         self.gone += usize::from(letter.is_some());
         letter
+    }
+}
+
+/// The kernel may refuse a piece that it would have to cut, and take the datagrams.
+fn is_of_joining(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EIO | libc::EMSGSIZE | libc::EOPNOTSUPP | libc::ENOPROTOOPT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::socket::Arrivals;
+    use super::*;
+    use std::net::UdpSocket;
+    use std::os::fd::AsFd;
+
+    /// Writes datagrams of these sizes, sends them over loopback and receives them, one by one or joined.
+    fn sent(sizes: &[usize], joins: bool, receives_joined: bool) -> (Vec<Vec<u8>>, Post) {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        if receives_joined {
+            socket::receive_joined(server.as_fd()).unwrap();
+        }
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.connect(server.local_addr().unwrap()).unwrap();
+        let mut post = Post { joins, ..Post::new(0) };
+        for (number, size) in (0u8..).zip(sizes) {
+            let begun = post.begin();
+            let end = post.bytes().len() + size;
+            post.bytes().resize(end, number);
+            post.end(begun, u64::from(number), 0, 0);
+        }
+        while post.waiting() > 0 {
+            assert!(post.send(client.as_fd(), false).unwrap() > 0);
+        }
+        let mut arrivals = Arrivals::new();
+        let mut came = Vec::new();
+        while let Ok(count) = arrivals.receive(server.as_fd()) {
+            (0..count).for_each(|at| came.extend(arrivals.pieces(at).map(<[u8]>::to_vec)));
+        }
+        (came, post)
+    }
+
+    #[test]
+    fn joined_or_not_each_datagram_arrives_as_it_was_written() {
+        let many: Vec<usize> = std::iter::repeat_n(64, 100).chain([1400, 1400, 700, 700, 0, 0, 9, 64, 64, 63]).collect();
+        let ought: Vec<Vec<u8>> = (0u8..).zip(&many).map(|(number, size)| vec![number; *size]).collect();
+        for (joins, receives_joined) in [(false, false), (true, false), (false, true), (true, true)] {
+            let (came, mut post) = sent(&many, joins, receives_joined);
+            assert_eq!(came, ought, "joins {joins}, receives joined {receives_joined}");
+            assert_eq!((post.joins, post.refusal().is_some()), (joins, false));
+        }
+    }
+
+    #[test]
+    fn what_goes_as_one_is_of_one_size_and_fits() {
+        let post = |sizes: &[usize]| {
+            let mut post = Post { joins: true, ..Post::new(0) };
+            for size in sizes {
+                let begun = post.begin();
+                let end = post.bytes().len() + size;
+                post.bytes().resize(end, 0);
+                post.end(begun, 0, 0, 0);
+            }
+            post.alike(0)
+        };
+        assert_eq!(post(&[64; 100]), MOST_SEGMENTS);
+        assert_eq!(post(&[1400; 64]), MOST_TOGETHER / 1400);
+        assert_eq!(post(&[64, 64, 60, 64]), 3, "a shorter one is the last");
+        assert_eq!(post(&[64, 65]), 1);
+        assert_eq!(post(&[0, 0]), 1, "what is empty goes alone");
+        assert_eq!(post(&[60_000, 60_000]), 1);
     }
 }

@@ -2,17 +2,23 @@
 //! In: start and stop. Out: items, `FlowEnded`. What a socket does stands in `lane`.
 
 use std::cell::{Cell, RefCell};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
 
+use super::agenda::Agenda;
+use super::errors;
 use super::exchange::Exchange;
+use super::group;
 use super::lane::Lane;
-use super::socket::Arrivals;
+use super::socket::{self, Arrivals};
 use super::{Options, Packets, is_identified, own_server, packets, pattern, response_limit};
+use crate::plan::datagrams;
 use crate::traffic::Notice;
 use crate::traffic::control::{Order, Start};
 use crate::traffic::flow::{self, DRAIN_LIMIT_NS, Run, START_PATIENCE_NS};
@@ -23,6 +29,10 @@ use crate::traffic::worker::Worker;
 
 /// Transactions that are started before others get their turn.
 const STARTS_IN_A_ROW: u32 = 16;
+/// The same where many go to the kernel in one piece.
+const JOINED_STARTS_IN_A_ROW: u32 = 256;
+/// And so many bytes: more at once than a receiver's socket has room for would be lost there.
+const JOINED_BYTES: usize = 64 << 10;
 /// Sockets that a flow left behind and still listens on.
 const MOST_LEFT_BEHIND: usize = 64;
 /// In the agenda: not a transaction, but a lane that may begin its next one.
@@ -39,6 +49,10 @@ pub struct Lanes {
     pub(super) identified: bool,
     /// The program's own server answers, and takes notes.
     pub(super) own_server: bool,
+    /// The nodes that receive what goes to a group; empty: one alone answers.
+    pub(super) receivers: Vec<u16>,
+    /// Many datagrams go to the kernel, and come from it, in one piece.
+    pub(super) joins: bool,
     /// How long an answer may take, ns.
     pub(super) limit_ns: i64,
     /// Without a rate: a lane begins the next one when it is done.
@@ -52,7 +66,7 @@ pub struct Lanes {
     /// Lanes that wait for a start, the longest first.
     idle: RefCell<VecDeque<Rc<Lane>>>,
     /// When something is to be done: the instant, the lane's number, the transaction.
-    agenda: RefCell<BinaryHeap<Reverse<(i64, u32, u64)>>>,
+    agenda: RefCell<Agenda>,
     #[expect(clippy::vec_box, reason = "an exchange is large and goes to and fro")]
     pool: RefCell<Vec<Box<Exchange>>>,
     pub(super) under_way: Cell<u64>,
@@ -63,6 +77,8 @@ pub struct Lanes {
     last_ns: Cell<i64>,
     /// It has begun all that it had to.
     did_all: Cell<bool>,
+    /// When the last of the items was sent that nothing came for in time, ns; [`NEVER`]: there is none.
+    awaited_ns: Cell<i64>,
 }
 
 /// The next start of an open loop that falls to this worker.
@@ -127,6 +143,8 @@ impl Lanes {
             kind: packets(planned),
             identified: matches!(packets(planned), Packets::Echo { .. }) || steps.is_some_and(|pattern| is_identified(&pattern.steps)),
             own_server: own_server(plan, planned),
+            joins: datagrams::is_dense(planned) && datagrams::may_be_joined(plan) && !worker.shared.captured.load(Ordering::Relaxed),
+            receivers: group::receivers(planned),
             limit_ns: response_limit(planned).saturating_add(program.allowance_ns),
             program,
             closed_loop: run.pace.is_none(),
@@ -143,6 +161,7 @@ impl Lanes {
             turn: Cell::new(0),
             last_ns: Cell::new(run.from_ns),
             did_all: Cell::new(false),
+            awaited_ns: Cell::new(NEVER),
         }
     }
 
@@ -219,21 +238,37 @@ impl Lanes {
                 over = upcoming.k >= count && self.run.waiting.borrow().is_empty();
                 self.did_all.set(over);
             }
+            let mut lingers = NEVER_DUE;
             if over && self.under_way.get() == 0 {
-                return;
+                lingers = self.lingers_until();
+                if now >= lingers {
+                    return;
+                }
             }
             while self.wanted.get() > 0 {
                 self.wanted.set(self.wanted.get() - 1);
                 self.open(1).await;
             }
-            let due = if frozen { NEVER_DUE } else { self.agenda.borrow().peek().map_or(NEVER_DUE, |Reverse((at, ..))| *at) };
+            let due = if frozen { NEVER_DUE } else { self.agenda.borrow().first().map_or(NEVER_DUE, |(at, ..)| at) };
             let until = if over { limit } else { self.run.until_ns() };
             if next <= self.worker.pacer.now_ns() {
                 // A rate that this worker cannot keep must not keep its sockets waiting.
                 tokio::task::yield_now().await;
             }
-            self.run.event(&self.worker, next.min(due).min(until).min(self.oldest())).await;
+            self.run.event(&self.worker, next.min(due).min(until).min(self.oldest()).min(lingers)).await;
         }
+    }
+
+    /// Nothing came for an item within its limit.
+    pub(super) fn may_come_late(&self, sent_ns: i64) {
+        let last = self.awaited_ns.get();
+        self.awaited_ns.set(if last == NEVER { sent_ns } else { last.max(sent_ns) });
+    }
+
+    /// Until when it listens on for what comes late, and for copies of that: as long again as an answer may take.
+    fn lingers_until(&self) -> i64 {
+        let last = self.awaited_ns.get();
+        if last == NEVER { i64::MIN } else { last.saturating_add(self.limit_ns.saturating_mul(2)) }
     }
 
     /// When the oldest start that waits for a lane is dropped.
@@ -245,14 +280,14 @@ impl Lanes {
     fn drop_due(&self, upcoming: &mut Upcoming<'_>) {
         while upcoming.at_ns < self.run.until_ns() {
             let start = Start { intended_ns: upcoming.at_ns, lag_ns: 0 };
-            flow::unsent(&self.worker, self.run.flow, start, ItemOutcome::Dropped);
+            self.unsent(start, ItemOutcome::Dropped);
             upcoming.pass();
         }
     }
 
     /// Open loop: begins what is due; when the next one is.
     fn begin_due(self: &Rc<Self>, upcoming: &mut Upcoming<'_>) -> i64 {
-        for _ in 0..STARTS_IN_A_ROW {
+        for _ in 0..self.starts_in_a_row() {
             let next = upcoming.at_ns;
             let now = self.worker.pacer.now_ns();
             if next > now || next >= self.run.until_ns() {
@@ -264,12 +299,17 @@ impl Lanes {
             let start = Start { intended_ns: next, lag_ns: u32::try_from(now - next).unwrap_or(u32::MAX) };
             if now.saturating_sub(next) > START_PATIENCE_NS {
                 // A rate that cannot be kept: too late to be what was asked for.
-                flow::unsent(&self.worker, self.run.flow, start, ItemOutcome::Dropped);
+                self.unsent(start, ItemOutcome::Dropped);
                 self.happened(next);
                 continue;
             }
             match self.lane() {
-                Some(lane) => lane.begin(self, start),
+                Some(lane) => {
+                    lane.begin(self, start);
+                    if self.is_much(&lane) {
+                        break;
+                    }
+                }
                 None => self.run.waiting.borrow_mut().push_back(start),
             }
         }
@@ -306,13 +346,16 @@ impl Lanes {
 
     /// Closed loop: each idle lane begins its next one; `false`: there is no next one.
     fn begin_idle(self: &Rc<Self>) -> bool {
-        for _ in 0..STARTS_IN_A_ROW {
+        for _ in 0..self.starts_in_a_row() {
             let Some(lane) = self.idle.borrow_mut().pop_front() else { break };
             if !self.run.ticket(&self.worker) {
                 self.flush();
                 return false;
             }
             lane.begin(self, Start { intended_ns: self.worker.pacer.now_ns(), lag_ns: 0 });
+            if self.is_much(&lane) {
+                break;
+            }
         }
         self.flush();
         if !self.idle.borrow().is_empty() {
@@ -333,8 +376,8 @@ impl Lanes {
     /// Sees to everything whose time has come.
     fn due(self: &Rc<Self>, now_ns: i64) {
         loop {
-            let first = self.agenda.borrow().peek().copied();
-            let Some(Reverse((_, lane, number))) = first.filter(|Reverse((at, ..))| *at <= now_ns) else { return };
+            let first = self.agenda.borrow().first();
+            let Some((_, lane, number)) = first.filter(|(at, ..)| *at <= now_ns) else { return };
             self.agenda.borrow_mut().pop();
             let Some(lane) = self.find(lane) else { continue };
             if number == NEXT {
@@ -356,8 +399,8 @@ impl Lanes {
         if at_ns == NEVER_DUE {
             return;
         }
-        let earlier = self.agenda.borrow().peek().is_none_or(|Reverse((first, ..))| at_ns < *first);
-        self.agenda.borrow_mut().push(Reverse((at_ns, lane.number, number)));
+        let earlier = self.agenda.borrow().first().is_none_or(|(first, ..)| at_ns < first);
+        self.agenda.borrow_mut().push((at_ns, lane.number, number));
         if earlier {
             self.run.wake();
         }
@@ -418,6 +461,43 @@ impl Lanes {
         self.last_ns.set(self.last_ns.get().max(at_ns));
     }
 
+    /// A lane has written as much as may go at once.
+    fn is_much(&self, lane: &Lane) -> bool {
+        self.joins && lane.state.borrow().post.written() >= JOINED_BYTES
+    }
+
+    fn starts_in_a_row(&self) -> u32 {
+        if self.joins { JOINED_STARTS_IN_A_ROW } else { STARTS_IN_A_ROW }
+    }
+
+    /// The kernel can do that with a socket; where it can't, the record says so.
+    pub(super) fn can_join(&self, socket: &OwnedFd) -> bool {
+        let can = socket::can_send_joined(socket.as_fd()).and_then(|()| socket::receive_joined(socket.as_fd()));
+        if let Err(error) = &can {
+            self.one_by_one(error);
+        }
+        can.is_ok()
+    }
+
+    /// The kernel takes no pieces.
+    pub(super) fn one_by_one(&self, error: &io::Error) {
+        let name = &self.worker.shared.plan.flows[self.run.flow].name;
+        let why = errors::of_kernel(error, None).0;
+        self.worker
+            .shared
+            .warn(format!("flow {name} sends its datagrams one by one, for the kernel does not cut them (UDP_SEGMENT): {why}"));
+    }
+
+    /// What one start comes to: an item with each of a group's receivers.
+    pub(super) fn each(&self) -> u32 {
+        u32::try_from(self.receivers.len()).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// A start that was not made.
+    pub(super) fn unsent(&self, start: Start, outcome: ItemOutcome) {
+        (0..self.each()).for_each(|_| flow::unsent(&self.worker, self.run.flow, start, outcome));
+    }
+
     /// Notes an item.
     pub(super) fn item(&self, lane: &Lane, exchange: &Exchange, outcome: ItemOutcome, done_ns: i64) {
         let whole = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -431,8 +511,8 @@ impl Lanes {
             sent_ns: exchange.sent_ns,
             done_ns: if outcome == ItemOutcome::Unfinished { NEVER } else { done_ns },
             lag_ns: exchange.lag_ns,
-            connection: lane.number,
-            backend: if done { lane.answered(self, exchange.peer_node) } else { u16::MAX },
+            connection: lane.number + exchange.receiver,
+            backend: if done { lane.answered(self, exchange) } else { u16::MAX },
             outcome,
             status: 0,
             forward_bytes: if done { whole(exchange.sent_bytes) } else { 0 },
@@ -443,7 +523,7 @@ impl Lanes {
 
     fn forget_waiting(&self) {
         for start in self.run.waiting.take() {
-            flow::unsent(&self.worker, self.run.flow, start, self.run.fate_of_waiting());
+            self.unsent(start, self.run.fate_of_waiting());
         }
     }
 

@@ -14,7 +14,6 @@ use super::lane::Lane;
 use super::log::Note;
 use super::run::Lanes;
 use crate::traffic::control::Start;
-use crate::traffic::flow::unsent;
 
 /// An error of the network that was noted before the datagram in hand was sent is read, and the datagram sent again, so often.
 const MOST_ERRORS: usize = 64;
@@ -29,7 +28,7 @@ impl Lane {
     fn dropped(&self, lanes: &Lanes, start: Start, what: String) {
         let step = format!("send to {}", self.remote(lanes));
         lanes.worker.parts.borrow_mut()[lanes.run.flow].failure(&step, None, what, lanes.worker.pacer.now_ns());
-        unsent(&lanes.worker, lanes.run.flow, start, ItemOutcome::Dropped);
+        lanes.unsent(start, ItemOutcome::Dropped);
         lanes.happened(start.intended_ns);
     }
 
@@ -48,19 +47,23 @@ impl Lane {
                 true => self.socket.try_io(Interest::WRITABLE, || state.post.send(self.socket.as_fd(), self.ipv6)),
                 false => state.post.send(self.socket.as_fd(), self.ipv6),
             };
+            if let Some(refused) = state.post.refusal() {
+                lanes.one_by_one(&refused);
+            }
             match sent {
                 Ok(count) => {
                     state.blocked = false;
                     let gone = state.post.gone(count);
                     let part = &mut lanes.worker.parts.borrow_mut()[lanes.run.flow];
                     for letter in gone {
-                        if letter.place == 0 {
-                            lanes.worker.transaction_sent(self.identity.flow);
-                        }
-                        if lanes.own_server {
-                            let sequence = letter.number.wrapping_mul(MESSAGES) + u64::from(letter.place);
-                            let (connection, at_ns) = (self.number, letter.at_ns);
-                            part.sent(Note { connection, back: false, sequence, at_ns, asked_ns: NEVER });
+                        for row in self.rows(lanes) {
+                            if letter.place == 0 {
+                                lanes.worker.transaction_sent(self.identity.flow);
+                            }
+                            if lanes.own_server {
+                                let sequence = letter.number.wrapping_mul(MESSAGES) + u64::from(letter.place);
+                                part.sent(Note { connection: row, back: false, sequence, at_ns: letter.at_ns, asked_ns: NEVER });
+                            }
                         }
                     }
                 }
@@ -91,19 +94,27 @@ impl Lane {
     fn give_up(self: &Rc<Self>, lanes: &Rc<Lanes>, error: &io::Error, what: String) {
         let mut state = self.state.borrow_mut();
         let Some(letter) = state.post.give_up() else { return };
-        let Some(mut exchange) = state.under_way.remove(&letter.number) else { return };
+        let first = letter.number.wrapping_mul(u64::from(lanes.each()));
+        // Those with a group's other receivers share its fate.
+        let others: Vec<_> = (1..u64::from(lanes.each())).filter_map(|other| state.under_way.remove(&(first + other))).collect();
+        let Some(mut exchange) = state.under_way.remove(&first) else { return };
         drop(state);
         if letter.place > 0 || error.raw_os_error() == Some(libc::EMSGSIZE) {
             if letter.place == 0 {
                 lanes.worker.transaction_sent(self.identity.flow);
             }
             let end = errors::of_kernel(error, None).1;
+            for other in others {
+                let fault = other.failed(&self.stage(lanes, letter.at_ns), what.clone(), end);
+                self.failed(lanes, other, fault);
+            }
             let fault = exchange.failed(&self.stage(lanes, letter.at_ns), what, end);
             return self.failed(lanes, exchange, fault);
         }
         let start = Start { intended_ns: exchange.intended_ns, lag_ns: exchange.lag_ns };
         let was_free = lanes.identified && exchange.next == Next::Nothing;
         exchange.sent_ns = NEVER;
+        others.into_iter().for_each(|other| lanes.over(other));
         lanes.over(exchange);
         self.dropped(lanes, start, what);
         if !was_free {

@@ -19,10 +19,13 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::exchange::{Exchange, MESSAGES, Next, Stage};
+use super::group;
 use super::log::Note;
 use super::post::{Letter, Post};
 use super::seen::Seen;
-use super::socket::{Arrivals, Way, set_number, thrown_away};
+use super::socket::{self, Arrivals, Way, set_number, thrown_away};
+use crate::plan::datagrams;
+use crate::plan::types::PlannedFlow;
 use crate::traffic::Notice;
 use crate::traffic::control::{Control, Role};
 use crate::traffic::draw::Key;
@@ -43,13 +46,12 @@ const MOST_KNOWN: usize = 262_144;
 /// A flow's socket: the flow, and the client's number of it.
 type Lane = (u16, u32);
 
-/// Makes the kernel tell which address each datagram was sent to.
+/// Makes the kernel tell which address each datagram was sent to. A socket of IPv6 may take IPv4 too.
 pub fn tell_addresses(socket: &OwnedFd, ipv6: bool) -> io::Result<()> {
     if ipv6 {
-        set_number(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)
-    } else {
-        set_number(socket.as_fd(), libc::IPPROTO_IP, libc::IP_PKTINFO, 1)
+        set_number(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)?;
     }
+    set_number(socket.as_fd(), libc::IPPROTO_IP, libc::IP_PKTINFO, 1)
 }
 
 /// Serves a bound socket until the listener is closed.
@@ -61,6 +63,9 @@ pub fn listen(worker: &Rc<Worker>, listener: usize, socket: OwnedFd) {
         match UdpSocket::from_std(socket.into()) {
             Ok(socket) => {
                 let server = Server::new(&task, listener, Rc::clone(&control), socket);
+                // Where the kernel can't, they come and go one by one.
+                let fast = joins(&task, listener) && socket::receive_joined(server.socket.as_fd()).is_ok();
+                server.state.borrow_mut().post.joins = fast && socket::can_send_joined(server.socket.as_fd()).is_ok();
                 control.socket.set(Some(server.socket.as_raw_fd()));
                 control.carry(server.serve()).await;
             }
@@ -71,6 +76,14 @@ pub fn listen(worker: &Rc<Worker>, listener: usize, socket: OwnedFd) {
         }
         task.dismiss(member);
     });
+}
+
+/// A dense flow comes here.
+fn joins(worker: &Worker, listener: usize) -> bool {
+    let plan = &worker.shared.plan;
+    let planned = &plan.listeners[listener];
+    let comes = |flow: &PlannedFlow| flow.target.port() == planned.port && flow.backends.contains(&planned.node);
+    datagrams::may_be_joined(plan) && plan.flows.iter().any(|flow| comes(flow) && datagrams::is_dense(flow))
 }
 
 /// What is known of a client's socket.
@@ -97,6 +110,8 @@ struct Server {
     control: Rc<Control>,
     socket: UdpSocket,
     ipv6: bool,
+    /// What is sent to the node itself is not meant for it.
+    only_groups: bool,
     node: u16,
     program: Rc<Program>,
     state: RefCell<State>,
@@ -129,6 +144,7 @@ impl Server {
             control,
             socket,
             ipv6: planned.address.is_ipv6(),
+            only_groups: group::is_of_link(planned.address),
             node: planned.node.0 as u16,
             program: worker.program(Side::Server, listener),
             state: RefCell::default(),
@@ -183,8 +199,8 @@ impl Server {
         for _ in 0..BATCHES_IN_A_ROW {
             let Ok(count) = self.socket.try_io(Interest::READABLE, || arrivals.receive(self.socket.as_fd())) else { return };
             for at in 0..count {
-                if let Some(way) = arrivals.way(at) {
-                    self.take_in(arrivals.bytes(at), way, self.worker.pacer.now_ns());
+                if let Some(way) = arrivals.way(at).filter(|way| !self.only_groups || way.own.is_unspecified()) {
+                    arrivals.pieces(at).for_each(|bytes| self.take_in(bytes, way, self.worker.pacer.now_ns()));
                 }
             }
             self.flush(false);
@@ -263,7 +279,7 @@ impl Server {
             self.worker.shared.count_foreign_datagram();
         } else {
             let sequence = number.wrapping_mul(MESSAGES) + u64::from(place);
-            let note = Note { connection: lane.1, back: false, sequence, at_ns, asked_ns: NEVER };
+            let note = Note { connection: lane.1 + self.row_of(lane.0), back: false, sequence, at_ns, asked_ns: NEVER };
             self.worker.parts.borrow_mut()[lane.0 as usize].received(note);
         }
         if over {
@@ -296,6 +312,12 @@ impl Server {
 
     fn stage<'a>(&'a self, identity: &'a Identity, now_ns: i64) -> Stage<'a> {
         Stage { program: &self.program, identity, seed: self.worker.shared.plan.seed, now_ns, limit_ns: i64::MAX }
+    }
+
+    /// Of a flow to a group: this node's place among the receivers, whose rows follow each other.
+    fn row_of(&self, flow: u16) -> u32 {
+        let planned = self.worker.shared.plan.flows.get(flow as usize);
+        planned.and_then(|planned| group::place(planned, self.node)).unwrap_or(0)
     }
 
     fn copied(&self, lane: Lane) {
@@ -366,6 +388,7 @@ impl Server {
             return;
         }
         state.blocked = false;
+        state.post.joins &= !self.worker.shared.captured.load(Ordering::Relaxed);
         while state.post.waiting() > 0 {
             let sent = match was_blocked {
                 true => self.socket.try_io(Interest::WRITABLE, || state.post.send(self.socket.as_fd(), self.ipv6)),
@@ -393,7 +416,7 @@ impl Server {
         let (flow, connection) = letter.lane;
         if flow != UNKNOWN_FLOW {
             let sequence = letter.number.wrapping_mul(MESSAGES) + u64::from(letter.place);
-            let note = Note { connection, back: true, sequence, at_ns: letter.at_ns, asked_ns: NEVER };
+            let note = Note { connection: connection + self.row_of(flow), back: true, sequence, at_ns: letter.at_ns, asked_ns: NEVER };
             self.worker.parts.borrow_mut()[flow as usize].sent(note);
         }
     }

@@ -10,8 +10,11 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 pub const BATCH: usize = 32;
 /// Room for the largest datagram, bytes.
 const LARGEST: usize = 65_536;
-/// Room for a datagram's ancillary data, bytes: an `in6_pktinfo` with its header, rounded up.
-const CONTROL: usize = 64;
+/// Room for a datagram's ancillary data, bytes: an `in6_pktinfo` and an `in_pktinfo` with their headers, rounded up.
+const CONTROL: usize = 128;
+/// `UDP_SEGMENT` and `UDP_GRO` of linux/udp.h.
+const UDP_SEGMENT: i32 = 103;
+const UDP_GRO: i32 = 104;
 /// The place of dropped packets in what the kernel tells of a socket's memory.
 const MEMINFO_DROPS: usize = 8;
 /// `SO_MEMINFO` of asm-generic/socket.h.
@@ -26,7 +29,7 @@ struct Control([u8; CONTROL]);
 pub struct Way {
     /// The other end.
     pub peer: SocketAddr,
-    /// This end.
+    /// This end; unspecified: whichever the kernel takes, for what came to a group of IPv6.
     pub own: IpAddr,
     /// The interface it came by; 0: any.
     pub interface: u32,
@@ -95,35 +98,73 @@ impl Arrivals {
         Some(Way { peer, own, interface })
     }
 
+    /// The datagrams of one arrival: several where the kernel had joined them.
+    pub fn pieces(&self, at: usize) -> impl Iterator<Item = &[u8]> {
+        let bytes = self.bytes(at);
+        let size = self.told::<libc::c_int>(at, libc::IPPROTO_UDP, UDP_GRO).and_then(|size| usize::try_from(size).ok());
+        // What is empty is a datagram too.
+        let size = size.filter(|size| *size > 0).unwrap_or(bytes.len()).max(1);
+        let empty = bytes.is_empty().then_some(bytes);
+        empty.into_iter().chain(bytes.chunks(size))
+    }
+
     #[expect(clippy::unnecessary_cast, reason = "of another width in other C libraries")]
     fn destination(&self, at: usize) -> Option<(IpAddr, u32)> {
+        // Of a broadcast and of a group this is an own address, by which it can be answered; a socket of IPv6 is told it of IPv4 too.
+        if let Some(info) = self.told::<libc::in_pktinfo>(at, libc::IPPROTO_IP, libc::IP_PKTINFO) {
+            let own = Ipv4Addr::from(u32::from_be(info.ipi_spec_dst.s_addr));
+            return Some((own.into(), info.ipi_ifindex.cast_unsigned()));
+        }
+        let info = self.told::<libc::in6_pktinfo>(at, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO)?;
+        let own = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+        let own = if own.is_multicast() { Ipv6Addr::UNSPECIFIED } else { own };
+        Some((own.into(), info.ipi6_ifindex as u32))
+    }
+
+    /// What the kernel told of a datagram in a message of this kind, which holds plain integers.
+    #[expect(clippy::unnecessary_cast, reason = "of another width in other C libraries")]
+    fn told<T: Plain>(&self, at: usize, level: i32, kind: i32) -> Option<T> {
         // SAFETY: a `msghdr` of zeros is valid; only its control part is used below.
         let mut header = unsafe { std::mem::zeroed::<libc::msghdr>() };
         header.msg_control = (&raw const self.controls[at]).cast_mut().cast();
         header.msg_controllen = self.control_lengths[at].min(CONTROL) as _;
         // SAFETY: the header describes the control messages that the kernel wrote, aligned as it demands; the macros stay in its
-        // length. What a message holds is read unaligned and only after its level, type and length are those of the structure.
+        // length. What a message holds is read unaligned and only after its level, type and length are those of the structure, which
+        // is integers.
         unsafe {
             let mut message = libc::CMSG_FIRSTHDR(&raw const header);
             while let Some(found) = message.as_ref() {
-                let holds = |size: usize| found.cmsg_len as usize >= libc::CMSG_LEN(size as _) as usize;
-                match (found.cmsg_level, found.cmsg_type) {
-                    (libc::IPPROTO_IP, libc::IP_PKTINFO) if holds(size_of::<libc::in_pktinfo>()) => {
-                        let info = libc::CMSG_DATA(message).cast::<libc::in_pktinfo>().read_unaligned();
-                        let own = Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr));
-                        return Some((own.into(), info.ipi_ifindex.cast_unsigned()));
-                    }
-                    (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) if holds(size_of::<libc::in6_pktinfo>()) => {
-                        let info = libc::CMSG_DATA(message).cast::<libc::in6_pktinfo>().read_unaligned();
-                        return Some((Ipv6Addr::from(info.ipi6_addr.s6_addr).into(), info.ipi6_ifindex as u32));
-                    }
-                    _ => {}
+                let holds = found.cmsg_len as usize >= libc::CMSG_LEN(size_of::<T>() as _) as usize;
+                if (found.cmsg_level, found.cmsg_type) == (level, kind) && holds {
+                    return Some(libc::CMSG_DATA(message).cast::<T>().read_unaligned());
                 }
                 message = libc::CMSG_NXTHDR(&raw const header, message);
             }
         }
         None
     }
+}
+
+/// Integers alone, for which any bytes are valid.
+trait Plain: Copy {}
+impl Plain for libc::c_int {}
+impl Plain for libc::in_pktinfo {}
+impl Plain for libc::in6_pktinfo {}
+
+/// The kernel may hand over several datagrams as one; [`Arrivals::pieces`] tells them apart.
+///
+/// # Errors
+/// A kernel that does not know it.
+pub fn receive_joined(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set_number(socket, libc::IPPROTO_UDP, UDP_GRO, 1)
+}
+
+/// The kernel can cut what is sent into datagrams of a size.
+///
+/// # Errors
+/// A kernel that does not know it.
+pub fn can_send_joined(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set_number(socket, libc::IPPROTO_UDP, UDP_SEGMENT, 0)
 }
 
 /// One datagram to be sent: where its bytes stand, and whither; `None`: as the socket is connected.
@@ -133,9 +174,12 @@ pub struct Departure<'a> {
     pub bytes: &'a [u8],
     /// Whither.
     pub way: Option<Way>,
+    /// The kernel cuts it into datagrams of so many bytes, the last perhaps of fewer.
+    pub segment: Option<u16>,
 }
 
 /// Sends the first ones, at most a batch: how many the kernel took. The error is that of the first one.
+#[expect(clippy::unnecessary_cast, reason = "of another width in other C libraries")]
 pub fn send<'a>(socket: BorrowedFd<'_>, ipv6: bool, departures: impl Iterator<Item = Departure<'a>>) -> io::Result<usize> {
     // SAFETY: all of these are integers and pointers, for which all zeros are valid.
     let (mut parts, mut headers, mut names) = unsafe {
@@ -156,7 +200,14 @@ pub fn send<'a>(socket: BorrowedFd<'_>, ipv6: bool, departures: impl Iterator<It
         if let Some(way) = departure.way {
             header.msg_namelen = write_address(way.peer, ipv6, &mut names[at]);
             header.msg_name = (&raw mut names[at]).cast();
-            header.msg_controllen = write_source(way, ipv6, &mut controls[at]) as _;
+            if !way.own.is_unspecified() || way.interface != 0 {
+                header.msg_controllen = write_source(way, ipv6, &mut controls[at]) as _;
+                header.msg_control = (&raw mut controls[at]).cast();
+            }
+        }
+        if let Some(segment) = departure.segment {
+            let used = header.msg_controllen as usize;
+            header.msg_controllen = (used + write_segment(segment, &mut controls[at], used)) as _;
             header.msg_control = (&raw mut controls[at]).cast();
         }
     }
@@ -223,9 +274,24 @@ fn write_source(way: Way, ipv6: bool, control: &mut Control) -> usize {
             }),
             IpAddr::V6(v6) => libc::CMSG_DATA(head).cast::<libc::in6_pktinfo>().write_unaligned(libc::in6_pktinfo {
                 ipi6_addr: libc::in6_addr { s6_addr: v6.octets() },
-                ipi6_ifindex: if v6.is_unicast_link_local() { way.interface as _ } else { 0 },
+                ipi6_ifindex: if v6.is_unicast_link_local() || v6.is_unspecified() { way.interface as _ } else { 0 },
             }),
         }
+        libc::CMSG_SPACE(size as _) as usize
+    }
+}
+
+/// Writes into how large datagrams the kernel is to cut, behind what is used of the room; the length of the control message.
+fn write_segment(segment: u16, control: &mut Control, used: usize) -> usize {
+    let size = size_of::<u16>();
+    // SAFETY: `CMSG_LEN` and `CMSG_SPACE` only compute; what is used is an address's message at most, a multiple of a header's alignment, and
+    // behind it is room for this one; what follows the header is written unaligned.
+    unsafe {
+        let head = std::ptr::from_mut(control).cast::<u8>().add(used).cast::<libc::cmsghdr>();
+        (*head).cmsg_level = libc::IPPROTO_UDP;
+        (*head).cmsg_type = UDP_SEGMENT;
+        (*head).cmsg_len = libc::CMSG_LEN(size as _) as _;
+        libc::CMSG_DATA(head).cast::<u16>().write_unaligned(segment);
         libc::CMSG_SPACE(size as _) as usize
     }
 }
@@ -278,15 +344,14 @@ mod tests {
         let ipv6 = listen.starts_with('[');
         if ipv6 {
             set_number(server.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1).unwrap();
-        } else {
-            set_number(server.as_fd(), libc::IPPROTO_IP, libc::IP_PKTINFO, 1).unwrap();
         }
+        set_number(server.as_fd(), libc::IPPROTO_IP, libc::IP_PKTINFO, 1).unwrap();
         let target = SocketAddr::new(asked.parse().unwrap(), server.local_addr().unwrap().port());
         let client = UdpSocket::bind(if asked.contains(':') { "[::1]:0" } else { "127.0.0.1:0" }).unwrap();
         client.connect(target).unwrap();
         client.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
         let messages = [&b"one"[..], b"two", b""];
-        let departures = messages.iter().map(|bytes| Departure { bytes, way: None });
+        let departures = messages.iter().map(|bytes| Departure { bytes, way: None, segment: None });
         assert_eq!(send(client.as_fd(), asked.contains(':'), departures).unwrap(), 3);
         let mut arrivals = Arrivals::new();
         assert_eq!(arrivals.receive(server.as_fd()).unwrap(), 3);
@@ -295,7 +360,7 @@ mod tests {
             let way = arrivals.way(at).unwrap();
             assert_eq!(way.own.to_canonical(), target.ip());
             assert_eq!(way.peer.port(), client.local_addr().unwrap().port());
-            let answer = [Departure { bytes: message, way: Some(way) }];
+            let answer = [Departure { bytes: message, way: Some(way), segment: None }];
             assert_eq!(send(server.as_fd(), ipv6, answer.into_iter()).unwrap(), 1);
             let mut bytes = [0; 16];
             assert_eq!(client.recv(&mut bytes).unwrap(), message.len());

@@ -45,6 +45,7 @@ fn stress(said: Said, served: bool) -> Plan {
         transport,
         reconnect: (!over_tcp).then(Reconnect::default),
         backends: vec![NodeId(1)],
+        spread_by: None,
         ..sample::flow(
             FlowId(id),
             "mix",
