@@ -31,8 +31,8 @@ fn connections_of_quic_are_counted_by_tshark() {
     for place in places() {
         let capture = captured(&place, "quic", &scenario("quic.scn"));
         let read = ["udp.port==443,quic", "udp.port==8443,quic", "udp.port==4430,quic"];
-        let said = ["udp.dstport", "tls.handshake.extensions_server_name", "tls.handshake.extensions_alpn_str", "udp.srcport"];
-        // A hello that was lost or answered late is said again, from the same port.
+        let said = ["udp.dstport", "tls.handshake.extensions_server_name", "tls.handshake.extensions_alpn_str", "tls.handshake.random"];
+        // A hello that was lost or answered late is said again, with the same random number.
         let mut hellos = fields_as(&capture, &read, "quic && tls.handshake.type == 1", &said);
         hellos.sort();
         hellos.dedup();

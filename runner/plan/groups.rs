@@ -91,7 +91,10 @@ impl Targets<'_> {
             let interfaces = 0..u32::try_from(self.graph.interfaces[node.index()].len()).unwrap_or(u32::MAX);
             interfaces.into_iter().any(|at| {
                 let speaks = self.graph.address(node.index(), at, Family::of(target.ip())).is_some();
-                speaks && self.graph.domain(node.index(), at) == Some(domain)
+                // A host drops what is sent to the broadcast address of a network that it is not in.
+                let interface = &self.graph.interfaces[node.index()][at as usize];
+                let takes = is_group(target.ip()) || is_broadcast_of(interface, target.ip());
+                speaks && takes && self.graph.domain(node.index(), at) == Some(domain)
             })
         };
         let hearing = self.listeners.list.iter().filter(|listener| hears(listener, target) && on_it(listener.node));

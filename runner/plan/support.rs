@@ -130,7 +130,8 @@ impl Missing {
             self.add(flow.span, "`phase random` with `streams`");
         }
         let frames = matches!(flow.transport, Transport::Frames(_));
-        let to_group = matches!(flow.to, Destination::Address(address, _) if groups::is_group(address));
+        let udp = matches!(flow.transport, Transport::Udp { .. });
+        let to_group = udp && matches!(flow.to, Destination::Address(address, _) if groups::is_group(address));
         if flow.from_interface.is_some() && !frames && !to_group {
             self.add(flow.span, "a flow from an interface");
         }

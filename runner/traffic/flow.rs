@@ -74,6 +74,8 @@ pub struct Run {
     pub has_opened: Cell<bool>,
     sockets: RefCell<Vec<OwnedFd>>,
     until_ns: Cell<i64>,
+    /// When it had done all that it had to, ns; [`NEVER_DUE`]: it has not yet.
+    rested_ns: Cell<i64>,
     own_tickets: Cell<Option<u64>>,
     /// Places that open connections, or of `opens` connections that are alive.
     pub places_left: Cell<usize>,
@@ -147,6 +149,7 @@ pub fn start(worker: &Rc<Worker>, flow: FlowId, start: FlowStart) {
         idle: RefCell::default(),
         waiting: RefCell::default(),
         sockets: RefCell::default(),
+        rested_ns: Cell::new(NEVER_DUE),
         until_ns: Cell::new(until(start.at_ns, start.stream.as_ref().map_or(load.duration_ns, |stream| Some(stream.duration_ns)))),
         stream: start.stream,
         own_tickets: Cell::new(own_tickets),
@@ -500,13 +503,18 @@ pub fn end(worker: &Rc<Worker>, run: &Rc<Run>) {
     let shared = &worker.shared.flows[run.flow];
     let now = worker.pacer.now_ns();
     // Of a flow that was stopped the end is the stop, not the end of what it left behind.
-    let ended = if worker.finishing.get() { now } else { now.min(run.until_ns.get()) }.max(run.from_ns);
+    let ended = if worker.finishing.get() { now } else { now.min(run.until_ns.get()) };
+    let ended = ended.min(run.rested_ns.get()).max(run.from_ns);
     let mut starts = shared.starts();
     let Some(at) = starts.ongoing.iter().position(|start| start.number == run.number) else { return };
     let ongoing = &mut starts.ongoing[at];
     ongoing.ended_ns = ongoing.ended_ns.max(ended);
     ongoing.workers -= 1;
+    if run.rested_ns.get() != NEVER_DUE {
+        ongoing.resting -= 1;
+    }
     if ongoing.workers > 0 {
+        ongoing.rest();
         return;
     }
     let over = starts.ongoing.remove(at);
@@ -516,6 +524,21 @@ pub fn end(worker: &Rc<Worker>, run: &Rc<Run>) {
     if !worker.finishing.get() {
         shared.finished.store(last, Ordering::SeqCst);
         worker.shared.tell(Notice::FlowEnded(FlowId(u32::try_from(run.flow).unwrap_or(u32::MAX))));
+    }
+}
+
+/// It has done all that it had to by this instant, and only listens on: a new start may begin beside it.
+pub fn rest(worker: &Rc<Worker>, run: &Rc<Run>, at_ns: i64) {
+    if run.rested_ns.get() != NEVER_DUE {
+        return;
+    }
+    let at_ns = at_ns.max(run.from_ns);
+    run.rested_ns.set(at_ns);
+    let mut starts = worker.shared.flows[run.flow].starts();
+    if let Some(ongoing) = starts.ongoing.iter_mut().find(|start| start.number == run.number) {
+        ongoing.resting += 1;
+        ongoing.rested_ns = ongoing.rested_ns.max(at_ns);
+        ongoing.rest();
     }
 }
 

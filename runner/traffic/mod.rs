@@ -237,7 +237,7 @@ impl Traffic {
         starts.count += 1;
         let number = starts.count;
         let until_ns = flow::until(at_ns, load.duration_ns);
-        starts.ongoing.push(Ongoing { number, workers, from_ns: at_ns, ended_ns: i64::MIN, until_ns });
+        starts.ongoing.push(Ongoing { number, workers, from_ns: at_ns, ended_ns: i64::MIN, until_ns, resting: 0, rested_ns: i64::MIN });
         shared.finished.store(false, Ordering::SeqCst);
         shared.frozen.store(false, Ordering::SeqCst);
         drop(starts);

@@ -30,7 +30,10 @@ pub fn bind(planned: &PlannedFlow, owner: &impl AsFd, number: u32) -> io::Result
         let _ = setsockopt(owner, sockopt::IpBindAddressNoPort, &true);
         return socket.bind(&SocketAddr::new(address, 0).into()).map_err(|error| told(&error, address, None));
     };
-    socket.set_reuse_address(true)?;
+    // Of datagrams two sockets would have one port then.
+    if socket.r#type()? == socket2::Type::STREAM {
+        socket.set_reuse_address(true)?;
+    }
     let ports = u32::from(last) - u32::from(first) + 1;
     // All addresses with one port, then all with the next.
     let turn = u32::try_from(u128::from(number) / addresses.max(1)).unwrap_or(u32::MAX);

@@ -80,6 +80,19 @@ pub struct Ongoing {
     pub ended_ns: i64,
     /// When it has done what it had to, or was told to stop, ns: what is under way then ends beside a new start.
     pub until_ns: i64,
+    /// Workers that have done all that they had to, and only listen on.
+    pub resting: usize,
+    /// When the last of these had, ns.
+    pub rested_ns: i64,
+}
+
+impl Ongoing {
+    /// Where all workers only listen on it is over, but for what comes late.
+    pub fn rest(&mut self) {
+        if self.resting == self.workers {
+            self.until_ns = self.until_ns.min(self.rested_ns);
+        }
+    }
 }
 
 /// The starts of a flow.

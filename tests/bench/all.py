@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Benchmarks of the whole program beside peers, in one run, alternating. Prints tables of median (min..max) and ratios.
 
-usage: tests/bench/all.py [check] [lab] [traffic] [start] [wire] [frames] [peers [CASE...]]
+usage: tests/bench/all.py [check] [lab] [traffic] [start] [wire] [frames] [soak [SECONDS]] [peers [CASE...]]
 (needs root, iproute2 and gcc; mininet, bridge-utils netsniff-ng for `frames`, and the peers of peers.py if there; builds scn in release mode)
 
 Compare only figures of one run: machines are noisy. No test depends on them."""
@@ -18,6 +18,7 @@ import time
 from datetime import datetime
 
 import peers
+import soak
 from running import ROOT, SCN, built, run_record, shown, timed
 
 ROUNDS = 5
@@ -312,6 +313,9 @@ def main():
     for place, name in enumerate(wanted):
         if name == "peers":
             peers.table(wanted[place + 1:])
+            return
+        if name == "soak":
+            soak.soak(*map(int, wanted[place + 1:]))
             return
         {"start": start, "check": check, "lab": lab, "traffic": traffic, "wire": wire, "frames": frames}[name]()
 

@@ -131,7 +131,7 @@ mod tests {
             assert!(Instant::now() < until, "no memory");
             std::thread::yield_now();
         }
-        assert!(!is_shell(id) && !minds(id, libc::SIGHUP));
+        assert!(!is_shell(id) && !minds(id, libc::SIGUSR2));
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!descendants(own).unwrap().iter().any(|process| process.id == id));

@@ -18,7 +18,7 @@ use crate::traffic::datagram::Options;
 use crate::traffic::limits::{self, Quiet};
 use crate::traffic::origins;
 use crate::traffic::pattern::session::{Identity, Session};
-use crate::traffic::quic::{self, LINGER_NS, Link, Opening};
+use crate::traffic::quic::{self, LINGER_NS, Link, Opening, SETTLE_NS};
 use crate::traffic::tls;
 use crate::traffic::wire::{Buffers, Wire};
 
@@ -128,7 +128,7 @@ impl Place<'_> {
         let worker = Rc::clone(self.worker);
         self.worker.spawn(async move {
             let lingering = async {
-                worker.limit(&control, worker.pacer.now_ns().saturating_add(LINGER_NS));
+                worker.limit(&control, worker.pacer.now_ns().saturating_add(SETTLE_NS));
                 poll_fn(|context| {
                     if control.interrupted(context).is_some() {
                         return Poll::Ready(());
@@ -141,6 +141,7 @@ impl Place<'_> {
                     return;
                 }
                 link.close().await;
+                worker.limit(&control, worker.pacer.now_ns().saturating_add(LINGER_NS));
                 poll_fn(|context| {
                     if control.interrupted(context).is_some() {
                         return Poll::Ready(());

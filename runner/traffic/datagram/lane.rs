@@ -275,7 +275,8 @@ impl Lane {
         }
         lanes.item(self, &exchange, ItemOutcome::Failed, now);
         lanes.run.fails(&lanes.program.step(fault.step).0, &fault.what);
-        lanes.worker.fault(self.identity.flow, self.number, &lanes.program, *fault);
+        let connection = self.number + exchange.receiver;
+        lanes.worker.fault(self.identity.flow, connection, &lanes.program, *fault);
         // A lane that is free already has waited for the server's word alone.
         let free = lanes.identified && exchange.next == Next::Nothing && exchange.sent_last;
         let free = free || self.others_wait(lanes, exchange.number);

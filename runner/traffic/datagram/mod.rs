@@ -39,7 +39,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 pub use options::Options;
-pub use socket::thrown_away;
+pub use socket::{set_number, thrown_away};
 
 use super::frame::HEADER;
 use super::quic;
@@ -137,8 +137,11 @@ impl Traffic {
         })?;
         let refused = |error| TrafficError::Option { owner: planned.name.clone(), error };
         Options::of_listener(&planned.listener).set(&socket, address.is_ipv6()).map_err(refused)?;
-        server::tell_addresses(&socket, address.is_ipv6()).map_err(refused)?;
-        group::join(&self.shared.plan, planned, &socket).map_err(refused)?;
+        // QUIC asks for what it needs to know of a packet, and has room for no more.
+        if matches!(planned.listener, Listener::Udp { .. }) {
+            server::tell_addresses(&socket, address.is_ipv6()).map_err(refused)?;
+            group::join(&self.shared.plan, planned, &socket).map_err(refused)?;
+        }
         Ok(socket)
     }
 }

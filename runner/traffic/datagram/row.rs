@@ -31,7 +31,7 @@ impl Lane {
             if lanes.run.killed.get() && exchange.next != Next::Nothing {
                 lanes.item(self, &exchange, ItemOutcome::Failed, lanes.worker.pacer.now_ns());
                 let fault = exchange.failed(&self.stage(lanes, lanes.worker.pacer.now_ns()), KILLED.to_owned(), ConnectionEnd::Other);
-                lanes.worker.fault(self.identity.flow, self.number, &lanes.program, *fault);
+                lanes.worker.fault(self.identity.flow, self.number + exchange.receiver, &lanes.program, *fault);
             } else {
                 lanes.item(self, &exchange, ItemOutcome::Unfinished, NEVER);
             }
@@ -52,7 +52,7 @@ impl Lane {
         if lost > 0 {
             let name = &lanes.worker.shared.plan.flows[lanes.run.flow].name;
             lanes.worker.shared.warn(format!(
-                "{lost} answers found no room in a socket of flow {name}: scn did not read them in time, which counts as loss; \
+                "at least {lost} answers found no room in a socket of flow {name}: scn did not read them in time, which counts as loss; \
                  a larger `receive_buffer` holds more"
             ));
         }

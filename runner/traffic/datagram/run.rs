@@ -123,9 +123,8 @@ pub async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>) {
     lanes.carry_out().await;
     worker.order(run.role(), Order::Abort);
     lanes.close();
-    if run.until_ns() > lanes.last_ns.get() && lanes.did_all.get() {
-        // What was lost is known only later, which is no time in which the flow ran.
-        run.stop(lanes.last_ns.get().max(run.from_ns));
+    if lanes.did_all.get() {
+        flow::rest(worker, run, lanes.end_ns());
     }
     flow::end(worker, run);
 }
@@ -196,7 +195,7 @@ impl Lanes {
         let load = &self.worker.shared.plan.flows[self.run.flow].load;
         let count = load.total.unwrap_or(u64::MAX);
         let own = |from| flow::own_start(from, load.total, self.run.part.0, self.run.part.1);
-        let (mut over, mut limit) = (false, NEVER_DUE);
+        let (mut over, mut limit, mut looked) = (false, NEVER_DUE, false);
         let mut upcoming = Upcoming { k: own(0), at_ns: NEVER_DUE, count, own: &own, starts: self.run.starts(&self.worker) };
         upcoming.look();
         let mut version = self.run.turning.version();
@@ -215,7 +214,7 @@ impl Lanes {
             let due_before = upcoming.at_ns < self.run.until_ns();
             if !over && now >= self.run.until_ns() && !due_before {
                 over = true;
-                limit = self.run.until_ns().max(self.run.from_ns).saturating_add(DRAIN_LIMIT_NS.max(self.limit_ns));
+                limit = self.run.until_ns().max(self.run.from_ns).saturating_add(DRAIN_LIMIT_NS.max(self.limit_ns.saturating_mul(2)));
                 self.forget_waiting();
             }
             if self.run.killed.get() && !self.closed_loop {
@@ -241,11 +240,18 @@ impl Lanes {
             let mut lingers = NEVER_DUE;
             if over && self.under_way.get() == 0 {
                 lingers = self.lingers_until();
-                if now >= lingers {
+                if now >= lingers && looked {
                     return;
                 }
+                flow::rest(&self.worker, &self.run, self.end_ns());
+                if now >= lingers {
+                    // What has come by now is not lost because this worker was late: the sockets' own tasks take it in first.
+                    looked = true;
+                    tokio::task::yield_now().await;
+                    continue;
+                }
             }
-            while self.wanted.get() > 0 {
+            while !over && self.wanted.get() > 0 {
                 self.wanted.set(self.wanted.get() - 1);
                 self.open(1).await;
             }
@@ -257,6 +263,11 @@ impl Lanes {
             }
             self.run.event(&self.worker, next.min(due).min(until).min(self.oldest()).min(lingers)).await;
         }
+    }
+
+    /// When it ended: what was lost is known only later, which is no time in which it ran.
+    fn end_ns(&self) -> i64 {
+        if self.did_all.get() { self.last_ns.get() } else { self.run.until_ns() }
     }
 
     /// Nothing came for an item within its limit.

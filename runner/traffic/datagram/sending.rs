@@ -96,7 +96,7 @@ impl Lane {
         let Some(letter) = state.post.give_up() else { return };
         let first = letter.number.wrapping_mul(u64::from(lanes.each()));
         // Those with a group's other receivers share its fate.
-        let others: Vec<_> = (1..u64::from(lanes.each())).filter_map(|other| state.under_way.remove(&(first + other))).collect();
+        let others = || (1..u64::from(lanes.each())).map(|other| first + other);
         let Some(mut exchange) = state.under_way.remove(&first) else { return };
         drop(state);
         if letter.place > 0 || error.raw_os_error() == Some(libc::EMSGSIZE) {
@@ -104,7 +104,8 @@ impl Lane {
                 lanes.worker.transaction_sent(self.identity.flow);
             }
             let end = errors::of_kernel(error, None).1;
-            for other in others {
+            for key in others() {
+                let Some(other) = self.state.borrow_mut().under_way.remove(&key) else { continue };
                 let fault = other.failed(&self.stage(lanes, letter.at_ns), what.clone(), end);
                 self.failed(lanes, other, fault);
             }
@@ -114,6 +115,7 @@ impl Lane {
         let start = Start { intended_ns: exchange.intended_ns, lag_ns: exchange.lag_ns };
         let was_free = lanes.identified && exchange.next == Next::Nothing;
         exchange.sent_ns = NEVER;
+        let others: Vec<_> = others().filter_map(|key| self.state.borrow_mut().under_way.remove(&key)).collect();
         others.into_iter().for_each(|other| lanes.over(other));
         lanes.over(exchange);
         self.dropped(lanes, start, what);

@@ -188,7 +188,7 @@ impl Server {
         if lost > 0 {
             let name = &self.worker.shared.plan.listeners[self.listener].name;
             self.worker.shared.warn(format!(
-                "{lost} datagrams found no room in the socket of {name}: scn did not read them in time, which counts as loss; a larger \
+                "at least {lost} datagrams found no room in the socket of {name}: scn did not read them in time, which counts as loss; a larger \
                  `receive_buffer` of the service holds more"
             ));
         }
@@ -356,7 +356,8 @@ impl Server {
             known.over.note(exchange.number);
         }
         state.pool.push(exchange);
-        self.worker.fault(lane.0, lane.1, &self.program, *fault);
+        let connection = if lane.1 == UNKNOWN_CONNECTION { lane.1 } else { lane.1 + self.row_of(lane.0) };
+        self.worker.fault(lane.0, connection, &self.program, *fault);
     }
 
     /// Goes on where a pause is over.

@@ -86,3 +86,10 @@ impl Driver {
         tokio::task::unconstrained(once).await;
     }
 }
+
+/// What quinn left and nobody began holds the runtime, which holds it: sockets would outlive their owner.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        drop(self.tasks.take());
+    }
+}

@@ -31,7 +31,7 @@ impl Opening {
     /// # Errors
     /// The kernel's, or what can't be asked for.
     pub fn begin(socket: OwnedFd, dscp: u8, config: ClientConfig, target: SocketAddr, name: &str) -> io::Result<Opening> {
-        let socket = Arc::new(Udp::new(socket.into(), dscp)?);
+        let socket = Arc::new(Udp::new(socket.into(), dscp)?.one_by_one()?);
         let driver = Driver::default();
         let udp: Arc<Udp> = Arc::clone(&socket);
         let refused = Box::pin(async move { socket.is_refused().await });

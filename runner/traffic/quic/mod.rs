@@ -28,8 +28,11 @@ pub use link::{Link, Opening};
 
 use crate::plan::types::PlannedFlow;
 
-/// What was said last on a connection that is to be closed gets so long to arrive, ns.
+/// A connection that is closed hears so long of what was on its way, ns; a server's last word gets so long to arrive.
 pub const LINGER_NS: i64 = 1_000_000_000;
+
+/// What a client said last gets so long to arrive, ns: a connection on which nothing comes for that long is over by itself.
+pub const SETTLE_NS: i64 = 30_000_000_000;
 
 /// A flow runs over it.
 pub fn carries(flow: &PlannedFlow) -> bool {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -17,6 +17,8 @@ use quinn::udp::{RecvMeta, Transmit, UdpSocketState};
 use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::io::Interest;
 
+use crate::traffic::datagram::set_number;
+
 /// Errors that are taken from a socket before others get their turn.
 const MOST_ERRORS: u32 = 64;
 
@@ -27,6 +29,8 @@ pub struct Udp {
     state: UdpSocketState,
     /// The code point, where the type of service has it.
     class: u8,
+    /// How many packets one arrival may hold: quinn makes room for so many, for each socket.
+    joined: usize,
     /// The kernel took no more when it was last tried.
     full: AtomicBool,
     said: Said,
@@ -47,7 +51,20 @@ impl Udp {
     pub fn new(socket: std::net::UdpSocket, dscp: u8) -> io::Result<Udp> {
         let state = UdpSocketState::new((&socket).into())?;
         let io = tokio::net::UdpSocket::from_std(socket)?;
-        Ok(Udp { io, state, class: dscp << 2, full: AtomicBool::new(false), said: Said::default() })
+        let joined = state.gro_segments();
+        Ok(Udp { io, state, class: dscp << 2, joined, full: AtomicBool::new(false), said: Said::default() })
+    }
+
+    /// Takes packets in one by one: for one connection alone the room for joined ones, 3 MB, would be too much.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn one_by_one(mut self) -> io::Result<Udp> {
+        if self.joined > 1 {
+            set_number(self.io.as_fd(), libc::IPPROTO_UDP, libc::UDP_GRO, 0)?;
+            self.joined = 1;
+        }
+        Ok(self)
     }
 
     /// Waits until the network says that its packets do not arrive. Only a socket that is connected hears of it.
@@ -94,7 +111,9 @@ impl AsyncUdpSocket for Udp {
             }
             // It is lost, as it may be on any way: whoever sent it sends its content again, or gives up.
             Err(error) => {
-                self.hears(&error);
+                if matches!(error.raw_os_error(), Some(libc::ECONNREFUSED | libc::EHOSTUNREACH | libc::ENETUNREACH | libc::EACCES)) {
+                    self.hears(&error);
+                }
                 Ok(())
             }
             Ok(()) => Ok(()),
@@ -126,7 +145,7 @@ impl AsyncUdpSocket for Udp {
     }
 
     fn max_receive_segments(&self) -> usize {
-        self.state.gro_segments()
+        self.joined
     }
 
     fn may_fragment(&self) -> bool {
