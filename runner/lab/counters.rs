@@ -83,6 +83,13 @@ impl Counters {
         }
     }
 
+    /// Nothing has crossed an interface since the timeline began.
+    pub(super) fn at_rest(&self) -> bool {
+        let mut reader = lock(&self.reader);
+        let counts = |two: [InterfaceSample; 2]| two.map(|sample| sample.counts);
+        (0..reader.watched.len()).filter_map(|place| reader.tell(place)).map(counts).all(|[first, now]| first == now)
+    }
+
     /// Reads all of them now.
     pub(super) fn look(&self) {
         lock(&self.reader).look(|_| true);
