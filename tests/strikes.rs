@@ -131,7 +131,7 @@ fn what_is_killed_ends_at_once_and_starts_anew() {
         bytes.failed_connects > 0       during death..murder   \"its listener is gone\"
         pages.failed_connects > 0       during death..murder
         grams.lost > 0                  during death..murder
-        pings.lost == 0                 during death..murder
+        pings.lost == 0                 during death..death + 1900ms
         bytes.failed_connections == 4   during murder..again
         bytes.active == 4               within 1s after again
         bytes.transactions > 50         during again..both

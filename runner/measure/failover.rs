@@ -17,6 +17,36 @@ struct Failure {
     /// It had begun before the event.
     before: bool,
     restored_ns: Option<i64>,
+    /// When it was back if all that follows closely is of it, also what may be no failure at all.
+    latest_ns: Option<i64>,
+    /// It is no gap that is counted only with the error of measurement in its favour.
+    sure: bool,
+}
+
+impl Failure {
+    fn new(begin_ns: i64, before: bool, restored_ns: Option<i64>, sure: bool) -> Self {
+        Failure { begin_ns, before, restored_ns, latest_ns: restored_ns, sure }
+    }
+
+    /// One with what follows within the time in which a service settles. A stall of the program itself looks like a gap: what may be no
+    /// failure makes another longer only perhaps.
+    fn join(mut self, next: Failure) -> Self {
+        let follows = |until: Option<i64>| until.is_none_or(|at| next.begin_ns - at < loss::SETTLE_NS);
+        let (surely, perhaps) = (next.sure && follows(self.restored_ns), follows(self.latest_ns));
+        let later = |a: Option<i64>, b: Option<i64>| a.zip(b).map(|(a, b)| a.max(b));
+        if perhaps {
+            self.before |= next.before && next.begin_ns == self.begin_ns;
+        }
+        // What may be none at all may not be the first.
+        if perhaps || (next.sure && !self.sure) {
+            self.latest_ns = later(self.latest_ns, next.latest_ns);
+        }
+        if surely {
+            self.restored_ns = later(self.restored_ns, next.restored_ns);
+            self.sure = true;
+        }
+        self
+    }
 }
 
 fn happened<'a>(flow: &Series<'_>, window: Window, event: Event<'a>) -> Result<(&'a str, Happening), Measured> {
@@ -41,8 +71,9 @@ pub(super) enum After {
 /// at or after E, or for `reversion_time` the one under way at E.
 ///
 /// A disruption is one of losses, or a counted gap between received items (which sees what was only held back); those that
-/// follow within 1 s are one with it. An item that was held back and then delivered restores at its arrival, any other at its
-/// sending. Nothing failed: 0. Not restored by the window's end: at least the time until then.
+/// follow within 1 s are one with it, those that may be our own stalls only perhaps, which is in the error. An item that was held back and
+/// then delivered restores at its arrival, any other at its sending. Nothing failed: 0. Not restored by the window's end: at least the time
+/// until then.
 pub(super) fn restored_after(flow: &Series<'_>, context: &Context, window: Window, event: Event<'_>, kind: After) -> Measured {
     let (name, happening) = match happened(flow, window, event) {
         Ok(event) => event,
@@ -56,7 +87,7 @@ pub(super) fn restored_after(flow: &Series<'_>, context: &Context, window: Windo
     }
     let error = outage::error_ns(flow, context, window);
     let error = (error, error + happening.width_ns() as f64);
-    let Some(failure) = first_failure(flow, window, event_ns) else {
+    let Some(failure) = first_failure(flow, window, event_ns, error.0) else {
         let mut measured = Measured::exact(0.0, samples);
         // While it was paused nothing could fail that it would have noticed.
         let paused = flow.record.paused_ns.iter().find(|(from, to)| (*from..*to).contains(&event_ns));
@@ -77,34 +108,35 @@ pub(super) fn restored_after(flow: &Series<'_>, context: &Context, window: Windo
     };
     measured.below = error.1 + paused_in(flow, event_ns, failure.restored_ns.unwrap_or(window.to_ns));
     let value = measured.value.unwrap_or(0.0);
+    // It may have lasted longer, or have been none.
+    measured.above += match (failure.restored_ns, failure.latest_ns) {
+        (Some(restored), Some(latest)) => (latest - restored) as f64,
+        _ => f64::INFINITY,
+    };
+    if !failure.sure {
+        measured.below = measured.below.max(value);
+    }
     measured.worst(Some((value, failure.restored_ns.unwrap_or(window.to_ns))))
 }
 
-/// The first failure that ends after an event, joined with those that follow it closely.
-fn first_failure(flow: &Series<'_>, window: Window, event_ns: i64) -> Option<Failure> {
+/// The first failure that ends after an event, joined with those that follow it closely. `error_ns`: of a gap.
+fn first_failure(flow: &Series<'_>, window: Window, event_ns: i64, error_ns: f64) -> Option<Failure> {
     let before = Window { from_ns: flow.runs.first().map_or(window.from_ns, |run| run.0), to_ns: window.to_ns };
     let lost = loss::disruptions(flow, before).into_iter();
     let mut failures: Vec<Failure> = lost
         .filter(|d| d.restored_ns.is_none_or(|at| at > event_ns))
-        .map(|d| Failure { begin_ns: d.first_ns.max(event_ns), before: d.seen_ns < event_ns, restored_ns: d.restored_ns })
+        .map(|d| Failure::new(d.first_ns.max(event_ns), d.seen_ns < event_ns, d.restored_ns, true))
         .collect();
     let threshold = outage::threshold_ns(flow);
     outage::gaps(flow, before, By::Received, |gap| {
         if gap.outage_ns >= threshold && gap.to_ns > event_ns {
             let before = ((event_ns - gap.from_ns) as f64) > threshold + flow.regular_gap_ns();
             let restored_ns = end_of(flow, gap, threshold).or_else(|| after_pause(flow, gap.to_ns, window.to_ns));
-            failures.push(Failure { begin_ns: gap.from_ns.max(event_ns), before, restored_ns });
+            failures.push(Failure::new(gap.from_ns.max(event_ns), before, restored_ns, gap.outage_ns - error_ns >= threshold));
         }
     });
     failures.sort_by_key(|f| f.begin_ns);
-    failures.into_iter().reduce(|mut first, next| {
-        let near = first.restored_ns.is_none_or(|at| next.begin_ns - at < loss::SETTLE_NS);
-        if near {
-            first.before |= next.before && next.begin_ns == first.begin_ns;
-            first.restored_ns = first.restored_ns.zip(next.restored_ns).map(|(a, b)| a.max(b));
-        }
-        first
-    })
+    failures.into_iter().reduce(Failure::join)
 }
 
 /// When something first came after a pause had cut a gap.

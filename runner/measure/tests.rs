@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use scn_grammar::scenario::EventId;
 use scn_grammar::scenario::expect::{Metric, STATISTICS};
 use scn_grammar::scenario::metrics::{self, OwnerKind};
-use scn_reports::record::flow::{Connection, ConnectionEnd, Corruption, CorruptionKind, FlowRecord, Item, NEVER, TcpSample};
+use scn_reports::record::flow::{Connection, ConnectionEnd, Corruption, CorruptionKind, FlowRecord, Item, ItemOutcome, NEVER, TcpSample};
 use scn_reports::record::packet::{Datagrams, Packet, PacketFate, PacketWay};
 
 use super::build::{MS, S, done, dropped, ended, failover, flow, lost, open, refused, regular, sample, unfinished};
@@ -348,6 +348,30 @@ fn failover_time_without_a_disruption_or_an_end_of_it() {
     // The event did not happen.
     let series = Series::new(&record, &[]);
     assert_eq!(measure(&metric("failover_time", Some(1)), &series, &context(), series.running().unwrap()).value, None);
+}
+
+#[test]
+fn our_own_stalls_make_a_failover_longer_only_perhaps() {
+    // 100/s; what is sent in 3.0..3.4 s is lost; the program stands still for 150 ms at 4 s and at 4.9 s.
+    let stalled = |at: i64| [4 * S, 4900 * MS].into_iter().find(|from| (*from..from + 150 * MS).contains(&at)).map(|from| from + 150 * MS);
+    let mut record = flow("f", 6 * S, 10 * MS);
+    record.items = regular(0, 6 * S, 10 * MS, 2 * MS).into_iter().filter(|item| !(3 * S..3400 * MS).contains(&item.intended_ns)).collect();
+    for item in &mut record.items {
+        if let Some(until) = stalled(item.intended_ns) {
+            (item.sent_ns, item.lag_ns, item.done_ns) = (until, (until - item.intended_ns) as u32, until + MS);
+        }
+    }
+    record.items.extend((3 * S..3400 * MS).step_by(10_000_000).map(|at| lost(at, 100 * MS)));
+    let failover = whole(&record, "failover_time");
+    assert_eq!(failover.value, Some(400e6));
+    assert!(failover.above >= 1.65e9 && failover.above < 2e9, "they may have been failures too: {failover:?}");
+    assert!(failover.below < 400e6, "{failover:?}");
+    // Only stalls: perhaps nothing failed.
+    record.items.retain(|item| item.outcome == ItemOutcome::Done);
+    record.items.extend((3 * S..3400 * MS).step_by(10_000_000).map(|at| done(at, 2 * MS)));
+    record.items.sort_by_key(|item| item.done_ns);
+    let failover = whole(&record, "failover_time");
+    assert_eq!(failover.value.map(|value| value - failover.below), Some(0.0), "{failover:?}");
 }
 
 #[test]
