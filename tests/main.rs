@@ -27,6 +27,7 @@ mod libraries;
 mod library;
 mod loads;
 mod machine;
+mod names;
 mod observer;
 mod outside;
 mod planning;

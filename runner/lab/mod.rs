@@ -194,7 +194,7 @@ impl KernelLab {
     /// Through it come sockets. It may be cloned and outlive the lab; it then answers with errors.
     #[must_use]
     pub fn door(&self) -> Door {
-        self.doors.door()
+        self.doors.door().with(self.programs.as_ref().and_then(Programs::resolver))
     }
 
     /// What a reader should know about the building: settings that the kernel lacks or refused.

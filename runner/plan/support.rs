@@ -139,7 +139,8 @@ impl Missing {
             Destination::Node(..) | Destination::Service(_) | Destination::Process(..) | Destination::Address(..) => {}
             Destination::Interface(..) if frames => {}
             Destination::Interface(..) => self.add(flow.span, "a flow to an interface"),
-            Destination::HostName(..) => self.add(flow.span, "a flow to a name that is looked up"),
+            Destination::HostName(..) if frames => self.add(flow.span, "a flow of frames to a name that is looked up"),
+            Destination::HostName(..) => {}
         }
     }
 
@@ -152,9 +153,6 @@ impl Missing {
         let here = |node: &NodeId| nodes.get(node.index()).is_some_and(|node| node.kind == NodeKind::ThisHost);
         if [Some(flow.from), to].iter().flatten().any(here) {
             self.add(flow.span, format!("a flow made by {} at this machine itself", tool.kind.word()));
-        }
-        if let Destination::HostName(..) = flow.to {
-            self.add(flow.span, "a flow to a name that is looked up");
         }
     }
 

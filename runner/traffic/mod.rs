@@ -22,6 +22,7 @@ mod http;
 mod limits;
 pub mod live;
 mod multipath;
+mod names;
 mod openings;
 mod origins;
 mod pacer;
@@ -241,7 +242,8 @@ impl Traffic {
         shared.finished.store(false, Ordering::SeqCst);
         shared.frozen.store(false, Ordering::SeqCst);
         drop(starts);
-        let start = FlowStart { at_ns, number, tickets: Arc::new(AtomicU64::new(load.total.unwrap_or(0))), stream: None };
+        let tickets = Arc::new(AtomicU64::new(load.total.unwrap_or(0)));
+        let start = FlowStart { at_ns, number, tickets, stream: None, names: Arc::default() };
         self.all(|| Command::Start(flow, start.clone()));
         true
     }

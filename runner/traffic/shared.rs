@@ -14,6 +14,7 @@ use super::Notice;
 use super::frames::lane::Lane;
 use super::frames::{self, Template, Watched};
 use super::live::Live;
+use super::names::Names;
 use super::registry::Registry;
 use super::series::Part;
 use super::sockets::Sockets;
@@ -65,6 +66,8 @@ pub struct FlowStart {
     pub tickets: Arc<AtomicU64>,
     /// The stream of a stress that it is.
     pub stream: Option<Stream>,
+    /// What a name means that it goes to.
+    pub names: Arc<Names>,
 }
 
 /// A start of a flow that has not come to its end.

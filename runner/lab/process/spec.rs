@@ -197,11 +197,15 @@ pub(super) fn hosts(plan: &Plan) -> String {
 
 /// Nodes in which something can run: those with a network of their own.
 pub(super) fn all_nodes(plan: &Plan) -> BTreeSet<NodeId> {
-    let own = |kind: NodeKind| matches!(kind, NodeKind::Host | NodeKind::Router);
-    (0u32..).zip(&plan.nodes).filter(|(_, node)| own(node.kind)).map(|(at, _)| NodeId(at)).collect()
+    (0u32..).zip(&plan.nodes).filter(|(_, node)| has_network(node.kind)).map(|(at, _)| NodeId(at)).collect()
 }
 
-/// Nodes on which something of the kind runs.
+/// A network of its own.
+fn has_network(kind: NodeKind) -> bool {
+    matches!(kind, NodeKind::Host | NodeKind::Router)
+}
+
+/// Nodes on which something of the kind runs, or looks names up.
 pub(crate) fn nodes(plan: &Plan) -> BTreeSet<NodeId> {
     let commands = plan.timeline.iter().filter_map(|entry| match &entry.action {
         Action::Run { node, .. } => Some(*node),
@@ -209,7 +213,20 @@ pub(crate) fn nodes(plan: &Plan) -> BTreeSet<NodeId> {
     });
     let made = plan.flows.iter().filter(|flow| flow.tool.is_some());
     let tools = made.flat_map(|flow| std::iter::once(flow.from).chain(tools::serves(flow)));
-    plan.processes.iter().flat_map(|process| process.nodes.iter().copied()).chain(commands).chain(tools).collect()
+    let own = |node: &NodeId| plan.nodes.get(node.index()).is_some_and(|node| has_network(node.kind));
+    let named = plan.flows.iter().filter(|flow| flow.looked_up().is_some()).map(|flow| flow.from);
+    let named = named.chain(of_streams(plan)).filter(own);
+    plan.processes.iter().flat_map(|process| process.nodes.iter().copied()).chain(commands).chain(tools).chain(named).collect()
+}
+
+/// Clients of streams to a name.
+fn of_streams(plan: &Plan) -> impl Iterator<Item = NodeId> + '_ {
+    plan.stresses.iter().flat_map(|stress| &stress.kinds).filter(|flow| flow.looked_up().is_some()).map(|flow| flow.from)
+}
+
+/// Whether a flow goes to a name, which is looked up beside the programs.
+pub(super) fn looks_names_up(plan: &Plan) -> bool {
+    plan.flows.iter().any(|flow| flow.looked_up().is_some()) || of_streams(plan).next().is_some()
 }
 
 impl Part {

@@ -1,7 +1,7 @@
-//! How a place's connection is opened: socket, `connect`, TLS handshake. In: a socket from the lab. Out: a stream, or why there is none.
+//! How a place's connection is opened: target, socket, `connect`, TLS handshake. In: a socket from the lab. Out: a stream, or why there is none.
 //! Runs no transaction.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -19,7 +19,9 @@ use super::{Open, Place};
 use crate::traffic::control::{Broken, Order};
 use crate::traffic::http;
 use crate::traffic::limits;
+use crate::traffic::names::Trouble;
 use crate::traffic::origins;
+use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::session::{end_of, in_words};
 use crate::traffic::quic;
 use crate::traffic::registry::anywhere;
@@ -53,6 +55,29 @@ impl Place<'_> {
         self.secure(stream, open).await.map(Established::Stream)
     }
 
+    /// Finds out where to connect to, if that is a name; `Err(None)`: it was told to give up.
+    pub(super) async fn find_target(&mut self) -> Result<(), Option<Refusal>> {
+        let (worker, run) = (self.worker, self.run);
+        if worker.shared.plan.flows[run.flow].looked_up().is_none() {
+            return Ok(());
+        }
+        // The look-up has its own limit.
+        worker.limit(self.control, NEVER_DUE);
+        let mut asking = std::pin::pin!(run.names.target(worker, run.flow));
+        let answered = poll_fn(|context| match self.control.interrupted(context) {
+            None if self.control.order() == Order::Go => asking.as_mut().poll(context).map(Some),
+            _ => Poll::Ready(None),
+        });
+        let (answer, target) = answered.await.ok_or(None)?;
+        self.answer = answer;
+        let refused = |trouble: Trouble| {
+            let end = if trouble.late { ConnectionEnd::ConnectTimeout } else { ConnectionEnd::Other };
+            Some(Refusal { step: Some(trouble.step), end, what: trouble.what })
+        };
+        self.target = target.map_err(refused)?;
+        Ok(())
+    }
+
     /// Opens a connection; `Err(None)`: it was told to give up.
     async fn connect(&self, socket: OwnedFd, open: &mut Open) -> Result<TcpStream, Option<Refusal>> {
         let socket = socket2::Socket::from(socket);
@@ -63,7 +88,7 @@ impl Place<'_> {
             tcp_options::set(options, Streams::of(planned.transport.kind()), &SockRef::from(&socket), self.target.is_ipv6())
                 .map_err(failed)?;
         }
-        origins::bind(planned, &socket, open.number).map_err(failed)?;
+        origins::bind(planned, &socket, self.target.is_ipv6(), open.number).map_err(failed)?;
         if let Some(local) = self.connect_and_tell(&socket, open).map_err(failed)? {
             open.row.get_mut().local = local.to_string();
         }

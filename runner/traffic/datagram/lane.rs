@@ -98,10 +98,10 @@ impl Lane {
         let (plan, shared) = (&worker.shared.plan, &worker.shared.flows[flow]);
         let planned = &plan.flows[flow];
         let number = shared.next_connection.fetch_add(lanes.each(), Ordering::Relaxed);
-        let ipv6 = planned.target.is_ipv6();
+        let ipv6 = lanes.target.is_ipv6();
         lanes.options.set(&socket, ipv6)?;
         group::prepare(planned, &socket)?;
-        origins::bind(planned, &socket, number / lanes.each())?;
+        origins::bind(planned, &socket, ipv6, number / lanes.each())?;
         let (level, option) = if ipv6 { (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) } else { (libc::IPPROTO_IP, libc::IP_RECVERR) };
         set_number(socket.as_fd(), level, option, 1)?;
         let echo = matches!(lanes.kind, Packets::Echo { .. });
@@ -125,7 +125,7 @@ impl Lane {
             filling: lanes.run.stream.as_ref().map(|stream| stream.size),
         };
         let control = Rc::new(Control::new(lanes.run.role(), Some(flow)));
-        let remote = if echo { planned.target.ip().to_string() } else { planned.target.to_string() };
+        let remote = if echo { lanes.target.ip().to_string() } else { lanes.target.to_string() };
         let row = row(worker.pacer.now_ns(), remote);
         let mut post = Post::new(if echo { icmp::HEADER } else { 0 });
         post.lane = (flow as u16, number);
@@ -162,7 +162,7 @@ impl Lane {
         let mut row = self.row.borrow_mut();
         let Some(row) = row.as_mut().filter(|row| row.local.is_empty()) else { return Ok(()) };
         let planned = &lanes.worker.shared.plan.flows[lanes.run.flow];
-        let target = planned.target;
+        let target = lanes.target;
         let socket = SockRef::from(&self.socket);
         let Some(local) = (match planned.spread_by {
             Some(_) => group::bind(&lanes.worker.shared.plan, planned, &socket)?,
@@ -218,7 +218,7 @@ impl Lane {
     }
 
     pub(super) fn remote(&self, lanes: &Lanes) -> String {
-        let target = lanes.worker.shared.plan.flows[lanes.run.flow].target;
+        let target = lanes.target;
         if self.identifier.is_some() { target.ip().to_string() } else { target.to_string() }
     }
 

@@ -7,6 +7,7 @@ mod http;
 mod http2;
 mod limits;
 mod loads;
+mod names;
 mod patterns;
 mod pauses;
 mod quic;
@@ -85,6 +86,10 @@ impl Sockets for Loopback {
 
     fn udp_listener(&self, _node: NodeId, address: SocketAddr) -> Answer<OwnedFd> {
         Box::pin(async move { bound(address) })
+    }
+
+    fn look_up(&self, _node: NodeId, name: &str, _limit: Duration) -> Answer<Vec<IpAddr>> {
+        names::look_up(name)
     }
 
     fn frames(&self, _node: NodeId, _interface: &str) -> Answer<OwnedFd> {
