@@ -29,6 +29,7 @@ mod loads;
 mod machine;
 mod names;
 mod observer;
+mod once;
 mod outside;
 mod planning;
 mod programs;

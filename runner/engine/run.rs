@@ -127,6 +127,9 @@ async fn set_up(
     observe: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Stand, RunError> {
     let mut warnings = preflight(plan)?;
+    if plan.once {
+        warnings.push("run with `--once`: one connection and one transaction of each flow; no expectation was judged".to_owned());
+    }
     observe(Progress::Step("building the network"));
     let making = |what: &str| tracing::debug!(what, "building");
     let lab = match hold {
@@ -493,6 +496,7 @@ impl Load for RealLoad<'_> {
             }
             Some(traffic::Notice::StressEnded(stress)) => Notice::StressEnded(stress),
             Some(traffic::Notice::Changed) => Notice::Changed,
+            Some(traffic::Notice::Told { text }) => Notice::Told(text),
             Some(traffic::Notice::Broken { what }) => Notice::Broken(what),
             // The traffic holds its end of the channel until `finish`.
             None => std::future::pending().await,

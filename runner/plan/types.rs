@@ -72,6 +72,9 @@ pub struct Plan {
     pub expectations: Vec<Expectation>,
     /// File descriptors that the run needs at most at once.
     pub descriptors: u64,
+    /// Made for a look at single transactions (`scn run --once`): each flow does one, and nothing is judged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once: bool,
 }
 
 /// A namespace to make.

@@ -255,6 +255,7 @@ impl<'a> Place<'a> {
                     row.handshake_ns = (row.established_ns - row.opened_ns).max(1);
                 }
                 worker.changed();
+                self.tell_established(row);
                 let end = self.transact(established, &open).await;
                 open.row.get_mut().end = end;
                 shared.live.active.fetch_sub(1, Ordering::Relaxed);
@@ -360,6 +361,7 @@ impl<'a> Place<'a> {
         if !matches!(end, ConnectionEnd::Closed | ConnectionEnd::Open) {
             self.run.names.broke(self.answer, of_use);
         }
+        self.tell_over(&row);
         self.worker.parts.borrow_mut()[self.run.flow].connection(open.number, row);
         self.worker.changed();
         (open.number, end, of_use)

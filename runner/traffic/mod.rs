@@ -44,6 +44,7 @@ mod tcp_options;
 mod tests;
 mod timer;
 pub mod tls;
+mod told;
 pub mod tools;
 mod turning;
 mod wire;
@@ -98,6 +99,11 @@ pub enum Notice {
     StressEnded(StressId),
     /// A counter changed. Told only while somebody watches, and once until [`Traffic::live`] is asked again.
     Changed,
+    /// A step of a transaction, where each is told.
+    Told {
+        /// When, whose and what.
+        text: String,
+    },
     /// Something of our own broke: no more descriptors, a thread that could not start. The run cannot be trusted.
     Broken {
         /// What, as a sentence.

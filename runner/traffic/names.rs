@@ -64,6 +64,10 @@ impl Names {
                 let at_ns = worker.pacer.now_ns();
                 let told = answer.as_ref().map(Vec::as_slice).map_err(|trouble| trouble.what.as_str());
                 worker.parts.borrow_mut()[flow].looked_up(at_ns, told);
+                worker.tell_step(flow, || match told {
+                    Ok(addresses) => format!("{name} is {}", addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+                    Err(why) => format!("{name}: {why}"),
+                });
                 let (number, turn) = known.as_ref().map_or((1, 0), |before| (before.number + 1, before.turn + 1));
                 let turn = if self.of_use.swap(false, Ordering::SeqCst) { 0 } else { turn };
                 known.insert(Found { number, at_ns, turn, answer }).clone()

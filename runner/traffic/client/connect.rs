@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use scn_grammar::scenario::pattern::Side;
 use scn_grammar::scenario::transport::TransportKind;
-use scn_reports::record::flow::ConnectionEnd;
+use scn_reports::record::flow::{Connection, ConnectionEnd, NEVER};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
@@ -174,6 +174,27 @@ impl Place<'_> {
         addresses.map(|address| (SocketAddr::new(address, local.port()), anywhere(self.target.port()))).collect()
     }
 
+    /// Tells of a connection that is established, where that is told.
+    pub(super) fn tell_established(&self, row: &Connection) {
+        self.worker.tell_step(self.run.flow, || {
+            let took = limits::in_words(row.established_ns - row.opened_ns);
+            let shaken = match row.handshake_ns {
+                0 => String::new(),
+                ns => format!(", of which {} for the handshake", limits::in_words(ns)),
+            };
+            format!("connected from {} to {} in {took}{shaken}", row.local, row.remote)
+        });
+    }
+
+    /// Tells of the end of one.
+    pub(super) fn tell_over(&self, row: &Connection) {
+        self.worker.tell_step(self.run.flow, || match row.end {
+            ConnectionEnd::Open | ConnectionEnd::Closed => "connection closed in good order".to_owned(),
+            _ if row.established_ns == NEVER => format!("no connection to {}", row.remote),
+            _ => "connection broken".to_owned(),
+        });
+    }
+
     pub(super) fn refused(&self, refusal: Refusal, open: &mut Open) {
         let live = &self.worker.shared.flows[self.run.flow].live;
         live.failed_connects.fetch_add(1, Ordering::Relaxed);
@@ -186,6 +207,7 @@ impl Place<'_> {
         open.row.get_mut().end = refusal.end;
         let span = refusal.step.is_some().then(|| self.worker.shared.plan.flows[self.run.flow].span);
         let step = refusal.step.unwrap_or_else(|| format!("connect to {}", self.target));
+        self.worker.tell_step(self.run.flow, || format!("{step}: {}", refusal.what));
         self.run.fails(&step, &refusal.what);
         self.worker.parts.borrow_mut()[self.run.flow].failure(&step, span, refusal.what, self.worker.pacer.now_ns());
     }

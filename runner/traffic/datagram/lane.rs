@@ -32,6 +32,7 @@ use crate::traffic::frame::{Header, Way};
 use crate::traffic::origins;
 use crate::traffic::pattern::session::{Fault, Identity, shown};
 use crate::traffic::registry::{Entry, NOBODY};
+use crate::traffic::told;
 
 /// Batches that are received before others get their turn.
 const BATCHES_IN_A_ROW: u32 = 4;
@@ -206,6 +207,7 @@ impl Lane {
         let result = exchange.go_on(&stage, &mut state.post);
         self.complete(&mut state);
         drop(state);
+        lanes.worker.tell_step(lanes.run.flow, || format!("client sends {}B to {}", exchange.sent_bytes, self.remote(lanes)));
         self.with_the_others(lanes, &exchange);
         self.settle(lanes, exchange, result);
     }
@@ -274,7 +276,9 @@ impl Lane {
             lanes.may_come_late(exchange.sent_ns);
         }
         lanes.item(self, &exchange, ItemOutcome::Failed, now);
-        lanes.run.fails(&lanes.program.step(fault.step).0, &fault.what);
+        let step = lanes.program.step(fault.step).0;
+        lanes.worker.tell_step(lanes.run.flow, || format!("{step}: {}", fault.what));
+        lanes.run.fails(&step, &fault.what);
         let connection = self.number + exchange.receiver;
         lanes.worker.fault(self.identity.flow, connection, &lanes.program, *fault);
         // A lane that is free already has waited for the server's word alone.
@@ -477,6 +481,7 @@ impl Lane {
     fn take_in(self: &Rc<Self>, lanes: &Rc<Lanes>, bytes: &[u8], at_ns: i64) {
         let Some(answer) = self.whose(lanes, bytes) else { return };
         let Answer { key, place, payload, .. } = answer;
+        lanes.worker.tell_step(lanes.run.flow, || format!("client received {}B: {}", payload.len(), told::payload(payload)));
         let mut state = self.state.borrow_mut();
         let exchange = state.under_way.remove(&key);
         let was_lost = if exchange.is_none() { state.lost.remove(&key) } else { None };

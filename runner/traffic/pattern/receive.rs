@@ -97,6 +97,9 @@ impl<S: Transport> Session<S> {
             }
             self.held.extend_from_slice(&self.wire.waiting()[..count]);
         }
+        if self.worker.is_looked_at() {
+            self.seen = shown(&self.wire.waiting()[..count]);
+        }
         if let Some(last) = self.wire.waiting()[..count].last() {
             self.last_taken = *last;
         }
