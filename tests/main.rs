@@ -35,6 +35,7 @@ mod planning;
 mod programs;
 mod review;
 mod runs;
+mod secrets;
 mod sockets;
 mod strikes;
 mod tidy;

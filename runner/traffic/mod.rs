@@ -31,6 +31,7 @@ mod quic;
 mod reconnect;
 mod registry;
 mod sctp_options;
+pub mod secrets;
 mod series;
 mod server;
 mod shared;
@@ -76,6 +77,7 @@ use crate::plan::turns::Turn;
 use crate::plan::types::{Plan, PlannedFlow, PlannedListener};
 use live::Live;
 use pattern::program::Program;
+use secrets::Secrets;
 use shared::{Command, FlowStart, Ongoing, Shared};
 use sockets::{Sockets, Streams};
 use worker::Programs;
@@ -171,6 +173,17 @@ pub enum TrafficError {
     Thread(std::io::Error),
 }
 
+impl TrafficError {
+    /// The same, with what it says of the scenario's texts free of their secrets.
+    fn without(self, secrets: &Secrets) -> Self {
+        match self {
+            TrafficError::Pattern { owner, why } => TrafficError::Pattern { owner, why: secrets.mask(why) },
+            TrafficError::Http { owner, why } => TrafficError::Http { owner, why: secrets.mask(why) },
+            other => other,
+        }
+    }
+}
+
 /// Everything that was measured, by flow.
 #[derive(Debug, Default)]
 pub struct TrafficResult {
@@ -190,18 +203,19 @@ pub struct Traffic {
 
 impl Traffic {
     /// Opens the listeners and starts the workers; nothing is sent yet. `files` holds what every file holds that a pattern
-    /// sends, and every certificate and key of TLS.
+    /// sends, and every certificate and key of TLS; `secrets` are the values that its texts are filled with.
     ///
     /// # Errors
     /// A listener that cannot be opened, a pattern that cannot be carried out, a thread that cannot be started.
     pub async fn prepare(
         plan: Arc<Plan>,
         files: &Files,
+        secrets: &Secrets,
         sockets: Arc<dyn Sockets>,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Result<Traffic, TrafficError> {
         let plan = stress::with_kinds(plan);
-        let programs = compile(&plan, files)?;
+        let programs = compile(&secrets.filled(&plan), files).map_err(|error| error.without(secrets))?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         let shared = Arc::new(Shared::new(plan, sockets, notices));
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..cores.min(MAX_WORKERS)).map(|_| mpsc::unbounded_channel()).unzip();
@@ -211,7 +225,12 @@ impl Traffic {
         for (index, commands) in receivers.into_iter().enumerate() {
             let (shared, programs) = (Arc::clone(&shared), programs.clone());
             let thread = std::thread::Builder::new().name(format!("traffic-{index}"));
-            let thread = thread.spawn(move || worker::run(index, shared, programs, clock, commands)).map_err(TrafficError::Thread)?;
+            let hidden = secrets.clone();
+            let work = move || {
+                secrets::hide(&hidden);
+                worker::run(index, shared, programs, clock, commands);
+            };
+            let thread = thread.spawn(work).map_err(TrafficError::Thread)?;
             traffic.threads.push(thread);
         }
         datagram::try_options(&traffic.shared).await?;

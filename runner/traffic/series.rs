@@ -12,6 +12,7 @@ use scn_reports::record::tool::ToolRecord;
 
 use super::datagram::log::{Log, Note};
 use super::frames::log as frames;
+use super::secrets;
 
 /// Kinds of failures that are kept; what comes after is counted under [`OTHER`].
 const MAX_FAILURES: usize = 50;
@@ -171,7 +172,7 @@ impl Part {
     /// Something went wrong.
     pub fn failure(&mut self, step: &str, span: Option<Span>, what: String, at_ns: i64) {
         let full = self.failures.len() >= MAX_FAILURES;
-        let key = (step.to_owned(), what);
+        let key = (secrets::masked(step.to_owned()), secrets::masked(what));
         let (key, span) = if full && !self.failures.contains_key(&key) { ((OTHER.to_owned(), String::new()), None) } else { (key, span) };
         let kind = FailureKind { step: key.0.clone(), what: key.1.clone(), span, count: 0, first_ns: at_ns, last_ns: at_ns };
         let kind = self.failures.entry(key).or_insert(kind);
@@ -189,7 +190,8 @@ impl Part {
     }
 
     /// A payload was wrong.
-    pub fn corruption(&mut self, corruption: Corruption) {
+    pub fn corruption(&mut self, mut corruption: Corruption) {
+        corruption.detail = secrets::masked(corruption.detail);
         if self.has_room(self.corrupt.len(), MAX_CORRUPTIONS, corruption.at_ns) {
             self.corrupt.push(corruption);
         }

@@ -16,6 +16,7 @@ use super::frames::{self, Template, Watched};
 use super::live::Live;
 use super::names::Names;
 use super::registry::Registry;
+use super::secrets;
 use super::series::Part;
 use super::sockets::Sockets;
 use super::stress::{self, Stream, Stress};
@@ -273,6 +274,7 @@ impl Shared {
 
     /// Keeps a warning for the record; the same one only once.
     pub fn warn(&self, what: String) {
+        let what = secrets::masked(what);
         let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
         if warnings.len() < MAX_WARNINGS {
             warnings.insert(what);

@@ -7,11 +7,17 @@ use super::Notice;
 use super::frame::Header;
 use super::limits;
 use super::pattern::session::shown;
+use super::secrets;
 use super::worker::Worker;
 
 /// A payload for people: its first bytes, unless it is filling, which holds no words.
 pub fn payload(bytes: &[u8]) -> String {
     if Header::decode(bytes).is_some() { "filling".to_owned() } else { shown(bytes) }
+}
+
+/// A time in whole us, for people.
+pub fn time(ns: i64) -> String {
+    limits::in_words(ns / 1000 * 1000)
 }
 
 impl Worker {
@@ -26,7 +32,7 @@ impl Worker {
             let at_us = self.pacer.now_ns() / 1000;
             let name = self.shared.plan.flows.get(flow).map_or("a flow", |flow| flow.name.as_str());
             let text = format!("{:>4}.{:06}s  {name}: {}", at_us / 1_000_000, at_us.rem_euclid(1_000_000), what());
-            self.shared.tell(Notice::Told { text });
+            self.shared.tell(Notice::Told { text: secrets::masked(text) });
         }
     }
 
@@ -37,7 +43,7 @@ impl Worker {
             let took = if item.done_ns == NEVER || item.sent_ns == NEVER {
                 String::new()
             } else {
-                format!(" after {}", limits::in_words(item.done_ns - item.sent_ns))
+                format!(" after {}", time(item.done_ns - item.sent_ns))
             };
             match item.outcome {
                 ItemOutcome::Done => {

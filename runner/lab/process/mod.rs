@@ -55,6 +55,7 @@ use super::door::Door;
 use super::error::LabError;
 use super::namespace::Namespace;
 use crate::plan::types::Plan;
+use crate::traffic::secrets::Secrets;
 
 pub use self::keeper::keep;
 pub(crate) use self::lookup::Query;
@@ -62,7 +63,7 @@ pub(crate) use self::message::Numbers;
 pub(crate) use self::report::Report;
 pub(crate) use self::search::path as search_path;
 pub(crate) use self::search::{check, find};
-pub(crate) use self::spec::{Secrets, plain};
+pub(crate) use self::spec::{plain, read_secrets};
 pub(crate) use self::tool::{Deed, Ended, Life, Order as ToolOrder, Part, Ran, Server, Task};
 
 /// Programs answer an order within this time: killing all processes of one takes no longer.
@@ -171,7 +172,7 @@ impl Programs {
         if nodes.is_empty() && !spec::looks_names_up(plan) {
             return Ok(None);
         }
-        let secrets = Secrets::read(plan)?;
+        let secrets = read_secrets(plan)?;
         let copies = spec::copies(plan, &secrets)?;
         let (jobs, todo) = unbounded_channel();
         let (tell, news) = unbounded_channel();

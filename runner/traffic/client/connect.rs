@@ -28,6 +28,7 @@ use crate::traffic::registry::anywhere;
 use crate::traffic::sockets::Streams;
 use crate::traffic::tcp_options;
 use crate::traffic::tls::{self, Stream};
+use crate::traffic::told;
 
 /// Why an attempt failed.
 pub(super) struct Refusal {
@@ -177,10 +178,10 @@ impl Place<'_> {
     /// Tells of a connection that is established, where that is told.
     pub(super) fn tell_established(&self, row: &Connection) {
         self.worker.tell_step(self.run.flow, || {
-            let took = limits::in_words(row.established_ns - row.opened_ns);
+            let took = told::time(row.established_ns - row.opened_ns);
             let shaken = match row.handshake_ns {
                 0 => String::new(),
-                ns => format!(", of which {} for the handshake", limits::in_words(ns)),
+                ns => format!(", of which {} for the handshake", told::time(ns)),
             };
             format!("connected from {} to {} in {took}{shaken}", row.local, row.remote)
         });

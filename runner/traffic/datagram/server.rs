@@ -267,7 +267,10 @@ impl Server {
         let told = self.whose(state, bytes, way);
         let (lane, number) = (told.lane, told.number);
         let foreign = lane.0 == UNKNOWN_FLOW;
-        self.worker.tell_step(lane.0 as usize, || format!("server received {}B from {}: {}", bytes.len(), way.peer, told::payload(bytes)));
+        self.worker.tell_step(lane.0 as usize, || {
+            let from = SocketAddr::new(way.peer.ip().to_canonical(), way.peer.port());
+            format!("server received {}B from {from}: {}", bytes.len(), told::payload(bytes))
+        });
         let known = self.known(state, &told);
         if let Some(entry) = &known.entry {
             entry.backend.store(self.node, Ordering::Relaxed);

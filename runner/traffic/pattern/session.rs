@@ -15,7 +15,9 @@ use crate::traffic::draw::Key;
 use crate::traffic::frame::{Frame, Header, Way};
 use crate::traffic::limits::{self, Quiet};
 use crate::traffic::quic;
+use crate::traffic::secrets;
 use crate::traffic::tls::handshake;
+use crate::traffic::told;
 use crate::traffic::wire::{Transport, Wire};
 use crate::traffic::worker::Worker;
 
@@ -393,7 +395,7 @@ impl<S: Transport> Session<S> {
         }
         self.begin_send();
         if self.worker.is_looked_at() {
-            self.seen = shown(&self.wire.outgoing);
+            self.seen = told::payload(&self.wire.outgoing);
         }
         self.wire.send_outgoing().await.map_err(|broken| self.fault(operation, broken))?;
         self.progress.sent_bytes += self.wire.outgoing.len() as u64;
@@ -470,9 +472,9 @@ pub(in crate::traffic) fn compose(pieces: &[Piece], captures: &[Vec<u8>], identi
     }
 }
 
-/// The first bytes of something, in quotes and escaped.
+/// The first bytes of something, in quotes and escaped, without what is secret in them.
 pub(in crate::traffic) fn shown(bytes: &[u8]) -> String {
-    let mut text = format!("\"{}\"", bytes[..bytes.len().min(SHOWN)].escape_ascii());
+    let mut text = format!("\"{}\"", secrets::first_masked(bytes, SHOWN).escape_ascii());
     if bytes.len() > SHOWN {
         let _ = write!(text, " and {} bytes more", bytes.len() - SHOWN);
     }
