@@ -1,6 +1,7 @@
 //! Numbers, instants and names as people read them. In: values of the record. Out: plain text without control characters, the
 //! same on every machine. Colours and markup are added by each report.
 
+use crate::record::flow::{FlowRecord, LookUp};
 use crate::record::{Ended, RunRecord, Verdict};
 
 /// Text that is safe to show on one line: control characters, and characters that reorder or hide text, are written as escapes.
@@ -216,6 +217,20 @@ pub(crate) fn cut(flow: &crate::record::flow::FlowRecord) -> String {
         Some(tool) => format!("{} failed", visible(&tool.name)),
         None => "there were too many items".to_owned(),
     }
+}
+
+/// Answers of a resolver that are told; the record has all.
+const MAX_LOOKUPS: usize = 5;
+
+/// What the name that a flow goes to was found to mean, and when; `None`: it goes to none.
+pub(crate) fn lookups(flow: &FlowRecord) -> Option<String> {
+    let one = |look: &LookUp| {
+        let said = if look.failed.is_empty() { look.found.join(", ") } else { look.failed.clone() };
+        format!("{} at {}", visible(&said), instant(look.at_ns))
+    };
+    let more = flow.lookups.len().saturating_sub(MAX_LOOKUPS);
+    let told = flow.lookups.iter().take(MAX_LOOKUPS).map(one).chain((more > 0).then(|| format!("and {more} more")));
+    (!flow.lookups.is_empty()).then(|| format!("its name was looked up: {}", told.collect::<Vec<_>>().join("; ")))
 }
 
 #[cfg(test)]

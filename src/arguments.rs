@@ -204,6 +204,9 @@ pub struct RunArguments {
     /// How late the program itself may be before it spoils a verdict
     #[arg(long, value_enum, default_value_t = Timing::Normal)]
     pub timing: Timing,
+    /// For a look at what happens: each flow does one transaction on one connection, its steps are told, and nothing is judged (exit 3)
+    #[arg(long)]
+    pub once: bool,
     /// Who carries out what links do to packets
     #[arg(long, value_enum, default_value_t = Engine::Auto)]
     pub engine: Engine,

@@ -20,6 +20,7 @@ pub(super) struct FlowView {
     ran: String,
     unfinished: bool,
     truncated: Option<String>,
+    lookups: Option<String>,
     numbers: Vec<Number>,
     failures: Vec<FailureRow>,
     corrupt: Vec<CorruptRow>,
@@ -93,6 +94,7 @@ pub(super) fn view(flow: &FlowRecord) -> FlowView {
         ran: ran(&flow.ran_ns),
         unfinished: !flow.finished,
         truncated: flow.truncated_at_ns.map(|at| format!("{}: {}", words::instant(at), words::cut(flow))),
+        lookups: words::lookups(flow),
         numbers: numbers(flow),
         failures: flow.failures.iter().map(failure).collect(),
         corrupt: flow
@@ -133,6 +135,7 @@ pub(super) fn stress(stress: &StressRecord) -> FlowView {
         ran: ran(&stress.ran_ns),
         unfinished: !stress.finished,
         truncated: None,
+        lookups: None,
         numbers: stress.summary.iter().map(number).collect(),
         failures: stress.failures.iter().map(failure).collect(),
         corrupt: Vec::new(),
@@ -192,7 +195,7 @@ fn end_words(end: ConnectionEnd) -> &'static str {
         ConnectionEnd::EarlyClose => "closed by the peer too early",
         ConnectionEnd::Timeout => "no answer in time",
         ConnectionEnd::Mismatch => "not as the pattern says",
-        ConnectionEnd::Other => "another error of the kernel, or its own client was killed",
+        ConnectionEnd::Other => "another error of the kernel, or its name was not found, or its own client was killed",
         ConnectionEnd::Tls => "refused in TLS",
     }
 }

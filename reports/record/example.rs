@@ -370,6 +370,7 @@ fn steady() -> FlowRecord {
         corrupt: Vec::new(),
         datagrams: None,
         tool: None,
+        lookups: Vec::new(),
         summary: summary(),
     }
 }

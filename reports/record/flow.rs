@@ -56,9 +56,25 @@ pub struct FlowRecord {
     /// What the real program told that made it; `None`: scn made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<ToolRecord>,
+    /// What the name that it goes to was found to mean, each time that this was another than before, at most 1000 times; empty: it goes to no
+    /// name, or a tool looked it up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lookups: Vec<LookUp>,
     /// Its numbers in words, in the order in which a report shows them. Filled in once the run was judged.
     #[serde(default)]
     pub summary: Vec<Measurement>,
+}
+
+/// What a name was found to mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookUp {
+    /// When, ns.
+    pub at_ns: i64,
+    /// Addresses in the resolver's order.
+    pub found: Vec<String>,
+    /// Why there are none; empty: there are.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub failed: String,
 }
 
 /// One number of a flow, in words, for reports that only print it.
@@ -166,7 +182,7 @@ pub enum ConnectionEnd {
     Timeout = 7,
     /// A transaction was not as the pattern says.
     Mismatch = 8,
-    /// Another error of the kernel, or its own client was killed by a fault of the scenario.
+    /// Another error of the kernel, or the name that it goes to was not found, or its own client was killed by a fault of the scenario.
     Other = 9,
     /// The TLS handshake failed, or one end ended the connection by an alert.
     Tls = 10,

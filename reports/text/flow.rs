@@ -39,6 +39,9 @@ pub(super) fn table(out: &mut String, record: &RunRecord, style: Style) {
             out.push_str(&format!("  {}\n", style.paint(if at == 0 { Tone::Strong } else { Tone::Faint }, part)));
         }
         grid(out, &numbers(flow), style);
+        if let Some(found) = words::lookups(flow) {
+            super::indented(out, style, Tone::Faint, &found);
+        }
         if let Some(at) = flow.truncated_at_ns {
             let why = words::cut(flow);
             super::indented(out, style, Tone::Doubt, &format!("the series end at {}: {why}", words::instant(at)));

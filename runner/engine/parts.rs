@@ -109,6 +109,8 @@ pub enum Notice {
     StressEnded(StressId),
     /// A counter changed since the last notice of this kind.
     Changed,
+    /// A step of a transaction, for the observer.
+    Told(String),
     /// Something broke that is not the system under test.
     Broken(String),
 }

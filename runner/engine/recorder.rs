@@ -133,6 +133,7 @@ fn flow_record(plan: &Plan, flow: &PlannedFlow, series: FlowSeries, sources: &So
         corrupt: series.corrupt,
         datagrams: series.datagrams,
         tool: series.tool,
+        lookups: series.lookups,
         summary: Vec::new(),
     }
 }
@@ -175,8 +176,7 @@ fn describe(plan: &Plan, flow: &PlannedFlow) -> String {
         Destination::Node(to, _) if kind == TransportKind::Frames => node(*to, None),
         Destination::Interface(to, interface, _) if kind == TransportKind::Frames => node(*to, Some(interface)),
         Destination::Address(to, _) if kind == TransportKind::Frames => to.to_string(),
-        _ if flow.target.port() == 0 => flow.target.ip().to_string(),
-        _ => flow.target.to_string(),
+        _ => flow.place(),
     };
     let mut text = format!("{} → {target} over {}", node(flow.from, flow.from_interface.as_deref()), kind.word());
     if let Some(tool) = &flow.tool {

@@ -25,9 +25,10 @@ use super::timeline::{Driven, Progress, Timeline};
 use super::tools::Tools;
 use crate::emulate::Traces;
 use crate::judge;
-use crate::lab::{KernelLab, LabError, preflight};
+use crate::lab::{KernelLab, LabError, preflight, read_secrets};
 use crate::plan::turns::Turn;
 use crate::plan::types::Plan;
+use crate::traffic::secrets::Secrets;
 use crate::traffic::{self, Files, Traffic, TrafficResult};
 
 /// The timeline starts this long after everything is ready, so that its first instants are not already past.
@@ -115,6 +116,7 @@ struct Stand {
     traffic: Traffic,
     notices: UnboundedReceiver<traffic::Notice>,
     tools: Tools,
+    secrets: Secrets,
     warnings: Vec<String>,
 }
 
@@ -127,6 +129,10 @@ async fn set_up(
     observe: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Stand, RunError> {
     let mut warnings = preflight(plan)?;
+    let secrets = read_secrets(plan)?;
+    if plan.once {
+        warnings.push("run with `--once`: one connection and one transaction of each flow; no expectation was judged".to_owned());
+    }
     observe(Progress::Step("building the network"));
     let making = |what: &str| tracing::debug!(what, "building");
     let lab = match hold {
@@ -136,7 +142,7 @@ async fn set_up(
     warnings.extend(lab.warnings().iter().cloned());
     observe(Progress::Step("starting servers"));
     let (tell, notices) = unbounded_channel();
-    let traffic = match Traffic::prepare(Arc::clone(plan), files, Arc::new(lab.door()), tell.clone()).await {
+    let traffic = match Traffic::prepare(Arc::clone(plan), files, &secrets, Arc::new(lab.door()), tell.clone()).await {
         Ok(traffic) => traffic,
         Err(error) => {
             for error in lab.destroy() {
@@ -157,14 +163,14 @@ async fn set_up(
             return Err(error);
         }
     };
-    Ok(Stand { lab, traffic, notices, tools, warnings })
+    Ok(Stand { lab, traffic, notices, tools, secrets, warnings })
 }
 
 async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Result<RunRecord, RunError> {
     let (plan, sources) = (&Arc::new(request.plan), &request.sources);
     let began = Instant::now();
     let made = (&request.files, &request.traces);
-    let Stand { mut lab, traffic, notices, tools, mut warnings } =
+    let Stand { mut lab, traffic, notices, tools, secrets, mut warnings } =
         set_up(plan, made, request.hold.as_ref(), &request.cancel, observe).await?;
     let setup_ns = nanoseconds(began.elapsed());
     begin_captures(&mut lab, &traffic, &request.captures);
@@ -223,7 +229,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     };
     judge(&mut record, &request.captures)?;
     if hold.is_for(record.verdict) {
-        let servers = serve_again(plan, &request.files, &lab, silent, observe).await;
+        let servers = serve_again(plan, (&request.files, &secrets), &lab, silent, observe).await;
         hold.hold(&lab, plan, Ok(&record), request.cancel, observe).await;
         if let Some(servers) = servers {
             drop(servers.finish().await);
@@ -292,13 +298,13 @@ fn sort_out(record: &mut RunRecord, folder: &CaptureFolder) {
 /// The services of a network that stays answer again, but for those that did not at the end: what was measured is handed over already.
 async fn serve_again(
     plan: &Arc<Plan>,
-    files: &Files,
+    (files, secrets): (&Files, &Secrets),
     lab: &KernelLab,
     silent: Vec<usize>,
     observe: &mut dyn FnMut(Progress<'_>),
 ) -> Option<Traffic> {
     let (tell, _) = unbounded_channel();
-    match Traffic::prepare(Arc::clone(plan), files, Arc::new(lab.door()), tell.clone()).await {
+    match Traffic::prepare(Arc::clone(plan), files, secrets, Arc::new(lab.door()), tell.clone()).await {
         Ok(traffic) => {
             silent.into_iter().for_each(|listener| traffic.close(listener));
             Some(traffic)
@@ -493,6 +499,7 @@ impl Load for RealLoad<'_> {
             }
             Some(traffic::Notice::StressEnded(stress)) => Notice::StressEnded(stress),
             Some(traffic::Notice::Changed) => Notice::Changed,
+            Some(traffic::Notice::Told { text }) => Notice::Told(text),
             Some(traffic::Notice::Broken { what }) => Notice::Broken(what),
             // The traffic holds its end of the channel until `finish`.
             None => std::future::pending().await,

@@ -160,7 +160,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
             actions: Vec::new(),
             warnings: Vec::new(),
             commands: 0,
-            requires: Requires::new(&plan.expectations),
+            requires: Requires::new(if plan.once { &[] } else { &plan.expectations }),
             killed: BTreeSet::new(),
             frozen: BTreeSet::new(),
             paused: BTreeMap::new(),
@@ -211,6 +211,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
                 Event::Notice(Notice::Ended(flow)) => self.ended(flow),
                 Event::Notice(Notice::StressEnded(stress)) => self.stresses[stress.index()] = FlowState::Ended,
                 Event::Notice(Notice::Changed) => {}
+                Event::Notice(Notice::Told(what)) => (self.observe)(Progress::Step(&what)),
                 Event::Notice(Notice::Broken(what)) => break Ended::Failed(what),
                 Event::News(News::Happened { at, text, kind }) => self.happened(at.into(), text, kind),
                 Event::News(News::Ended(_)) => self.commands = self.commands.saturating_sub(1),
@@ -535,7 +536,10 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
 
     fn is_over(&self) -> bool {
         let over = |state: &FlowState| matches!(state, FlowState::Ended | FlowState::Waiting);
-        self.schedule.is_over() && self.commands == 0 && self.flows.iter().chain(&self.stresses).all(over)
+        let nothing_runs = self.flows.iter().chain(&self.stresses).all(over);
+        // Who looks at single transactions waits for nothing that comes after the last of them.
+        let seen = || self.plan.once && self.not_ended().is_empty() && self.stresses_not_ended().is_empty();
+        nothing_runs && (self.schedule.is_over() && self.commands == 0 || seen())
     }
 
     /// Flows that would have gone on: those that run, and those that the rest of the timeline starts.
@@ -574,6 +578,7 @@ impl<'a, N: Network, L: Load> Timeline<'a, N, L> {
                 }
                 Ok(Notice::StressEnded(stress)) => self.stresses[stress.index()] = FlowState::Ended,
                 Ok(Notice::Changed) => {}
+                Ok(Notice::Told(what)) => (self.observe)(Progress::Step(&what)),
                 Ok(Notice::Broken(what)) => self.warnings.push(what),
                 Err(_) => {
                     let stresses = self.stresses.iter().zip(&self.plan.stresses).filter(|(state, _)| **state == FlowState::Stopping);

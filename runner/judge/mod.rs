@@ -89,7 +89,7 @@ pub fn judge(record: &mut RunRecord) -> Result<(), JudgeError> {
         (outcomes, summaries)
     };
     for (expectation, outcome) in record.expectations.iter_mut().zip(outcomes) {
-        expectation.outcome = Some(outcome);
+        expectation.outcome = Some(if plan.once { not_judged(outcome) } else { outcome });
     }
     for (flow, summary) in record.flows.iter_mut().zip(summaries) {
         flow.summary = summary;
@@ -97,8 +97,15 @@ pub fn judge(record: &mut RunRecord) -> Result<(), JudgeError> {
     for stress in &mut record.stresses {
         stress.summary = stresses::summary(stress);
     }
-    record.verdict = Some(over_all(record));
+    let verdict = over_all(record);
+    record.verdict = Some(if plan.once { verdict.max(Verdict::Inconclusive) } else { verdict });
     Ok(())
+}
+
+/// The outcome in a run that was made for a look at single transactions: what holds of one says nothing of the load that was asked for.
+fn not_judged(outcome: Outcome) -> Outcome {
+    let reason = "not judged: in a run with `--once` each flow does one transaction".to_owned();
+    Outcome { verdict: Verdict::Inconclusive, reason, decided_ns: None, worst: None, nearby: Vec::new(), ..outcome }
 }
 
 fn fits(what: &'static str, recorded: usize, planned: usize) -> Result<(), JudgeError> {

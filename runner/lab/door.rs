@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use scn_grammar::scenario::NodeId;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -16,6 +17,7 @@ use tokio::sync::oneshot;
 use super::error::LabError;
 use super::namespace::Namespace;
 use super::packet;
+use super::process::{Query, Resolver};
 use crate::traffic::sockets::{Answer, Packets, Sockets, Streams};
 
 /// A request.
@@ -39,6 +41,7 @@ type Message = Option<(usize, Wanted)>;
 #[derive(Clone)]
 pub struct Door {
     messages: Sender<Message>,
+    resolver: Option<Resolver>,
 }
 
 /// The thread behind the door.
@@ -54,7 +57,7 @@ impl DoorKeeper {
         let (messages, todo) = channel();
         let thread = std::thread::Builder::new().name("scn-door".to_owned()).spawn(move || serve(&namespaces, &congestion, &todo));
         let thread = thread.map_err(|cause| LabError::system("door", "start its thread", &cause))?;
-        Ok(DoorKeeper { door: Door { messages }, thread: Some(thread) })
+        Ok(DoorKeeper { door: Door { messages, resolver: None }, thread: Some(thread) })
     }
 
     /// Another handle.
@@ -145,6 +148,11 @@ fn listener(over: Streams, address: SocketAddr, congestion: Option<&str>) -> io:
 }
 
 impl Door {
+    /// The same, which looks names up too.
+    pub(crate) fn with(self, resolver: Option<Resolver>) -> Self {
+        Door { resolver, ..self }
+    }
+
     fn ask<T: Send + 'static>(&self, node: NodeId, wanted: impl FnOnce(oneshot::Sender<io::Result<T>>) -> Wanted) -> Answer<T> {
         let (answer, result) = oneshot::channel();
         let sent = self.messages.send(Some((node.index(), wanted(answer))));
@@ -171,6 +179,14 @@ impl Sockets for Door {
 
     fn udp_listener(&self, node: NodeId, address: SocketAddr) -> Answer<OwnedFd> {
         self.ask(node, |answer| Wanted::UdpListener { address, answer })
+    }
+
+    fn look_up(&self, node: NodeId, name: &str, limit: Duration) -> Answer<Vec<IpAddr>> {
+        let (resolver, query) = (self.resolver.clone(), Query { node, name: name.to_owned(), limit });
+        Box::pin(async move {
+            let resolver = resolver.ok_or_else(|| io::Error::other("nobody looks names up in this lab (a bug in scn)"))?;
+            resolver.look_up(query).await
+        })
     }
 
     fn frames(&self, node: NodeId, interface: &str) -> Answer<OwnedFd> {

@@ -91,7 +91,7 @@ pub use self::error::LabError;
 pub use self::journal_undo::{Cleaned, clean};
 pub use self::needs::unmet;
 pub use self::preflight::preflight;
-pub(crate) use self::process::{Life, Ran};
+pub(crate) use self::process::{Life, Ran, read_secrets};
 pub use self::process::{News, keep};
 pub(crate) use self::tools::ToolFlows;
 
@@ -194,7 +194,7 @@ impl KernelLab {
     /// Through it come sockets. It may be cloned and outlive the lab; it then answers with errors.
     #[must_use]
     pub fn door(&self) -> Door {
-        self.doors.door()
+        self.doors.door().with(self.programs.as_ref().and_then(Programs::resolver))
     }
 
     /// What a reader should know about the building: settings that the kernel lacks or refused.

@@ -36,7 +36,7 @@ pub fn preflight(plan: &Plan) -> Result<Vec<String>, LabError> {
     features::check(plan)?;
     process::check(plan)?;
     sctp(plan)?;
-    process::Secrets::read(plan)?;
+    process::read_secrets(plan)?;
     let mut warnings = Vec::new();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if cores < 2 {

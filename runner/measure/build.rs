@@ -30,6 +30,7 @@ pub fn flow(name: &str, length_ns: i64, interval_ns: i64) -> FlowRecord {
         corrupt: Vec::new(),
         datagrams: None,
         tool: None,
+        lookups: Vec::new(),
         summary: Vec::new(),
     }
 }

@@ -143,6 +143,10 @@ impl<'a> Targets<'a> {
 
     /// Who is reached by a flow finds the way back to every range of addresses that it starts from.
     fn answer_sources(&mut self, flow: &Flow, target: IpAddr, backends: &[NodeId], findings: &mut Findings) {
+        if matches!(flow.to, Destination::HostName(..)) {
+            // Where that is only the run tells.
+            return;
+        }
         let same = |prefix: &&Prefix| prefix.address.is_ipv4() == target.is_ipv4();
         if let Some(first) = flow.source.first().filter(|_| !flow.source.iter().any(|prefix| same(&prefix))) {
             let (name, network, from) = (flow.name.clone(), Network::of(*first).to_string(), self.graph.name(flow.from).to_owned());

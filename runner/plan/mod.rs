@@ -23,6 +23,7 @@ pub mod measured;
 mod multihomed;
 mod names;
 pub(crate) mod network;
+pub mod once;
 pub mod outline;
 pub mod pace;
 mod payload;
@@ -289,5 +290,6 @@ fn assemble(
         timeline,
         expectations: scenario.expectations.clone(),
         descriptors,
+        once: false,
     }
 }

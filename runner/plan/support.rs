@@ -4,7 +4,6 @@
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::expect::Condition;
 use scn_grammar::scenario::flow::{Destination, Flow, Phase, Tool};
-use scn_grammar::scenario::pattern::{Expected, Pattern, Payload, Step, StepKind, Template, TemplatePart};
 use scn_grammar::scenario::stress::{Stress, StressTransport};
 use scn_grammar::scenario::timeline::{Action, Victim, When};
 use scn_grammar::scenario::topology::{Node, NodeKind};
@@ -29,11 +28,9 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
     scenario.topology.nodes.iter().for_each(|node| missing.node(node));
     scenario.stresses.iter().for_each(|stress| missing.stress(stress));
     for service in &scenario.services {
-        if let Listener::Http { paths, .. } = &service.listener {
-            let beyond = http::answers(paths, service.pattern.as_ref());
-            beyond.into_iter().for_each(|what| missing.add(service.span, what));
+        if let Listener::Http { .. } = &service.listener {
+            http::beyond(service.pattern.as_ref()).into_iter().for_each(|what| missing.add(service.span, what));
         }
-        missing.pattern(service.pattern.as_ref(), service.span);
         let beyond = multihomed::service(service.listener.kind(), service.pattern.as_ref());
         beyond.into_iter().for_each(|what| missing.add(service.span, what));
         if let Listener::Udp { .. } = service.listener {
@@ -107,15 +104,13 @@ impl Missing {
                 let beyond = multihomed::flow(&flow.transport, flow.pattern.as_ref());
                 beyond.into_iter().for_each(|what| self.add(flow.span, what));
             }
-            Transport::Http { http: asks, .. } => {
-                let beyond = http::asks(asks, flow.pattern.as_ref());
-                beyond.into_iter().for_each(|what| self.add(flow.span, what));
+            Transport::Http { .. } => {
+                http::beyond(flow.pattern.as_ref()).into_iter().for_each(|what| self.add(flow.span, what));
             }
             Transport::Quic { streams, .. } => {
                 side_by_side::beyond(flow, *streams).into_iter().for_each(|what| self.add(flow.span, what));
             }
         }
-        self.pattern(flow.pattern.as_ref(), flow.span);
         let load = &flow.load;
         let pace = Pace::of_transactions(load, flow.pattern.as_ref(), &flow.transport);
         if load.bandwidth_bps.is_some() && pace.is_none() {
@@ -139,7 +134,8 @@ impl Missing {
             Destination::Node(..) | Destination::Service(_) | Destination::Process(..) | Destination::Address(..) => {}
             Destination::Interface(..) if frames => {}
             Destination::Interface(..) => self.add(flow.span, "a flow to an interface"),
-            Destination::HostName(..) => self.add(flow.span, "a flow to a name that is looked up"),
+            Destination::HostName(..) if frames => self.add(flow.span, "a flow of frames to a name that is looked up"),
+            Destination::HostName(..) => {}
         }
     }
 
@@ -153,16 +149,6 @@ impl Missing {
         if [Some(flow.from), to].iter().flatten().any(here) {
             self.add(flow.span, format!("a flow made by {} at this machine itself", tool.kind.word()));
         }
-        if let Destination::HostName(..) = flow.to {
-            self.add(flow.span, "a flow to a name that is looked up");
-        }
-    }
-
-    /// A pattern that the traffic can't play.
-    fn pattern(&mut self, pattern: Option<&Pattern>, span: Span) {
-        if pattern.is_some_and(|pattern| has_secret(&pattern.steps)) {
-            self.add(span, "a secret in a pattern");
-        }
     }
 }
 
@@ -170,17 +156,6 @@ impl Missing {
 fn of_tools(scenario: &Scenario, condition: &Condition) -> Vec<(String, &'static str)> {
     let tool = |flow: FlowId| scenario.flows.get(flow.index())?.tool.as_ref();
     condition.metrics().into_iter().filter_map(|metric| Some((metric.name.clone(), tool(metric.flow()?)?.kind.word()))).collect()
-}
-
-/// A text of a step, or of one inside it, holds a secret.
-fn has_secret(steps: &[Step]) -> bool {
-    let holds = |template: &Template| template.0.iter().any(|part| matches!(part, TemplatePart::Secret(_)));
-    steps.iter().any(|step| match &step.kind {
-        StepKind::Sends { payload: Payload::Text(text), .. } | StepKind::Expects { what: Expected::Text(text), .. } => holds(text),
-        StepKind::Repeat { steps, .. } => has_secret(steps),
-        StepKind::Choose { branches } => branches.iter().any(|branch| has_secret(&branch.steps)),
-        _ => false,
-    })
 }
 
 /// What would turn a flow whose schedule is not of the kind that can be turned.

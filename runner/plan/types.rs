@@ -72,6 +72,9 @@ pub struct Plan {
     pub expectations: Vec<Expectation>,
     /// File descriptors that the run needs at most at once.
     pub descriptors: u64,
+    /// Made for a look at single transactions (`scn run --once`): each flow does one, and nothing is judged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once: bool,
 }
 
 /// A namespace to make.
@@ -305,4 +308,44 @@ pub struct PlannedFlow {
     pub starts_at_zero: bool,
     /// The declaration.
     pub span: Span,
+}
+
+impl Plan {
+    /// The nodes that have an address at the beginning.
+    #[must_use]
+    pub fn holders(&self, address: IpAddr) -> Vec<NodeId> {
+        let has = |of: &[Prefix]| of.iter().any(|prefix| prefix.address == address);
+        let holds = |(id, node): &(u32, &PlannedNode)| {
+            let upon = self.interfaces.iter().filter(|upper| upper.node.0 == *id);
+            node.interfaces.iter().any(|interface| has(&interface.addresses)) || upon.into_iter().any(|upper| has(&upper.addresses))
+        };
+        (0u32..).zip(&self.nodes).filter(holds).map(|(id, _)| NodeId(id)).collect()
+    }
+}
+
+impl PlannedFlow {
+    /// The name that is looked up in the client's node while the flow runs; `None`: its target is known beforehand.
+    #[must_use]
+    pub fn looked_up(&self) -> Option<&str> {
+        match &self.to {
+            Destination::HostName(name, _) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The target's host for people and programs: its address, or the name in its place.
+    #[must_use]
+    pub fn host(&self) -> String {
+        self.looked_up().map_or_else(|| self.target.ip().to_string(), str::to_owned)
+    }
+
+    /// The target for people: host and port, without a port where there is none.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match (self.looked_up(), self.target.port()) {
+            (_, 0) => self.host(),
+            (Some(name), port) => format!("{name}:{port}"),
+            (None, _) => self.target.to_string(),
+        }
+    }
 }

@@ -50,6 +50,8 @@ struct Place<'a> {
     control: &'a Rc<Control>,
     key: Key,
     target: SocketAddr,
+    /// The answer of a look-up that said so; 0: it was known.
+    answer: u64,
     clock: RefCell<Clock>,
     buffers: Buffers,
     /// The broken connection that the next one succeeds.
@@ -172,7 +174,7 @@ impl<'a> Place<'a> {
     fn new(worker: &'a Rc<Worker>, run: &'a Rc<Run>, control: &'a Rc<Control>, number: u64, clock: Clock) -> Place<'a> {
         let target = worker.shared.plan.flows[run.flow].target;
         let key = run.key(worker).part(number);
-        Place { worker, run, control, key, target, clock: RefCell::new(clock), buffers: Buffers::default(), after: u32::MAX }
+        Place { worker, run, control, key, target, answer: 0, clock: RefCell::new(clock), buffers: Buffers::default(), after: u32::MAX }
     }
 
     /// Opens no more connections. A flow that holds its connections goes on without this one.
@@ -191,7 +193,12 @@ impl<'a> Place<'a> {
     async fn attempt(&mut self, attempt: u64) -> (u32, ConnectionEnd, bool) {
         let (worker, flow) = (self.worker, self.run.flow);
         let shared = &worker.shared.flows[flow];
-        let socket = self.run.socket(worker).await;
+        let found = self.find_target().await;
+        let socket = match found {
+            Ok(()) => Ok(self.run.socket(worker, self.target.is_ipv6()).await),
+            Err(refusal) => Err(refusal),
+        };
+        let found_none = socket.is_err();
         let opened = matches!(&*self.clock.borrow(), Clock::Opened(Some(_)));
         if !opened {
             // The flow may have been paused meanwhile.
@@ -225,12 +232,13 @@ impl<'a> Place<'a> {
             backend: NOBODY,
             transactions: 0,
             local: String::new(),
-            remote: self.target.to_string(),
+            remote: if found_none { worker.shared.plan.flows[flow].place() } else { self.target.to_string() },
         };
         let mut open = Open::new(number, row, entry);
         let connected = match socket {
-            Ok(socket) => self.establish(socket, &mut open).await,
-            Err(error) => {
+            Err(refusal) => Err(refusal),
+            Ok(Ok(socket)) => self.establish(socket, &mut open).await,
+            Ok(Err(error)) => {
                 let what = format!("no socket for a connection: {error}");
                 worker.shared.tell(Notice::Broken { what: format!("flow {}: {what}", worker.shared.plan.flows[flow].name) });
                 Err(Some(Refusal { step: None, end: ConnectionEnd::Other, what }))
@@ -247,6 +255,7 @@ impl<'a> Place<'a> {
                     row.handshake_ns = (row.established_ns - row.opened_ns).max(1);
                 }
                 worker.changed();
+                self.tell_established(row);
                 let end = self.transact(established, &open).await;
                 open.row.get_mut().end = end;
                 shared.live.active.fetch_sub(1, Ordering::Relaxed);
@@ -349,6 +358,10 @@ impl<'a> Place<'a> {
             row.backend = entry.backend();
         }
         let (end, of_use) = (row.end, row.transactions > 0);
+        if !matches!(end, ConnectionEnd::Closed | ConnectionEnd::Open) {
+            self.run.names.broke(self.answer, of_use);
+        }
+        self.tell_over(&row);
         self.worker.parts.borrow_mut()[self.run.flow].connection(open.number, row);
         self.worker.changed();
         (open.number, end, of_use)

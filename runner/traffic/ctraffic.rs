@@ -23,7 +23,7 @@ pub fn client(flow: &PlannedFlow) -> Option<Program> {
     let (Transport::Tcp { wire: Wire::Ctraffic, .. } | Transport::Udp { wire: Wire::Ctraffic, .. }) = flow.transport else { return None };
     let size = flow.load.size.clone().unwrap_or(Varying::Fixed(SIZE));
     let mut program = program(Side::Client, flow.span);
-    program.steps[0].0 = format!("message of ctraffic's wire to {}", flow.target);
+    program.steps[0].0 = format!("message of ctraffic's wire to {}", flow.place());
     program.operations = vec![operation(Act::SendBlank(size)), operation(Act::TakeNamed)];
     (program.speaks_first, program.compares) = (false, true);
     Some(program)

@@ -20,6 +20,7 @@ use super::control::{Control, Order, Role, Start};
 use super::datagram;
 use super::draw::Key;
 use super::frames;
+use super::names::Names;
 use super::openings;
 use super::pacer::NEVER_DUE;
 use super::quic;
@@ -52,6 +53,8 @@ pub struct Run {
     /// The stream of a stress that it is; `None`: it is of a flow that the file says.
     pub stream: Option<Stream>,
     tickets: Arc<AtomicU64>,
+    /// What a name means that it goes to.
+    pub names: Arc<Names>,
     /// When it started, ns.
     pub from_ns: i64,
     /// How fast its transactions or items start; `None`: in a closed loop.
@@ -140,6 +143,7 @@ pub fn start(worker: &Rc<Worker>, flow: FlowId, start: FlowStart) {
         turning: Turning::new(planned, start.at_ns),
         has_opened: Cell::new(false),
         tickets: start.tickets,
+        names: start.names,
         from_ns: start.at_ns,
         pace,
         over: Cell::new(false),
@@ -262,18 +266,20 @@ impl Run {
         }
     }
 
-    /// A socket in the client's node.
-    pub async fn socket(&self, worker: &Worker) -> std::io::Result<OwnedFd> {
+    /// A socket in the client's node, for a target of this family.
+    pub async fn socket(&self, worker: &Worker, ipv6: bool) -> std::io::Result<OwnedFd> {
         if let Some(socket) = self.sockets.borrow_mut().pop() {
             return Ok(socket);
         }
         let flow = &worker.shared.plan.flows[self.flow];
         let count = match flow.load.opens_nano {
+            // The next one may go to an address of the other family.
+            _ if flow.looked_up().is_some() => 1,
             Some(_) => SOCKETS_AT_ONCE,
             None if flow.load.total.is_some() => self.places_left.get().clamp(1, SOCKETS_AT_ONCE),
             None => 1,
         };
-        let mut sockets = sockets(worker, flow, count).await?;
+        let mut sockets = sockets(worker, flow, ipv6, count).await?;
         let socket = sockets.pop().ok_or_else(|| std::io::Error::other("the lab gave no socket"))?;
         self.sockets.borrow_mut().extend(sockets);
         Ok(socket)
@@ -380,21 +386,22 @@ async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>) {
 }
 
 /// So many sockets of a flow's connections.
-async fn sockets(worker: &Worker, flow: &PlannedFlow, count: usize) -> std::io::Result<Vec<OwnedFd>> {
-    let (sockets, ipv6) = (&worker.shared.sockets, flow.target.is_ipv6());
+async fn sockets(worker: &Worker, flow: &PlannedFlow, ipv6: bool, count: usize) -> std::io::Result<Vec<OwnedFd>> {
+    let sockets = &worker.shared.sockets;
     if quic::carries(flow) {
         return sockets.packets(flow.from, Packets::Udp { ipv6 }, count).await;
     }
     sockets.streams(flow.from, Streams::of(flow.transport.kind()), ipv6, count).await
 }
 
-/// Opens so many places, with one request for their sockets.
+/// Opens so many places, with one request for their sockets if it is known what these are.
 pub async fn open_places(worker: &Rc<Worker>, run: &Rc<Run>, count: usize) {
     let planned = &worker.shared.plan.flows[run.flow];
     if count == 0 || worker.finishing.get() || run.killed.get() {
         return;
     }
-    match sockets(worker, planned, count).await {
+    let beforehand = if planned.looked_up().is_some() { 0 } else { count };
+    match sockets(worker, planned, planned.target.is_ipv6(), beforehand).await {
         Ok(sockets) => run.sockets.borrow_mut().extend(sockets),
         Err(error) => {
             let what = format!("flow {}: {count} sockets for its connections: {error}", planned.name);

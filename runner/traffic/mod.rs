@@ -22,6 +22,7 @@ mod http;
 mod limits;
 pub mod live;
 mod multipath;
+mod names;
 mod openings;
 mod origins;
 mod pacer;
@@ -30,6 +31,7 @@ mod quic;
 mod reconnect;
 mod registry;
 mod sctp_options;
+pub mod secrets;
 mod series;
 mod server;
 mod shared;
@@ -43,6 +45,7 @@ mod tcp_options;
 mod tests;
 mod timer;
 pub mod tls;
+mod told;
 pub mod tools;
 mod turning;
 mod wire;
@@ -74,6 +77,7 @@ use crate::plan::turns::Turn;
 use crate::plan::types::{Plan, PlannedFlow, PlannedListener};
 use live::Live;
 use pattern::program::Program;
+use secrets::Secrets;
 use shared::{Command, FlowStart, Ongoing, Shared};
 use sockets::{Sockets, Streams};
 use worker::Programs;
@@ -97,6 +101,11 @@ pub enum Notice {
     StressEnded(StressId),
     /// A counter changed. Told only while somebody watches, and once until [`Traffic::live`] is asked again.
     Changed,
+    /// A step of a transaction, where each is told.
+    Told {
+        /// When, whose and what.
+        text: String,
+    },
     /// Something of our own broke: no more descriptors, a thread that could not start. The run cannot be trusted.
     Broken {
         /// What, as a sentence.
@@ -164,6 +173,17 @@ pub enum TrafficError {
     Thread(std::io::Error),
 }
 
+impl TrafficError {
+    /// The same, with what it says of the scenario's texts free of their secrets.
+    fn without(self, secrets: &Secrets) -> Self {
+        match self {
+            TrafficError::Pattern { owner, why } => TrafficError::Pattern { owner, why: secrets.mask(why) },
+            TrafficError::Http { owner, why } => TrafficError::Http { owner, why: secrets.mask(why) },
+            other => other,
+        }
+    }
+}
+
 /// Everything that was measured, by flow.
 #[derive(Debug, Default)]
 pub struct TrafficResult {
@@ -183,18 +203,19 @@ pub struct Traffic {
 
 impl Traffic {
     /// Opens the listeners and starts the workers; nothing is sent yet. `files` holds what every file holds that a pattern
-    /// sends, and every certificate and key of TLS.
+    /// sends, and every certificate and key of TLS; `secrets` are the values that its texts are filled with.
     ///
     /// # Errors
     /// A listener that cannot be opened, a pattern that cannot be carried out, a thread that cannot be started.
     pub async fn prepare(
         plan: Arc<Plan>,
         files: &Files,
+        secrets: &Secrets,
         sockets: Arc<dyn Sockets>,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Result<Traffic, TrafficError> {
         let plan = stress::with_kinds(plan);
-        let programs = compile(&plan, files)?;
+        let programs = compile(&secrets.filled(&plan), files).map_err(|error| error.without(secrets))?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         let shared = Arc::new(Shared::new(plan, sockets, notices));
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..cores.min(MAX_WORKERS)).map(|_| mpsc::unbounded_channel()).unzip();
@@ -204,7 +225,12 @@ impl Traffic {
         for (index, commands) in receivers.into_iter().enumerate() {
             let (shared, programs) = (Arc::clone(&shared), programs.clone());
             let thread = std::thread::Builder::new().name(format!("traffic-{index}"));
-            let thread = thread.spawn(move || worker::run(index, shared, programs, clock, commands)).map_err(TrafficError::Thread)?;
+            let hidden = secrets.clone();
+            let work = move || {
+                secrets::hide(&hidden);
+                worker::run(index, shared, programs, clock, commands);
+            };
+            let thread = thread.spawn(work).map_err(TrafficError::Thread)?;
             traffic.threads.push(thread);
         }
         datagram::try_options(&traffic.shared).await?;
@@ -241,7 +267,8 @@ impl Traffic {
         shared.finished.store(false, Ordering::SeqCst);
         shared.frozen.store(false, Ordering::SeqCst);
         drop(starts);
-        let start = FlowStart { at_ns, number, tickets: Arc::new(AtomicU64::new(load.total.unwrap_or(0))), stream: None };
+        let tickets = Arc::new(AtomicU64::new(load.total.unwrap_or(0)));
+        let start = FlowStart { at_ns, number, tickets, stream: None, names: Arc::default() };
         self.all(|| Command::Start(flow, start.clone()));
         true
     }

@@ -11,12 +11,11 @@ use socket2::SockRef;
 
 use crate::plan::types::PlannedFlow;
 
-/// Binds the socket of the connection with this number, where the flow says what it starts from. A port that is taken is passed over.
+/// Binds the socket of the connection with this number, of this family, where the flow says what it starts from. A port that is taken is passed over.
 ///
 /// # Errors
 /// With the address, and how many ports of the range were tried.
-pub fn bind(planned: &PlannedFlow, owner: &impl AsFd, number: u32) -> io::Result<()> {
-    let ipv6 = planned.target.is_ipv6();
+pub fn bind(planned: &PlannedFlow, owner: &impl AsFd, ipv6: bool, number: u32) -> io::Result<()> {
     let prefixes: Vec<&Prefix> = planned.source.iter().filter(|prefix| prefix.address.is_ipv6() == ipv6).collect();
     if prefixes.is_empty() && planned.ports.is_none() {
         return Ok(());

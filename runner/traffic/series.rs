@@ -2,15 +2,17 @@
 //! nothing.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use scn_grammar::quantity::{Dimension, Quantity};
 use scn_grammar::source::Span;
-use scn_reports::record::flow::{Connection, Corruption, Item, ItemOutcome, MAX_ITEMS, NEVER, TcpSample};
+use scn_reports::record::flow::{Connection, Corruption, Item, ItemOutcome, LookUp, MAX_ITEMS, NEVER, TcpSample};
 use scn_reports::record::packet::{Datagrams, Packet, PacketFate};
 use scn_reports::record::tool::ToolRecord;
 
 use super::datagram::log::{Log, Note};
 use super::frames::log as frames;
+use super::secrets;
 
 /// Kinds of failures that are kept; what comes after is counted under [`OTHER`].
 const MAX_FAILURES: usize = 50;
@@ -20,6 +22,8 @@ const MAX_CORRUPTIONS: usize = 100_000;
 const MAX_SAMPLES: usize = 10_000_000;
 const MAX_CONNECTIONS: usize = 5_000_000;
 const MAX_PACKETS: usize = 2 * MAX_ITEMS;
+/// Changes of what a name means that are kept; later ones are in the connections' targets and in the failures.
+const MAX_LOOKUPS: usize = 1000;
 /// The kind of failures beyond the first kinds.
 const OTHER: &str = "other failures";
 
@@ -50,6 +54,8 @@ pub struct FlowSeries {
     pub datagrams: Option<Datagrams>,
     /// What the real program told that made it; `None`: scn made it.
     pub tool: Option<ToolRecord>,
+    /// What the name that it goes to was found to mean, each time that this was another than before.
+    pub lookups: Vec<LookUp>,
 }
 
 /// A kind of failure; the record's form has the line in place of the span.
@@ -82,6 +88,7 @@ pub struct Part {
     failures: BTreeMap<(String, String), FailureKind>,
     corrupt: Vec<Corruption>,
     log: Log,
+    lookups: Vec<LookUp>,
     /// Of a flow of frames: what it notes besides.
     pub frames: frames::Log,
 }
@@ -165,7 +172,7 @@ impl Part {
     /// Something went wrong.
     pub fn failure(&mut self, step: &str, span: Option<Span>, what: String, at_ns: i64) {
         let full = self.failures.len() >= MAX_FAILURES;
-        let key = (step.to_owned(), what);
+        let key = (secrets::masked(step.to_owned()), secrets::masked(what));
         let (key, span) = if full && !self.failures.contains_key(&key) { ((OTHER.to_owned(), String::new()), None) } else { (key, span) };
         let kind = FailureKind { step: key.0.clone(), what: key.1.clone(), span, count: 0, first_ns: at_ns, last_ns: at_ns };
         let kind = self.failures.entry(key).or_insert(kind);
@@ -173,8 +180,18 @@ impl Part {
         kind.last_ns = at_ns;
     }
 
+    /// The name that the flow goes to was looked up, at this time.
+    pub fn looked_up(&mut self, at_ns: i64, answer: Result<&[IpAddr], &str>) {
+        let found = answer.unwrap_or_default().iter().map(ToString::to_string).collect();
+        let look = LookUp { at_ns, found, failed: answer.err().unwrap_or_default().to_owned() };
+        if self.lookups.len() < MAX_LOOKUPS && self.lookups.last().is_none_or(|last| !says_the_same(last, &look)) {
+            self.lookups.push(look);
+        }
+    }
+
     /// A payload was wrong.
-    pub fn corruption(&mut self, corruption: Corruption) {
+    pub fn corruption(&mut self, mut corruption: Corruption) {
+        corruption.detail = secrets::masked(corruption.detail);
         if self.has_room(self.corrupt.len(), MAX_CORRUPTIONS, corruption.at_ns) {
             self.corrupt.push(corruption);
         }
@@ -203,6 +220,7 @@ pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>) -> FlowSeries {
         series.tcp.extend(part.tcp);
         series.corrupt.extend(part.corrupt);
         log.join(part.log);
+        series.lookups.extend(part.lookups);
         frames.join(part.frames);
         for (key, kind) in part.failures {
             failures
@@ -243,6 +261,9 @@ pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>) -> FlowSeries {
         }
         datagrams.packets.iter_mut().for_each(|packet| packet.connection = position(packet.connection));
     }
+    series.lookups.sort_by_key(|look| look.at_ns);
+    series.lookups.dedup_by(|next, before| says_the_same(before, next));
+    series.lookups.truncate(MAX_LOOKUPS);
     series.failures = failures.into_values().collect();
     series.failures.sort_by(|a, b| b.count.cmp(&a.count).then(a.first_ns.cmp(&b.first_ns)));
     series.failures.truncate(MAX_FAILURES);
@@ -273,6 +294,11 @@ fn never_came<'i>(lost: impl Iterator<Item = &'i Item> + Clone, limit_ns: i64) -
     let (first_ns, last_ns) = (lost.clone().map(|item| item.done_ns).min()?, lost.clone().map(|item| item.done_ns).max()?);
     let kind = FailureKind { step: step.clone(), what: what.clone(), span: None, count: lost.count() as u64, first_ns, last_ns };
     Some(((step, what), kind))
+}
+
+/// A name means what it meant before.
+fn says_the_same(before: &LookUp, next: &LookUp) -> bool {
+    (&before.found, &before.failed) == (&next.found, &next.failed)
 }
 
 /// From the number that a connection was opened under to its place in the order of openings.

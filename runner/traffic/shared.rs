@@ -14,7 +14,9 @@ use super::Notice;
 use super::frames::lane::Lane;
 use super::frames::{self, Template, Watched};
 use super::live::Live;
+use super::names::Names;
 use super::registry::Registry;
+use super::secrets;
 use super::series::Part;
 use super::sockets::Sockets;
 use super::stress::{self, Stream, Stress};
@@ -65,6 +67,8 @@ pub struct FlowStart {
     pub tickets: Arc<AtomicU64>,
     /// The stream of a stress that it is.
     pub stream: Option<Stream>,
+    /// What a name means that it goes to.
+    pub names: Arc<Names>,
 }
 
 /// A start of a flow that has not come to its end.
@@ -270,6 +274,7 @@ impl Shared {
 
     /// Keeps a warning for the record; the same one only once.
     pub fn warn(&self, what: String) {
+        let what = secrets::masked(what);
         let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
         if warnings.len() < MAX_WARNINGS {
             warnings.insert(what);

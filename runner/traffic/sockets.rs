@@ -1,10 +1,11 @@
-//! What traffic asks of the lab: sockets in a node's namespace. In: nothing. Out: the trait. Opens nothing itself.
+//! What traffic asks of the lab: sockets in a node's namespace, and what a name means there. In: nothing. Out: the trait. Opens nothing itself.
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
+use std::time::Duration;
 
 use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::transport::TransportKind;
@@ -97,4 +98,10 @@ pub trait Sockets: Send + Sync {
     /// # Errors
     /// The kernel's: ENODEV when the node has no such interface.
     fn frames(&self, node: NodeId, interface: &str) -> Answer<OwnedFd>;
+
+    /// The addresses of a name as a program in the node finds them, in the resolver's order, at least one.
+    ///
+    /// # Errors
+    /// The resolver's words, or `TimedOut` when it gave no answer within the limit.
+    fn look_up(&self, node: NodeId, name: &str, limit: Duration) -> Answer<Vec<IpAddr>>;
 }

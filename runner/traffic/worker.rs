@@ -360,6 +360,7 @@ impl Worker {
 
     /// A transaction ended, or never was.
     pub fn item(self: &Rc<Self>, flow: usize, item: Item) {
+        self.tell_item(flow, &item);
         if let Some(live) = self.live(flow) {
             if item.done_ns != NEVER {
                 live.answered(item.status);

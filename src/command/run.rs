@@ -101,8 +101,11 @@ fn prepare(mut loaded: Loaded, arguments: &RunArguments, seed: u64) -> Result<Ve
     let mut jobs = Vec::new();
     for (file, scenario) in &loaded.scenarios {
         match plan::plan(scenario, &Settings { seed, timing: arguments.timing.factor(), engine: arguments.engine.choice() }) {
-            Ok(planned) => {
+            Ok(mut planned) => {
                 loaded.diagnostics.extend(planned.warnings);
+                if arguments.once {
+                    plan::once::reduce(&mut planned.plan);
+                }
                 let lacks = lab::unmet(&scenario.needs);
                 let (files, fates) = if lacks.is_none() {
                     loaded.diagnostics.extend(plan::support::missing(scenario));

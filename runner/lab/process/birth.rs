@@ -94,6 +94,13 @@ impl Keeper {
         Ok(Guard { socket: near, output: output.into(), errors: errors.into() })
     }
 
+    /// Has a name looked up, in a node or where the first process itself stands; the answer comes over the socket.
+    pub(super) fn look_up(&mut self, node: Option<usize>, name: &str, limit_s: u32) -> Result<UnixStream, String> {
+        let (near, far) = UnixStream::pair().map_err(|cause| cause.to_string())?;
+        self.ask(&ToKeeper::LookUp { node, name: name.to_owned(), limit_s }, &[far.as_fd()])?;
+        Ok(near)
+    }
+
     fn ask(&mut self, message: &ToKeeper, descriptors: &[BorrowedFd<'_>]) -> Result<FromKeeper, String> {
         let socket = self.socket.as_ref().ok_or("the first process of the run was let go")?;
         send(socket, message, descriptors).map_err(|cause| format!("the first process of the run does not listen: {cause}"))?;

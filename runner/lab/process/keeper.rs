@@ -1,4 +1,4 @@
-//! The life of a run's first process: it furnishes rooms, starts guards, reaps what is left of them, and ends when the runner does. In: the
+//! The life of a run's first process: it furnishes rooms, starts guards, has names looked up, reaps what is left of them, and ends when the runner does. In: the
 //! runner's requests. Out: answers. It has one thread, so it may fork and change namespaces at will.
 
 use std::collections::BTreeMap;
@@ -16,6 +16,7 @@ use nix::unistd::{ForkResult, Pid, fork};
 
 use super::birth::NAME;
 use super::guard;
+use super::lookup;
 use super::message::{FromKeeper, Start, ToKeeper, receive, send};
 use super::room::{Home, Room};
 
@@ -57,6 +58,7 @@ fn serve(socket: &UnixStream) -> io::Result<()> {
         let answer = match message {
             ToKeeper::Room { node, name, hosts } => make_room(home, &mut rooms, node, &name, &hosts, descriptors),
             ToKeeper::Start(start) => start_guard(socket, &rooms, &start, descriptors),
+            ToKeeper::LookUp { node, name, limit_s } => look_up(socket, &rooms, (node, &name), limit_s, descriptors),
         };
         send(socket, &answer.unwrap_or_else(FromKeeper::Refused), &[])?;
     }
@@ -131,13 +133,31 @@ fn make_room(
 fn start_guard(socket: &UnixStream, rooms: &BTreeMap<usize, Room>, start: &Start, descriptors: Vec<OwnedFd>) -> Result<FromKeeper, String> {
     let room = rooms.get(&start.node).ok_or("the node has no room for programs (a bug in scn)")?;
     let [output, errors, control] = <[OwnedFd; 3]>::try_from(descriptors).map_err(|_| "a program came without its output")?;
+    apart(socket, || guard::serve(&UnixStream::from(control), room, start, output, errors))
+}
+
+/// Forks a process that looks a name up.
+fn look_up(
+    socket: &UnixStream,
+    rooms: &BTreeMap<usize, Room>,
+    (node, name): (Option<usize>, &str),
+    limit_s: u32,
+    descriptors: Vec<OwnedFd>,
+) -> Result<FromKeeper, String> {
+    let room = node.map(|node| rooms.get(&node).ok_or("the node has no room for programs (a bug in scn)")).transpose()?;
+    let answer = descriptors.into_iter().next().ok_or("a name came without a socket for the answer")?;
+    apart(socket, || lookup::serve(&UnixStream::from(answer), room, name, limit_s))
+}
+
+/// Does something in a process of its own, which ends with it.
+fn apart(socket: &UnixStream, work: impl FnOnce() -> io::Result<()>) -> Result<FromKeeper, String> {
     // SAFETY: this process has one thread, so the child may do whatever it likes.
     match unsafe { fork() } {
         Ok(ForkResult::Parent { .. }) => Ok(FromKeeper::Done(Vec::new())),
         Ok(ForkResult::Child) => {
             // SAFETY: the child never uses the runner's socket; while it held it, the runner would not see the keeper's end.
             unsafe { libc::close(socket.as_raw_fd()) };
-            let ended = guard::serve(&UnixStream::from(control), room, start, output, errors);
+            let ended = work();
             // SAFETY: it ends at once, without the clean-up of a process that it is only a copy of.
             unsafe { libc::_exit(i32::from(ended.is_err())) }
         }

@@ -30,6 +30,15 @@ pub(super) enum ToKeeper {
     },
     /// Starts a guard that starts a program. With it come the program's output, its error output, and the guard's socket.
     Start(Start),
+    /// Has a name looked up. With it comes the socket for the answer.
+    LookUp {
+        /// The node's number; it has a room. `None`: where the first process itself stands, on this machine.
+        node: Option<usize>,
+        /// The name.
+        name: String,
+        /// Nobody waits for longer, s.
+        limit_s: u32,
+    },
 }
 
 /// A program to start.
@@ -107,6 +116,8 @@ pub(super) enum FromGuard {
     Reached(usize),
     /// It did not succeed.
     Refused(String),
+    /// The addresses of a name, in the resolver's order.
+    Found(Vec<std::net::IpAddr>),
     /// Processor time so far, ns, and resident memory now, bytes.
     Usage(u64, u64),
     /// Whether the port is bound.

@@ -362,6 +362,8 @@ impl Minder {
                     self.is_ready();
                 }
             }
+            // Said of names alone.
+            Some(FromGuard::Found(_)) => {}
             Some(FromGuard::Exited(status)) => {
                 life.first = Some(status);
                 life.background = status == 0 && !life.asked;

@@ -7,11 +7,13 @@
 //! | `guard`, one a program | starts it in its room, signals all its processes, tells their end |
 //! | `minder`, a task for each program, on one thread of the runner | orders, readiness, output, report |
 //! | `tool`, a task for each flow that a tool makes, on the same thread | its client and its server |
+//! | `lookup`, a process for each name that a flow goes to | asks the resolver in its node |
 
 mod birth;
 mod command;
 mod guard;
 mod keeper;
+mod lookup;
 mod message;
 mod minder;
 mod now;
@@ -26,8 +28,11 @@ mod tool;
 mod tree;
 mod vanish;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -38,7 +43,7 @@ use scn_grammar::scenario::text::Text;
 use scn_grammar::scenario::timeline::{Action, Copies, Victim};
 use scn_reports::record::EventKind;
 use tokio::net::unix::OwnedWriteHalf;
-use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, WeakUnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use self::birth::Keeper;
@@ -50,13 +55,15 @@ use super::door::Door;
 use super::error::LabError;
 use super::namespace::Namespace;
 use crate::plan::types::Plan;
+use crate::traffic::secrets::Secrets;
 
 pub use self::keeper::keep;
+pub(crate) use self::lookup::Query;
 pub(crate) use self::message::Numbers;
 pub(crate) use self::report::Report;
 pub(crate) use self::search::path as search_path;
 pub(crate) use self::search::{check, find};
-pub(crate) use self::spec::{Secrets, plain};
+pub(crate) use self::spec::{plain, read_secrets};
 pub(crate) use self::tool::{Deed, Ended, Life, Order as ToolOrder, Part, Ran, Server, Task};
 
 /// Programs answer an order within this time: killing all processes of one takes no longer.
@@ -97,6 +104,11 @@ impl Tools {
         let (orders, words) = talk::listen(guard.socket).map_err(|cause| cause.to_string())?;
         Ok((orders, words, (guard.output, guard.errors)))
     }
+
+    /// Has a name looked up in a node, or on this machine itself. Out: the socket for the answer.
+    fn look_up(&self, node: Option<usize>, name: &str, limit_s: u32) -> Result<UnixStream, String> {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner).look_up(node, name, limit_s)
+    }
 }
 
 /// Where the surroundings of nodes are: descriptors of the run's first process, by nodes.
@@ -114,6 +126,25 @@ enum Job {
     Command(usize, usize, Start),
     /// A flow's tool to mind.
     Tool(Box<Task>, UnboundedReceiver<ToolOrder>, Ended),
+    /// A name to look up.
+    LookUp(Query, oneshot::Sender<io::Result<Vec<IpAddr>>>),
+}
+
+/// Looks names up in the nodes of a lab. It may outlive the lab; it then answers with errors.
+#[derive(Debug, Clone)]
+pub(crate) struct Resolver {
+    // Who only looks names up does not keep the programs' thread alive.
+    jobs: WeakUnboundedSender<Job>,
+}
+
+impl Resolver {
+    /// Asks for the addresses of a name.
+    pub(crate) async fn look_up(&self, query: Query) -> io::Result<Vec<IpAddr>> {
+        let closed = || io::Error::new(io::ErrorKind::NotConnected, "the lab is closed");
+        let (answer, answered) = oneshot::channel();
+        self.jobs.upgrade().and_then(|jobs| jobs.send(Job::LookUp(query, answer)).ok()).ok_or_else(closed)?;
+        answered.await.map_err(|_| closed())?
+    }
 }
 
 /// The programs of a lab.
@@ -138,10 +169,10 @@ impl Programs {
         if everywhere {
             nodes.extend(spec::all_nodes(plan));
         }
-        if nodes.is_empty() {
+        if nodes.is_empty() && !spec::looks_names_up(plan) {
             return Ok(None);
         }
-        let secrets = Secrets::read(plan)?;
+        let secrets = read_secrets(plan)?;
         let copies = spec::copies(plan, &secrets)?;
         let (jobs, todo) = unbounded_channel();
         let (tell, news) = unbounded_channel();
@@ -153,6 +184,7 @@ impl Programs {
         }
         let commands = Shelf::default();
         let rooms: Vec<(usize, String)> = nodes.iter().map(|node| (node.index(), plan.nodes[node.index()].name.clone())).collect();
+        let furnished: BTreeSet<usize> = nodes.iter().map(|node| node.index()).collect();
         let (begun, answer) = sync_channel(1);
         let (namespaces, hosts, shelf, hidden) = (Arc::clone(namespaces), spec::hosts(plan), Arc::clone(&commands), secrets.clone());
         let work = move || {
@@ -170,7 +202,7 @@ impl Programs {
                 }
             };
             let tools = Tools { keeper: Arc::clone(&keeper), door, secrets: hidden, news: tell };
-            let served = serve(tools, minders, todo, &shelf);
+            let served = serve(tools, minders, todo, &shelf, &furnished);
             served.and(keeper.lock().unwrap_or_else(PoisonError::into_inner).let_go())
         };
         let thread = std::thread::Builder::new().name("scn-programs".to_owned()).spawn(work);
@@ -194,6 +226,11 @@ impl Programs {
     /// What a reader should know about the nodes' surroundings.
     pub(super) fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Looks names up in the nodes.
+    pub(super) fn resolver(&self) -> Option<Resolver> {
+        self.jobs.as_ref().map(|jobs| Resolver { jobs: jobs.downgrade() })
     }
 
     /// Where others find the nodes.
@@ -398,6 +435,7 @@ fn serve(
     minders: Vec<(Copy, UnboundedReceiver<Order>)>,
     mut jobs: UnboundedReceiver<Job>,
     shelf: &Shelf,
+    furnished: &BTreeSet<usize>,
 ) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|cause| cause.to_string())?;
     runtime.block_on(async {
@@ -409,6 +447,13 @@ fn serve(
                 Job::Command(entry, node, start) => {
                     command::lock(shelf).insert(entry, command::Ran::begun(node));
                     tokio::spawn(command::carry_out(tools.clone(), Arc::clone(shelf), entry, start));
+                }
+                Job::LookUp(query, answer) => {
+                    let (tools, here) = (tools.clone(), !furnished.contains(&query.node.index()));
+                    tokio::spawn(async move {
+                        // Who asked may have gone.
+                        let _ = answer.send(lookup::ask(&tools, &query, here).await);
+                    });
                 }
                 Job::Tool(task, orders, ended) => _ = tokio::spawn(tool::Minder::new(*task, tools.clone(), ended).mind(orders)),
             }

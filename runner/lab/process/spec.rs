@@ -17,10 +17,8 @@ use super::message::Start;
 use super::room::FOLDER;
 use super::tool::Part;
 use crate::plan::types::Plan;
+use crate::traffic::secrets::Secrets;
 use crate::traffic::tools;
-
-/// Stands where a secret would.
-const MASK: &str = "***";
 
 /// One copy of a program under test.
 #[derive(Debug, Clone)]
@@ -67,36 +65,24 @@ pub(super) enum Look {
     Run(Start),
 }
 
-/// Values of secrets by their names.
-#[derive(Clone, Default)]
-pub(crate) struct Secrets(BTreeMap<String, String>);
+/// Reads the secrets of a plan from the environment.
+pub(crate) fn read_secrets(plan: &Plan) -> Result<Secrets, LabError> {
+    let value = |secret: &scn_grammar::scenario::Secret| match std::env::var(&secret.variable) {
+        Ok(value) => Ok((secret.name.clone(), value)),
+        Err(_) => Err(LabError::NoSecret { name: secret.name.clone(), variable: secret.variable.clone() }),
+    };
+    plan.secrets.iter().map(value).collect::<Result<_, _>>().map(Secrets::new)
+}
 
-impl Secrets {
-    /// Reads those of a plan from the environment.
-    pub(crate) fn read(plan: &Plan) -> Result<Self, LabError> {
-        let value = |secret: &scn_grammar::scenario::Secret| match std::env::var(&secret.variable) {
-            Ok(value) => Ok((secret.name.clone(), value)),
-            Err(_) => Err(LabError::NoSecret { name: secret.name.clone(), variable: secret.variable.clone() }),
-        };
-        plan.secrets.iter().map(value).collect::<Result<_, _>>().map(Secrets)
-    }
-
-    /// The text with all secrets hidden.
-    pub(crate) fn mask(&self, text: String) -> String {
-        let values = self.0.values().filter(|value| !value.is_empty());
-        values.fold(text, |text, value| if text.contains(value.as_str()) { text.replace(value.as_str(), MASK) } else { text })
-    }
-
-    /// A text with its holes filled.
-    pub(super) fn fill(&self, text: &Text, folder: &str, node: &str) -> String {
-        let part = |part: &TextPart| match part {
-            TextPart::Literal(text) => text.clone(),
-            TextPart::Dir => folder.to_owned(),
-            TextPart::NodeName => node.to_owned(),
-            TextPart::Secret(name) => self.0.get(name).cloned().unwrap_or_default(),
-        };
-        text.0.iter().map(part).collect()
-    }
+/// A text with its holes filled.
+fn fill(secrets: &Secrets, text: &Text, folder: &str, node: &str) -> String {
+    let part = |part: &TextPart| match part {
+        TextPart::Literal(text) => text.clone(),
+        TextPart::Dir => folder.to_owned(),
+        TextPart::NodeName => node.to_owned(),
+        TextPart::Secret(name) => secrets.value(name).to_owned(),
+    };
+    text.0.iter().map(part).collect()
 }
 
 /// Every copy of every program, in the order of the file.
@@ -108,7 +94,7 @@ pub(super) fn copies(plan: &Plan, secrets: &Secrets) -> Result<Vec<Copy>, LabErr
 fn copy(plan: &Plan, secrets: &Secrets, id: ProcessId, process: &Process, node: NodeId) -> Result<Copy, LabError> {
     let on = &plan.nodes[node.index()].name;
     let folder = format!("{FOLDER}/{}", plain(&process.name));
-    let fill = |text: &Text| secrets.fill(text, &folder, on);
+    let fill = |text: &Text| fill(secrets, text, &folder, on);
     let content = |content: &Content| match content {
         Content::Text(text) => fill(text).into_bytes(),
         Content::Bytes(bytes) => bytes.clone(),
@@ -146,7 +132,7 @@ fn copy(plan: &Plan, secrets: &Secrets, id: ProcessId, process: &Process, node: 
 
 /// A command of the timeline.
 pub(super) fn command(plan: &Plan, secrets: &Secrets, node: NodeId, command: &Text) -> Start {
-    let command = secrets.fill(command, FOLDER, &plan.nodes[node.index()].name);
+    let command = fill(secrets, command, FOLDER, &plan.nodes[node.index()].name);
     Start { node: node.index(), command, folder: FOLDER.to_owned(), files: Vec::new(), env: environment().into_iter().collect() }
 }
 
@@ -197,11 +183,15 @@ pub(super) fn hosts(plan: &Plan) -> String {
 
 /// Nodes in which something can run: those with a network of their own.
 pub(super) fn all_nodes(plan: &Plan) -> BTreeSet<NodeId> {
-    let own = |kind: NodeKind| matches!(kind, NodeKind::Host | NodeKind::Router);
-    (0u32..).zip(&plan.nodes).filter(|(_, node)| own(node.kind)).map(|(at, _)| NodeId(at)).collect()
+    (0u32..).zip(&plan.nodes).filter(|(_, node)| has_network(node.kind)).map(|(at, _)| NodeId(at)).collect()
 }
 
-/// Nodes on which something of the kind runs.
+/// A network of its own.
+fn has_network(kind: NodeKind) -> bool {
+    matches!(kind, NodeKind::Host | NodeKind::Router)
+}
+
+/// Nodes on which something of the kind runs, or looks names up.
 pub(crate) fn nodes(plan: &Plan) -> BTreeSet<NodeId> {
     let commands = plan.timeline.iter().filter_map(|entry| match &entry.action {
         Action::Run { node, .. } => Some(*node),
@@ -209,7 +199,20 @@ pub(crate) fn nodes(plan: &Plan) -> BTreeSet<NodeId> {
     });
     let made = plan.flows.iter().filter(|flow| flow.tool.is_some());
     let tools = made.flat_map(|flow| std::iter::once(flow.from).chain(tools::serves(flow)));
-    plan.processes.iter().flat_map(|process| process.nodes.iter().copied()).chain(commands).chain(tools).collect()
+    let own = |node: &NodeId| plan.nodes.get(node.index()).is_some_and(|node| has_network(node.kind));
+    let named = plan.flows.iter().filter(|flow| flow.looked_up().is_some()).map(|flow| flow.from);
+    let named = named.chain(of_streams(plan)).filter(own);
+    plan.processes.iter().flat_map(|process| process.nodes.iter().copied()).chain(commands).chain(tools).chain(named).collect()
+}
+
+/// Clients of streams to a name.
+fn of_streams(plan: &Plan) -> impl Iterator<Item = NodeId> + '_ {
+    plan.stresses.iter().flat_map(|stress| &stress.kinds).filter(|flow| flow.looked_up().is_some()).map(|flow| flow.from)
+}
+
+/// Whether a flow goes to a name, which is looked up beside the programs.
+pub(super) fn looks_names_up(plan: &Plan) -> bool {
+    plan.flows.iter().any(|flow| flow.looked_up().is_some()) || of_streams(plan).next().is_some()
 }
 
 impl Part {

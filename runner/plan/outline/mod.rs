@@ -126,6 +126,8 @@ pub fn outline(plan: &Plan) -> Vec<Line> {
         events: _,
         timeline: _,
         expectations: _,
+        // Said when it runs.
+        once: _,
     } = plan;
     let mut sections = vec![
         section("run", run(plan)),

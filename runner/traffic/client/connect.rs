@@ -1,7 +1,7 @@
-//! How a place's connection is opened: socket, `connect`, TLS handshake. In: a socket from the lab. Out: a stream, or why there is none.
+//! How a place's connection is opened: target, socket, `connect`, TLS handshake. In: a socket from the lab. Out: a stream, or why there is none.
 //! Runs no transaction.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use scn_grammar::scenario::pattern::Side;
 use scn_grammar::scenario::transport::TransportKind;
-use scn_reports::record::flow::ConnectionEnd;
+use scn_reports::record::flow::{Connection, ConnectionEnd, NEVER};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
@@ -19,13 +19,16 @@ use super::{Open, Place};
 use crate::traffic::control::{Broken, Order};
 use crate::traffic::http;
 use crate::traffic::limits;
+use crate::traffic::names::Trouble;
 use crate::traffic::origins;
+use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::session::{end_of, in_words};
 use crate::traffic::quic;
 use crate::traffic::registry::anywhere;
 use crate::traffic::sockets::Streams;
 use crate::traffic::tcp_options;
 use crate::traffic::tls::{self, Stream};
+use crate::traffic::told;
 
 /// Why an attempt failed.
 pub(super) struct Refusal {
@@ -53,6 +56,29 @@ impl Place<'_> {
         self.secure(stream, open).await.map(Established::Stream)
     }
 
+    /// Finds out where to connect to, if that is a name; `Err(None)`: it was told to give up.
+    pub(super) async fn find_target(&mut self) -> Result<(), Option<Refusal>> {
+        let (worker, run) = (self.worker, self.run);
+        if worker.shared.plan.flows[run.flow].looked_up().is_none() {
+            return Ok(());
+        }
+        // The look-up has its own limit.
+        worker.limit(self.control, NEVER_DUE);
+        let mut asking = std::pin::pin!(run.names.target(worker, run.flow));
+        let answered = poll_fn(|context| match self.control.interrupted(context) {
+            None if self.control.order() == Order::Go => asking.as_mut().poll(context).map(Some),
+            _ => Poll::Ready(None),
+        });
+        let (answer, target) = answered.await.ok_or(None)?;
+        self.answer = answer;
+        let refused = |trouble: Trouble| {
+            let end = if trouble.late { ConnectionEnd::ConnectTimeout } else { ConnectionEnd::Other };
+            Some(Refusal { step: Some(trouble.step), end, what: trouble.what })
+        };
+        self.target = target.map_err(refused)?;
+        Ok(())
+    }
+
     /// Opens a connection; `Err(None)`: it was told to give up.
     async fn connect(&self, socket: OwnedFd, open: &mut Open) -> Result<TcpStream, Option<Refusal>> {
         let socket = socket2::Socket::from(socket);
@@ -63,7 +89,7 @@ impl Place<'_> {
             tcp_options::set(options, Streams::of(planned.transport.kind()), &SockRef::from(&socket), self.target.is_ipv6())
                 .map_err(failed)?;
         }
-        origins::bind(planned, &socket, open.number).map_err(failed)?;
+        origins::bind(planned, &socket, self.target.is_ipv6(), open.number).map_err(failed)?;
         if let Some(local) = self.connect_and_tell(&socket, open).map_err(failed)? {
             open.row.get_mut().local = local.to_string();
         }
@@ -149,6 +175,27 @@ impl Place<'_> {
         addresses.map(|address| (SocketAddr::new(address, local.port()), anywhere(self.target.port()))).collect()
     }
 
+    /// Tells of a connection that is established, where that is told.
+    pub(super) fn tell_established(&self, row: &Connection) {
+        self.worker.tell_step(self.run.flow, || {
+            let took = told::time(row.established_ns - row.opened_ns);
+            let shaken = match row.handshake_ns {
+                0 => String::new(),
+                ns => format!(", of which {} for the handshake", told::time(ns)),
+            };
+            format!("connected from {} to {} in {took}{shaken}", row.local, row.remote)
+        });
+    }
+
+    /// Tells of the end of one.
+    pub(super) fn tell_over(&self, row: &Connection) {
+        self.worker.tell_step(self.run.flow, || match row.end {
+            ConnectionEnd::Open | ConnectionEnd::Closed => "connection closed in good order".to_owned(),
+            _ if row.established_ns == NEVER => format!("no connection to {}", row.remote),
+            _ => "connection broken".to_owned(),
+        });
+    }
+
     pub(super) fn refused(&self, refusal: Refusal, open: &mut Open) {
         let live = &self.worker.shared.flows[self.run.flow].live;
         live.failed_connects.fetch_add(1, Ordering::Relaxed);
@@ -161,6 +208,7 @@ impl Place<'_> {
         open.row.get_mut().end = refusal.end;
         let span = refusal.step.is_some().then(|| self.worker.shared.plan.flows[self.run.flow].span);
         let step = refusal.step.unwrap_or_else(|| format!("connect to {}", self.target));
+        self.worker.tell_step(self.run.flow, || format!("{step}: {}", refusal.what));
         self.run.fails(&step, &refusal.what);
         self.worker.parts.borrow_mut()[self.run.flow].failure(&step, span, refusal.what, self.worker.pacer.now_ns());
     }

@@ -121,6 +121,7 @@ impl Lane<'_> {
                 let end = fault.end;
                 self.broken(end);
                 let (step, span) = talk.step(fault.step);
+                worker.tell_step(flow, || format!("{step}: {}", fault.what));
                 self.place.run.fails(&step, &fault.what);
                 worker.wrong((flow as u16, open.number), (&step, span), Side::Client, *fault);
                 Some(end)

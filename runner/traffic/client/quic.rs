@@ -33,7 +33,7 @@ impl Place<'_> {
         };
         let options = Options::of_flow(&planned.transport);
         options.set(&socket, self.target.is_ipv6()).map_err(failed)?;
-        origins::bind(planned, &socket, open.number).map_err(failed)?;
+        origins::bind(planned, &socket, self.target.is_ipv6(), open.number).map_err(failed)?;
         let socket = socket2::Socket::from(socket);
         if let Some(local) = self.connect_and_tell(&socket, open).map_err(failed)? {
             open.row.get_mut().local = local.to_string();

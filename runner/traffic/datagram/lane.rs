@@ -32,6 +32,7 @@ use crate::traffic::frame::{Header, Way};
 use crate::traffic::origins;
 use crate::traffic::pattern::session::{Fault, Identity, shown};
 use crate::traffic::registry::{Entry, NOBODY};
+use crate::traffic::told;
 
 /// Batches that are received before others get their turn.
 const BATCHES_IN_A_ROW: u32 = 4;
@@ -98,10 +99,10 @@ impl Lane {
         let (plan, shared) = (&worker.shared.plan, &worker.shared.flows[flow]);
         let planned = &plan.flows[flow];
         let number = shared.next_connection.fetch_add(lanes.each(), Ordering::Relaxed);
-        let ipv6 = planned.target.is_ipv6();
+        let ipv6 = lanes.target.is_ipv6();
         lanes.options.set(&socket, ipv6)?;
         group::prepare(planned, &socket)?;
-        origins::bind(planned, &socket, number / lanes.each())?;
+        origins::bind(planned, &socket, ipv6, number / lanes.each())?;
         let (level, option) = if ipv6 { (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) } else { (libc::IPPROTO_IP, libc::IP_RECVERR) };
         set_number(socket.as_fd(), level, option, 1)?;
         let echo = matches!(lanes.kind, Packets::Echo { .. });
@@ -125,7 +126,7 @@ impl Lane {
             filling: lanes.run.stream.as_ref().map(|stream| stream.size),
         };
         let control = Rc::new(Control::new(lanes.run.role(), Some(flow)));
-        let remote = if echo { planned.target.ip().to_string() } else { planned.target.to_string() };
+        let remote = if echo { lanes.target.ip().to_string() } else { lanes.target.to_string() };
         let row = row(worker.pacer.now_ns(), remote);
         let mut post = Post::new(if echo { icmp::HEADER } else { 0 });
         post.lane = (flow as u16, number);
@@ -162,7 +163,7 @@ impl Lane {
         let mut row = self.row.borrow_mut();
         let Some(row) = row.as_mut().filter(|row| row.local.is_empty()) else { return Ok(()) };
         let planned = &lanes.worker.shared.plan.flows[lanes.run.flow];
-        let target = planned.target;
+        let target = lanes.target;
         let socket = SockRef::from(&self.socket);
         let Some(local) = (match planned.spread_by {
             Some(_) => group::bind(&lanes.worker.shared.plan, planned, &socket)?,
@@ -206,6 +207,7 @@ impl Lane {
         let result = exchange.go_on(&stage, &mut state.post);
         self.complete(&mut state);
         drop(state);
+        lanes.worker.tell_step(lanes.run.flow, || format!("client sends {}B to {}", exchange.sent_bytes, self.remote(lanes)));
         self.with_the_others(lanes, &exchange);
         self.settle(lanes, exchange, result);
     }
@@ -218,7 +220,7 @@ impl Lane {
     }
 
     pub(super) fn remote(&self, lanes: &Lanes) -> String {
-        let target = lanes.worker.shared.plan.flows[lanes.run.flow].target;
+        let target = lanes.target;
         if self.identifier.is_some() { target.ip().to_string() } else { target.to_string() }
     }
 
@@ -274,7 +276,9 @@ impl Lane {
             lanes.may_come_late(exchange.sent_ns);
         }
         lanes.item(self, &exchange, ItemOutcome::Failed, now);
-        lanes.run.fails(&lanes.program.step(fault.step).0, &fault.what);
+        let step = lanes.program.step(fault.step).0;
+        lanes.worker.tell_step(lanes.run.flow, || format!("{step}: {}", fault.what));
+        lanes.run.fails(&step, &fault.what);
         let connection = self.number + exchange.receiver;
         lanes.worker.fault(self.identity.flow, connection, &lanes.program, *fault);
         // A lane that is free already has waited for the server's word alone.
@@ -477,6 +481,7 @@ impl Lane {
     fn take_in(self: &Rc<Self>, lanes: &Rc<Lanes>, bytes: &[u8], at_ns: i64) {
         let Some(answer) = self.whose(lanes, bytes) else { return };
         let Answer { key, place, payload, .. } = answer;
+        lanes.worker.tell_step(lanes.run.flow, || format!("client received {}B: {}", payload.len(), told::payload(payload)));
         let mut state = self.state.borrow_mut();
         let exchange = state.under_way.remove(&key);
         let was_lost = if exchange.is_none() { state.lost.remove(&key) } else { None };

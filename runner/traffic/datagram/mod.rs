@@ -69,19 +69,20 @@ pub fn response_limit(flow: &PlannedFlow) -> i64 {
 /// What a flow plays: of an echo flow the pattern is the transport's own.
 pub fn pattern(flow: &PlannedFlow) -> Option<Cow<'_, Pattern>> {
     match flow.transport {
-        Transport::Icmp(_) => Some(Cow::Owned(icmp::pattern(&flow.load, &flow.target.ip().to_string(), flow.span))),
+        Transport::Icmp(_) => Some(Cow::Owned(icmp::pattern(&flow.load, &flow.host(), flow.span))),
         _ => flow.pattern.as_ref().map(Cow::Borrowed),
     }
 }
 
-/// The server at the other end is the program's own.
-pub fn own_server(plan: &Plan, flow: &PlannedFlow) -> bool {
-    let port = flow.target.port();
+/// The server at the other end is the program's own, where the flow goes to this target.
+pub fn own_server(plan: &Plan, flow: &PlannedFlow, target: SocketAddr) -> bool {
     let serves = |node: &NodeId| {
-        let here = |listener: &&crate::plan::types::PlannedListener| listener.node == *node && listener.port == port;
+        let here = |listener: &&crate::plan::types::PlannedListener| listener.node == *node && listener.port == target.port();
         plan.listeners.iter().filter(here).any(|listener| matches!(listener.listener, Listener::Udp { .. }))
     };
-    matches!(flow.transport, Transport::Udp { .. }) && !flow.backends.is_empty() && flow.backends.iter().all(serves)
+    let found = flow.looked_up().map(|_| plan.holders(target.ip()));
+    let nodes = found.as_ref().unwrap_or(&flow.backends);
+    matches!(flow.transport, Transport::Udp { .. }) && !nodes.is_empty() && nodes.iter().all(serves)
 }
 
 /// Every message of a pattern can be told from all others by its header.
@@ -104,9 +105,9 @@ pub fn is_identified(steps: &[Step]) -> bool {
     whole
 }
 
-/// The sockets that a flow sends by.
-fn packets(flow: &PlannedFlow) -> Packets {
-    let ipv6 = flow.target.is_ipv6();
+/// The sockets that a flow sends by to a target.
+fn packets(flow: &PlannedFlow, target: SocketAddr) -> Packets {
+    let ipv6 = target.is_ipv6();
     if flow.transport.kind() == TransportKind::Icmp { Packets::Echo { ipv6 } } else { Packets::Udp { ipv6 } }
 }
 
@@ -114,7 +115,7 @@ fn packets(flow: &PlannedFlow) -> Packets {
 pub async fn try_options(shared: &Shared) -> Result<(), TrafficError> {
     for flow in shared.plan.flows.iter().filter(|flow| carries(flow) || quic::carries(flow)) {
         let refused = |error| TrafficError::Option { owner: flow.name.clone(), error };
-        let sockets = shared.sockets.packets(flow.from, packets(flow), 1).await.map_err(refused)?;
+        let sockets = shared.sockets.packets(flow.from, packets(flow, flow.target), 1).await.map_err(refused)?;
         for socket in &sockets {
             Options::of_flow(&flow.transport).set(socket, flow.target.is_ipv6()).map_err(refused)?;
             group::prepare(flow, socket).map_err(refused)?;

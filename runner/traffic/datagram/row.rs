@@ -37,7 +37,7 @@ impl Lane {
             }
             lanes.over(exchange);
         }
-        let target = lanes.worker.shared.plan.flows[lanes.run.flow].target;
+        let target = lanes.target;
         if let Ok(local) = row.local.parse() {
             lanes.worker.shared.registry.retire(local, target, &self.entry);
         }

@@ -4,10 +4,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
+use futures_util::future::{Either, select};
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
 
@@ -19,9 +21,11 @@ use super::lane::Lane;
 use super::socket::{self, Arrivals};
 use super::{Options, Packets, is_identified, own_server, packets, pattern, response_limit};
 use crate::plan::datagrams;
+use crate::plan::types::PlannedFlow;
 use crate::traffic::Notice;
 use crate::traffic::control::{Order, Start};
 use crate::traffic::flow::{self, DRAIN_LIMIT_NS, Run, START_PATIENCE_NS};
+use crate::traffic::names;
 use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::program::Program;
 use crate::traffic::starts::Starts;
@@ -45,6 +49,8 @@ pub struct Lanes {
     pub(super) program: Rc<Program>,
     pub(super) options: Options,
     pub(super) kind: Packets,
+    /// Where its datagrams go.
+    pub(super) target: SocketAddr,
     /// Each message tells its transaction: many are under way on one lane.
     pub(super) identified: bool,
     /// The program's own server answers, and takes notes.
@@ -111,13 +117,14 @@ pub async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>) {
         run.event(worker, begins()).await;
     }
     run.begin(worker);
-    let lanes = Rc::new(Lanes::new(worker, run));
+    let found = find_target(worker, run).await;
     let planned = &worker.shared.plan.flows[run.flow];
+    let lanes = Rc::new(Lanes::new(worker, run, found.unwrap_or(planned.target)));
     let mut share = flow::share(planned.load.connections.max(1), run.part.0, run.part.1);
     if let Some(total) = planned.load.total {
         share = share.min(flow::share(total, run.part.0, run.part.1).max(1));
     }
-    if !run.killed.get() {
+    if found.is_some() && !run.killed.get() {
         lanes.open(usize::try_from(share).unwrap_or(usize::MAX)).await;
     }
     lanes.carry_out().await;
@@ -129,8 +136,43 @@ pub async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>) {
     flow::end(worker, run);
 }
 
+/// Where a run goes: a name is looked up until it is found; `None`: the run was over before.
+async fn find_target(worker: &Rc<Worker>, run: &Rc<Run>) -> Option<SocketAddr> {
+    let pause_ns = pause_after_failure(&worker.shared.plan.flows[run.flow]);
+    loop {
+        let over = || run.killed.get() || worker.finishing.get() || worker.pacer.now_ns() >= run.until_ns();
+        let mut asking = std::pin::pin!(run.names.target(worker, run.flow));
+        let (answer, target) = loop {
+            match select(asking.as_mut(), std::pin::pin!(run.event(worker, run.until_ns()))).await {
+                Either::Left((answered, _)) => break answered,
+                Either::Right(_) if over() => return None,
+                Either::Right(_) => {}
+            }
+        };
+        let trouble = match target {
+            Ok(target) => return Some(target),
+            Err(trouble) => trouble,
+        };
+        run.names.broke(answer, false);
+        let span = worker.shared.plan.flows[run.flow].span;
+        worker.parts.borrow_mut()[run.flow].failure(&trouble.step, Some(span), trouble.what, worker.pacer.now_ns());
+        let again_ns = pause_ns.map_or(NEVER_DUE, |pause| worker.pacer.now_ns().saturating_add(pause.max(names::KEPT_NS)));
+        while worker.pacer.now_ns() < again_ns {
+            if over() {
+                return None;
+            }
+            run.event(worker, again_ns.min(run.until_ns())).await;
+        }
+    }
+}
+
+/// The pause before a new attempt, ns; `None`: there is none.
+fn pause_after_failure(planned: &PlannedFlow) -> Option<i64> {
+    planned.reconnect.map(|reconnect| i64::try_from(reconnect.after_ns).unwrap_or(i64::MAX))
+}
+
 impl Lanes {
-    fn new(worker: &Rc<Worker>, run: &Rc<Run>) -> Lanes {
+    fn new(worker: &Rc<Worker>, run: &Rc<Run>, target: SocketAddr) -> Lanes {
         let plan = &worker.shared.plan;
         let planned = &plan.flows[run.flow];
         let program = worker.program(Side::Client, run.flow);
@@ -139,16 +181,18 @@ impl Lanes {
             worker: Rc::clone(worker),
             run: Rc::clone(run),
             options: Options::of_flow(&planned.transport),
-            kind: packets(planned),
-            identified: matches!(packets(planned), Packets::Echo { .. }) || steps.is_some_and(|pattern| is_identified(&pattern.steps)),
-            own_server: own_server(plan, planned),
+            kind: packets(planned, target),
+            target,
+            identified: matches!(packets(planned, target), Packets::Echo { .. })
+                || steps.is_some_and(|pattern| is_identified(&pattern.steps)),
+            own_server: own_server(plan, planned, target),
             joins: datagrams::is_dense(planned) && datagrams::may_be_joined(plan) && !worker.shared.captured.load(Ordering::Relaxed),
             receivers: group::receivers(planned),
             limit_ns: response_limit(planned).saturating_add(program.allowance_ns),
             program,
             closed_loop: run.pace.is_none(),
             interval_ns: i64::try_from(planned.load.interval_ns).unwrap_or(i64::MAX),
-            reconnect_ns: planned.reconnect.map_or(0, |reconnect| i64::try_from(reconnect.after_ns).unwrap_or(i64::MAX)),
+            reconnect_ns: pause_after_failure(planned).unwrap_or(0),
             arrivals: RefCell::new(Arrivals::new()),
             lanes: RefCell::default(),
             left_behind: RefCell::default(),

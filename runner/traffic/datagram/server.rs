@@ -34,6 +34,7 @@ use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::program::Program;
 use crate::traffic::pattern::session::{Fault, Identity};
 use crate::traffic::registry::Entry;
+use crate::traffic::told;
 use crate::traffic::worker::Worker;
 
 /// Batches that are received before others get their turn.
@@ -266,6 +267,10 @@ impl Server {
         let told = self.whose(state, bytes, way);
         let (lane, number) = (told.lane, told.number);
         let foreign = lane.0 == UNKNOWN_FLOW;
+        self.worker.tell_step(lane.0 as usize, || {
+            let from = SocketAddr::new(way.peer.ip().to_canonical(), way.peer.port());
+            format!("server received {}B from {from}: {}", bytes.len(), told::payload(bytes))
+        });
         let known = self.known(state, &told);
         if let Some(entry) = &known.entry {
             entry.backend.store(self.node, Ordering::Relaxed);

@@ -40,8 +40,8 @@ impl Request {
         let path = said.path.to_string();
         let mut headers = named(&said.headers)?;
         if !headers.contains_key(HOST) {
-            let (ip, port) = (flow.target.ip(), flow.target.port());
-            let host = if flow.target.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
+            let (host, port) = (flow.host(), flow.target.port());
+            let host = if flow.target.is_ipv6() { format!("[{host}]") } else { host };
             let usual = if tls.is_some() { HTTPS_PORT } else { HTTP_PORT };
             let host = if port == usual { host } else { format!("{host}:{port}") };
             headers.insert(HOST, value(&host)?);

@@ -112,6 +112,8 @@ impl Talk {
         if let Asks::Request(link, _) = &mut self.asks {
             link.send(message);
         }
+        let flow = self.identity.flow as usize;
+        self.worker.tell_step(flow, || format!("client sent {} with a body of {sent_bytes}B", request.words));
         let answer = self.wait(|asks, context| asks.link().poll_answer(context)).await?;
         self.progress.sent_bytes = sent_bytes;
         self.node = node_of(&self.worker, answer.headers());
@@ -120,6 +122,7 @@ impl Talk {
             return Err(mismatch(wrong));
         }
         let (head, mut body) = answer.into_parts();
+        self.worker.tell_step(flow, || format!("client received the answer's head: {} {:?}", head.status, head.version));
         let mut check = Check::new(&head.headers, self.header(Way::Back));
         while let Some(bytes) = self.wait(|asks, context| asks.link().poll_body(context, &mut body)).await? {
             self.progress.received_bytes += bytes.len() as u64;

@@ -398,7 +398,7 @@ impl<'a> Compiler<'a> {
                 TemplatePart::ClientName => Piece::ClientName,
                 TemplatePart::ServerName => Piece::ServerName,
                 TemplatePart::Capture(name) => Piece::Capture(self.name(name)),
-                TemplatePart::Secret(name) => return Err(format!("this version can't send the secret `{name}`")),
+                TemplatePart::Secret(name) => return Err(format!("the secret `{name}` was not filled in (a bug in scn)")),
             })
         };
         parts.iter().map(piece).collect()

@@ -11,6 +11,7 @@ use crate::traffic::control::Broken;
 use crate::traffic::ctraffic;
 use crate::traffic::frame::{Frame, HEADER, Header, MAGIC, UNKNOWN_CONNECTION, UNKNOWN_FLOW, Way};
 use crate::traffic::pacer::NEVER_DUE;
+use crate::traffic::told;
 use crate::traffic::wire::{MOST_WAITING, Transport};
 
 /// At most so many bytes are kept to be sent back.
@@ -96,6 +97,9 @@ impl<S: Transport> Session<S> {
                 })));
             }
             self.held.extend_from_slice(&self.wire.waiting()[..count]);
+        }
+        if self.worker.is_looked_at() {
+            self.seen = told::payload(&self.wire.waiting()[..count]);
         }
         if let Some(last) = self.wire.waiting()[..count].last() {
             self.last_taken = *last;

@@ -13,9 +13,11 @@ use crate::traffic::control::Broken;
 use crate::traffic::ctraffic;
 use crate::traffic::draw::Key;
 use crate::traffic::frame::{Frame, Header, Way};
-use crate::traffic::limits::Quiet;
+use crate::traffic::limits::{self, Quiet};
 use crate::traffic::quic;
+use crate::traffic::secrets;
 use crate::traffic::tls::handshake;
+use crate::traffic::told;
 use crate::traffic::wire::{Transport, Wire};
 use crate::traffic::worker::Worker;
 
@@ -146,6 +148,8 @@ pub struct Session<S> {
     /// Draws of this transaction that both sides make.
     shared_draws: u64,
     half_closed: bool,
+    /// Where each step is told: the first bytes of what this one sent or took.
+    pub(super) seen: String,
 }
 
 impl<S: Transport> Session<S> {
@@ -173,6 +177,7 @@ impl<S: Transport> Session<S> {
             loops: Vec::new(),
             shared_draws: 0,
             half_closed: false,
+            seen: String::new(),
         }
     }
 
@@ -233,6 +238,7 @@ impl<S: Transport> Session<S> {
                 }
                 Act::Pause(duration) => {
                     let pause = i64::try_from(key.part(turn).draw(duration)).unwrap_or(i64::MAX);
+                    self.tell(operation, || format!("pauses {}", limits::in_words(pause)));
                     self.pause(pause).await?;
                 }
                 Act::Close(Close::Half) => {
@@ -240,6 +246,7 @@ impl<S: Transport> Session<S> {
                     self.wire.end_sending().await.map_err(|broken| self.fault(operation, broken))?;
                 }
                 Act::Close(how) => {
+                    self.tell(operation, || "closes".to_owned());
                     if *how == Close::Reset {
                         self.wire.abort();
                     }
@@ -251,8 +258,16 @@ impl<S: Transport> Session<S> {
                         return Ok(Played::Closed);
                     }
                 }
-                act if act.is_receiving() => self.take(operation).await?,
-                _ => self.say(operation, key.part(turn)).await?,
+                act if act.is_receiving() => {
+                    let before = self.progress.received_bytes;
+                    self.take(operation).await?;
+                    self.tell_bytes(operation, "received", self.progress.received_bytes - before);
+                }
+                _ => {
+                    let before = self.progress.sent_bytes;
+                    self.say(operation, key.part(turn)).await?;
+                    self.tell_bytes(operation, "sent", self.progress.sent_bytes - before);
+                }
             }
         }
         if turn > 0 && self.progress.sent_bytes == 0 && self.progress.received_bytes == 0 {
@@ -260,6 +275,21 @@ impl<S: Transport> Session<S> {
             tokio::task::yield_now().await;
         }
         Ok(if self.half_closed || self.wire.ended { Played::Closed } else { Played::Open })
+    }
+
+    /// Tells a step, where each is told.
+    fn tell(&self, operation: &Operation, what: impl FnOnce() -> String) {
+        self.worker.tell_step(self.identity.flow as usize, || {
+            let side = if self.program.side == Side::Client { "client" } else { "server" };
+            format!("{side} {}  [{}]", what(), self.program.step(operation.step).0)
+        });
+    }
+
+    /// Tells how much a step moved.
+    fn tell_bytes(&mut self, operation: &Operation, verb: &str, bytes: u64) {
+        let seen = std::mem::take(&mut self.seen);
+        let seen = if seen.is_empty() { seen } else { format!(": {seen}") };
+        self.tell(operation, || format!("{verb} {bytes}B{seen}"));
     }
 
     /// Carries a sending operation out.
@@ -364,6 +394,9 @@ impl<S: Transport> Session<S> {
             self.sent_text.extend_from_slice(&self.wire.outgoing);
         }
         self.begin_send();
+        if self.worker.is_looked_at() {
+            self.seen = told::payload(&self.wire.outgoing);
+        }
         self.wire.send_outgoing().await.map_err(|broken| self.fault(operation, broken))?;
         self.progress.sent_bytes += self.wire.outgoing.len() as u64;
         Ok(())
@@ -439,9 +472,9 @@ pub(in crate::traffic) fn compose(pieces: &[Piece], captures: &[Vec<u8>], identi
     }
 }
 
-/// The first bytes of something, in quotes and escaped.
+/// The first bytes of something, in quotes and escaped, without what is secret in them.
 pub(in crate::traffic) fn shown(bytes: &[u8]) -> String {
-    let mut text = format!("\"{}\"", bytes[..bytes.len().min(SHOWN)].escape_ascii());
+    let mut text = format!("\"{}\"", secrets::first_masked(bytes, SHOWN).escape_ascii());
     if bytes.len() > SHOWN {
         let _ = write!(text, " and {} bytes more", bytes.len() - SHOWN);
     }

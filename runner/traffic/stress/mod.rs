@@ -145,7 +145,13 @@ impl Stress {
             let Drawn { duration_ns, size, .. } = drawn;
             let stream = Stream { stress: self.position, number, duration_ns, size, fate: Arc::default() };
             let tickets = Arc::new(AtomicU64::new(1));
-            shared.send(number, Command::Start(self.flow(drawn), FlowStart { at_ns: from_ns, number, tickets, stream: Some(stream) }));
+            shared.send(
+                number,
+                Command::Start(
+                    self.flow(drawn),
+                    FlowStart { at_ns: from_ns, number, tickets, stream: Some(stream), names: Arc::default() },
+                ),
+            );
         }
         let over = mix.is_over() && !mix.ran_ns.is_empty();
         if over && mix.runs() {

@@ -126,7 +126,9 @@ async fn files_are_sent_verified_and_echoed() {
     assert_eq!(forward_bytes(plan(talk.clone(), Some(talk.clone()), load.clone()), &files).await, [10; 5]);
 
     let (sender, _notices) = unbounded_channel();
-    let missing = Traffic::prepare(Arc::new(plan(talk.clone(), Some(talk), load)), &Files::new(), Arc::new(Loopback), sender).await;
+    let missing =
+        Traffic::prepare(Arc::new(plan(talk.clone(), Some(talk), load)), &Files::new(), &Secrets::default(), Arc::new(Loopback), sender)
+            .await;
     let error = missing.err().unwrap().to_string();
     assert_eq!(error, "the pattern of steady cannot be carried out: the file small was not read");
 }

@@ -7,6 +7,7 @@ mod http;
 mod http2;
 mod limits;
 mod loads;
+mod names;
 mod patterns;
 mod pauses;
 mod quic;
@@ -28,6 +29,7 @@ use scn_grammar::source::{FileId, Span};
 use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use super::secrets::Secrets;
 use super::sockets::{Answer, Packets, Sockets, Streams};
 use super::{Files, FlowSeries, Notice, Traffic, TrafficResult};
 use crate::engine::clock::Clock;
@@ -85,6 +87,10 @@ impl Sockets for Loopback {
 
     fn udp_listener(&self, _node: NodeId, address: SocketAddr) -> Answer<OwnedFd> {
         Box::pin(async move { bound(address) })
+    }
+
+    fn look_up(&self, _node: NodeId, name: &str, _limit: Duration) -> Answer<Vec<IpAddr>> {
+        names::look_up(name)
     }
 
     fn frames(&self, _node: NodeId, _interface: &str) -> Answer<OwnedFd> {
@@ -208,7 +214,7 @@ pub async fn start_traffic(plan: Plan) -> Running {
 
 async fn prepared(plan: Plan, files: &Files) -> Running {
     let (sender, notices) = unbounded_channel();
-    let traffic = Traffic::prepare(Arc::new(plan), files, Arc::new(Loopback), sender).await.unwrap();
+    let traffic = Traffic::prepare(Arc::new(plan), files, &Secrets::default(), Arc::new(Loopback), sender).await.unwrap();
     let clock = Clock::starting_at(Instant::now());
     traffic.start_clock(clock);
     Running { traffic, notices, clock }

@@ -244,7 +244,8 @@ async fn a_port_in_use_is_named() {
     let plan = plan(sym(64), Some(sym(64)), load());
     let _taken = std::net::TcpListener::bind(plan.flows[0].target).unwrap();
     let (sender, _notices) = unbounded_channel();
-    let error = Traffic::prepare(Arc::new(plan), &Files::new(), Arc::new(Loopback), sender).await.err().unwrap().to_string();
+    let error =
+        Traffic::prepare(Arc::new(plan), &Files::new(), &Secrets::default(), Arc::new(Loopback), sender).await.err().unwrap().to_string();
     assert!(error.starts_with("store cannot listen on 127.0.0.1:") && error.contains("at node server: Address already in use"), "{error}");
 }
 

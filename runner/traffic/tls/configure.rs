@@ -72,8 +72,8 @@ impl<'a> Maker<'a> {
             config.alpn_protocols = vec![HTTP_2.to_vec()];
         }
         config.resumption = if tls.resumption { Resumption::in_memory_sessions(SESSIONS) } else { Resumption::disabled() };
-        let name = match &tls.name {
-            Some(name) => ServerName::try_from(name.clone()).map_err(|error| format!("{name:?} is no name of a server: {error}"))?,
+        let name = match tls.name.as_deref().or(flow.looked_up()) {
+            Some(name) => ServerName::try_from(name.to_owned()).map_err(|error| format!("{name:?} is no name of a server: {error}"))?,
             None => ServerName::from(flow.target.ip()),
         };
         Ok(Client { connector: TlsConnector::from(Arc::new(config)), name, places: self.places(flow, tls) })

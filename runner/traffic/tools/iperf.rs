@@ -56,7 +56,7 @@ pub(super) const ROW: Row = Row {
 };
 
 fn client(work: &Work<'_>) -> Vec<String> {
-    let mut all = words(["-c", &work.target.ip().to_string(), "-p", &work.target.port().to_string(), "-y", "C", "-i", &work.every()]);
+    let mut all = words(["-c", &work.host(), "-p", &work.target.port().to_string(), "-y", "C", "-i", &work.every()]);
     let mut add = |name: &str, value: Option<String>| {
         if let Some(value) = value {
             all.extend(words([name, &value]));

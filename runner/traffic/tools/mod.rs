@@ -30,8 +30,10 @@ const LONG_S: u64 = 600;
 /// What a tool is asked to do.
 #[derive(Debug, Clone, Copy)]
 pub struct Work<'a> {
-    /// Where to: an address.
+    /// Where to: an address; of a name only its port.
     pub target: std::net::SocketAddr,
+    /// The name that the tool looks up.
+    pub name: Option<&'a str>,
     /// How much and how long.
     pub load: &'a Load,
     /// Over what, with its options.
@@ -158,6 +160,7 @@ fn row(kind: ToolKind) -> &'static Row {
 fn work<'a>(flow: &'a PlannedFlow, tool: &'a Tool) -> Work<'a> {
     Work {
         target: flow.target,
+        name: flow.looked_up(),
         load: &flow.load,
         transport: &flow.transport,
         timeouts: flow.timeouts,
@@ -220,6 +223,11 @@ pub fn serves(flow: &PlannedFlow) -> Option<NodeId> {
 }
 
 impl Work<'_> {
+    /// The target's address, or the name that stands for it.
+    fn host(&self) -> String {
+        self.name.map_or_else(|| self.target.ip().to_string(), str::to_owned)
+    }
+
     /// Reports come every so many seconds, as tools write it.
     fn every(&self) -> String {
         let long = self.load.duration_ns.is_some_and(|ns| ns > LONG_S * 1_000_000_000);

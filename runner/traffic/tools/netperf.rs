@@ -30,7 +30,7 @@ pub(super) const ROW: Row = Row {
 };
 
 fn client(work: &Work<'_>) -> Vec<String> {
-    let mut all = words(["-H", &work.target.ip().to_string(), "-p", &work.target.port().to_string(), "-P", "0"]);
+    let mut all = words(["-H", &work.host(), "-p", &work.target.port().to_string(), "-P", "0"]);
     if let Some(seconds) = work.whole_seconds() {
         all.extend(words(["-l", &seconds.to_string()]));
     }

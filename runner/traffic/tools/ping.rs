@@ -92,7 +92,7 @@ fn client(work: &Work<'_>) -> Vec<String> {
         add("-m", icmp.mark.map(|mark| mark.to_string()));
         add("-M", icmp.dont_fragment.then(|| "do".to_owned()));
     }
-    all.push(work.target.ip().to_string());
+    all.push(work.host());
     all
 }
 

@@ -97,7 +97,7 @@ fn take(
     series.tcp.sort_by_key(|sample| sample.at_ns);
     for echo in told.echoes.into_iter().take(MAX_ITEMS.saturating_sub(series.items.len())) {
         if let Some((at, why)) = &echo.refused {
-            failed(series, &format!("echo request to {}", flow.target.ip()), why, *at);
+            failed(series, &format!("echo request to {}", flow.host()), why, *at);
         }
         series.items.push(item(flow, &echo));
         packets.extend(round(&echo));
