@@ -520,7 +520,13 @@ impl Lane {
     /// The network says that a datagram did not arrive.
     pub(super) fn refused(self: &Rc<Self>, lanes: &Rc<Lanes>, said: Said) {
         // Of what went in one piece the network speaks once: from now on of each.
-        self.state.borrow_mut().post.joins = false;
+        if std::mem::replace(&mut self.state.borrow_mut().post.joins, false) {
+            let name = &lanes.worker.shared.plan.flows[lanes.run.flow].name;
+            lanes
+                .worker
+                .shared
+                .warn(format!("flow {name} sends its datagrams one by one since the network refused some: it speaks of each alone"));
+        }
         let number = match self.identifier {
             Some(identifier) => icmp::quoted(&said.quoted, identifier).and_then(|(low, _)| self.nearest(low)),
             None if lanes.identified => Header::decode(&said.quoted)

@@ -211,11 +211,11 @@ mod tests {
 
     #[test]
     fn joined_or_not_each_datagram_arrives_as_it_was_written() {
-        let many: Vec<usize> = std::iter::repeat_n(64, 300).chain([1400, 1400, 700, 700, 0, 0, 9, 64, 64, 63]).collect();
+        let many: Vec<usize> = std::iter::repeat_n(64, 200).chain([1400, 1400, 700, 700, 0, 0, 9, 64, 64, 63]).collect();
         let ought: Vec<Vec<u8>> = many.iter().enumerate().map(|(number, size)| vec![number as u8; *size]).collect();
         for (joins, receives_joined) in [(false, false), (true, false), (false, true), (true, true)] {
             let (came, mut post) = sent(&many, joins, receives_joined);
-            assert_eq!(came, ought, "joins {joins}, receives joined {receives_joined}");
+            assert!(came == ought, "joins {joins}, receives joined {receives_joined}, {} came", came.len());
             assert_eq!((post.joins, post.refusal().is_some()), (joins, false));
         }
     }

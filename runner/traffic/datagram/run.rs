@@ -34,6 +34,8 @@ const STARTS_IN_A_ROW: u32 = 16;
 const JOINED_STARTS_IN_A_ROW: u32 = 256;
 /// Starts that share one reading of the clock, by which they are due or late.
 const STARTS_A_READING: u32 = 16;
+/// So long before a start a worker sleeps no more, if that is not most of its time: an idle core takes as long to wake, ns.
+const AWAKE_NS: i64 = 60_000;
 /// Sockets that a flow left behind and still listens on.
 const MOST_LEFT_BEHIND: usize = 64;
 
@@ -57,6 +59,8 @@ pub struct Lanes {
     /// Without a rate: a lane begins the next one when it is done.
     closed_loop: bool,
     interval_ns: i64,
+    /// Open loop: how long before a start it sleeps no more, ns.
+    awake_ns: i64,
     /// Closed loop: the pause after one that failed, ns.
     reconnect_ns: i64,
     pub(super) arrivals: RefCell<Arrivals>,
@@ -107,6 +111,11 @@ impl Upcoming<'_> {
     }
 }
 
+/// How long before a start it sleeps no more, where they are so far from each other: at most half of the time, ns.
+fn awake(interval_ns: u64) -> i64 {
+    i64::try_from(interval_ns / 2).map_or(AWAKE_NS, |half| half.min(AWAKE_NS))
+}
+
 /// Carries a run out. `workers` share the flow.
 pub async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>) {
     let begins = || run.from_ns.min(run.until_ns());
@@ -151,6 +160,7 @@ impl Lanes {
             program,
             closed_loop: run.pace.is_none(),
             interval_ns: i64::try_from(planned.load.interval_ns).unwrap_or(i64::MAX),
+            awake_ns: if datagrams::is_dense(planned) { 0 } else { awake(planned.interval_ns) },
             reconnect_ns: planned.reconnect.map_or(0, |reconnect| i64::try_from(reconnect.after_ns).unwrap_or(i64::MAX)),
             arrivals: RefCell::new(Arrivals::new()),
             lanes: RefCell::default(),
@@ -262,8 +272,9 @@ impl Lanes {
             }
             let due = if frozen { NEVER_DUE } else { self.agenda.borrow().first().map_or(NEVER_DUE, |(at, _)| *at) };
             let until = if over { limit } else { self.run.until_ns() };
+            let next = next.saturating_sub(self.awake_ns);
             if next <= self.worker.pacer.now_ns() {
-                // A rate that this worker cannot keep must not keep its sockets waiting.
+                // Neither a rate that this worker cannot keep nor a start that is near must keep its sockets waiting.
                 tokio::task::yield_now().await;
             }
             self.run.event(&self.worker, next.min(due).min(until).min(self.oldest()).min(lingers)).await;

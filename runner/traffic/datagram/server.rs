@@ -1,7 +1,7 @@
 //! The server's side of UDP: plays the pattern's server on each transaction that comes, and answers from the address that was asked.
 //! In: a bound socket. Out: answers, notes of what came and went, and word to the client's end of what nothing answers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::future::{Future, poll_fn};
@@ -16,6 +16,7 @@ use std::task::Poll;
 use rustc_hash::FxHashMap;
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::NEVER;
+use scn_reports::record::packet::Missed;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
@@ -41,6 +42,8 @@ use crate::traffic::worker::Worker;
 const BATCHES_IN_A_ROW: u32 = 4;
 /// Transactions that wait for another message of a client that may never send it; the oldest are forgotten.
 const MOST_WAITING: usize = 65_536;
+/// What found no room is asked for no more often, ns.
+const LOOK_EVERY_NS: i64 = 10_000_000;
 /// Clients' sockets that are known; the oldest are forgotten, and known again when they send.
 const MOST_KNOWN: usize = 262_144;
 
@@ -79,12 +82,18 @@ pub fn listen(worker: &Rc<Worker>, listener: usize, socket: OwnedFd) {
     });
 }
 
+/// The flows of datagrams that come here.
+fn flows(worker: &Worker, listener: usize) -> impl Iterator<Item = usize> {
+    let plan = &worker.shared.plan;
+    let planned = &plan.listeners[listener];
+    let comes = |flow: &PlannedFlow| flow.target.port() == planned.port && flow.backends.contains(&planned.node) && super::carries(flow);
+    (0..plan.flows.len()).filter(move |flow| comes(&plan.flows[*flow]))
+}
+
 /// A dense flow comes here.
 fn joins(worker: &Worker, listener: usize) -> bool {
     let plan = &worker.shared.plan;
-    let planned = &plan.listeners[listener];
-    let comes = |flow: &PlannedFlow| flow.target.port() == planned.port && flow.backends.contains(&planned.node);
-    datagrams::may_be_joined(plan) && plan.flows.iter().any(|flow| comes(flow) && datagrams::is_dense(flow))
+    datagrams::may_be_joined(plan) && flows(worker, listener).any(|flow| datagrams::is_dense(&plan.flows[flow]))
 }
 
 /// What is known of a client's socket.
@@ -148,6 +157,10 @@ struct Server {
     ipv6: bool,
     /// What is sent to the node itself is not meant for it.
     only_groups: bool,
+    /// The flows that come here.
+    flows: Vec<usize>,
+    /// When it was last asked what the kernel had thrown away, ns, and how much that was.
+    looked: Cell<(i64, u32)>,
     node: u16,
     program: Rc<Program>,
     state: RefCell<State>,
@@ -183,6 +196,8 @@ impl Server {
             socket,
             ipv6: planned.address.is_ipv6(),
             only_groups: group::is_of_link(planned.address),
+            flows: flows(worker, listener).collect(),
+            looked: Cell::new((worker.pacer.now_ns(), 0)),
             node: planned.node.0 as u16,
             program: worker.program(Side::Server, listener),
             state: RefCell::default(),
@@ -218,16 +233,19 @@ impl Server {
                 }
             }
             self.flush(false);
+            if self.worker.pacer.now_ns().saturating_sub(self.looked.get().0) >= LOOK_EVERY_NS {
+                self.look();
+            }
             self.worker.changed();
             tokio::task::yield_now().await;
         }
         self.control.socket.set(None);
-        let lost = self.control.late_for(thrown_away(self.socket.as_fd()));
+        let lost = self.look();
         if lost > 0 {
             let name = &self.worker.shared.plan.listeners[self.listener].name;
             self.worker.shared.warn(format!(
-                "at least {lost} datagrams found no room in the socket of {name}: scn did not read them in time, which counts as loss; a larger \
-                 `receive_buffer` of the service holds more"
+                "at least {lost} datagrams found no room in the socket of {name}: scn did not read them in time, and counts them as lost though they \
+                 came; a larger `receive_buffer` of the service holds more"
             ));
         }
     }
@@ -248,6 +266,20 @@ impl Server {
             drop(state);
             self.flush(false);
         }
+    }
+
+    /// Notes what the kernel has thrown away since it was looked at last; how much in all.
+    fn look(&self) -> u32 {
+        let (now, (from_ns, before)) = (self.worker.pacer.now_ns(), self.looked.get());
+        let lost = self.control.late_for(thrown_away(self.socket.as_fd()));
+        self.looked.set((now, lost));
+        if lost > before {
+            // Whose they were nobody knows.
+            let missed = Missed { from_ns, to_ns: now, count: u64::from(lost - before) };
+            let mut parts = self.worker.parts.borrow_mut();
+            self.flows.iter().for_each(|flow| parts[*flow].thrown_away(missed));
+        }
+        lost
     }
 
     /// Whose a datagram is: by its header, else by the addresses.
