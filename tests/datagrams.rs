@@ -232,6 +232,23 @@ fn an_observer_counts_the_same_datagrams_and_sees_the_same_outage() {
     assert!(reported.abs_diff(observed) <= error, "reported {reported:?} ± {error:?}, observed {observed:?}");
 }
 
+#[test]
+fn what_is_sent_as_fast_as_it_can_crosses_the_link_in_pieces() {
+    if !is_root() {
+        return skip("entering another process's network namespace needs root");
+    }
+    let place = Place::new();
+    let dense = OBSERVED.replace("rate 200/s  duration 3s", "duration 500ms");
+    let (network, _) = dense.split_once("        at 1500ms").unwrap();
+    place.write("dense.scn", format!("{network}    }}\n    expect {{ f.corrupt == 0 }}\n}}\n"));
+    let (ended, seen) = observer::beside(place.command(&["run", "dense.scn"]), [10, 0, 0, 20], |frame| is_datagram_to(frame, 9000));
+    assert_passes(&ended);
+    let record = record(&place, "dense.observed.run.json");
+    assert_eq!(record["warnings"], serde_json::json!([]));
+    let received: usize = summary(&record, "f", "received").parse().unwrap();
+    assert!(!seen.is_empty() && seen.len() * 10 < received, "{received} datagrams in {} pieces", seen.len());
+}
+
 /// Whether a frame is an IPv4 UDP datagram to this port.
 fn is_datagram_to(frame: &[u8], port: u16) -> bool {
     let Some(packet) = frame.get(14..).filter(|_| frame.get(12..14) == Some(&[8, 0])) else { return false };

@@ -17,6 +17,9 @@ pub struct Datagrams {
     /// What found no room where scn counts what arrives: it may have arrived.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missed: Vec<Missed>,
+    /// What found no room in a socket of scn's, and counts as lost though the network had brought it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thrown_away: Vec<Missed>,
     /// They cannot be told apart: how many came is known, and not which.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alike: bool,
@@ -90,9 +93,10 @@ mod tests {
         let plain = serde_json::to_value(Datagrams { limit_ns: 7, ..Datagrams::default() }).unwrap();
         assert_eq!(plain.as_object().unwrap().len(), 3, "{plain}");
         let missed = vec![Missed { from_ns: 1, to_ns: 2, count: 3 }];
-        let all = Datagrams { missed, alike: true, unwatched: true, ..Datagrams::default() };
+        let all = Datagrams { thrown_away: missed.clone(), missed, alike: true, unwatched: true, ..Datagrams::default() };
         let written = serde_json::to_value(&all).unwrap();
         assert_eq!(written["missed"], serde_json::json!([{"from_ns": 1, "to_ns": 2, "count": 3}]));
+        assert_eq!(written["thrown_away"], written["missed"]);
         assert_eq!((&written["alike"], &written["unwatched"]), (&true.into(), &true.into()));
         assert_eq!(serde_json::from_value::<Datagrams>(written).unwrap(), all);
         assert_eq!(serde_json::from_value::<Datagrams>(plain).unwrap().missed, []);

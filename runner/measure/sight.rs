@@ -2,6 +2,7 @@
 //! than came where its kernel had no room. In: a series. Out: why a metric has no value, and how far the truth may lie from one that it has.
 
 use scn_reports::record::flow::ItemOutcome;
+use scn_reports::record::packet::{Datagrams, Missed};
 
 use super::series::{Order, Series};
 use super::{Measured, Window};
@@ -50,6 +51,7 @@ pub(super) fn widen(measured: &mut Measured, flow: &Series<'_>, name: &str, wind
         return;
     }
     let inside = |from_ns: i64, to_ns: i64| from_ns < window.to_ns && window.from_ns <= to_ns;
+    thrown_away(measured, datagrams, name, window);
     let missed: u64 = datagrams.missed.iter().filter(|missed| inside(missed.from_ns, missed.to_ns)).map(|missed| missed.count).sum();
     if missed == 0 || OF_SENDER.contains(&name) || family(name) == "lag" {
         return;
@@ -63,6 +65,27 @@ pub(super) fn widen(measured: &mut Measured, flow: &Series<'_>, name: &str, wind
         _ => (measured.below, measured.above) = (f64::INFINITY, f64::INFINITY),
     }
     measured.note = Some(format!("{missed} frames found no room at the receiver: scn did not read them in time"));
+}
+
+/// Widens a value by what found no room in scn's own sockets: it counts as lost, though the network had brought it.
+fn thrown_away(measured: &mut Measured, datagrams: &Datagrams, name: &str, window: Window) {
+    let limit_ns = i64::try_from(datagrams.limit_ns).unwrap_or(i64::MAX);
+    let inside = |missed: &&Missed| missed.from_ns.saturating_sub(limit_ns) < window.to_ns && window.from_ns <= missed.to_ns;
+    let count: u64 = datagrams.thrown_away.iter().filter(inside).map(|missed| missed.count).sum();
+    if count == 0 {
+        return;
+    }
+    let what = name.strip_prefix("forward.").or(name.strip_prefix("back.")).unwrap_or(name);
+    match what {
+        "lost" | "errors" | "failed_transactions" | "timeouts" => measured.below += count as f64,
+        "loss" => measured.below += count as f64 / measured.samples.max(1) as f64,
+        "received" | "transactions" => measured.above += count as f64,
+        _ if what.starts_with("outage.") => measured.below = f64::INFINITY,
+        _ if matches!(family(what), "rate" | "goodput") => measured.above = f64::INFINITY,
+        _ => return,
+    }
+    let note = format!("at least {count} datagrams found no room in scn's own sockets: it did not read them in time");
+    measured.note = Some(measured.note.take().map_or(note.clone(), |other| format!("{other}; {note}")));
 }
 
 #[cfg(test)]
@@ -123,5 +146,19 @@ mod tests {
         assert!(measured(&record, "outage.max", 0, 6 * S).below.is_infinite());
         assert_eq!(measured(&record, "sent", 0, 6 * S).above, 0.0);
         assert_eq!(measured(&record, "received", 0, 2 * S).above, 0.0, "it was later");
+    }
+
+    #[test]
+    fn what_scn_itself_threw_away_may_not_have_been_lost_by_the_network() {
+        let thrown_away = vec![Missed { from_ns: 2 * S, to_ns: 2 * S + 5 * MS, count: 1 }];
+        let record = record(Datagrams { thrown_away, ..Datagrams::default() });
+        let loss = measured(&record, "loss", 0, 6 * S);
+        assert_eq!((loss.value, loss.below), (Some(0.25), 0.25));
+        assert!(loss.note.unwrap().contains("at least 1 datagrams found no room in scn's own sockets"));
+        assert_eq!(measured(&record, "lost", 0, 6 * S).below, 1.0);
+        assert_eq!(measured(&record, "received", 0, 6 * S).above, 1.0);
+        assert!(measured(&record, "outage.max", 0, 6 * S).below.is_infinite());
+        assert_eq!(measured(&record, "sent", 0, 6 * S).above, 0.0);
+        assert_eq!(measured(&record, "lost", 3 * S, 6 * S).below, 0.0, "it was before");
     }
 }

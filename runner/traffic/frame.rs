@@ -138,6 +138,11 @@ fn check(bytes: &[u8; HEADER]) -> u32 {
     (sum >> 32) as u32
 }
 
+/// Where in the table a message's filling begins.
+fn base(header: &Header) -> usize {
+    (header.sequence.wrapping_mul(4_099).wrapping_add(header.way as u64 * 32_749) % PERIOD as u64) as usize
+}
+
 /// The bytes of one message, without holding them.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame {
@@ -151,13 +156,18 @@ impl Frame {
     /// The message with this header: short ones have only their length before the filling. A length of 0 counts as 1.
     pub fn new(header: &Header) -> Frame {
         let length = (header.length as usize).max(1);
-        let base = (header.sequence.wrapping_mul(4_099).wrapping_add(header.way as u64 * 32_749) % PERIOD as u64) as usize;
+        let base = base(header);
         if length < HEADER {
             let mut head = [0; HEADER];
             head[0] = length as u8;
             return Frame { head, head_length: 1, length, base };
         }
         Frame { head: header.encode(), head_length: HEADER, length, base }
+    }
+
+    /// The message that this header came with, whose own bytes are these: its check has vouched for them.
+    pub fn received(header: &Header, head: [u8; HEADER]) -> Frame {
+        Frame { head, head_length: HEADER, length: (header.length as usize).max(1), base: base(header) }
     }
 
     /// Bytes in all.

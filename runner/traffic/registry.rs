@@ -53,9 +53,9 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Tells that a transaction is complete.
-    pub fn tell(&self, number: u64, at_ns: i64, node: u16) {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).push(Told { number, at_ns, node });
+    /// Tells what transactions are complete, and empties the list.
+    pub fn tell(&self, told: &mut Vec<Told>) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).append(told);
         self.some.store(true, Ordering::Release);
     }
 
@@ -64,12 +64,11 @@ impl Inbox {
         self.some.load(Ordering::Acquire)
     }
 
-    /// Takes everything out.
-    pub fn take(&self) -> Vec<Told> {
-        if !self.some.swap(false, Ordering::AcqRel) {
-            return Vec::new();
+    /// Takes everything out, into an empty list whose room the inbox takes over.
+    pub fn take(&self, into: &mut Vec<Told>) {
+        if self.some.swap(false, Ordering::AcqRel) {
+            std::mem::swap(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner), into);
         }
-        std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

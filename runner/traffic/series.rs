@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use scn_grammar::quantity::{Dimension, Quantity};
 use scn_grammar::source::Span;
 use scn_reports::record::flow::{Connection, Corruption, Item, ItemOutcome, LookUp, MAX_ITEMS, NEVER, TcpSample};
-use scn_reports::record::packet::{Datagrams, Packet, PacketFate};
+use scn_reports::record::packet::{Datagrams, Missed, Packet, PacketFate};
 use scn_reports::record::tool::ToolRecord;
 
 use super::datagram::log::{Log, Note};
@@ -160,6 +160,13 @@ impl Part {
         }
     }
 
+    /// The kernel threw datagrams away at a socket of this flow, for nobody read them in time.
+    pub fn thrown_away(&mut self, missed: Missed) {
+        if self.has_room(self.log.thrown_away.len(), MAX_CORRUPTIONS, missed.to_ns) {
+            self.log.thrown_away.push(missed);
+        }
+    }
+
     /// Whether a sort of which there are so many rows takes another; if not, the series ends here.
     fn has_room(&mut self, rows: usize, most: usize, now_ns: i64) -> bool {
         let room = rows < most / self.workers.max(1) && !self.of_streams;
@@ -272,7 +279,8 @@ pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>) -> FlowSeries {
 
 /// What became of each datagram, by the notes of both ends; and of frames the items, which only both ends together know.
 fn both_ends(mut log: Log, mut frames: frames::Log, limit_ns: i64, until_ns: i64) -> (Datagrams, Vec<Item>) {
-    let mut late_ns = std::mem::take(&mut log.late_ns);
+    let (mut late_ns, mut thrown_away) = (std::mem::take(&mut log.late_ns), std::mem::take(&mut log.thrown_away));
+    thrown_away.sort_by_key(|missed| missed.from_ns);
     let (missed, alike, unwatched) = (std::mem::take(&mut frames.missed), frames.alike, frames.unwatched);
     let (packets, items) = if frames.sent.is_empty() {
         (log.into_packets(limit_ns, until_ns), Vec::new())
@@ -283,7 +291,7 @@ fn both_ends(mut log: Log, mut frames: frames::Log, limit_ns: i64, until_ns: i64
         (rows.packets, rows.items)
     };
     late_ns.sort_unstable();
-    let datagrams = Datagrams { limit_ns: u64::try_from(limit_ns).unwrap_or(0), packets, late_ns, missed, alike, unwatched };
+    let datagrams = Datagrams { limit_ns: u64::try_from(limit_ns).unwrap_or(0), packets, late_ns, missed, thrown_away, alike, unwatched };
     (datagrams, items)
 }
 

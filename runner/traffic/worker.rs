@@ -353,8 +353,22 @@ impl Worker {
 
     /// A client sent the first byte of a transaction.
     pub fn transaction_sent(self: &Rc<Self>, flow: u16) {
+        self.transactions_sent(flow, 1);
+    }
+
+    /// The same of several.
+    pub fn transactions_sent(self: &Rc<Self>, flow: u16, count: u64) {
         if let Some(live) = self.live(flow as usize) {
-            live.sent.fetch_add(1, Ordering::Relaxed);
+            live.sent.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// So many transactions ended as the pattern says; each item of them is kept with [`Worker::keep`].
+    pub fn items_done(self: &Rc<Self>, flow: usize, count: u64) {
+        if let Some(live) = self.live(flow).filter(|_| count > 0) {
+            live.received.fetch_add(count, Ordering::Relaxed);
+            live.transactions.fetch_add(count, Ordering::Relaxed);
+            self.changed();
         }
     }
 
@@ -381,12 +395,17 @@ impl Worker {
                 ItemOutcome::Unfinished => {}
             }
         }
+        self.keep(flow, item);
+        self.changed();
+    }
+
+    /// Keeps an item that is counted already.
+    pub fn keep(&self, flow: usize, item: Item) {
         if let Some(stress) = self.stress_of(flow) {
             stress.item(&item);
         }
         let now_ns = if item.done_ns > i64::MIN { item.done_ns } else { item.intended_ns };
         self.parts.borrow_mut()[flow].item(item, now_ns);
-        self.changed();
     }
 
     /// Keeps what was wrong with a step of a pattern, at either end.

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 
+import pacing
 from running import cpu_of_children, run_record, shown
 
 ROUNDS = 5
@@ -312,6 +313,9 @@ def table(wanted=()):
     print("| work | by | measured | cost | scn to it | goal |\n| --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder, Veth(folder) as veth:
         certificate(folder)
-        for name in wanted or CASES:
+        names = wanted or [*CASES, "paced"]
+        for name in (name for name in names if name != "paced"):
             work, case = CASES[name]
             row(veth, work, *case)
+        if "paced" in names:
+            pacing.table(veth, ROUNDS, SECONDS)

@@ -80,6 +80,8 @@ pub struct Exchange {
     pub outgoing: u32,
     /// Messages before their turn.
     early: Vec<(u32, Vec<u8>)>,
+    /// The header of the message in hand, while nothing of that is taken.
+    pub(super) header: Option<Header>,
     at: usize,
     turn: u64,
     shared_draws: u64,
@@ -114,6 +116,7 @@ impl Exchange {
             incoming: 0,
             outgoing: 0,
             early: Vec::new(),
+            header: None,
             at: 0,
             turn: 0,
             shared_draws: 0,
@@ -150,13 +153,28 @@ impl Exchange {
         room
     }
 
-    /// Plays on with the next message.
+    /// A message of it was handed to the kernel. `true`: it was the last, and only the other end can tell what became of it, for which
+    /// the limit begins.
+    pub fn handed(&mut self, place: u32, at_ns: i64, limit_ns: i64) -> bool {
+        if self.sent_ns == NEVER {
+            self.sent_ns = at_ns;
+        }
+        self.asked_ns = at_ns;
+        let waits = self.next == Next::Nothing && place + 1 == self.outgoing;
+        if waits {
+            self.wake_ns = at_ns.saturating_add(limit_ns);
+        }
+        waits
+    }
+
+    /// Plays on with the next message, and its header if that was decoded.
     ///
     /// # Errors
     /// What was not as the pattern says.
-    pub fn receive(&mut self, stage: &Stage<'_>, message: &[u8], post: &mut Post) -> Result<Next, Box<Fault>> {
+    pub fn receive(&mut self, stage: &Stage<'_>, (message, header): (&[u8], Option<Header>), post: &mut Post) -> Result<Next, Box<Fault>> {
         self.incoming += 1;
         self.received_bytes += message.len() as u64;
+        self.header = header;
         let mut next = self.play(stage, Some(message), post)?;
         while next == Next::Message
             && let Some(at) = self.early.iter().position(|(place, _)| *place == self.incoming)
@@ -164,6 +182,7 @@ impl Exchange {
             let (_, message) = self.early.swap_remove(at);
             self.incoming += 1;
             self.received_bytes += message.len() as u64;
+            self.header = None;
             next = self.play(stage, Some(&message), post)?;
         }
         Ok(next)
@@ -179,14 +198,13 @@ impl Exchange {
             && let Some(at) = self.early.iter().position(|(place, _)| *place == self.incoming)
         {
             let (_, message) = self.early.swap_remove(at);
-            return self.receive(stage, &message, post);
+            return self.receive(stage, (&message, None), post);
         }
         Ok(next)
     }
 
     fn play(&mut self, stage: &Stage<'_>, message: Option<&[u8]>, post: &mut Post) -> Result<Next, Box<Fault>> {
         let mut message = message;
-        let key = stage.identity.key.part(self.number);
         self.wake_ns = NEVER_DUE;
         while let Some(operation) = stage.program.operations.get(self.at) {
             if operation.act.is_receiving() {
@@ -214,14 +232,14 @@ impl Exchange {
                 Act::Jump(to) => self.at = *to,
                 Act::Again(begin) => self.again(*begin),
                 Act::Pause(duration) => {
-                    let pause = i64::try_from(key.part(self.turn).draw(duration)).unwrap_or(i64::MAX);
+                    let pause = i64::try_from(self.drawn(stage, duration)).unwrap_or(i64::MAX);
                     self.wake_ns = stage.now_ns.saturating_add(pause);
                     self.next = Next::Time;
                     return Ok(Next::Time);
                 }
                 _ => {
                     self.nothing_left(operation, &mut message)?;
-                    self.send(stage, operation, key.part(self.turn), post);
+                    self.send(stage, operation, post);
                 }
             }
         }
@@ -250,6 +268,14 @@ impl Exchange {
         }
     }
 
+    /// A value of this turn's own.
+    fn drawn(&self, stage: &Stage<'_>, varying: &Varying) -> u64 {
+        match varying {
+            Varying::Fixed(value) => *value,
+            varying => stage.identity.key.part(self.number).part(self.turn).draw(varying),
+        }
+    }
+
     /// The key of the next draw that both sides make and that must come out alike.
     fn shared_key(&mut self, stage: &Stage<'_>) -> Key {
         self.shared_draws += 1;
@@ -268,20 +294,22 @@ impl Exchange {
         }
     }
 
-    fn send(&mut self, stage: &Stage<'_>, operation: &Operation, key: Key, post: &mut Post) {
+    fn send(&mut self, stage: &Stage<'_>, operation: &Operation, post: &mut Post) {
         let before = post.begin();
         match &operation.act {
             Act::SendFrame(size) => {
-                let length = stage.identity.length(key, size) as u32;
+                let length = stage.identity.filling.unwrap_or_else(|| self.drawn(stage, size)).min(MOST_FILLING) as u32;
                 let way = if stage.program.side == Side::Client { Way::Forward } else { Way::Back };
                 let Identity { run, flow, connection, node, .. } = *stage.identity;
                 let sequence = self.number.wrapping_mul(MESSAGES) + u64::from(self.outgoing);
-                let frame = Frame::new(&Header { way, flow, run, connection, node, sequence, length });
-                self.sent = Sent::Frame(frame);
                 if length == 0 {
                     (self.sent, self.sent_text) = (Sent::Text, Vec::new());
                 } else {
+                    let frame = Frame::new(&Header { way, flow, run, connection, node, sequence, length });
                     frame.append(0, frame.length(), post.bytes());
+                    if stage.program.compares {
+                        self.sent = Sent::Frame(frame);
+                    }
                 }
             }
             Act::SendText(pieces) => {
@@ -299,7 +327,7 @@ impl Exchange {
                 self.remember(stage, post, before);
             }
             Act::SendBlank(size) => {
-                let end = post.bytes().len() + key.draw(size).clamp(ctraffic::NAME_ROOM as u64, MOST_FILLING) as usize;
+                let end = post.bytes().len() + self.drawn(stage, size).clamp(ctraffic::NAME_ROOM as u64, MOST_FILLING) as usize;
                 post.bytes().resize(end, 0);
                 self.remember(stage, post, before);
             }
@@ -311,13 +339,9 @@ impl Exchange {
             // Without a connection there is nothing that could be closed; such patterns are refused.
             _ => return,
         }
-        let length = post.end(before, self.number, self.outgoing, stage.now_ns);
+        let length = post.end(before, self.number, self.outgoing);
         self.outgoing += 1;
         self.sent_bytes += length as u64;
-        if self.sent_ns == NEVER {
-            self.sent_ns = stage.now_ns;
-        }
-        self.asked_ns = stage.now_ns;
         self.sent_last = true;
     }
 

@@ -2,7 +2,7 @@
 //! from it. In: starts, datagrams, the network's errors. Out: items and notes. Knows no rates.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
@@ -11,12 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
+use rustc_hash::FxHashMap;
 use scn_reports::record::flow::{Connection, ConnectionEnd, Corruption, CorruptionKind, ItemOutcome, NEVER};
 use scn_reports::record::packet::{Packet, PacketFate, PacketWay};
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
+use super::agenda::Agenda;
 use super::errors::{self, Said};
 use super::exchange::{Exchange, MESSAGES, Next, Stage};
 use super::group;
@@ -30,6 +32,7 @@ use crate::traffic::control::{Control, Start};
 use crate::traffic::draw::Key;
 use crate::traffic::frame::{Header, Way};
 use crate::traffic::origins;
+use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::session::{Fault, Identity, shown};
 use crate::traffic::registry::{Entry, NOBODY};
 use crate::traffic::told;
@@ -38,8 +41,8 @@ use crate::traffic::told;
 const BATCHES_IN_A_ROW: u32 = 4;
 /// Datagrams that wait for the kernel to take them; what comes on top is not sent.
 const MOST_WAITING: usize = 1024;
-/// Lost transactions that are remembered, for their answers to be called late.
-const MOST_LOST: usize = 65_536;
+/// Transactions of a flow on a worker whose fate is not known yet: so many more than that are not begun.
+const MOST_UNDER_WAY: u64 = 1 << 20;
 
 /// A datagram that came, and whose it is.
 struct Answer<'a> {
@@ -49,11 +52,9 @@ struct Answer<'a> {
     row: u32,
     /// The place of the message in the transaction, if its header tells.
     place: Option<u32>,
+    header: Option<Header>,
     payload: &'a [u8],
 }
-
-/// Why nothing came, where the client did not look.
-const STOOD_STILL: &str = ": its own client stood still";
 
 /// One socket of a flow.
 pub struct Lane {
@@ -72,16 +73,20 @@ pub struct Lane {
     pub(super) row: RefCell<Option<Connection>>,
     /// The node that answered last.
     pub(super) backend: Cell<u16>,
+    /// When the run will look at it, ns; [`NEVER_DUE`]: it will not.
+    pub(super) looked_at_ns: Cell<i64>,
     pub(super) state: RefCell<State>,
 }
 
 #[derive(Default)]
 pub(super) struct State {
     /// Transactions that are not over, by their numbers.
-    pub(super) under_way: HashMap<u64, Box<Exchange>>,
+    pub(super) under_way: FxHashMap<u64, Box<Exchange>>,
+    /// When their limits and pauses are over, and when the next one may begin.
+    pub(super) agenda: Agenda,
     /// When lost ones were sent.
-    lost: HashMap<u64, i64>,
-    lost_order: VecDeque<u64>,
+    pub(super) lost: FxHashMap<u64, i64>,
+    pub(super) lost_order: VecDeque<u64>,
     next: u64,
     /// Datagrams on their way.
     pub(super) post: Post,
@@ -144,6 +149,7 @@ impl Lane {
             strange,
             row: RefCell::new(Some(row)),
             backend: Cell::new(NOBODY),
+            looked_at_ns: Cell::new(NEVER_DUE),
             state: RefCell::new(State { post, transactions: vec![0; lanes.each() as usize], ..State::default() }),
         });
         shared.live.connections.fetch_add(u64::from(lanes.each()), Ordering::Relaxed);
@@ -190,24 +196,29 @@ impl Lane {
     }
 
     /// Begins a transaction; what it sends is written, and goes with the next [`Lane::flush`].
-    pub fn begin(self: &Rc<Self>, lanes: &Rc<Lanes>, start: Start) {
+    pub fn begin(self: &Rc<Self>, lanes: &Rc<Lanes>, start: Start, now_ns: i64) {
         if let Err(error) = self.connect(lanes) {
             return self.not_sent(lanes, start, &error);
         }
         if self.state.borrow().post.waiting() >= MOST_WAITING {
             return self.not_sent(lanes, start, &io::Error::from_raw_os_error(libc::ENOBUFS));
         }
-        self.entry.begun.fetch_add(1, Ordering::Release);
+        if lanes.under_way.get() >= MOST_UNDER_WAY {
+            let what = format!("{MOST_UNDER_WAY} transactions wait already for what becomes of them");
+            return self.not_sent(lanes, start, &io::Error::other(what));
+        }
         let mut exchange = lanes.exchange();
         let mut state = self.state.borrow_mut();
         let number = state.next;
         state.next += 1;
+        self.entry.begun.store(state.next, Ordering::Release);
         exchange.begin(number, start.intended_ns, start.lag_ns);
-        let stage = self.stage(lanes, lanes.worker.pacer.now_ns());
+        let stage = self.stage(lanes, now_ns);
         let result = exchange.go_on(&stage, &mut state.post);
         self.complete(&mut state);
         drop(state);
         lanes.worker.tell_step(lanes.run.flow, || format!("client sends {}B to {}", exchange.sent_bytes, self.remote(lanes)));
+        lanes.wrote(exchange.sent_bytes);
         self.with_the_others(lanes, &exchange);
         self.settle(lanes, exchange, result);
     }
@@ -225,19 +236,19 @@ impl Lane {
     }
 
     /// What follows after a transaction was played on.
-    fn settle(self: &Rc<Self>, lanes: &Rc<Lanes>, mut exchange: Box<Exchange>, result: Result<Next, Box<Fault>>) {
+    pub(super) fn settle(self: &Rc<Self>, lanes: &Rc<Lanes>, exchange: Box<Exchange>, result: Result<Next, Box<Fault>>) {
         match result {
             Err(fault) => self.failed(lanes, exchange, fault),
             Ok(Next::Nothing) if !exchange.sent_last => {
                 let now = lanes.worker.pacer.now_ns();
                 let number = exchange.number;
                 self.done(lanes, exchange, now);
+                lanes.worker.items_done(lanes.run.flow, 1);
                 if !self.others_wait(lanes, number) {
                     lanes.is_free(self);
                 }
             }
             Ok(Next::Nothing) => {
-                exchange.await_word(lanes.limit_ns);
                 self.wait(lanes, exchange);
                 if lanes.identified {
                     lanes.is_free(self);
@@ -247,19 +258,15 @@ impl Lane {
         }
     }
 
-    pub(super) fn wait(self: &Rc<Self>, lanes: &Lanes, exchange: Box<Exchange>) {
-        let key = exchange.key(lanes.each());
-        lanes.remind(exchange.wake_ns, self, key);
-        self.state.borrow_mut().under_way.insert(key, exchange);
-    }
-
+    /// Keeps what was done as the pattern says, uncounted.
     fn done(&self, lanes: &Lanes, exchange: Box<Exchange>, at_ns: i64) {
         let mut state = self.state.borrow_mut();
         if let Some(transactions) = state.transactions.get_mut(exchange.receiver as usize) {
             *transactions = transactions.saturating_add(1);
         }
         drop(state);
-        lanes.item(self, &exchange, ItemOutcome::Done, at_ns);
+        let item = lanes.row(self, &exchange, ItemOutcome::Done, at_ns);
+        lanes.worker.keep(lanes.run.flow, item);
         lanes.run.is_answered();
         lanes.over(exchange);
     }
@@ -268,7 +275,10 @@ impl Lane {
     pub(super) fn failed(self: &Rc<Self>, lanes: &Rc<Lanes>, mut exchange: Box<Exchange>, fault: Box<Fault>) {
         let now = lanes.worker.pacer.now_ns();
         if exchange.sent_ns == NEVER {
-            lanes.worker.transaction_sent(self.identity.flow);
+            // What is written is counted when it goes.
+            if exchange.outgoing == 0 {
+                lanes.worker.transaction_sent(self.identity.flow);
+            }
             exchange.sent_ns = now;
         }
         self.remember_lost(&exchange, lanes.each());
@@ -291,56 +301,6 @@ impl Lane {
         } else if !free {
             lanes.is_free_later(self);
         }
-    }
-
-    fn remember_lost(&self, exchange: &Exchange, each: u32) {
-        let mut state = self.state.borrow_mut();
-        state.lost.insert(exchange.key(each), exchange.sent_ns);
-        state.lost_order.push_back(exchange.key(each));
-        if state.lost_order.len() > MOST_LOST
-            && let Some(oldest) = state.lost_order.pop_front()
-        {
-            state.lost.remove(&oldest);
-        }
-    }
-
-    /// A transaction's wait or pause is over, if it still is the same one.
-    pub fn time_is_over(self: &Rc<Self>, lanes: &Rc<Lanes>, key: u64, now_ns: i64) {
-        let mut state = self.state.borrow_mut();
-        if state.under_way.get(&key).is_none_or(|exchange| exchange.wake_ns > now_ns) {
-            return;
-        }
-        let Some(mut exchange) = state.under_way.remove(&key) else { return };
-        let stage = self.stage(lanes, now_ns);
-        match exchange.next {
-            Next::Time => {
-                let result = exchange.go_on(&stage, &mut state.post);
-                drop(state);
-                self.settle(lanes, exchange, result);
-            }
-            Next::Nothing if !lanes.own_server => {
-                drop(state);
-                lanes.item(self, &exchange, ItemOutcome::Unfinished, NEVER);
-                lanes.over(exchange);
-                if !lanes.identified {
-                    lanes.is_free(self);
-                }
-            }
-            Next::Message | Next::Nothing => {
-                let fault = exchange.late(&stage);
-                drop(state);
-                self.failed(lanes, exchange, fault);
-            }
-        }
-    }
-
-    /// What it means that an answer was not read in time.
-    fn too_late(&self, lanes: &Lanes, exchange: &Exchange, now_ns: i64) -> Box<Fault> {
-        let mut fault = exchange.late(&self.stage(lanes, now_ns));
-        if lanes.run.thawed_ns.get() > exchange.sent_ns {
-            fault.what.push_str(STOOD_STILL);
-        }
-        fault
     }
 
     /// The node that answered; told once.
@@ -392,24 +352,41 @@ impl Lane {
         for _ in 0..BATCHES_IN_A_ROW {
             let Ok(count) = self.socket.try_io(Interest::READABLE, || arrivals.receive(self.socket.as_fd())) else { return };
             for at in 0..count {
-                arrivals.pieces(at).for_each(|bytes| self.take_in(lanes, bytes, lanes.worker.pacer.now_ns()));
+                // What comes as one came at once; a nanosecond each keeps the order.
+                let now = lanes.worker.pacer.now_ns();
+                arrivals.pieces(at).zip(now..).for_each(|(bytes, at_ns)| self.take_in(lanes, bytes, at_ns));
             }
         }
     }
 
     /// What the server says that it has received.
     fn arrived(self: &Rc<Self>, lanes: &Rc<Lanes>) {
-        for told in self.entry.inbox.take() {
+        let mut all = lanes.told.take();
+        self.entry.inbox.take(&mut all);
+        let mut done = 0;
+        for told in all.drain(..) {
             let mut state = self.state.borrow_mut();
             let Some(key) = self.key(lanes, told.number, told.node) else { continue };
-            let waits = state.under_way.get(&key).is_some_and(|exchange| exchange.next == Next::Nothing);
-            let exchange = if waits { state.under_way.remove(&key) } else { None };
-            let late = exchange.is_none() && state.lost.remove(&key).is_some();
+            let exchange = match state.under_way.remove(&key) {
+                Some(exchange) if exchange.next != Next::Nothing => {
+                    state.under_way.insert(key, exchange);
+                    continue;
+                }
+                exchange => exchange,
+            };
+            let late = match &exchange {
+                Some(exchange) => {
+                    state.agenda.cancel((exchange.wake_ns, key));
+                    false
+                }
+                None => state.lost.remove(&key).is_some(),
+            };
             drop(state);
             match exchange {
                 Some(mut exchange) if told.at_ns <= exchange.wake_ns => {
                     exchange.peer_node = told.node;
                     self.done(lanes, exchange, told.at_ns);
+                    done += 1;
                     if !lanes.identified {
                         lanes.is_free(self);
                     }
@@ -424,6 +401,8 @@ impl Lane {
                 None => {}
             }
         }
+        lanes.told.replace(all);
+        lanes.worker.items_done(lanes.run.flow, done);
     }
 
     fn came_late(&self, lanes: &Lanes, at_ns: i64) {
@@ -437,10 +416,10 @@ impl Lane {
         let next = self.state.borrow().next;
         if let Some(identifier) = self.identifier {
             let (low, payload) = icmp::reply(bytes, self.ipv6, identifier)?;
-            return Some(Answer { key: self.nearest(low)?, row: self.number, place: None, payload });
+            return Some(Answer { key: self.nearest(low)?, row: self.number, place: None, header: None, payload });
         }
         if !lanes.identified {
-            return next.checked_sub(1).map(|key| Answer { key, row: self.number, place: None, payload: bytes });
+            return next.checked_sub(1).map(|key| Answer { key, row: self.number, place: None, header: None, payload: bytes });
         }
         let Some(header) = Header::decode(bytes) else {
             self.wrong(lanes, CorruptionKind::Content, format!("a datagram without a whole header came: {}", shown(bytes)));
@@ -458,7 +437,7 @@ impl Lane {
             return None;
         };
         let place = (header.way == Way::Back).then_some((header.sequence % MESSAGES) as u32);
-        Some(Answer { key, row: self.number + (key % u64::from(lanes.each())) as u32, place, payload: bytes })
+        Some(Answer { key, row: self.number + (key % u64::from(lanes.each())) as u32, place, header: Some(header), payload: bytes })
     }
 
     /// The last transaction whose number ends in these 16 bits.
@@ -480,7 +459,7 @@ impl Lane {
 
     fn take_in(self: &Rc<Self>, lanes: &Rc<Lanes>, bytes: &[u8], at_ns: i64) {
         let Some(answer) = self.whose(lanes, bytes) else { return };
-        let Answer { key, place, payload, .. } = answer;
+        let Answer { key, place, payload, header, .. } = answer;
         lanes.worker.tell_step(lanes.run.flow, || format!("client received {}B: {}", payload.len(), told::payload(payload)));
         let mut state = self.state.borrow_mut();
         let exchange = state.under_way.remove(&key);
@@ -497,6 +476,7 @@ impl Lane {
         };
         if exchange.next == Next::Message && exchange.wake_ns < at_ns {
             // Its time is over, though nobody has looked: a client that stood still.
+            state.agenda.cancel((exchange.wake_ns, key));
             drop(state);
             let fault = self.too_late(lanes, &exchange, at_ns);
             self.failed(lanes, exchange, fault);
@@ -509,7 +489,8 @@ impl Lane {
         if new && exchange.next == Next::Message && place == due {
             let sent = exchange.sent_ns;
             let stage = self.stage(lanes, at_ns);
-            let result = exchange.receive(&stage, payload, &mut state.post);
+            state.agenda.cancel((exchange.wake_ns, key));
+            let result = exchange.receive(&stage, (payload, header), &mut state.post);
             drop(state);
             self.note(lanes, &answer, place, at_ns, asked, (sent, PacketFate::Arrived));
             return self.settle(lanes, exchange, result);
@@ -544,7 +525,13 @@ impl Lane {
     /// The network says that a datagram did not arrive.
     pub(super) fn refused(self: &Rc<Self>, lanes: &Rc<Lanes>, said: Said) {
         // Of what went in one piece the network speaks once: from now on of each.
-        self.state.borrow_mut().post.joins = false;
+        if std::mem::replace(&mut self.state.borrow_mut().post.joins, false) {
+            let name = &lanes.worker.shared.plan.flows[lanes.run.flow].name;
+            lanes
+                .worker
+                .shared
+                .warn(format!("flow {name} sends its datagrams one by one since the network refused some: it speaks of each alone"));
+        }
         let number = match self.identifier {
             Some(identifier) => icmp::quoted(&said.quoted, identifier).and_then(|(low, _)| self.nearest(low)),
             None if lanes.identified => Header::decode(&said.quoted)
@@ -554,7 +541,7 @@ impl Lane {
         };
         let keys = number.into_iter().flat_map(|number| (0..u64::from(lanes.each())).map(move |at| (number, at)));
         for (number, at) in keys {
-            let exchange = self.state.borrow_mut().under_way.remove(&(number * u64::from(lanes.each()) + at));
+            let exchange = self.state.borrow_mut().take_out(number * u64::from(lanes.each()) + at);
             if let Some(exchange) = exchange {
                 let fault = exchange.failed(&self.stage(lanes, lanes.worker.pacer.now_ns()), said.what.clone(), said.end);
                 self.failed(lanes, exchange, fault);

@@ -1,6 +1,6 @@
 //! What both ends noted of each datagram, and how the notes of the two become one row. In: notes. Out: [`Packet`]s. Measures nothing.
 
-use scn_reports::record::packet::{Packet, PacketFate, PacketWay};
+use scn_reports::record::packet::{Missed, Packet, PacketFate, PacketWay};
 
 use scn_reports::record::flow::NEVER;
 
@@ -37,6 +37,8 @@ pub struct Log {
     pub rounds: Vec<Packet>,
     /// When answers came to what had been counted as lost, ns.
     pub late_ns: Vec<i64>,
+    /// What the kernel threw away at a socket, for nobody read it in time.
+    pub thrown_away: Vec<Missed>,
 }
 
 impl Log {
@@ -46,6 +48,7 @@ impl Log {
         self.received.extend(other.received);
         self.rounds.extend(other.rounds);
         self.late_ns.extend(other.late_ns);
+        self.thrown_away.extend(other.thrown_away);
     }
 
     /// One row for each datagram and each copy, in the order of their sending. What took longer than `limit_ns` is late; what did not come

@@ -31,6 +31,7 @@ mod sending;
 pub mod server;
 mod socket;
 mod take;
+mod waiting;
 
 use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::pattern::{Pattern, Payload, Side, Step, StepKind};

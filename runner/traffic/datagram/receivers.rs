@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::exchange::{Exchange, Next};
+use super::exchange::Exchange;
 use super::lane::Lane;
 use super::run::Lanes;
 
@@ -12,11 +12,6 @@ impl Exchange {
     /// By which a lane finds it, where each number is `each` exchanges.
     pub fn key(&self, each: u32) -> u64 {
         self.number.wrapping_mul(u64::from(each)) + u64::from(self.receiver)
-    }
-
-    /// The last that it did was to send: whether that arrived the other end tells, or its limit is over.
-    pub fn await_word(&mut self, limit_ns: i64) {
-        self.wake_ns = self.asked_ns.max(self.sent_ns).saturating_add(limit_ns);
     }
 }
 
@@ -41,9 +36,6 @@ impl Lane {
             let mut other = lanes.exchange();
             other.as_mut().clone_from(first);
             other.receiver = receiver;
-            if other.next == Next::Nothing {
-                other.await_word(lanes.limit_ns);
-            }
             self.wait(lanes, other);
         }
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
 
 use futures_util::task::AtomicWaker;
 use scn_reports::record::flow::{Connection, ConnectionEnd, ItemOutcome, NEVER};
+use scn_reports::record::packet::Missed;
 
 use super::exchange::Next;
 use super::lane::Lane;
@@ -50,10 +51,12 @@ impl Lane {
         self.control.socket.set(None);
         let lost = self.control.late_for(thrown_away(self.socket.as_fd()).saturating_sub(self.strange));
         if lost > 0 {
+            let missed = Missed { from_ns: row.opened_ns, to_ns: lanes.worker.pacer.now_ns(), count: u64::from(lost) };
+            lanes.worker.parts.borrow_mut()[lanes.run.flow].thrown_away(missed);
             let name = &lanes.worker.shared.plan.flows[lanes.run.flow].name;
             lanes.worker.shared.warn(format!(
-                "at least {lost} answers found no room in a socket of flow {name}: scn did not read them in time, which counts as loss; \
-                 a larger `receive_buffer` holds more"
+                "at least {lost} answers found no room in a socket of flow {name}: scn did not read them in time, and counts them as lost \
+                 though they came; a larger `receive_buffer` holds more"
             ));
         }
         let part = &mut lanes.worker.parts.borrow_mut()[lanes.run.flow];

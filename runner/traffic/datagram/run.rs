@@ -2,7 +2,7 @@
 //! In: start and stop. Out: items, `FlowEnded`. What a socket does stands in `lane`.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,11 +13,11 @@ use futures_util::future::{Either, select};
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
 
-use super::agenda::Agenda;
 use super::errors;
 use super::exchange::Exchange;
 use super::group;
 use super::lane::Lane;
+use super::post::MOST_TOGETHER;
 use super::socket::{self, Arrivals};
 use super::{Options, Packets, is_identified, own_server, packets, pattern, response_limit};
 use crate::plan::datagrams;
@@ -28,6 +28,7 @@ use crate::traffic::flow::{self, DRAIN_LIMIT_NS, Run, START_PATIENCE_NS};
 use crate::traffic::names;
 use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::program::Program;
+use crate::traffic::registry::Told;
 use crate::traffic::starts::Starts;
 use crate::traffic::worker::Worker;
 
@@ -35,12 +36,12 @@ use crate::traffic::worker::Worker;
 const STARTS_IN_A_ROW: u32 = 16;
 /// The same where many go to the kernel in one piece.
 const JOINED_STARTS_IN_A_ROW: u32 = 256;
-/// And so many bytes: more at once than a receiver's socket has room for would be lost there.
-const JOINED_BYTES: usize = 64 << 10;
+/// Starts that share one reading of the clock, by which they are due or late.
+const STARTS_A_READING: u32 = 16;
+/// So long before a start a worker sleeps no more, if that is not most of its time: an idle core takes as long to wake, ns.
+const AWAKE_NS: i64 = 60_000;
 /// Sockets that a flow left behind and still listens on.
 const MOST_LEFT_BEHIND: usize = 64;
-/// In the agenda: not a transaction, but a lane that may begin its next one.
-const NEXT: u64 = u64::MAX;
 
 /// One run of a datagram flow on one worker.
 pub struct Lanes {
@@ -64,6 +65,8 @@ pub struct Lanes {
     /// Without a rate: a lane begins the next one when it is done.
     closed_loop: bool,
     interval_ns: i64,
+    /// Open loop: how long before a start it sleeps no more, ns.
+    awake_ns: i64,
     /// Closed loop: the pause after one that failed, ns.
     reconnect_ns: i64,
     pub(super) arrivals: RefCell<Arrivals>,
@@ -71,8 +74,12 @@ pub struct Lanes {
     left_behind: RefCell<VecDeque<Rc<Lane>>>,
     /// Lanes that wait for a start, the longest first.
     idle: RefCell<VecDeque<Rc<Lane>>>,
-    /// When something is to be done: the instant, the lane's number, the transaction.
-    agenda: RefCell<Agenda>,
+    /// When the first thing is to be done of each lane that has any: the instant, the lane's number.
+    agenda: RefCell<BTreeSet<(i64, u32)>>,
+    /// Room for what servers tell.
+    pub(super) told: RefCell<Vec<Told>>,
+    /// Payload written and not flushed, and that of the last start, bytes.
+    written: Cell<(u64, u64)>,
     #[expect(clippy::vec_box, reason = "an exchange is large and goes to and fro")]
     pool: RefCell<Vec<Box<Exchange>>>,
     pub(super) under_way: Cell<u64>,
@@ -108,6 +115,11 @@ impl Upcoming<'_> {
         self.k = (self.own)(self.k + 1);
         self.look();
     }
+}
+
+/// How long before a start it sleeps no more, where they are so far from each other: at most half of the time, ns.
+fn awake(interval_ns: u64) -> i64 {
+    i64::try_from(interval_ns / 2).map_or(AWAKE_NS, |half| half.min(AWAKE_NS))
 }
 
 /// Carries a run out. `workers` share the flow.
@@ -192,12 +204,15 @@ impl Lanes {
             program,
             closed_loop: run.pace.is_none(),
             interval_ns: i64::try_from(planned.load.interval_ns).unwrap_or(i64::MAX),
+            awake_ns: if datagrams::is_dense(planned) { 0 } else { awake(planned.interval_ns) },
             reconnect_ns: pause_after_failure(planned).unwrap_or(0),
             arrivals: RefCell::new(Arrivals::new()),
             lanes: RefCell::default(),
             left_behind: RefCell::default(),
             idle: RefCell::default(),
             agenda: RefCell::default(),
+            told: RefCell::default(),
+            written: Cell::default(),
             pool: RefCell::default(),
             under_way: Cell::new(0),
             wanted: Cell::new(0),
@@ -299,10 +314,11 @@ impl Lanes {
                 self.wanted.set(self.wanted.get() - 1);
                 self.open(1).await;
             }
-            let due = if frozen { NEVER_DUE } else { self.agenda.borrow().first().map_or(NEVER_DUE, |(at, ..)| at) };
+            let due = if frozen { NEVER_DUE } else { self.agenda.borrow().first().map_or(NEVER_DUE, |(at, _)| *at) };
             let until = if over { limit } else { self.run.until_ns() };
+            let next = next.saturating_sub(self.awake_ns);
             if next <= self.worker.pacer.now_ns() {
-                // A rate that this worker cannot keep must not keep its sockets waiting.
+                // Neither a rate that this worker cannot keep nor a start that is near must keep its sockets waiting.
                 tokio::task::yield_now().await;
             }
             self.run.event(&self.worker, next.min(due).min(until).min(self.oldest()).min(lingers)).await;
@@ -342,9 +358,12 @@ impl Lanes {
 
     /// Open loop: begins what is due; when the next one is.
     fn begin_due(self: &Rc<Self>, upcoming: &mut Upcoming<'_>) -> i64 {
-        for _ in 0..self.starts_in_a_row() {
+        let mut now = self.worker.pacer.now_ns();
+        for begun in 1..=self.starts_in_a_row() {
             let next = upcoming.at_ns;
-            let now = self.worker.pacer.now_ns();
+            if next > now || begun % STARTS_A_READING == 0 {
+                now = self.worker.pacer.now_ns();
+            }
             if next > now || next >= self.run.until_ns() {
                 self.serve_waiting(now);
                 self.flush();
@@ -360,8 +379,8 @@ impl Lanes {
             }
             match self.lane() {
                 Some(lane) => {
-                    lane.begin(self, start);
-                    if self.is_much(&lane) {
+                    lane.begin(self, start, now);
+                    if self.is_much() {
                         break;
                     }
                 }
@@ -394,21 +413,25 @@ impl Lanes {
             let Some(lane) = self.lane() else { return };
             let start = self.run.waiting.borrow_mut().pop_front();
             if let Some(start) = start {
-                lane.begin(self, start);
+                lane.begin(self, start, now_ns);
             }
         }
     }
 
     /// Closed loop: each idle lane begins its next one; `false`: there is no next one.
     fn begin_idle(self: &Rc<Self>) -> bool {
-        for _ in 0..self.starts_in_a_row() {
+        let mut now = self.worker.pacer.now_ns();
+        for begun in 1..=self.starts_in_a_row() {
             let Some(lane) = self.idle.borrow_mut().pop_front() else { break };
             if !self.run.ticket(&self.worker) {
                 self.flush();
                 return false;
             }
-            lane.begin(self, Start { intended_ns: self.worker.pacer.now_ns(), lag_ns: 0 });
-            if self.is_much(&lane) {
+            if begun % STARTS_A_READING == 0 {
+                now = self.worker.pacer.now_ns();
+            }
+            lane.begin(self, Start { intended_ns: now, lag_ns: 0 }, now);
+            if self.is_much() {
                 break;
             }
         }
@@ -424,6 +447,7 @@ impl Lanes {
         if self.run.frozen.get() {
             return;
         }
+        self.written.take();
         let lanes = self.lanes.borrow().clone();
         lanes.iter().for_each(|lane| lane.flush(self));
     }
@@ -431,16 +455,12 @@ impl Lanes {
     /// Sees to everything whose time has come.
     fn due(self: &Rc<Self>, now_ns: i64) {
         loop {
-            let first = self.agenda.borrow().first();
-            let Some((_, lane, number)) = first.filter(|(at, ..)| *at <= now_ns) else { return };
-            self.agenda.borrow_mut().pop();
-            let Some(lane) = self.find(lane) else { continue };
-            if number == NEXT {
-                self.idle.borrow_mut().push_back(lane);
-            } else {
-                lane.time_is_over(self, number, now_ns);
-                lane.flush(self);
-            }
+            let first = self.agenda.borrow().first().copied();
+            let Some((_, number)) = first.filter(|(at, _)| *at <= now_ns) else { return };
+            self.agenda.borrow_mut().pop_first();
+            let Some(lane) = self.find(number) else { continue };
+            lane.looked_at_ns.set(NEVER_DUE);
+            lane.due(self, now_ns);
         }
     }
 
@@ -449,22 +469,31 @@ impl Lanes {
         self.lanes.borrow().iter().find(is).or(self.left_behind.borrow().iter().find(is)).cloned()
     }
 
-    /// Something is to be done at this instant.
-    pub(super) fn remind(&self, at_ns: i64, lane: &Lane, number: u64) {
-        if at_ns == NEVER_DUE {
+    /// Looks at a lane at this instant, if not before.
+    pub(super) fn look_at(&self, lane: &Lane, at_ns: i64) {
+        let planned = lane.looked_at_ns.get();
+        if at_ns >= planned {
             return;
         }
-        let earlier = self.agenda.borrow().first().is_none_or(|(first, ..)| at_ns < first);
-        self.agenda.borrow_mut().push((at_ns, lane.number, number));
+        let mut agenda = self.agenda.borrow_mut();
+        let earlier = agenda.first().is_none_or(|(first, _)| at_ns < *first);
+        agenda.remove(&(planned, lane.number));
+        agenda.insert((at_ns, lane.number));
+        lane.looked_at_ns.set(at_ns);
         if earlier {
             self.run.wake();
         }
     }
 
+    /// A lane's pause is over.
+    pub(super) fn begins_next(&self, lane: &Rc<Lane>) {
+        self.idle.borrow_mut().push_back(Rc::clone(lane));
+    }
+
     /// A lane may begin its next transaction.
     pub(super) fn is_free(&self, lane: &Rc<Lane>) {
         if self.closed_loop && self.interval_ns > 0 {
-            self.remind(self.worker.pacer.now_ns().saturating_add(self.interval_ns), lane, NEXT);
+            lane.begins_at(self, self.worker.pacer.now_ns().saturating_add(self.interval_ns));
         } else if self.closed_loop || !self.identified {
             self.idle.borrow_mut().push_back(Rc::clone(lane));
             self.run.wake();
@@ -476,7 +505,7 @@ impl Lanes {
     pub(super) fn is_free_later(&self, lane: &Rc<Lane>) {
         if self.closed_loop {
             let pause = self.reconnect_ns.max(self.interval_ns);
-            self.remind(self.worker.pacer.now_ns().saturating_add(pause), lane, NEXT);
+            lane.begins_at(self, self.worker.pacer.now_ns().saturating_add(pause));
         } else {
             self.is_free(lane);
         }
@@ -516,9 +545,15 @@ impl Lanes {
         self.last_ns.set(self.last_ns.get().max(at_ns));
     }
 
-    /// A lane has written as much as may go at once.
-    fn is_much(&self, lane: &Lane) -> bool {
-        self.joins && lane.state.borrow().post.written() >= JOINED_BYTES
+    /// A start has written so many bytes.
+    pub(super) fn wrote(&self, bytes: u64) {
+        self.written.set((self.written.get().0 + bytes, bytes));
+    }
+
+    /// With another start there would be more than goes in one piece: more at once than a receiver's socket has room for would be lost there.
+    fn is_much(&self) -> bool {
+        let (written, last) = self.written.get();
+        self.joins && written + last > MOST_TOGETHER as u64
     }
 
     fn starts_in_a_row(&self) -> u32 {
@@ -555,13 +590,18 @@ impl Lanes {
 
     /// Notes an item.
     pub(super) fn item(&self, lane: &Lane, exchange: &Exchange, outcome: ItemOutcome, done_ns: i64) {
+        self.worker.item(self.run.flow, self.row(lane, exchange, outcome, done_ns));
+    }
+
+    /// An item of a transaction that is over.
+    pub(super) fn row(&self, lane: &Lane, exchange: &Exchange, outcome: ItemOutcome, done_ns: i64) -> Item {
         let whole = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
         let done = outcome == ItemOutcome::Done;
         if done {
             self.happened(done_ns);
         }
         self.happened(exchange.sent_ns);
-        let item = Item {
+        Item {
             intended_ns: exchange.intended_ns,
             sent_ns: exchange.sent_ns,
             done_ns: if outcome == ItemOutcome::Unfinished { NEVER } else { done_ns },
@@ -572,8 +612,7 @@ impl Lanes {
             status: 0,
             forward_bytes: if done { whole(exchange.sent_bytes) } else { 0 },
             back_bytes: whole(exchange.received_bytes),
-        };
-        self.worker.item(self.run.flow, item);
+        }
     }
 
     fn forget_waiting(&self) {

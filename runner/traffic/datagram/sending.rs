@@ -10,10 +10,11 @@ use tokio::io::Interest;
 
 use super::errors;
 use super::exchange::{MESSAGES, Next};
-use super::lane::Lane;
+use super::lane::{Lane, State};
 use super::log::Note;
 use super::run::Lanes;
 use crate::traffic::control::Start;
+use crate::traffic::pacer::NEVER_DUE;
 
 /// An error of the network that was noted before the datagram in hand was sent is read, and the datagram sent again, so often.
 const MOST_ERRORS: usize = 64;
@@ -43,6 +44,7 @@ impl Lane {
         let mut errors = 0;
         while self.state.borrow().post.waiting() > 0 {
             let mut state = self.state.borrow_mut();
+            let now = lanes.worker.pacer.now_ns();
             let sent = match was_blocked {
                 true => self.socket.try_io(Interest::WRITABLE, || state.post.send(self.socket.as_fd(), self.ipv6)),
                 false => state.post.send(self.socket.as_fd(), self.ipv6),
@@ -53,19 +55,9 @@ impl Lane {
             match sent {
                 Ok(count) => {
                     state.blocked = false;
-                    let gone = state.post.gone(count);
-                    let part = &mut lanes.worker.parts.borrow_mut()[lanes.run.flow];
-                    for letter in gone {
-                        for row in self.rows(lanes) {
-                            if letter.place == 0 {
-                                lanes.worker.transaction_sent(self.identity.flow);
-                            }
-                            if lanes.own_server {
-                                let sequence = letter.number.wrapping_mul(MESSAGES) + u64::from(letter.place);
-                                part.sent(Note { connection: row, back: false, sequence, at_ns: letter.at_ns, asked_ns: NEVER });
-                            }
-                        }
-                    }
+                    let limit_ns = self.handed(lanes, &mut state, count, now);
+                    drop(state);
+                    lanes.look_at(self, limit_ns);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     state.blocked = true;
@@ -90,6 +82,33 @@ impl Lane {
         lanes.worker.changed();
     }
 
+    /// Notes the last datagrams that the kernel took, from this instant on, a nanosecond each to keep their order; when the first of
+    /// their limits is over.
+    fn handed(&self, lanes: &Lanes, state: &mut State, count: usize, at_ns: i64) -> i64 {
+        let each = u64::from(lanes.each());
+        let part = &mut lanes.worker.parts.borrow_mut()[lanes.run.flow];
+        let (mut begun, mut first) = (0, NEVER_DUE);
+        for (at, at_ns) in (0..count).zip(at_ns..) {
+            let letter = state.post.gone(count)[at];
+            begun += u64::from(letter.place == 0) * each;
+            for (row, receiver) in self.rows(lanes).zip(0..each) {
+                if lanes.own_server {
+                    let sequence = letter.number.wrapping_mul(MESSAGES) + u64::from(letter.place);
+                    part.sent(Note { connection: row, back: false, sequence, at_ns, asked_ns: NEVER });
+                }
+                let key = letter.number.wrapping_mul(each) + receiver;
+                let Some(exchange) = state.under_way.get_mut(&key) else { continue };
+                if exchange.handed(letter.place, at_ns, lanes.limit_ns) {
+                    let limit_ns = exchange.wake_ns;
+                    first = first.min(limit_ns);
+                    state.remind(limit_ns, key);
+                }
+            }
+        }
+        lanes.worker.transactions_sent(self.identity.flow, begun);
+        first
+    }
+
     /// The kernel does not send a datagram.
     fn give_up(self: &Rc<Self>, lanes: &Rc<Lanes>, error: &io::Error, what: String) {
         let mut state = self.state.borrow_mut();
@@ -97,25 +116,26 @@ impl Lane {
         let first = letter.number.wrapping_mul(u64::from(lanes.each()));
         // Those with a group's other receivers share its fate.
         let others = || (1..u64::from(lanes.each())).map(|other| first + other);
-        let Some(mut exchange) = state.under_way.remove(&first) else { return };
+        let Some(mut exchange) = state.take_out(first) else { return };
         drop(state);
+        let now = lanes.worker.pacer.now_ns();
         if letter.place > 0 || error.raw_os_error() == Some(libc::EMSGSIZE) {
             if letter.place == 0 {
                 lanes.worker.transaction_sent(self.identity.flow);
             }
             let end = errors::of_kernel(error, None).1;
             for key in others() {
-                let Some(other) = self.state.borrow_mut().under_way.remove(&key) else { continue };
-                let fault = other.failed(&self.stage(lanes, letter.at_ns), what.clone(), end);
+                let Some(other) = self.state.borrow_mut().take_out(key) else { continue };
+                let fault = other.failed(&self.stage(lanes, now), what.clone(), end);
                 self.failed(lanes, other, fault);
             }
-            let fault = exchange.failed(&self.stage(lanes, letter.at_ns), what, end);
+            let fault = exchange.failed(&self.stage(lanes, now), what, end);
             return self.failed(lanes, exchange, fault);
         }
         let start = Start { intended_ns: exchange.intended_ns, lag_ns: exchange.lag_ns };
         let was_free = lanes.identified && exchange.next == Next::Nothing;
         exchange.sent_ns = NEVER;
-        let others: Vec<_> = others().filter_map(|key| self.state.borrow_mut().under_way.remove(&key)).collect();
+        let others: Vec<_> = others().filter_map(|key| self.state.borrow_mut().take_out(key)).collect();
         others.into_iter().for_each(|other| lanes.over(other));
         lanes.over(exchange);
         self.dropped(lanes, start, what);

@@ -1,7 +1,7 @@
 //! The server's side of UDP: plays the pattern's server on each transaction that comes, and answers from the address that was asked.
 //! In: a bound socket. Out: answers, notes of what came and went, and word to the client's end of what nothing answers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::future::{Future, poll_fn};
@@ -13,15 +13,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
+use rustc_hash::FxHashMap;
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::NEVER;
+use scn_reports::record::packet::Missed;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::exchange::{Exchange, MESSAGES, Next, Stage};
 use super::group;
 use super::log::Note;
-use super::post::{Letter, Post};
+use super::post::Post;
 use super::seen::Seen;
 use super::socket::{self, Arrivals, Way, set_number, thrown_away};
 use crate::plan::datagrams;
@@ -33,7 +35,7 @@ use crate::traffic::frame::{self, Header, UNKNOWN_CONNECTION, UNKNOWN_FLOW};
 use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::program::Program;
 use crate::traffic::pattern::session::{Fault, Identity};
-use crate::traffic::registry::Entry;
+use crate::traffic::registry::{Entry, Told as Complete};
 use crate::traffic::told;
 use crate::traffic::worker::Worker;
 
@@ -41,6 +43,8 @@ use crate::traffic::worker::Worker;
 const BATCHES_IN_A_ROW: u32 = 4;
 /// Transactions that wait for another message of a client that may never send it; the oldest are forgotten.
 const MOST_WAITING: usize = 65_536;
+/// What found no room is asked for no more often, ns.
+const LOOK_EVERY_NS: i64 = 10_000_000;
 /// Clients' sockets that are known; the oldest are forgotten, and known again when they send.
 const MOST_KNOWN: usize = 262_144;
 
@@ -79,21 +83,61 @@ pub fn listen(worker: &Rc<Worker>, listener: usize, socket: OwnedFd) {
     });
 }
 
+/// The flows of datagrams that come here.
+fn flows(worker: &Worker, listener: usize) -> impl Iterator<Item = usize> {
+    let plan = &worker.shared.plan;
+    let planned = &plan.listeners[listener];
+    let comes = |flow: &PlannedFlow| flow.target.port() == planned.port && flow.backends.contains(&planned.node) && super::carries(flow);
+    (0..plan.flows.len()).filter(move |flow| comes(&plan.flows[*flow]))
+}
+
 /// A dense flow comes here.
 fn joins(worker: &Worker, listener: usize) -> bool {
     let plan = &worker.shared.plan;
-    let planned = &plan.listeners[listener];
-    let comes = |flow: &PlannedFlow| flow.target.port() == planned.port && flow.backends.contains(&planned.node);
-    datagrams::may_be_joined(plan) && plan.flows.iter().any(|flow| comes(flow) && datagrams::is_dense(flow))
+    datagrams::may_be_joined(plan) && flows(worker, listener).any(|flow| datagrams::is_dense(&plan.flows[flow]))
 }
 
 /// What is known of a client's socket.
 struct Known {
     identity: Identity,
+    /// Its row in the flow's table of connections: of a flow to a group each receiver has one.
+    row: u32,
     /// The client's own word of it; `None`: it is known by its headers alone.
     entry: Option<Arc<Entry>>,
     /// Transactions that are over.
-    over: Seen,
+    over: RefCell<Seen>,
+}
+
+/// A transaction that waits for another message, or for the end of a pause.
+struct UnderWay {
+    exchange: Box<Exchange>,
+    way: Way,
+    /// It stands among those that are forgotten in their order.
+    listed: bool,
+}
+
+/// What a client is to be told when the datagrams in hand are all taken in.
+#[derive(Default)]
+struct Word {
+    to: Option<Arc<Entry>>,
+    complete: Vec<Complete>,
+}
+
+impl Word {
+    fn tell(&mut self, to: &Arc<Entry>, complete: Complete) {
+        if !self.to.as_ref().is_some_and(|known| Arc::ptr_eq(known, to)) {
+            self.deliver();
+            self.to = Some(Arc::clone(to));
+        }
+        self.complete.push(complete);
+    }
+
+    fn deliver(&mut self) {
+        if let Some(entry) = self.to.as_ref().filter(|_| !self.complete.is_empty()) {
+            entry.inbox.tell(&mut self.complete);
+            entry.waiting.wake();
+        }
+    }
 }
 
 /// What a datagram says of itself.
@@ -102,6 +146,7 @@ struct Told {
     number: u64,
     /// The place among the transaction's messages; `None`: it does not say.
     place: Option<u32>,
+    header: Option<Header>,
     entry: Option<Arc<Entry>>,
 }
 
@@ -113,6 +158,10 @@ struct Server {
     ipv6: bool,
     /// What is sent to the node itself is not meant for it.
     only_groups: bool,
+    /// The flows that come here.
+    flows: Vec<usize>,
+    /// When it was last asked what the kernel had thrown away, ns, and how much that was.
+    looked: Cell<(i64, u32)>,
     node: u16,
     program: Rc<Program>,
     state: RefCell<State>,
@@ -121,12 +170,14 @@ struct Server {
 
 #[derive(Default)]
 struct State {
-    known: HashMap<Lane, Known>,
+    known: FxHashMap<Lane, Rc<Known>>,
     known_order: VecDeque<Lane>,
+    /// The one that sent last.
+    last: Option<(Lane, Rc<Known>)>,
+    word: Word,
     /// By the client's and the own address: what the client's end told.
     peers: HashMap<(SocketAddr, SocketAddr), Arc<Entry>>,
-    /// Transactions under way, with the way back.
-    under_way: HashMap<(Lane, u64), (Box<Exchange>, Way)>,
+    under_way: FxHashMap<(Lane, u64), UnderWay>,
     order: VecDeque<(Lane, u64)>,
     pauses: BinaryHeap<Reverse<(i64, Lane, u64)>>,
     #[expect(clippy::vec_box, reason = "an exchange is large and goes to and fro")]
@@ -146,6 +197,8 @@ impl Server {
             socket,
             ipv6: planned.address.is_ipv6(),
             only_groups: group::is_of_link(planned.address),
+            flows: flows(worker, listener).collect(),
+            looked: Cell::new((worker.pacer.now_ns(), 0)),
             node: planned.node.0 as u16,
             program: worker.program(Side::Server, listener),
             state: RefCell::default(),
@@ -181,16 +234,19 @@ impl Server {
                 }
             }
             self.flush(false);
+            if self.worker.pacer.now_ns().saturating_sub(self.looked.get().0) >= LOOK_EVERY_NS {
+                self.look();
+            }
             self.worker.changed();
             tokio::task::yield_now().await;
         }
         self.control.socket.set(None);
-        let lost = self.control.late_for(thrown_away(self.socket.as_fd()));
+        let lost = self.look();
         if lost > 0 {
             let name = &self.worker.shared.plan.listeners[self.listener].name;
             self.worker.shared.warn(format!(
-                "at least {lost} datagrams found no room in the socket of {name}: scn did not read them in time, which counts as loss; a larger \
-                 `receive_buffer` of the service holds more"
+                "at least {lost} datagrams found no room in the socket of {name}: scn did not read them in time, and counts them as lost though they \
+                 came; a larger `receive_buffer` of the service holds more"
             ));
         }
     }
@@ -199,13 +255,32 @@ impl Server {
         let mut arrivals = self.arrivals.borrow_mut();
         for _ in 0..BATCHES_IN_A_ROW {
             let Ok(count) = self.socket.try_io(Interest::READABLE, || arrivals.receive(self.socket.as_fd())) else { return };
+            let mut state = self.state.borrow_mut();
             for at in 0..count {
                 if let Some(way) = arrivals.way(at).filter(|way| !self.only_groups || way.own.is_unspecified()) {
-                    arrivals.pieces(at).for_each(|bytes| self.take_in(bytes, way, self.worker.pacer.now_ns()));
+                    // What comes as one came at once; a nanosecond each keeps the order.
+                    let now = self.worker.pacer.now_ns();
+                    arrivals.pieces(at).zip(now..).for_each(|(bytes, at_ns)| self.take_in(&mut state, bytes, way, at_ns));
                 }
             }
+            state.word.deliver();
+            drop(state);
             self.flush(false);
         }
+    }
+
+    /// Notes what the kernel has thrown away since it was looked at last; how much in all.
+    fn look(&self) -> u32 {
+        let (now, (from_ns, before)) = (self.worker.pacer.now_ns(), self.looked.get());
+        let lost = self.control.late_for(thrown_away(self.socket.as_fd()));
+        self.looked.set((now, lost));
+        if lost > before {
+            // Whose they were nobody knows.
+            let missed = Missed { from_ns, to_ns: now, count: u64::from(lost - before) };
+            let mut parts = self.worker.parts.borrow_mut();
+            self.flows.iter().for_each(|flow| parts[*flow].thrown_away(missed));
+        }
+        lost
     }
 
     /// Whose a datagram is: by its header, else by the addresses.
@@ -214,24 +289,28 @@ impl Server {
         let header = Header::decode(bytes).filter(|h| h.way == frame::Way::Forward && h.run == shared.run);
         if let Some(header) = header.filter(|header| (header.flow as usize) < shared.plan.flows.len()) {
             let (number, place) = (header.sequence / MESSAGES, (header.sequence % MESSAGES) as u32);
-            return Told { lane: (header.flow, header.connection), number, place: Some(place), entry: None };
+            let lane = (header.flow, header.connection);
+            return Told { lane, number, place: Some(place), header: Some(header), entry: None };
         }
         let own = SocketAddr::new(way.own, shared.plan.listeners[self.listener].port);
         let known = state.peers.get(&(way.peer, own)).cloned();
         let Some(entry) = known.or_else(|| shared.registry.find(way.peer, own)) else {
             // Whoever it is, it is served; each of its datagrams begins a transaction.
             state.strangers += 1;
-            return Told { lane: (UNKNOWN_FLOW, UNKNOWN_CONNECTION), number: state.strangers, place: None, entry: None };
+            return Told { lane: (UNKNOWN_FLOW, UNKNOWN_CONNECTION), number: state.strangers, place: None, header: None, entry: None };
         };
         if state.peers.len() >= MOST_KNOWN {
             state.peers.clear();
         }
         state.peers.insert((way.peer, own), Arc::clone(&entry));
         let number = entry.begun.load(Ordering::Acquire).saturating_sub(1);
-        Told { lane: (entry.flow, entry.connection), number, place: None, entry: Some(entry) }
+        Told { lane: (entry.flow, entry.connection), number, place: None, header: None, entry: Some(entry) }
     }
 
-    fn known<'s>(&self, state: &'s mut State, told: &Told) -> &'s mut Known {
+    fn known(&self, state: &mut State, told: &Told) -> Rc<Known> {
+        if let Some((_, known)) = state.last.as_ref().filter(|(lane, _)| *lane == told.lane) {
+            return Rc::clone(known);
+        }
         if !state.known.contains_key(&told.lane) {
             if state.known.len() >= MOST_KNOWN
                 && let Some(oldest) = state.known_order.pop_front()
@@ -240,30 +319,34 @@ impl Server {
             }
             state.known_order.push_back(told.lane);
         }
-        state.known.entry(told.lane).or_insert_with(|| {
-            let shared = &self.worker.shared;
-            let (flow, connection) = told.lane;
-            let entry = told.entry.clone().or_else(|| shared.registry.find_number(flow, connection));
-            let key = entry.as_ref().map_or(Key::of_seed(shared.plan.seed).part(u64::from(connection)), |entry| Key::from_bits(entry.key));
-            let client = shared.plan.flows.get(flow as usize).map_or("", |flow| shared.node_name(flow.from));
-            let identity = Identity {
-                run: shared.run,
-                flow,
-                connection,
-                stream: 0,
-                node: self.node,
-                key,
-                client_name: client.into(),
-                server_name: shared.node_name(shared.plan.listeners[self.listener].node).into(),
-                filling: None,
-            };
-            Known { identity, entry, over: Seen::default() }
-        })
+        let known = Rc::clone(state.known.entry(told.lane).or_insert_with(|| Rc::new(self.know(told))));
+        state.last = Some((told.lane, Rc::clone(&known)));
+        known
     }
 
-    fn take_in(&self, bytes: &[u8], way: Way, at_ns: i64) {
-        let mut state = self.state.borrow_mut();
-        let state = &mut *state;
+    fn know(&self, told: &Told) -> Known {
+        let shared = &self.worker.shared;
+        let (flow, connection) = told.lane;
+        let entry = told.entry.clone().or_else(|| shared.registry.find_number(flow, connection));
+        let key = entry.as_ref().map_or(Key::of_seed(shared.plan.seed).part(u64::from(connection)), |entry| Key::from_bits(entry.key));
+        let planned = shared.plan.flows.get(flow as usize);
+        let client = planned.map_or("", |flow| shared.node_name(flow.from));
+        let identity = Identity {
+            run: shared.run,
+            flow,
+            connection,
+            stream: 0,
+            node: self.node,
+            key,
+            client_name: client.into(),
+            server_name: shared.node_name(shared.plan.listeners[self.listener].node).into(),
+            filling: None,
+        };
+        let place = planned.and_then(|planned| group::place(planned, self.node)).unwrap_or(0);
+        Known { identity, row: connection.saturating_add(place), entry, over: RefCell::default() }
+    }
+
+    fn take_in(&self, state: &mut State, bytes: &[u8], way: Way, at_ns: i64) {
         let told = self.whose(state, bytes, way);
         let (lane, number) = (told.lane, told.number);
         let foreign = lane.0 == UNKNOWN_FLOW;
@@ -275,54 +358,45 @@ impl Server {
         if let Some(entry) = &known.entry {
             entry.backend.store(self.node, Ordering::Relaxed);
         }
-        let over = !foreign && known.over.has(number);
-        let identity = known.identity.clone();
-        let under_way = state.under_way.remove(&(lane, number));
-        let due = under_way.as_ref().map_or(0, |(exchange, _)| exchange.incoming);
+        let over = !foreign && known.over.borrow().has(number);
+        let under_way = if state.under_way.is_empty() { None } else { state.under_way.remove(&(lane, number)) };
+        let due = under_way.as_ref().map_or(0, |under_way| under_way.exchange.incoming);
         let place = told.place.unwrap_or(if over { 0 } else { due });
         if foreign {
             self.worker.shared.count_foreign_datagram();
         } else {
             let sequence = number.wrapping_mul(MESSAGES) + u64::from(place);
-            let note = Note { connection: lane.1 + self.row_of(lane.0), back: false, sequence, at_ns, asked_ns: NEVER };
+            let note = Note { connection: known.row, back: false, sequence, at_ns, asked_ns: NEVER };
             self.worker.parts.borrow_mut()[lane.0 as usize].received(note);
         }
         if over {
             return self.copied(lane);
         }
         let fresh = under_way.is_none();
-        let mut exchange = under_way.map(|(exchange, _)| exchange).unwrap_or_else(|| {
+        let mut under_way = under_way.unwrap_or_else(|| {
             let mut exchange = state.pool.pop().unwrap_or_else(|| Exchange::new(&self.program));
             exchange.begin(number, at_ns, 0);
-            exchange
+            UnderWay { exchange, way, listed: false }
         });
+        under_way.way = way;
         (state.post.way, state.post.lane) = (Some(way), lane);
-        let stage = self.stage(&identity, at_ns);
-        if fresh {
-            forget_the_oldest(state, (lane, number));
-            if let Err(fault) = exchange.go_on(&stage, &mut state.post) {
-                return self.failed(state, lane, exchange, fault);
-            }
+        let stage = self.stage(&known.identity, at_ns);
+        if fresh && let Err(fault) = under_way.exchange.go_on(&stage, &mut state.post) {
+            return self.failed(state, lane, under_way.exchange, fault);
         }
-        if exchange.next == Next::Message && place == exchange.incoming {
-            let result = exchange.receive(&stage, bytes, &mut state.post);
-            return self.settle(state, lane, (exchange, way), result, at_ns);
+        if under_way.exchange.next == Next::Message && place == under_way.exchange.incoming {
+            let result = under_way.exchange.receive(&stage, (bytes, told.header), &mut state.post);
+            return self.settle(state, lane, under_way, result, at_ns);
         }
-        if !exchange.keep(place, bytes) && !foreign {
+        if !under_way.exchange.keep(place, bytes) && !foreign {
             self.copied(lane);
         }
-        let next = exchange.next;
-        self.settle(state, lane, (exchange, way), Ok(next), at_ns);
+        let next = under_way.exchange.next;
+        self.settle(state, lane, under_way, Ok(next), at_ns);
     }
 
     fn stage<'a>(&'a self, identity: &'a Identity, now_ns: i64) -> Stage<'a> {
         Stage { program: &self.program, identity, seed: self.worker.shared.plan.seed, now_ns, limit_ns: i64::MAX }
-    }
-
-    /// Of a flow to a group: this node's place among the receivers, whose rows follow each other.
-    fn row_of(&self, flow: u16) -> u32 {
-        let planned = self.worker.shared.plan.flows.get(flow as usize);
-        planned.and_then(|planned| group::place(planned, self.node)).unwrap_or(0)
     }
 
     fn copied(&self, lane: Lane) {
@@ -331,60 +405,66 @@ impl Server {
         }
     }
 
-    fn settle(&self, state: &mut State, lane: Lane, under_way: (Box<Exchange>, Way), result: Result<Next, Box<Fault>>, at_ns: i64) {
-        let (exchange, way) = under_way;
-        let number = exchange.number;
+    fn settle(&self, state: &mut State, lane: Lane, mut under_way: UnderWay, result: Result<Next, Box<Fault>>, at_ns: i64) {
+        let number = under_way.exchange.number;
         match result {
-            Err(fault) => self.failed(state, lane, exchange, fault),
+            Err(fault) => self.failed(state, lane, under_way.exchange, fault),
             Ok(Next::Nothing) => {
-                if let Some(known) = state.known.get_mut(&lane) {
-                    known.over.note(number);
-                    if let Some(entry) = known.entry.as_ref().filter(|_| !exchange.sent_last) {
-                        entry.inbox.tell(number, at_ns, self.node);
-                        entry.waiting.wake();
+                if let Some(known) = state.known_of(lane) {
+                    known.over.borrow_mut().note(number);
+                    if let Some(entry) = known.entry.as_ref().filter(|_| !under_way.exchange.sent_last) {
+                        state.word.tell(entry, Complete { number, at_ns, node: self.node });
                     }
                 }
-                state.pool.push(exchange);
+                state.pool.push(under_way.exchange);
             }
             Ok(next) => {
                 if next == Next::Time {
-                    state.pauses.push(Reverse((exchange.wake_ns, lane, number)));
+                    state.pauses.push(Reverse((under_way.exchange.wake_ns, lane, number)));
                 }
-                state.under_way.insert((lane, number), (exchange, way));
+                if !std::mem::replace(&mut under_way.listed, true) {
+                    state.forget_the_oldest((lane, number));
+                }
+                state.under_way.insert((lane, number), under_way);
             }
         }
     }
 
     #[expect(clippy::boxed_local, reason = "faults are large and rare: they travel in boxes")]
     fn failed(&self, state: &mut State, lane: Lane, exchange: Box<Exchange>, fault: Box<Fault>) {
-        if let Some(known) = state.known.get_mut(&lane) {
-            known.over.note(exchange.number);
+        let known = state.known_of(lane);
+        if let Some(known) = &known {
+            known.over.borrow_mut().note(exchange.number);
         }
         state.pool.push(exchange);
-        let connection = if lane.1 == UNKNOWN_CONNECTION { lane.1 } else { lane.1 + self.row_of(lane.0) };
+        let connection = known.map_or(lane.1, |known| known.row);
         self.worker.fault(lane.0, connection, &self.program, *fault);
     }
 
     /// Goes on where a pause is over.
     fn go_on(&self) {
-        let now = self.worker.pacer.now_ns();
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
+        if state.pauses.is_empty() {
+            return;
+        }
+        let now = self.worker.pacer.now_ns();
         while let Some(&Reverse((at, lane, number))) = state.pauses.peek() {
             if at > now {
-                return;
+                break;
             }
             state.pauses.pop();
-            let Some((mut exchange, way)) = state.under_way.remove(&(lane, number)) else { continue };
-            let identity = state.known.get(&lane).map(|known| known.identity.clone());
-            let Some(identity) = identity.filter(|_| exchange.next == Next::Time && exchange.wake_ns == at) else {
-                state.under_way.insert((lane, number), (exchange, way));
+            let Some(mut under_way) = state.under_way.remove(&(lane, number)) else { continue };
+            let still = under_way.exchange.next == Next::Time && under_way.exchange.wake_ns == at;
+            let Some(known) = state.known_of(lane).filter(|_| still) else {
+                state.under_way.insert((lane, number), under_way);
                 continue;
             };
-            (state.post.way, state.post.lane) = (Some(way), lane);
-            let result = exchange.go_on(&self.stage(&identity, now), &mut state.post);
-            self.settle(state, lane, (exchange, way), result, now);
+            (state.post.way, state.post.lane) = (Some(under_way.way), lane);
+            let result = under_way.exchange.go_on(&self.stage(&known.identity, now), &mut state.post);
+            self.settle(state, lane, under_way, result, now);
         }
+        state.word.deliver();
     }
 
     /// Sends what was written, as far as the kernel takes it.
@@ -396,12 +476,13 @@ impl Server {
         state.blocked = false;
         state.post.joins &= !self.worker.shared.captured.load(Ordering::Relaxed);
         while state.post.waiting() > 0 {
+            let now = self.worker.pacer.now_ns();
             let sent = match was_blocked {
                 true => self.socket.try_io(Interest::WRITABLE, || state.post.send(self.socket.as_fd(), self.ipv6)),
                 false => state.post.send(self.socket.as_fd(), self.ipv6),
             };
             match sent {
-                Ok(count) => state.post.gone(count).iter().for_each(|letter| self.noted(letter)),
+                Ok(count) => self.noted(&mut state, count, now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     state.blocked = true;
                     return;
@@ -418,23 +499,35 @@ impl Server {
         }
     }
 
-    fn noted(&self, letter: &Letter) {
-        let (flow, connection) = letter.lane;
-        if flow != UNKNOWN_FLOW {
-            let sequence = letter.number.wrapping_mul(MESSAGES) + u64::from(letter.place);
-            let note = Note { connection: connection + self.row_of(flow), back: true, sequence, at_ns: letter.at_ns, asked_ns: NEVER };
-            self.worker.parts.borrow_mut()[flow as usize].sent(note);
+    /// Notes the last datagrams that the kernel took, from this instant on, a nanosecond each to keep their order.
+    fn noted(&self, state: &mut State, count: usize, at_ns: i64) {
+        for (at, at_ns) in (0..count).zip(at_ns..) {
+            let letter = state.post.gone(count)[at];
+            let (flow, connection) = letter.lane;
+            if flow != UNKNOWN_FLOW {
+                let connection = state.known_of(letter.lane).map_or(connection, |known| known.row);
+                let sequence = letter.number.wrapping_mul(MESSAGES) + u64::from(letter.place);
+                let note = Note { connection, back: true, sequence, at_ns, asked_ns: NEVER };
+                self.worker.parts.borrow_mut()[flow as usize].sent(note);
+            }
         }
     }
 }
 
-/// Keeps those under way few: a client that gave up tells nobody.
-fn forget_the_oldest(state: &mut State, newest: (Lane, u64)) {
-    state.order.push_back(newest);
-    if state.order.len() > MOST_WAITING
-        && let Some(oldest) = state.order.pop_front()
-        && let Some((exchange, _)) = state.under_way.remove(&oldest)
-    {
-        state.pool.push(exchange);
+impl State {
+    fn known_of(&self, lane: Lane) -> Option<Rc<Known>> {
+        let last = self.last.as_ref().filter(|(known, _)| *known == lane).map(|(_, known)| known);
+        last.or_else(|| self.known.get(&lane)).map(Rc::clone)
+    }
+
+    /// Keeps those under way few: a client that gave up tells nobody.
+    fn forget_the_oldest(&mut self, newest: (Lane, u64)) {
+        self.order.push_back(newest);
+        if self.order.len() > MOST_WAITING
+            && let Some(oldest) = self.order.pop_front()
+            && let Some(under_way) = self.under_way.remove(&oldest)
+        {
+            self.pool.push(under_way.exchange);
+        }
     }
 }

@@ -10,6 +10,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 pub const BATCH: usize = 32;
 /// Room for the largest datagram, bytes.
 const LARGEST: usize = 65_536;
+/// What the kernel copies to the beginning of a page it copies many times as fast, bytes.
+const PAGE: usize = 4096;
 /// Room for a datagram's ancillary data, bytes: an `in6_pktinfo` and an `in_pktinfo` with their headers, rounded up.
 const CONTROL: usize = 128;
 /// `UDP_SEGMENT` and `UDP_GRO` of linux/udp.h.
@@ -38,6 +40,8 @@ pub struct Way {
 /// Buffers for what is received; made once for each worker.
 pub struct Arrivals {
     data: Box<[u8]>,
+    /// Where in it the first page begins.
+    start: usize,
     names: Box<[libc::sockaddr_in6; BATCH]>,
     controls: Box<[Control; BATCH]>,
     lengths: [usize; BATCH],
@@ -49,8 +53,11 @@ impl Arrivals {
     pub fn new() -> Arrivals {
         // SAFETY: `sockaddr_in6` is plain integers, for which all zeros are valid.
         let name = unsafe { std::mem::zeroed::<libc::sockaddr_in6>() };
+        let data = vec![0; LARGEST * BATCH + PAGE].into_boxed_slice();
+        let start = data.as_ptr().align_offset(PAGE).min(PAGE);
         Arrivals {
-            data: vec![0; LARGEST * BATCH].into_boxed_slice(),
+            data,
+            start,
             names: Box::new([name; BATCH]),
             controls: Box::new([Control([0; CONTROL]); BATCH]),
             lengths: [0; BATCH],
@@ -64,7 +71,7 @@ impl Arrivals {
         // SAFETY: both structures are integers and pointers, for which all zeros are valid.
         let (mut parts, mut headers) =
             unsafe { (std::mem::zeroed::<[libc::iovec; BATCH]>(), std::mem::zeroed::<[libc::mmsghdr; BATCH]>()) };
-        for (at, room) in self.data.chunks_exact_mut(LARGEST).enumerate() {
+        for (at, room) in self.data[self.start..].chunks_exact_mut(LARGEST).take(BATCH).enumerate() {
             parts[at] = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: LARGEST };
             let header = &mut headers[at].msg_hdr;
             header.msg_name = (&raw mut self.names[at]).cast();
@@ -88,7 +95,7 @@ impl Arrivals {
 
     /// The bytes of a datagram of the last batch.
     pub fn bytes(&self, at: usize) -> &[u8] {
-        &self.data[at * LARGEST..at * LARGEST + self.lengths[at].min(LARGEST)]
+        &self.data[self.start + at * LARGEST..][..self.lengths[at].min(LARGEST)]
     }
 
     /// Where a datagram of the last batch came from, and to which address; `None`: the kernel did not tell.

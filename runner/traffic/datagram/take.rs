@@ -44,6 +44,7 @@ impl Exchange {
         if stage.program.keeps {
             self.held.extend_from_slice(&bytes[..taken]);
         }
+        self.header = None;
         let rest = &bytes[taken..];
         *message = Some(rest).filter(|rest| !rest.is_empty());
         if self.left > 0 {
@@ -143,10 +144,12 @@ impl Exchange {
             sequence: self.number.wrapping_mul(MESSAGES) + u64::from(self.incoming.saturating_sub(1)),
             length: size.map_or(bytes.len() as u32, |size| size as u32),
         };
-        let header = if size.unwrap_or(bytes.len() as u64) < HEADER as u64 {
-            ought
+        let frame = if size.unwrap_or(bytes.len() as u64) < HEADER as u64 {
+            Frame::new(&ought)
         } else {
-            let Some(header) = Header::decode(bytes) else {
+            let head = bytes.first_chunk();
+            let header = self.header.take().or_else(|| Header::decode(bytes));
+            let Some((header, head)) = header.zip(head) else {
                 if bytes[0] != MAGIC {
                     return Err(mismatch(operation, bytes));
                 }
@@ -155,9 +158,8 @@ impl Exchange {
             };
             self.identified(operation, &ought, &header)?;
             self.peer_node = header.node;
-            header
+            Frame::received(&header, *head)
         };
-        let frame = Frame::new(&header);
         if frame.length() != bytes.len() || size.is_some_and(|size| size != bytes.len() as u64) {
             let wanted = size.unwrap_or(frame.length() as u64);
             return Err(fault(operation, format!("a datagram of {} bytes came and not of {wanted}", bytes.len()), ConnectionEnd::Mismatch));

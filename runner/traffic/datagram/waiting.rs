@@ -1,0 +1,126 @@
+//! What a lane waits for: transactions whose messages, words or pauses are to come, and what it means that a time is over. In: transactions,
+//! instants. Out: failures, transactions that go on, the lane's next turn.
+
+use std::rc::Rc;
+
+use scn_reports::record::flow::{ItemOutcome, NEVER};
+
+use super::exchange::{Exchange, Next};
+use super::lane::{Lane, State};
+use super::run::Lanes;
+use crate::traffic::pacer::NEVER_DUE;
+use crate::traffic::pattern::session::Fault;
+
+/// Lost transactions that are remembered, for their answers to be called late.
+const MOST_LOST: usize = 65_536;
+/// In a lane's agenda: not a transaction, but that it may begin its next one.
+const NEXT: u64 = u64::MAX;
+/// Why nothing came, where the client did not look.
+const STOOD_STILL: &str = ": its own client stood still";
+
+impl State {
+    /// Something is to be done at this instant.
+    pub(super) fn remind(&mut self, at_ns: i64, key: u64) {
+        self.agenda.push((at_ns, key));
+        let under_way = &self.under_way;
+        let waits = |key: &u64, at_ns: i64| under_way.get(key).is_some_and(|exchange| exchange.wake_ns == at_ns);
+        self.agenda.tidy(under_way.len(), |(at_ns, key)| *key == NEXT || waits(key, *at_ns));
+    }
+
+    /// Takes a transaction out, for good.
+    pub(super) fn take_out(&mut self, key: u64) -> Option<Box<Exchange>> {
+        let exchange = self.under_way.remove(&key)?;
+        self.agenda.cancel((exchange.wake_ns, key));
+        Some(exchange)
+    }
+}
+
+impl Lane {
+    /// Keeps a transaction until something comes for it, or its time is over. That of one whose last message no answer follows begins when this
+    /// is handed to the kernel.
+    pub(super) fn wait(&self, lanes: &Lanes, exchange: Box<Exchange>) {
+        let (key, wake_ns) = (exchange.key(lanes.each()), exchange.wake_ns);
+        let mut state = self.state.borrow_mut();
+        state.under_way.insert(key, exchange);
+        if wake_ns != NEVER_DUE {
+            state.remind(wake_ns, key);
+            drop(state);
+            lanes.look_at(self, wake_ns);
+        }
+    }
+
+    /// It may begin its next transaction at this instant.
+    pub(super) fn begins_at(&self, lanes: &Lanes, at_ns: i64) {
+        self.state.borrow_mut().remind(at_ns, NEXT);
+        lanes.look_at(self, at_ns);
+    }
+
+    /// Sees to everything whose time has come.
+    pub(super) fn due(self: &Rc<Self>, lanes: &Rc<Lanes>, now_ns: i64) {
+        let next = loop {
+            let first = self.state.borrow().agenda.first();
+            let Some((at_ns, key)) = first else { break NEVER_DUE };
+            if at_ns > now_ns {
+                break at_ns;
+            }
+            self.state.borrow_mut().agenda.pop();
+            if key == NEXT {
+                lanes.begins_next(self);
+            } else {
+                self.time_is_over(lanes, key, now_ns);
+            }
+        };
+        lanes.look_at(self, next);
+        self.flush(lanes);
+    }
+
+    /// A transaction's wait or pause is over, if it still is the same one.
+    fn time_is_over(self: &Rc<Self>, lanes: &Rc<Lanes>, key: u64, now_ns: i64) {
+        let mut state = self.state.borrow_mut();
+        if state.under_way.get(&key).is_none_or(|exchange| exchange.wake_ns > now_ns) {
+            return;
+        }
+        let Some(mut exchange) = state.under_way.remove(&key) else { return };
+        let stage = self.stage(lanes, now_ns);
+        match exchange.next {
+            Next::Time => {
+                let result = exchange.go_on(&stage, &mut state.post);
+                drop(state);
+                self.settle(lanes, exchange, result);
+            }
+            Next::Nothing if !lanes.own_server => {
+                drop(state);
+                lanes.item(self, &exchange, ItemOutcome::Unfinished, NEVER);
+                lanes.over(exchange);
+                if !lanes.identified {
+                    lanes.is_free(self);
+                }
+            }
+            Next::Message | Next::Nothing => {
+                let fault = exchange.late(&stage);
+                drop(state);
+                self.failed(lanes, exchange, fault);
+            }
+        }
+    }
+
+    /// What it means that an answer was not read in time.
+    pub(super) fn too_late(&self, lanes: &Lanes, exchange: &Exchange, now_ns: i64) -> Box<Fault> {
+        let mut fault = exchange.late(&self.stage(lanes, now_ns));
+        if lanes.run.thawed_ns.get() > exchange.sent_ns {
+            fault.what.push_str(STOOD_STILL);
+        }
+        fault
+    }
+
+    pub(super) fn remember_lost(&self, exchange: &Exchange, each: u32) {
+        let mut state = self.state.borrow_mut();
+        state.lost.insert(exchange.key(each), exchange.sent_ns);
+        state.lost_order.push_back(exchange.key(each));
+        if state.lost_order.len() > MOST_LOST
+            && let Some(oldest) = state.lost_order.pop_front()
+        {
+            state.lost.remove(&oldest);
+        }
+    }
+}
