@@ -18,6 +18,7 @@ mod draw;
 mod flow;
 mod frame;
 mod frames;
+mod gate;
 mod http;
 mod limits;
 pub mod live;
