@@ -9,6 +9,7 @@
 //!    +---Notice, Live----+        series <--rows----+-----------------+
 //! ```
 
+mod accepting;
 mod client;
 mod control;
 mod conversation;

@@ -144,7 +144,7 @@ async fn serve(
             Command::Watch(watched) => frames::receive::listen(&worker, watched),
             Command::Unlisten(listener) => worker.order(Role::Listener(listener), Order::Abort),
             Command::Drain(listener) => worker.order(Role::Server(listener), Order::Drain),
-            Command::Serve(listener, stream, client, address) => server::take_over(&worker, listener, stream, client, address),
+            Command::Serve(listener, stream, client, address) => server::serve(&worker, listener, stream, client, address),
             Command::Strike(whom, blow, at_ns, done) => strike::strike(&worker, whom, blow, at_ns, done),
             Command::Finish(answer) => {
                 worker.finish().await;
