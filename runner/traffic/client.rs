@@ -62,6 +62,8 @@ struct Place<'a> {
 struct Open {
     number: u32,
     row: RefCell<Connection>,
+    /// From where, once that is known.
+    local: Option<SocketAddr>,
     entry: Arc<Entry>,
     /// Transactions that were begun, or that somebody waits to begin.
     begun: Cell<u64>,
@@ -82,6 +84,7 @@ impl Open {
         Open {
             number,
             row: RefCell::new(row),
+            local: None,
             entry,
             begun: Cell::new(0),
             under_way: Cell::new(0),
@@ -348,7 +351,7 @@ impl<'a> Place<'a> {
     /// Keeps the row of a connection that is over.
     fn over(&mut self, open: Open) -> (u32, ConnectionEnd, bool) {
         let (mut row, entry) = (open.row.into_inner(), open.entry);
-        for (client, server) in row.local.parse().map(|local| self.known_by(local)).unwrap_or_default() {
+        for (client, server) in open.local.map(|local| self.known_by(local)).unwrap_or_default() {
             self.worker.shared.registry.retire(client, server, &entry);
         }
         if row.closed_ns == NEVER && row.end != ConnectionEnd::Open {

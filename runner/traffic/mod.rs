@@ -9,6 +9,7 @@
 //!    +---Notice, Live----+        series <--rows----+-----------------+
 //! ```
 
+mod accepting;
 mod client;
 mod control;
 mod conversation;
@@ -18,6 +19,7 @@ mod draw;
 mod flow;
 mod frame;
 mod frames;
+mod gate;
 mod http;
 mod limits;
 pub mod live;

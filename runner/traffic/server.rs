@@ -13,9 +13,12 @@ use std::task::Poll;
 use scn_grammar::scenario::pattern::Side;
 use scn_grammar::scenario::transport::TransportKind;
 use scn_reports::record::flow::ConnectionEnd;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
 
 use super::Notice;
+use super::accepting::{accept, poll_accept};
 use super::client::CONNECT_LIMIT_NS;
 use super::control::{Broken, Control, Order, Role};
 use super::draw::Key;
@@ -27,7 +30,6 @@ use super::registry::{Entry, anywhere};
 use super::shared::Command;
 use super::sockets::Streams;
 use super::strike;
-use super::tcp_options;
 use super::tls::{self, Stream};
 use super::wire::{Buffers, Transport, Wire};
 use super::worker::Worker;
@@ -65,17 +67,24 @@ pub fn listen(worker: &Rc<Worker>, listener: usize, socket: OwnedFd) {
 
 async fn accept_all(worker: &Rc<Worker>, (listener, life): (usize, u64), control: &Control, socket: TcpListener) -> io::Result<()> {
     socket.set_nonblocking(true)?;
-    let socket = tokio::net::TcpListener::from_std(socket)?;
+    // SAFETY: the number of a listener stays the same, and is open, for as long as there is the listener.
+    let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?;
     loop {
         let accepted = poll_fn(|context| match control.interrupted(context) {
             Some(_) => Poll::Ready(None),
-            None => socket.poll_accept(context).map(Some),
+            None => poll_accept(&socket, context).map(Some),
         });
         match accepted.await {
-            None if control.silent.get() => return silence_rest(socket),
-            // The kernel resets who waits.
-            None if control.is_killed() => return Ok(()),
-            None => return take_rest(worker, (listener, life), socket),
+            None => {
+                let socket = socket.into_inner();
+                match control.silent.get() {
+                    true => silence_rest(&socket),
+                    // The kernel resets who waits.
+                    false if control.is_killed() => {}
+                    false => take_rest(worker, (listener, life), &socket),
+                }
+                return Ok(());
+            }
             Some(Ok((stream, client))) => hand_over(worker, (listener, life), stream, client),
             Some(Err(error)) if is_passing(&error) => {}
             Some(Err(error)) => {
@@ -88,33 +97,26 @@ async fn accept_all(worker: &Rc<Worker>, (listener, life): (usize, u64), control
 }
 
 /// Takes in who has connected to a listener that is to close: the kernel would reset them.
-fn take_rest(worker: &Rc<Worker>, listener: (usize, u64), socket: tokio::net::TcpListener) -> io::Result<()> {
-    let socket = socket.into_std()?;
+fn take_rest(worker: &Rc<Worker>, listener: (usize, u64), socket: &TcpListener) {
     for _ in 0..MOST_WAITING {
-        match socket.accept() {
-            Ok((stream, client)) => {
-                stream.set_nonblocking(true)?;
-                hand_over(worker, listener, TcpStream::from_std(stream)?, client);
-            }
+        match accept(socket) {
+            Ok((stream, client)) => hand_over(worker, listener, stream, client),
             Err(error) if is_passing(&error) => {}
             // Nobody waits any more.
             Err(_) => break,
         }
     }
-    Ok(())
 }
 
 /// Ends who has connected to a listener that vanishes; nobody hears of it.
-fn silence_rest(socket: tokio::net::TcpListener) -> io::Result<()> {
-    let socket = socket.into_std()?;
+fn silence_rest(socket: &TcpListener) {
     for _ in 0..MOST_WAITING {
-        match socket.accept() {
+        match accept(socket) {
             Ok((stream, _)) => strike::silence(stream.as_raw_fd()),
             Err(error) if is_passing(&error) => {}
             Err(_) => break,
         }
     }
-    Ok(())
 }
 
 /// The connection was gone before it was taken in; the listener is as well as before.
@@ -123,7 +125,7 @@ fn is_passing(error: &io::Error) -> bool {
 }
 
 /// Gives a connection to the worker that holds the client's end, so that a transaction crosses no threads; one of a stranger to any.
-fn hand_over(worker: &Rc<Worker>, listener: (usize, u64), stream: TcpStream, client: SocketAddr) {
+fn hand_over(worker: &Rc<Worker>, listener: (usize, u64), stream: std::net::TcpStream, client: SocketAddr) {
     // A peer that is gone already has no address: there is nobody to serve.
     let Ok(address) = stream.local_addr() else { return };
     let over_sctp = worker.shared.plan.listeners[listener.0].listener.kind() == TransportKind::Sctp;
@@ -132,22 +134,14 @@ fn hand_over(worker: &Rc<Worker>, listener: (usize, u64), stream: TcpStream, cli
     let index = worker.shared.registry.find(client, address).map_or(client.port() as usize % workers.len(), |entry| entry.worker);
     if index == worker.index {
         serve(worker, listener, stream, client, address);
-    } else if let Ok(stream) = stream.into_std() {
+    } else {
         // A worker that ended takes nobody in: the connection closes.
         let _ = workers[index].send(Command::Serve(listener, stream, client, address));
     }
 }
 
-/// Takes a connection over that another worker accepted.
-pub fn take_over(worker: &Rc<Worker>, listener: (usize, u64), stream: std::net::TcpStream, client: SocketAddr, address: SocketAddr) {
-    match TcpStream::from_std(stream) {
-        Ok(stream) => serve(worker, listener, stream, client, address),
-        Err(error) => worker.shared.warn(format!("an accepted connection could not be served: {error}")),
-    }
-}
-
-/// Plays the server on a connection.
-fn serve(worker: &Rc<Worker>, (listener, life): (usize, u64), stream: TcpStream, client: SocketAddr, address: SocketAddr) {
+/// Plays the server on a connection, which this worker or another one has accepted.
+pub fn serve(worker: &Rc<Worker>, (listener, life): (usize, u64), stream: std::net::TcpStream, client: SocketAddr, address: SocketAddr) {
     let standing = &worker.shared.listeners[listener];
     let killed = standing.life.load(Ordering::SeqCst) != life;
     if killed && standing.silent.load(Ordering::SeqCst) {
@@ -156,6 +150,10 @@ fn serve(worker: &Rc<Worker>, (listener, life): (usize, u64), stream: TcpStream,
     if killed || worker.finishing.get() {
         return;
     }
+    let stream = match TcpStream::from_std(stream) {
+        Ok(stream) => stream,
+        Err(error) => return worker.shared.warn(format!("an accepted connection could not be served: {error}")),
+    };
     let control = Rc::new(Control::new(Role::Server(listener), None));
     // Who vanishes must find it, before anything was done on it too.
     control.socket.set(Some(stream.as_raw_fd()));
@@ -169,9 +167,6 @@ fn serve(worker: &Rc<Worker>, (listener, life): (usize, u64), stream: TcpStream,
     let task = Rc::clone(worker);
     worker.spawn(async move {
         let serving = async {
-            let said = tcp_options::of_listener(&task.shared.plan.listeners[listener].listener).and_then(|(options, _)| options.nodelay);
-            // Without it small answers wait for each other; it fails only on a connection that is broken, which is then seen.
-            let _ = stream.set_nodelay(said.unwrap_or(true));
             match secure(&task, listener, &control, stream, (client, address)).await {
                 None => {}
                 Some(stream) if http::listens(&task.shared.plan.listeners[listener]) => {
@@ -195,7 +190,7 @@ async fn secure(
 ) -> Option<Stream> {
     let Some(server) = worker.tls.server(listener) else {
         let over = Streams::of(worker.shared.plan.listeners[listener].listener.kind());
-        return match Stream::plain(stream, over) {
+        return match Stream::plain(stream, over, true) {
             Ok(stream) => Some(stream),
             Err(error) => {
                 worker.shared.warn(format!("an accepted connection could not be served: {error}"));

@@ -220,7 +220,8 @@ mod tests {
             let listening = socket(domain);
             listening.bind(&address.parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
             let port = listening.local_addr().unwrap().as_socket().unwrap().port();
-            let listener = Listener::Tcp { socket: said.clone(), backlog: Some(3), wire: Default::default() };
+            let said = Socket { nodelay: ipv6.then_some(false), ..said.clone() };
+            let listener = Listener::Tcp { socket: said, backlog: Some(3), wire: Default::default() };
             let listening = OwnedFd::from(listening);
             set_at(&listener, &listening, ipv6).unwrap();
             listen(&listener, &listening).unwrap();
@@ -229,6 +230,7 @@ mod tests {
             let (accepted, _) = socket2::Socket::from(listening).accept().unwrap();
             assert_eq!(String::from_utf8_lossy(&accepted.tcp_congestion().unwrap()).trim_end_matches('\0'), "reno");
             assert_eq!((accepted.tcp_user_timeout().unwrap(), accepted.tos_v4().unwrap()), (Some(Duration::from_secs(2)), 40));
+            assert_eq!(accepted.tcp_nodelay().unwrap(), !ipv6, "small segments are sent at once if nothing is said");
             assert!(SockRef::from(&client).tcp_mss().unwrap() <= 900 && accepted.tcp_mss().unwrap() <= 900);
         }
     }

@@ -114,10 +114,16 @@ impl Run {
         pauses.iter().find(|(from, to)| (*from..*to).contains(&now_ns)).map(|(_, to)| *to)
     }
 
+    /// It is paused now: until when, as far as that is known. Of a flow that never is the clock is not asked.
+    pub fn paused(&self, worker: &Worker) -> Option<i64> {
+        let never = self.turning.pauses.borrow().is_empty();
+        if never { None } else { self.paused_until(worker.pacer.now_ns()) }
+    }
+
     /// Waits while it is paused; nothing is done of what the task may have been ordered meanwhile.
     pub async fn while_paused(&self, worker: &Worker, control: &Control) {
         while control.order() == Order::Go
-            && let Some(until) = self.paused_until(worker.pacer.now_ns())
+            && let Some(until) = self.paused(worker)
         {
             let version = self.turning.version();
             worker.rest_while(control, until, |order| order == Order::Go && version == self.turning.version()).await;

@@ -15,8 +15,8 @@ use scn_grammar::scenario::pattern::Side;
 use scn_grammar::scenario::transport::Listener;
 use scn_grammar::source::Span;
 use scn_reports::record::flow::{Corruption, CorruptionKind, Item, ItemOutcome, NEVER};
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
-use tokio::task::LocalSet;
 
 use super::Notice;
 use super::control::{Control, Order, Role};
@@ -94,12 +94,11 @@ pub struct Programs {
 pub fn run(index: usize, shared: Arc<Shared>, programs: Programs, clock: Clock, commands: mpsc::UnboundedReceiver<Command>) {
     let broken = |error: io::Error| shared.tell(Notice::Broken { what: format!("traffic worker {index} cannot run: {error}") });
     // QUIC's timers are those of tokio.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
         Ok(runtime) => runtime,
         Err(error) => return broken(error),
     };
-    let local = LocalSet::new();
-    if let Err(error) = local.block_on(&runtime, serve(index, Arc::clone(&shared), programs, clock, commands)) {
+    if let Err(error) = runtime.block_on(serve(index, Arc::clone(&shared), programs, clock, commands)) {
         broken(error);
     }
 }
@@ -144,7 +143,7 @@ async fn serve(
             Command::Watch(watched) => frames::receive::listen(&worker, watched),
             Command::Unlisten(listener) => worker.order(Role::Listener(listener), Order::Abort),
             Command::Drain(listener) => worker.order(Role::Server(listener), Order::Drain),
-            Command::Serve(listener, stream, client, address) => server::take_over(&worker, listener, stream, client, address),
+            Command::Serve(listener, stream, client, address) => server::serve(&worker, listener, stream, client, address),
             Command::Strike(whom, blow, at_ns, done) => strike::strike(&worker, whom, blow, at_ns, done),
             Command::Finish(answer) => {
                 worker.finish().await;

@@ -152,13 +152,13 @@ def one_byte(connections):
 # ---- nginx
 
 def nginx_conf(folder, tls=False):
-    listen = "8443 ssl" if tls else "8080"
+    listen = "listen 8443 ssl" if tls else "listen 8080; listen 8081 http2"
     paths = " ".join(f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     full = "ssl_session_cache off; ssl_session_tickets off; ssl_protocols TLSv1.3;"
     certificate = f"ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem; {full}" if tls else ""
     return f"""user root; daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr crit;
 events {{ worker_connections 4096; }}
-http {{ access_log off; {paths} keepalive_requests 100000000; server {{ listen {listen}; {certificate}
+http {{ access_log off; {paths} keepalive_requests 100000000; server {{ {listen}; {certificate}
 location / {{ return 200 "hello"; }} }} }}
 """
 
@@ -188,24 +188,33 @@ def by_ab(veth, url, port, count, *options, tls=False):
     return float(re.search(r"Requests per second:\s+([\d.]+)", told)[1]) / 1e3, cpu / count * 1e6
 
 
-def by_h2load(veth, *options):
+def by_h2load(veth, port, *options):
     count = 200_000
-    client = ["h2load", "-t1", "-c100", "-n", count, *options, "http://10.1.0.2:8080/"]
+    client = ["h2load", "-t1", "-c100", "-n", count, *options, f"http://10.1.0.2:{port}/"]
     told, cpu = veth.against(nginx(veth.folder), 8080, client)
     return float(re.search(r"([\d.]+) req/s", told)[1]) / 1e3, cpu / count * 1e6
 
 
-def http():
+def http(version=1, streams=1):
+    port, said = (8080, "") if version == 1 else (8081, f"  version 2  streams {streams}")
+
     def ours(veth):
         file = '        file "nginx.conf" = """\n' + nginx_conf("/run") + '        """\n'
         run = '        run "nginx -e stderr -c ${dir}/nginx.conf"\n        ready tcp 10.1.0.2:8080 within 5s\n'
         process = f"    process site on b {{\n{file}{run}    }}"
-        flow = f'site:8080 {{ over http {{ path "/" }}  connections 100  duration {SECONDS}s }}'
+        flow = f'site:{port} {{ over http {{ path "/"{said} }}  connections 100  duration {SECONDS}s }}'
         rate, cpu = rate_of(scenario(flow, process), veth.folder, SECONDS)
         return rate / 1e3, cpu / (rate * SECONDS) * 1e6
 
-    url = "http://10.1.0.2:8080/"
-    peers = {"wrk": lambda veth: by_wrk(veth, url, 8080), "h2load --h1": lambda veth: by_h2load(veth, "--h1"), "ab -k": lambda veth: by_ab(veth, url, 8080, 200_000, "-k")}
+    if version == 1:
+        url = "http://10.1.0.2:8080/"
+        peers = {
+            "wrk": lambda veth: by_wrk(veth, url, 8080),
+            "h2load --h1": lambda veth: by_h2load(veth, 8080, "--h1"),
+            "ab -k": lambda veth: by_ab(veth, url, 8080, 200_000, "-k"),
+        }
+    else:
+        peers = {"h2load": lambda veth: by_h2load(veth, 8081, "-m", streams)}
     return "1000 requests/s", "CPU us/request", ours, peers, {"*": 1.0}
 
 
@@ -278,6 +287,8 @@ CASES = {
     "byte100": ("1-byte transactions, 100 connections", one_byte(100)),
     "byte1000": ("1-byte transactions, 1000 connections", one_byte(1000)),
     "http": ("HTTP/1.1 requests to nginx, 100 connections", http()),
+    "http2": ("HTTP/2 requests to nginx, 100 connections", http(2)),
+    "http2x32": ("HTTP/2 requests to nginx, 100 connections of 32 streams each", http(2, 32)),
     "connect": ("connect, one transaction, close, 100 at once", connections()),
     "tls": ("TLS 1.3 full handshakes, ECDSA P-256, 100 at once", handshakes()),
     # More than can be had: what is offered beyond the machine's speed is late, and the rate counts what came in time.

@@ -90,13 +90,16 @@ impl Place<'_> {
                 .map_err(failed)?;
         }
         origins::bind(planned, &socket, self.target.is_ipv6(), open.number).map_err(failed)?;
-        if let Some(local) = self.connect_and_tell(&socket, open).map_err(failed)? {
-            open.row.get_mut().local = local.to_string();
-        }
+        self.connect_and_tell(&socket, open).map_err(failed)?;
+        self.worker.limit(self.control, self.worker.pacer.now_ns().saturating_add(limits::connect(planned)));
+        // On a short way it is established by now, which the event loop would tell a turn later.
+        let established = Streams::of(planned.transport.kind()) == Streams::Tcp && socket.peer_addr().is_ok();
         let stream = TcpStream::from_std(socket.into()).map_err(failed)?;
+        if established && self.control.order() == Order::Go {
+            return Ok(stream);
+        }
         // Who vanishes must find it.
         self.control.socket.set(Some(number));
-        self.worker.limit(self.control, self.worker.pacer.now_ns().saturating_add(limits::connect(planned)));
         let ready = poll_fn(|context| match self.control.interrupted(context) {
             // An order to close is reason enough to give up an attempt.
             None if self.control.order() != Order::Go => Poll::Ready(Err(Broken::Aborted)),
@@ -124,7 +127,7 @@ impl Place<'_> {
     async fn secure(&self, stream: TcpStream, open: &mut Open) -> Result<Stream, Option<Refusal>> {
         let Some(client) = self.worker.tls.client(self.run.flow) else {
             let over = Streams::of(self.worker.shared.plan.flows[self.run.flow].transport.kind());
-            return Stream::plain(stream, over).map_err(|error| Some(refusal(&error)));
+            return Stream::plain(stream, over, false).map_err(|error| Some(refusal(&error)));
         };
         let begun_ns = self.worker.pacer.now_ns();
         match Box::pin(client.connect(stream, self.control)).await {
@@ -143,8 +146,8 @@ impl Place<'_> {
         }
     }
 
-    /// Begins to connect, and tells the registry by which address.
-    pub(super) fn connect_and_tell(&self, socket: &socket2::Socket, open: &Open) -> io::Result<Option<SocketAddr>> {
+    /// Begins to connect, and tells by which address.
+    pub(super) fn connect_and_tell(&self, socket: &socket2::Socket, open: &mut Open) -> io::Result<()> {
         let registry = &self.worker.shared.registry;
         let may_hear_first = !self.worker.program(Side::Client, self.run.flow).speaks_first;
         let held = may_hear_first.then(|| registry.hold());
@@ -153,12 +156,15 @@ impl Place<'_> {
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
             Err(error) => return Err(error),
         }
-        let Some(local) = socket.local_addr().ok().and_then(|local| local.as_socket()) else { return Ok(None) };
+        let Some(local) = socket.local_addr().ok().and_then(|local| local.as_socket()) else { return Ok(()) };
         let mut held = held.unwrap_or_else(|| registry.hold());
         for (client, server) in self.known_by(local) {
             held.insert(client, server, Arc::clone(&open.entry));
         }
-        Ok(Some(local))
+        drop(held);
+        open.local = Some(local);
+        open.row.get_mut().local = local.to_string();
+        Ok(())
     }
 
     /// Between which addresses a server may see a connection of this client's. One of SCTP is between all addresses of both ends, of which

@@ -16,8 +16,7 @@ use crate::traffic::worker::Worker;
 
 /// What ended a wait for a start: of a flow that is paused it is no break that nothing comes.
 pub(super) fn met_by(run: &Run, worker: &Worker, broken: Broken) -> Option<Idle> {
-    let paused = run.paused_until(worker.pacer.now_ns()).is_some();
-    (!paused || !matches!(broken, Broken::TimedOut)).then_some(Idle::Broken(broken))
+    (run.paused(worker).is_none() || !matches!(broken, Broken::TimedOut)).then_some(Idle::Broken(broken))
 }
 
 impl Lane<'_> {
@@ -59,7 +58,7 @@ impl Lane<'_> {
     /// Watches a connection while its flow is paused; what it met, if not the pause's end alone.
     pub(super) async fn paused(&self, talk: &mut impl Conversation) -> Option<Idle> {
         let (worker, run, control) = (self.place.worker, self.place.run, self.control);
-        while let Some(until) = run.paused_until(worker.pacer.now_ns()) {
+        while let Some(until) = run.paused(worker) {
             // Whose flow is paused by order waits for nobody.
             worker.limit(control, NEVER_DUE);
             let version = run.turning.version();

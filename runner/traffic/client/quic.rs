@@ -35,9 +35,7 @@ impl Place<'_> {
         options.set(&socket, self.target.is_ipv6()).map_err(failed)?;
         origins::bind(planned, &socket, self.target.is_ipv6(), open.number).map_err(failed)?;
         let socket = socket2::Socket::from(socket);
-        if let Some(local) = self.connect_and_tell(&socket, open).map_err(failed)? {
-            open.row.get_mut().local = local.to_string();
-        }
+        self.connect_and_tell(&socket, open).map_err(failed)?;
         let dscp = options.dscp.unwrap_or_default();
         let mut opening = Opening::begin(socket.into(), dscp, config, self.target, &client.name()).map_err(failed)?;
         let limit_ns = limits::connect(planned);

@@ -13,6 +13,7 @@ use super::lane::Lane;
 use super::{Open, Place};
 use crate::traffic::control::Control;
 use crate::traffic::conversation::Conversation;
+use crate::traffic::gate::Gate;
 use crate::traffic::http;
 use crate::traffic::limits::Quiet;
 use crate::traffic::pattern::session::Identity;
@@ -63,7 +64,7 @@ impl Place<'_> {
         let mut at_work: FuturesUnordered<_> = lanes.iter().zip(talks).map(|(lane, talk)| lane.converse(talk)).collect();
         let mut done = Vec::with_capacity(lanes.len());
         let mut told = false;
-        let mut given = self.control.order();
+        let (mut given, gate) = (self.control.order(), Gate::default());
         poll_fn(|context| {
             self.control.register(context);
             // What the place alone was told holds for those who talk in its stead.
@@ -71,18 +72,19 @@ impl Place<'_> {
                 given = self.control.order();
                 controls.iter().for_each(|control| control.give(given));
             }
-            loop {
-                if carry(context).is_ready() && !told {
-                    told = true;
-                    controls.iter().for_each(|control| control.wake());
+            gate.pass(context, |context| {
+                loop {
+                    if carry(context).is_ready() && !told {
+                        told = true;
+                        controls.iter().for_each(|control| control.wake());
+                    }
+                    match at_work.poll_next_unpin(context) {
+                        Poll::Ready(Some(talk)) => done.push(talk),
+                        Poll::Ready(None) => return Poll::Ready(()),
+                        Poll::Pending => return Poll::Pending,
+                    }
                 }
-                match at_work.poll_next_unpin(context) {
-                    Poll::Ready(Some(talk)) => done.push(talk),
-                    Poll::Ready(None) => return Poll::Ready(()),
-                    Poll::Pending => break,
-                }
-            }
-            Poll::Pending
+            })
         })
         .await;
         drop(at_work);

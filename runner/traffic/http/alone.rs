@@ -14,12 +14,20 @@ use hyper_util::rt::TokioIo;
 
 use super::body::Outgoing;
 use crate::traffic::control::Broken;
+use crate::traffic::gate::Gate;
 use crate::traffic::tls::{Stream, handshake};
 
 type Answer = Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>>>>;
 
 /// A connection.
 pub struct Alone {
+    /// Hyper's parts tell each other of every request and of every answer.
+    gate: Gate,
+    parts: Parts,
+}
+
+/// What hyper makes of a connection.
+struct Parts {
     /// Holds the socket until the link is dropped, also when it has ended.
     connection: Pin<Box<Connection<TokioIo<Stream>, Outgoing>>>,
     sender: SendRequest<Outgoing>,
@@ -32,16 +40,40 @@ impl Alone {
     pub async fn new(stream: Stream) -> Result<Alone, Broken> {
         let handshake = Builder::new().title_case_headers(true).handshake(TokioIo::new(stream)).await;
         let (sender, connection) = handshake.map_err(|error| broken(&error))?;
-        Ok(Alone { connection: Box::pin(connection), sender, answer: None, ended: None })
+        let parts = Parts { connection: Box::pin(connection), sender, answer: None, ended: None };
+        Ok(Alone { gate: Gate::default(), parts })
     }
 
     /// Sends a request; its answer comes by [`Alone::poll_answer`].
     pub fn send(&mut self, request: Request<Outgoing>) {
-        self.answer = Some(Box::pin(self.sender.send_request(request)));
+        let parts = &mut self.parts;
+        self.gate.quietly(|| parts.answer = Some(Box::pin(parts.sender.send_request(request))));
     }
 
     /// The head of the answer.
     pub fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Result<Response<Incoming>, Broken>> {
+        self.gate.pass(context, |context| self.parts.poll_answer(context))
+    }
+
+    /// The next bytes of its body; `None`: that was all.
+    pub fn poll_body(&mut self, context: &mut Context<'_>, body: &mut Incoming) -> Poll<Result<Option<Bytes>, Broken>> {
+        self.gate.pass(context, |context| self.parts.poll_body(context, body))
+    }
+
+    /// Waits, after an answer, until the connection takes another request: `true`; or is over, as the answer may have announced: `false`.
+    pub fn poll_reuse(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        self.parts.answer = None;
+        self.gate.pass(context, |context| self.parts.poll_reuse(context))
+    }
+
+    /// Waits until the connection ends by itself.
+    pub fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
+        self.gate.pass(context, |context| self.parts.poll_end(context))
+    }
+}
+
+impl Parts {
+    fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Result<Response<Incoming>, Broken>> {
         self.work(context);
         let Some(answer) = &mut self.answer else { return Poll::Ready(Err(Broken::Eof)) };
         match answer.as_mut().poll(context) {
@@ -52,11 +84,15 @@ impl Alone {
         }
     }
 
-    /// The next bytes of its body; `None`: that was all.
-    pub fn poll_body(&mut self, context: &mut Context<'_>, body: &mut Incoming) -> Poll<Result<Option<Bytes>, Broken>> {
+    fn poll_body(&mut self, context: &mut Context<'_>, body: &mut Incoming) -> Poll<Result<Option<Bytes>, Broken>> {
         loop {
-            self.work(context);
-            match Pin::new(&mut *body).poll_frame(context) {
+            // Most often it came with the head.
+            let mut frame = Pin::new(&mut *body).poll_frame(context);
+            if frame.is_pending() {
+                self.work(context);
+                frame = Pin::new(&mut *body).poll_frame(context);
+            }
+            match frame {
                 // Trailers are no part of the body.
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(bytes) if !bytes.is_empty() => return Poll::Ready(Ok(Some(bytes))),
@@ -70,19 +106,20 @@ impl Alone {
         }
     }
 
-    /// Waits, after an answer, until the connection takes another request: `true`; or is over, as the answer may have announced: `false`.
-    pub fn poll_reuse(&mut self, context: &mut Context<'_>) -> Poll<bool> {
-        self.answer = None;
-        self.work(context);
-        match self.sender.poll_ready(context) {
+    fn poll_reuse(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        let mut ready = self.sender.poll_ready(context);
+        if ready.is_pending() {
+            self.work(context);
+            ready = self.sender.poll_ready(context);
+        }
+        match ready {
             Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
             Poll::Pending if self.ended.is_some() => Poll::Ready(false),
             Poll::Pending => Poll::Pending,
         }
     }
 
-    /// Waits until the connection ends by itself.
-    pub fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
         self.work(context);
         if self.ended.is_some() { Poll::Ready(self.end()) } else { Poll::Pending }
     }

@@ -80,15 +80,26 @@ impl Talk {
         Talk { worker, control, identity, limit_ns, heard, asks, progress, node: NOBODY, status: 0 }
     }
 
-    /// Waits for something to come, within the limit of an answer.
+    /// Waits for something to come, within the limit of an answer. What is there already needs no limit, and so no reading of the clock.
     async fn wait<T>(&mut self, mut poll: impl FnMut(&mut Asks, &mut Context<'_>) -> Poll<Result<T, Broken>>) -> Result<T, Cut> {
-        let limit = self.worker.pacer.now_ns().saturating_add(self.limit_ns);
-        self.worker.limit(&self.control, self.quiet().until(limit));
+        let (quiet, limit_ns) = (self.quiet(), self.limit_ns);
         let (worker, control, heard, asks) = (&self.worker, &self.control, &self.heard, &mut self.asks);
-        let came = poll_fn(|context| match control.interrupted(context) {
-            Some(Broken::TimedOut) if goes_on(worker, control, heard.get(), limit) => poll(asks, context),
-            Some(broken) => Poll::Ready(Err(broken)),
-            None => poll(asks, context),
+        let mut limit = None;
+        let came = poll_fn(|context| {
+            match (control.interrupted(context), limit) {
+                (None, _) => {}
+                // The limit of something before.
+                (Some(Broken::TimedOut), None) => {}
+                (Some(Broken::TimedOut), Some(limit)) if goes_on(worker, control, heard.get(), limit) => {}
+                (Some(broken), _) => return Poll::Ready(Err(broken)),
+            }
+            let came = poll(asks, context);
+            if came.is_pending() && limit.is_none() {
+                let at = worker.pacer.now_ns().saturating_add(limit_ns);
+                worker.limit(control, quiet.until(at));
+                limit = Some(at);
+            }
+            came
         });
         let came = came.await.map_err(|broken| self.cut(broken))?;
         self.hears();

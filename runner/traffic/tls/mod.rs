@@ -11,6 +11,7 @@ mod authority;
 mod configure;
 pub mod handshake;
 mod materials;
+mod plain;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
+use super::plain::Plain;
 use crate::traffic::control::{Control, Order};
 use crate::traffic::sctp_options;
 use crate::traffic::sockets::Streams;
@@ -23,7 +24,7 @@ use crate::traffic::wire::Transport;
 /// A connection.
 pub enum Stream {
     /// TCP or MPTCP alone.
-    Plain(TcpStream),
+    Plain(Plain),
     /// SCTP. It keeps the bounds of messages: that a read or a write moves less than it might says nothing of what is left, as it does of TCP.
     Messages(AsyncFd<Socket>),
     /// TLS over it.
@@ -44,13 +45,13 @@ impl Stream {
         Stream::Secured(Box::new(Secured { stream, control, ended: false }))
     }
 
-    /// One without TLS.
+    /// One without TLS; `accepted`: by a listener.
     ///
     /// # Errors
     /// The kernel's, when it can't be watched.
-    pub fn plain(stream: TcpStream, over: Streams) -> io::Result<Stream> {
+    pub fn plain(stream: TcpStream, over: Streams, accepted: bool) -> io::Result<Stream> {
         match over {
-            Streams::Tcp | Streams::Mptcp => Ok(Stream::Plain(stream)),
+            Streams::Tcp | Streams::Mptcp => Ok(Stream::Plain(Plain::new(stream, accepted))),
             Streams::Sctp => sctp_options::watched(stream.into_std()?.into()).map(Stream::Messages),
         }
     }
