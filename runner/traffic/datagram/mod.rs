@@ -31,6 +31,7 @@ mod sending;
 pub mod server;
 mod socket;
 mod take;
+mod target;
 mod waiting;
 
 use scn_grammar::scenario::NodeId;

@@ -9,7 +9,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
-use futures_util::future::{Either, select};
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
 
@@ -19,13 +18,12 @@ use super::group;
 use super::lane::Lane;
 use super::post::MOST_TOGETHER;
 use super::socket::{self, Arrivals};
+use super::target::{find_target, pause_after_failure};
 use super::{Options, Packets, is_identified, own_server, packets, pattern, response_limit};
 use crate::plan::datagrams;
-use crate::plan::types::PlannedFlow;
 use crate::traffic::Notice;
 use crate::traffic::control::{Order, Start};
 use crate::traffic::flow::{self, DRAIN_LIMIT_NS, Run, START_PATIENCE_NS};
-use crate::traffic::names;
 use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::program::Program;
 use crate::traffic::registry::Told;
@@ -146,41 +144,6 @@ pub async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>) {
         flow::rest(worker, run, lanes.end_ns());
     }
     flow::end(worker, run);
-}
-
-/// Where a run goes: a name is looked up until it is found; `None`: the run was over before.
-async fn find_target(worker: &Rc<Worker>, run: &Rc<Run>) -> Option<SocketAddr> {
-    let pause_ns = pause_after_failure(&worker.shared.plan.flows[run.flow]);
-    loop {
-        let over = || run.killed.get() || worker.finishing.get() || worker.pacer.now_ns() >= run.until_ns();
-        let mut asking = std::pin::pin!(run.names.target(worker, run.flow));
-        let (answer, target) = loop {
-            match select(asking.as_mut(), std::pin::pin!(run.event(worker, run.until_ns()))).await {
-                Either::Left((answered, _)) => break answered,
-                Either::Right(_) if over() => return None,
-                Either::Right(_) => {}
-            }
-        };
-        let trouble = match target {
-            Ok(target) => return Some(target),
-            Err(trouble) => trouble,
-        };
-        run.names.broke(answer, false);
-        let span = worker.shared.plan.flows[run.flow].span;
-        worker.parts.borrow_mut()[run.flow].failure(&trouble.step, Some(span), trouble.what, worker.pacer.now_ns());
-        let again_ns = pause_ns.map_or(NEVER_DUE, |pause| worker.pacer.now_ns().saturating_add(pause.max(names::KEPT_NS)));
-        while worker.pacer.now_ns() < again_ns {
-            if over() {
-                return None;
-            }
-            run.event(worker, again_ns.min(run.until_ns())).await;
-        }
-    }
-}
-
-/// The pause before a new attempt, ns; `None`: there is none.
-fn pause_after_failure(planned: &PlannedFlow) -> Option<i64> {
-    planned.reconnect.map(|reconnect| i64::try_from(reconnect.after_ns).unwrap_or(i64::MAX))
 }
 
 impl Lanes {
