@@ -17,6 +17,7 @@ use super::live::Live;
 use super::registry::Registry;
 use super::series::Part;
 use super::sockets::Sockets;
+use super::stress::made::Makes;
 use super::stress::{self, Stream, Stress};
 use super::strike::{Blow, Struck};
 use crate::engine::clock::Clock;
@@ -185,6 +186,8 @@ pub struct Shared {
     pub workers: OnceLock<Vec<mpsc::UnboundedSender<Command>>>,
     /// Somebody captures what crosses the links: each datagram is to cross alone.
     pub captured: AtomicBool,
+    /// Who makes the streams of tools.
+    pub maker: OnceLock<Arc<dyn Makes>>,
     notices: mpsc::UnboundedSender<Notice>,
     watched: AtomicBool,
     told: AtomicBool,
@@ -216,6 +219,7 @@ impl Shared {
             ended_ns: AtomicI64::new(i64::MAX),
             workers: OnceLock::new(),
             captured: AtomicBool::new(false),
+            maker: OnceLock::new(),
             notices,
             watched: AtomicBool::new(false),
             told: AtomicBool::new(false),

@@ -207,8 +207,7 @@ pub(crate) fn nodes(plan: &Plan) -> BTreeSet<NodeId> {
         Action::Run { node, .. } => Some(*node),
         _ => None,
     });
-    let made = plan.flows.iter().filter(|flow| flow.tool.is_some());
-    let tools = made.flat_map(|flow| std::iter::once(flow.from).chain(tools::serves(flow)));
+    let tools = tools::made(plan).flat_map(|flow| std::iter::once(flow.from).chain(tools::serves(flow)));
     plan.processes.iter().flat_map(|process| process.nodes.iter().copied()).chain(commands).chain(tools).collect()
 }
 
