@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::built::{Place, scenario, until_told};
 use crate::http::places;
 use crate::loads::{captured, fields, there_is_tshark};
+use crate::tools::{is_there, there_are_tools};
 
 /// A stress whose server is killed under it, and comes back.
 const KILLED: &str = r#"scn 1
@@ -38,6 +39,66 @@ scenario killed {
         mix.failed > 0      during failure .. back
         mix.received > 0    after back + 200ms
     }
+}
+"#;
+
+/// Streams that a tool makes, one of whose servers is killed under it.
+const DESERTED: &str = r#"scn 1
+
+scenario deserted {
+    timeout 30s
+    topology {
+        node sut, client
+        link sut 10.0.0.1/24 <-> client 10.0.0.2/24
+    }
+    stress mix from client to sut {
+        streams 3
+        duration uniform(1s, 2s)
+        rate 50/s
+        transports [tcp]
+        tools [iperf3]
+    }
+    timeline {
+        at 0s      start mix
+        at 1s      kill sut        as failure
+        at 1500ms  restart sut     as back
+        at 3s      stop mix
+    }
+    expect {
+        mix.failed == 0       before failure
+        mix.failed > 0        during failure .. back
+        mix.streams > 5
+    }
+}
+
+scenario rare {
+    timeout 10s
+    topology {
+        node sut, client
+        link sut <-> client
+    }
+    stress mix from client to sut { transports [tcp]  tools [netperf]  duration 1s  streams 1  total 1 }
+    expect { mix.failed == 0 }
+}
+"#;
+
+/// What no live count of a tool can decide, and what a tool can't do.
+const UNTOLD: &str = r#"scn 1
+
+scenario untold {
+    topology {
+        node sut, client
+        link sut <-> client
+    }
+    stress mix from client to sut { transports [icmp]  tools [ping]  rate 10/s }
+    timeline {
+        at 0s                       start mix
+        when mix.streams > 3        mark begun
+        when mix.sent > 3           mark flowing
+        at 3s                       set mix.rate 5/s
+        at 4s                       stop mix
+    }
+    expect { mix.failed == 0 }
 }
 "#;
 
@@ -107,4 +168,61 @@ fn a_killed_server_fails_streams_which_tell_why() {
         let warning = "pause mix had no effect: so it was already, or it does not run";
         assert_eq!(record["warnings"], serde_json::json!([warning]));
     }
+}
+
+#[test]
+fn streams_of_tools_are_runs_of_their_own() {
+    if !there_are_tools() {
+        return;
+    }
+    for place in places() {
+        place.write("stress_tools.scn", scenario("stress_tools.scn"));
+        let ended = until_told(|| place.scn(&["run", "stress_tools.scn", "--seed", "7"]));
+        assert_eq!(ended.code, Some(0), "stdout:\n{}\nstderr:\n{}", ended.stdout, ended.stderr);
+        let record = record(&place, "scn-results/stress_tools.stress_tools.run.json");
+        assert_eq!(record["warnings"], serde_json::json!([]));
+        let mix = &record["stresses"][0];
+        let streams = mix["streams"].as_array().expect("streams");
+        let over =
+            |what: &str| streams.iter().filter(|stream| stream["transport"].as_str().is_some_and(|over| over.starts_with(what))).count();
+        for maker in ["tcp from", "iperf3 over tcp from client[", "udp from", "iperf3 over udp from", "icmp from", "ping over icmp from"] {
+            assert!(over(maker) > 0, "{maker}: {streams:#?}");
+        }
+        let ended_ns = |stream: &Value| stream["ended_ns"].as_i64().expect("an instant");
+        assert!(streams.iter().all(|stream| ended_ns(stream) > stream["began_ns"].as_i64().expect("an instant")));
+        // Of the counts all is told that the streams told one by one, and nothing is in doubt any more.
+        let last = mix["samples"].as_array().and_then(|samples| samples.last()).expect("samples");
+        let received: u64 = streams.iter().filter_map(|stream| stream["received"].as_u64()).sum();
+        assert_eq!((last["counts"][0].as_u64(), last["counts"][3].as_u64()), (Some(streams.len() as u64), Some(received)));
+        assert_eq!(last["active"], 0);
+        let page = place.read("scn-results/report.html");
+        assert!(page.contains("iperf3 over tcp from client["), "the last streams are listed");
+    }
+}
+
+#[test]
+fn a_tool_that_fails_is_a_failed_stream_in_its_words() {
+    if !there_are_tools() {
+        return;
+    }
+    let place = Place::new();
+    place.write("deserted.scn", DESERTED);
+    let ended = until_told(|| place.scn(&["run", "deserted.scn", "--filter", "deserted"]));
+    assert_eq!(ended.code, Some(0), "stdout:\n{}\nstderr:\n{}", ended.stdout, ended.stderr);
+    let record = record(&place, "scn-results/deserted.deserted.run.json");
+    let failures = record["stresses"][0]["failures"].as_array().expect("failures");
+    let of_tool =
+        |words: &str| failures.iter().any(|one| one["step"] == "iperf3" && one["what"].as_str().is_some_and(|what| what.contains(words)));
+    assert!(of_tool("control socket has closed unexpectedly") || of_tool("Connection refused"), "{failures:?}");
+    if !is_there("netperf") {
+        let ended = place.scn(&["run", "deserted.scn", "--filter", "rare"]);
+        let all = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(all.contains("stress `mix` starts `netperf`, which is not on this machine's search path"), "{all}");
+    }
+    place.write("untold.scn", UNTOLD);
+    let ended = place.scn(&["run", "untold.scn"]);
+    let all = format!("{} {}", ended.stdout, ended.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(ended.code, Some(2), "{all}");
+    assert!(all.contains("the metric `sent` of a stress with streams made by ping in a condition of the timeline"), "{all}");
+    assert!(all.contains("`set` of the rate of a stress with streams made by tools") && !all.contains("the metric `streams`"), "{all}");
 }

@@ -61,12 +61,14 @@ scenario rare {
 }
 "#;
 
-fn is_there(program: &str) -> bool {
+/// Whether a program is on the search path.
+pub fn is_there(program: &str) -> bool {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
 }
 
-fn there_are_tools() -> bool {
+/// Whether the tools are there; otherwise the skip is said.
+pub fn there_are_tools() -> bool {
     let missing: Vec<&str> = ["iperf3", "iperf", "ping"].into_iter().filter(|tool| !is_there(tool)).collect();
     if !missing.is_empty() {
         skip(&format!("not installed: {}", missing.join(", ")));

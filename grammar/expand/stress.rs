@@ -115,7 +115,7 @@ impl Draft<'_, '_> {
 
     fn stress_tools(&mut self, found: &Found<'_>, transports: &[StressTransport]) -> Vec<ToolKind> {
         let Some(said) = found.get("tools") else { return Vec::new() };
-        let kinds: Vec<TransportKind> = transports.iter().map(|one| kind_of(*one)).collect();
+        let kinds: Vec<TransportKind> = transports.iter().map(|one| one.kind()).collect();
         let mut made: Vec<ToolKind> = Vec::new();
         for value in self.each_value(said, "tools [iperf3, ping]").unwrap_or_default() {
             let Some(tool) = self.choice_of("tools", value, &said.scope, TOOLS) else { continue };
@@ -133,15 +133,5 @@ impl Draft<'_, '_> {
             }
         }
         made
-    }
-}
-
-/// The transport of a stream.
-fn kind_of(transport: StressTransport) -> TransportKind {
-    match transport {
-        StressTransport::Tcp => TransportKind::Tcp,
-        StressTransport::Udp => TransportKind::Udp,
-        StressTransport::Icmp => TransportKind::Icmp,
-        StressTransport::Sctp => TransportKind::Sctp,
     }
 }

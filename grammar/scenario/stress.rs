@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::NodeId;
 use super::flow::{Destination, ToolKind};
 use super::pattern::Varying;
+use super::transport::TransportKind;
 use crate::source::Span;
 
 /// Keeps so many random streams alive, replacing each that ends, until it is stopped. All choices come from the run's seed.
@@ -52,4 +53,17 @@ pub enum StressTransport {
     Icmp,
     /// SCTP.
     Sctp,
+}
+
+impl StressTransport {
+    /// The transport of its flows.
+    #[must_use]
+    pub fn kind(self) -> TransportKind {
+        match self {
+            StressTransport::Tcp => TransportKind::Tcp,
+            StressTransport::Udp => TransportKind::Udp,
+            StressTransport::Icmp => TransportKind::Icmp,
+            StressTransport::Sctp => TransportKind::Sctp,
+        }
+    }
 }

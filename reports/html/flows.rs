@@ -123,7 +123,7 @@ pub(super) fn stress(stress: &StressRecord) -> FlowView {
         size: format!("{}B", words::count(stream.size)),
         began: words::instant(stream.began_ns),
         ended: words::instant(stream.ended_ns),
-        received: words::count(stream.received),
+        received: stream.received.map_or_else(|| "n/a".to_owned(), words::count),
         cause: stream.cause.as_deref().map_or(String::new(), words::visible),
     };
     // Those that failed first: the others tell little.

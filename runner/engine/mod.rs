@@ -7,6 +7,7 @@ pub mod parts;
 pub mod recorder;
 pub mod run;
 pub mod schedule;
+mod streams;
 pub mod timeline;
 mod tools;
 pub mod watch;

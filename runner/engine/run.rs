@@ -21,6 +21,7 @@ use super::clock::Clock;
 use super::hold::Hold;
 use super::parts::{Blow, Load, Network, News, Notice, StressOrder, Struck};
 use super::recorder;
+use super::streams;
 use super::timeline::{Driven, Progress, Timeline};
 use super::tools::Tools;
 use crate::emulate::Traces;
@@ -180,6 +181,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let started = (request.wall_clock)(SystemTime::now() + LEAD);
     let clock = Clock::starting_at(start.into_std());
     traffic.start_clock(clock);
+    streams::begin(&lab, &traffic, plan, clock);
     warnings.extend(begin(&lab, start));
     observe(Progress::Step("running"));
     let line_of = |span| sources.line_column(span).line;

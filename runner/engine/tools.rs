@@ -127,7 +127,8 @@ impl Tools {
     }
 }
 
-fn heard(ran: &Ran, clock: Clock) -> Heard {
+/// What both ends of a start wrote, on the run's clock.
+pub(super) fn heard(ran: &Ran, clock: Clock) -> Heard {
     Heard { client: end(&ran.client, clock), server: ran.server.as_ref().map(|server| end(server, clock)) }
 }
 

@@ -64,6 +64,11 @@ impl<T: Join + Clone> Samples<T> {
         &self.kept
     }
 
+    /// The same, for what is known of them later.
+    pub(crate) fn kept_mut(&mut self) -> &mut [T] {
+        &mut self.kept
+    }
+
     /// One more, of an instant.
     pub(crate) fn put(&mut self, at_ns: i64, sample: T) {
         if self.kept.len() >= self.most {
@@ -108,6 +113,7 @@ impl Join for StressSample {
             from_ns: after.from_ns,
             to_ns: after.to_ns,
             counts: after.counts,
+            doubts: after.doubts,
             active: after.active,
         };
     }

@@ -91,6 +91,7 @@ pub use self::error::LabError;
 pub use self::journal_undo::{Cleaned, clean};
 pub use self::needs::unmet;
 pub use self::preflight::preflight;
+pub(crate) use self::process::{Fate, PORTS, Play, Player};
 pub(crate) use self::process::{Life, Ran, read_secrets};
 pub use self::process::{News, keep};
 pub(crate) use self::tools::ToolFlows;

@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use scn_grammar::scenario::StressId;
 use scn_grammar::scenario::timeline::Action;
 use scn_grammar::scenario::transport::Transport;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -12,6 +13,7 @@ use super::error::LabError;
 use super::features;
 use super::machine;
 use super::process;
+use crate::plan::descriptors::most_streams;
 use crate::plan::types::{Engine, Plan, PlannedFlow};
 
 /// Descriptors of the lab besides those of namespaces: its threads' sockets, epoll, timer, pipe.
@@ -50,9 +52,11 @@ fn own(plan: &Plan) -> u64 {
     let wires = plan.links.iter().filter(|link| link.engine == Engine::Wire).count();
     let programs: usize = plan.processes.iter().map(|process| process.nodes.len()).sum();
     let commands = plan.timeline.iter().filter(|entry| matches!(entry.action, Action::Run { .. })).count();
-    // A client and a server.
-    let tools = 2 * plan.flows.iter().filter(|flow| flow.tool.is_some()).count();
-    2 * (plan.nodes.len() + wires) as u64 + PROGRAM_DESCRIPTORS * (programs + commands + tools) as u64 + OWN_DESCRIPTORS
+    // A client and a server, of each stream that a tool may make too.
+    let streams = (0..).zip(&plan.stresses).filter(|(_, stress)| !stress.stress.tools.is_empty());
+    let streams: u64 = streams.map(|(id, stress)| most_streams(stress, StressId(id), &plan.timeline)).sum();
+    let tools = 2 * (plan.flows.iter().filter(|flow| flow.tool.is_some()).count() as u64 + streams);
+    2 * (plan.nodes.len() + wires) as u64 + PROGRAM_DESCRIPTORS * ((programs + commands) as u64 + tools) + OWN_DESCRIPTORS
 }
 
 fn descriptors(plan: &Plan) -> Result<(), LabError> {

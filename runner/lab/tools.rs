@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use scn_grammar::scenario::{FlowId, NodeId};
 use tokio::sync::mpsc::UnboundedSender;
@@ -11,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::KernelLab;
 use super::error::LabError;
-use super::process::{Deed, Ended, Part, Ran, Server, Task, ToolOrder as Order};
+use super::process::{Deed, Ended, Player, Ran, Task, ToolOrder as Order};
 use crate::plan::types::Plan;
 use crate::traffic::sockets::{Sockets as _, Streams};
 use crate::traffic::strike::Blow;
@@ -29,24 +28,15 @@ impl KernelLab {
     /// # Errors
     /// A port that is taken, a server that is not ready.
     pub(crate) async fn begin_tools(&self, plan: &Plan, tell: Arc<dyn Fn(FlowId) + Send + Sync>) -> Result<ToolFlows, LabError> {
-        let ended = Ended { shelf: Arc::default(), tell };
+        let ended = Ended { shelf: Arc::default(), tell, began: Arc::new(|_| ()) };
         let (mut orders, mut waiting) = (BTreeMap::new(), Vec::new());
         for flow in &plan.flows {
             let serves = tools::serves(flow);
-            let Some(commands) = tools::commands(flow, serves.is_some()) else { continue };
+            let Some(task) = Task::of(plan, flow, serves) else { continue };
             let Some(programs) = &self.programs else { continue };
-            let part = |node: NodeId, command: &tools::Command| Part::new(plan, node, &flow.name, command);
-            let server = commands.server.as_ref().zip(serves).map(|(server, node)| Server {
-                part: part(node, &server.command),
-                port: flow.target.port(),
-                udp: server.udp,
-                ends: server.ends,
-            });
-            if let Some(server) = &server {
+            if let Some(server) = &task.server {
                 self.reserve(plan, server.part.node, flow.target, server.udp).await?;
             }
-            let stop_after = commands.stop_after_ns.map(Duration::from_nanos);
-            let task = Task { flow: flow.id, client: part(flow.from, &commands.client), server, stop_after };
             let place = task.server.as_ref().map_or(flow.from, |server| server.part.node);
             let told = programs.tool(task, ended.clone());
             let (reply, ready) = oneshot::channel();
@@ -61,6 +51,11 @@ impl KernelLab {
             ready.map_err(|why| LabError::Program { process: format!("{tool} of flow {}", flow.name), node, why })?;
         }
         Ok(ToolFlows { orders, shelf: ended.shelf })
+    }
+
+    /// Who plays the streams that tools make; `None`: nothing runs in any node.
+    pub(crate) fn player(&self) -> Option<Player> {
+        self.programs.as_ref().and_then(|programs| programs.player())
     }
 
     /// Binds the port that a tool's server is to take, so that a clash is told with its place, and lets it go for the server.

@@ -6,7 +6,7 @@ use scn_reports::record::counted::KernelCount::{self, RxBytes, RxDropped, RxErro
 use scn_reports::record::counted::{InterfaceRecord, InterfaceSample};
 use scn_reports::record::{NodeRecord, RunRecord};
 
-use super::sampled::{Counter, Course, Known, Reading};
+use super::sampled::{Counter, Course, Doubt, Known, Reading};
 use super::{Measured, Steps, Window};
 
 /// How a metric comes of samples.
@@ -135,8 +135,12 @@ impl<'a> Interfaces<'a> {
 }
 
 fn counter(samples: &[InterfaceSample], what: KernelCount) -> Counter {
-    let reading =
-        |sample: &InterfaceSample| Reading { from_ns: sample.from_ns, to_ns: sample.to_ns, count: sample.counts[what as usize] as f64 };
+    let reading = |sample: &InterfaceSample| Reading {
+        from_ns: sample.from_ns,
+        to_ns: sample.to_ns,
+        count: sample.counts[what as usize] as f64,
+        doubt: Doubt::default(),
+    };
     Counter::new(samples.iter().map(reading).collect())
 }
 

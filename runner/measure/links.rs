@@ -8,7 +8,7 @@ use scn_reports::record::counted::Counted::{self, Bytes, Corrupted, Cut, Deliver
 use scn_reports::record::counted::{LinkSample, WaySample};
 
 use super::histogram::Spread;
-use super::sampled::{Counter, Course, Known, Reading};
+use super::sampled::{Counter, Course, Doubt, Known, Reading};
 use super::{Measured, Steps, Window, rows};
 
 const NS_PER_S: f64 = 1e9;
@@ -183,7 +183,7 @@ impl<'a> View<'a> {
     fn counter(&self, what: Counted) -> Counter {
         let reading = |sample: &'a LinkSample| {
             let count: u64 = self.ways(sample).map(|way| way.counts[what as usize]).sum();
-            Reading { from_ns: sample.at_ns, to_ns: sample.at_ns, count: count as f64 }
+            Reading { from_ns: sample.at_ns, to_ns: sample.at_ns, count: count as f64, doubt: Doubt::default() }
         };
         Counter::new(self.samples.iter().map(reading).collect())
     }

@@ -12,10 +12,42 @@ pub(super) struct Reading {
     pub to_ns: i64,
     /// The count.
     pub count: f64,
+    /// What is not known of it.
+    pub doubt: Doubt,
+}
+
+/// How far a count may be from what had truly come when it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Doubt {
+    /// So much of it may have come later.
+    pub below: f64,
+    /// So much of what is counted later may have come before.
+    pub above: f64,
+    /// So much may have come, or never, that is counted nowhere; since the beginning.
+    pub begun: f64,
+    /// The part of that whose time was over.
+    pub past: f64,
+}
+
+/// A count at an instant.
+#[derive(Debug, Clone, Copy, Default)]
+struct At {
+    known: Known,
+    begun: f64,
+    past: f64,
+}
+
+impl At {
+    /// What came between two instants. What may have come uncounted is none of it where its time was over before.
+    fn since(self, from: At) -> Known {
+        let (to, from, may) = (self.known, from.known, (self.begun - from.past).max(0.0));
+        let value = to.value - from.value;
+        Known { value, low: (to.low - from.high).max(0.0).min(value.max(0.0)), high: (to.high - from.low + may).max(value).max(0.0) }
+    }
 }
 
 /// A value and where it truly lies.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Known {
     /// The most likely value.
     pub value: f64,
@@ -49,26 +81,23 @@ impl Counter {
 
     /// The count at an instant, what happens at it not included: as if it grew evenly between two readings. What comes before the first
     /// reading and after the last is none of it.
-    fn at(&self, at_ns: i64) -> Known {
+    fn at(&self, at_ns: i64) -> At {
         let before = self.0.partition_point(|reading| reading.to_ns <= at_ns).checked_sub(1).map(|at| self.0[at]);
         // Within the first reading: it had been reached somewhere there.
         let before = before.or_else(|| self.0.first().filter(|first| first.from_ns < at_ns).copied());
         let after = self.0.get(self.0.partition_point(|reading| reading.from_ns < at_ns)).copied();
-        match (before, after) {
-            (Some(before), Some(after)) if after.count > before.count => {
-                let share = (at_ns - before.to_ns).max(0) as f64 / (after.from_ns - before.to_ns).max(1) as f64;
-                let value = (before.count + share * (after.count - before.count)).round();
-                Known { value, low: before.count, high: after.count }
-            }
-            (Some(only), _) | (None, Some(only)) => Known::exact(only.count),
-            (None, None) => Known::exact(0.0),
-        }
+        let (Some(before), Some(after)) = (before.or(after), after.or(before)) else { return At::default() };
+        let share = (at_ns - before.to_ns).max(0) as f64 / (after.from_ns - before.to_ns).max(1) as f64;
+        let grown = (after.count - before.count).max(0.0);
+        let value = if grown > 0.0 { (before.count + share.min(1.0) * grown).round() } else { before.count };
+        let low = (before.count - before.doubt.below).min(value);
+        let high = (after.count + after.doubt.above).max(value);
+        At { known: Known { value, low, high }, begun: after.doubt.begun, past: before.doubt.past }
     }
 
     /// What is counted in a window.
     pub fn counted(&self, window: Window) -> Known {
-        let (from, to) = (self.at(window.from_ns), self.at(window.to_ns));
-        Known { value: to.value - from.value, low: (to.low - from.high).max(0.0), high: to.high - from.low }
+        self.at(window.to_ns).since(self.at(window.from_ns))
     }
 
     /// Readings that tell something of a window.
@@ -79,26 +108,26 @@ impl Counter {
     /// Every change in a window, counted from its start.
     pub fn steps(&self, window: Window) -> Steps {
         let start = self.at(window.from_ns);
-        let since = |known: Known| (known.value - start.value, (known.low - start.high).max(0.0), (known.high - start.low).max(0.0));
+        let at = |reading: &Reading| {
+            let Reading { count, doubt, .. } = *reading;
+            let known = Known { value: count, low: count - doubt.below, high: count + doubt.above };
+            let Known { value, low, high } = At { known, begun: doubt.begun, past: doubt.past }.since(start);
+            (value, low, high)
+        };
         let mut course = Course::new(window.from_ns);
-        for (at, reading) in self.0.iter().enumerate() {
+        for (position, reading) in self.0.iter().enumerate() {
             if reading.to_ns > window.from_ns && reading.to_ns < window.to_ns {
-                course.put(reading.to_ns, since(Known::exact(reading.count)));
+                course.put(reading.to_ns, at(reading));
             }
             // Up to the next reading anything may have happened that this one does not tell.
             let between = reading.to_ns.saturating_add(1).max(window.from_ns);
-            if let Some(next) = self.0.get(at + 1)
-                && next.count > reading.count
-                && between < window.to_ns
-                && next.to_ns > window.from_ns
-            {
-                let (value, low, _) = since(Known::exact(reading.count));
-                let (_, _, high) = since(Known::exact(next.count));
-                if between > window.from_ns {
-                    course.put(between, (value, low, high));
-                } else {
-                    course.put(window.from_ns.saturating_add(1), (0.0, 0.0, high));
-                }
+            let Some(next) = self.0.get(position + 1).filter(|next| between < window.to_ns && next.to_ns > window.from_ns) else {
+                continue;
+            };
+            let (value, low, _) = if reading.to_ns < window.from_ns { (0.0, 0.0, 0.0) } else { at(reading) };
+            let (.., high) = at(next);
+            if high > course.last.2 {
+                course.put(between.max(window.from_ns.saturating_add(1)), (value, low, high));
             }
         }
         course.done()
@@ -155,7 +184,9 @@ mod tests {
     use super::*;
 
     fn counter(readings: &[(i64, f64)]) -> Counter {
-        Counter::new(readings.iter().map(|(at, count)| Reading { from_ns: *at, to_ns: *at, count: *count }).collect())
+        Counter::new(
+            readings.iter().map(|(at, count)| Reading { from_ns: *at, to_ns: *at, count: *count, doubt: Doubt::default() }).collect(),
+        )
     }
 
     fn window(from_ns: i64, to_ns: i64) -> Window {
@@ -185,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_reading_takes_its_time() {
-        let reading = |from_ns, to_ns, count| Reading { from_ns, to_ns, count };
+        let reading = |from_ns, to_ns, count| Reading { from_ns, to_ns, count, doubt: Doubt::default() };
         let counter = Counter::new(vec![reading(0, 4, 1.0), reading(100, 104, 5.0), reading(200, 204, 9.0)]);
         assert_eq!(counter.counted(window(0, 102)), Known { value: 4.0, low: 0.0, high: 8.0 }, "inside the second reading");
         assert_eq!(counter.counted(window(0, 104)).high, 8.0, "the third may tell of what came right after it");
@@ -231,5 +262,25 @@ mod tests {
         assert_eq!(counter.steps(window(0, 100)).last(), 0.0);
         assert_eq!(counter.steps(window(0, 101)).last(), 10.0);
         assert!(counter.steps(window(0, 1)).changes.is_empty());
+    }
+
+    #[test]
+    fn what_is_in_doubt_at_a_start_may_come_after_it() {
+        let reading =
+            |at, count, below, above| Reading { from_ns: at, to_ns: at, count, doubt: Doubt { below, above, ..Doubt::default() } };
+        let counter = Counter::new(vec![
+            reading(0, 0.0, 0.0, 0.0),
+            reading(100, 5.0, 5.0, 5.0),
+            reading(200, 10.0, 0.0, 0.0),
+            reading(300, 10.0, 0.0, 0.0),
+        ]);
+        assert_eq!(counter.counted(window(100, 200)), Known { value: 5.0, low: 0.0, high: 10.0 });
+        for from in [100, 150] {
+            let steps = counter.steps(window(from, 301));
+            assert_eq!(steps.limits_at(from), Some((0.0, 0.0)));
+            assert_eq!(steps.limits_at(from + 1), Some((0.0, 10.0)), "from {from}");
+            assert_eq!(steps.limits_at(250), Some((0.0, 10.0)), "how much of it came before nobody knows");
+        }
+        assert_eq!(counter.steps(window(200, 301)).limits, [(200, 0.0, 0.0)]);
     }
 }

@@ -10,7 +10,7 @@ use scn_reports::record::stress::StressCount::{self, BackBytes, Failed, ForwardB
 use scn_reports::record::stress::{StressRecord, StressSample};
 
 use super::histogram::Spread;
-use super::sampled::{Counter, Course, Known, Reading};
+use super::sampled::{Counter, Course, Doubt, Known, Reading};
 use super::{Measured, Steps, Window, rows, show};
 
 const NS_PER_S: f64 = 1e9;
@@ -139,7 +139,9 @@ fn counted_at(stress: &StressRecord, at_ns: i64) -> i64 {
 fn counter(stress: &StressRecord, what: StressCount) -> Counter {
     let reading = |sample: &StressSample| {
         let at = |instant| counted_at(stress, instant);
-        Reading { from_ns: at(sample.from_ns), to_ns: at(sample.to_ns), count: sample.counts[what as usize] as f64 }
+        let known = sample.doubts.iter().find(|doubt| doubt.count == what as usize).copied().unwrap_or_default();
+        let doubt = Doubt { below: known.below as f64, above: known.above as f64, begun: known.begun as f64, past: known.past as f64 };
+        Reading { from_ns: at(sample.from_ns), to_ns: at(sample.to_ns), count: sample.counts[what as usize] as f64, doubt }
     };
     let mut readings: Vec<Reading> = Vec::with_capacity(stress.samples.len());
     for reading in stress.samples.iter().map(reading) {
@@ -264,6 +266,8 @@ pub fn summary(stress: &StressRecord) -> Vec<Measurement> {
 
 #[cfg(test)]
 mod tests {
+    use scn_reports::record::stress::Doubt as StressDoubt;
+
     use super::*;
 
     const MS: i64 = 1_000_000;
@@ -277,6 +281,7 @@ mod tests {
             from_ns: at_ms * MS,
             to_ns: at_ms * MS + 1_000,
             counts,
+            doubts: Vec::new(),
             active,
             least_active: active.saturating_sub(1),
             most_active: active,
@@ -304,6 +309,31 @@ mod tests {
         assert_eq!(of("rate", 420, 580).value, Some(0.0));
         assert_eq!((of("loss", 420, 580).value, of("lost", 420, 580).value), (None, None), "nothing was sent that could be lost");
         assert_eq!(of("failed", 420, 580).value, None, "no stream began");
+    }
+
+    #[test]
+    fn what_tools_told_is_in_doubt_around_its_edges_alone() {
+        let mut record = stress();
+        let doubt = |below, above, begun, past| vec![StressDoubt { count: Sent as usize, below, above, begun, past }];
+        // At 200 ms 40 of the 200 may have come later, and 20 of those that came later before; at 700 ms something went on of which nobody told.
+        record.samples[2].doubts = doubt(40, 20, 0, 0);
+        record.samples[7].doubts = doubt(0, 0, 500, 0);
+        record.samples[8].doubts = doubt(0, 0, 500, 500);
+        record.samples[9].doubts = doubt(0, 0, 500, 500);
+        let sent = |from_ms: i64, to_ms: i64| {
+            let measured = measure("sent", &record, Window { from_ns: from_ms * MS, to_ns: to_ms * MS });
+            (measured.value.unwrap(), measured.below, measured.above)
+        };
+        assert_eq!(sent(420, 580), (0.0, 0.0, 0.0), "behind all that is in doubt");
+        let (value, below, above) = sent(201, 401);
+        assert!((100.0..=110.0).contains(&value) && below >= 20.0 && above >= 40.0, "{value} {below} {above}");
+        assert_eq!(sent(0, 401), (305.0, 0.0, 0.0), "all of it");
+        let (value, below, above) = sent(620, 1_050);
+        assert!(value > 370.0 && below <= 95.0 && above >= 500.0, "{value} {below} {above}");
+        record.samples.push(StressSample { doubts: doubt(0, 0, 500, 500), ..sample(1_200, 702, 5) });
+        record.ran_ns = vec![(0, 3_000 * MS)];
+        let behind = measure("sent", &record, Window { from_ns: 1_110 * MS, to_ns: 1_190 * MS });
+        assert_eq!((behind.value, behind.below, behind.above), (Some(0.0), 0.0, 0.0), "what may have come is over");
     }
 
     #[test]

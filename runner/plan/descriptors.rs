@@ -64,9 +64,14 @@ fn alive(flow: &PlannedFlow, timeline: &[Entry]) -> u64 {
 
 /// Streams alive at once, and as many that may still be ending.
 fn streams(stress: &PlannedStress, id: StressId, timeline: &[Entry]) -> u64 {
+    most_streams(stress, id, timeline).saturating_mul(2)
+}
+
+/// The most streams of a stress that are alive at once.
+pub(crate) fn most_streams(stress: &PlannedStress, id: StressId, timeline: &[Entry]) -> u64 {
     let set = timeline.iter().filter_map(|entry| match &entry.action {
         Action::SetStress { stresses, setting: StressSetting::Streams(count), .. } if stresses.contains(&id) => Some(*count),
         _ => None,
     });
-    set.fold(stress.stress.streams, u64::max).saturating_mul(2)
+    set.fold(stress.stress.streams, u64::max)
 }

@@ -3,7 +3,7 @@
 
 mod addresses;
 pub(crate) mod datagrams;
-mod descriptors;
+pub(crate) mod descriptors;
 pub mod diff;
 mod domains;
 pub mod dot;

@@ -1,9 +1,10 @@
-//! What streams of a stress are made of: a flow for each of its clients and each transport, of which each stream is a run. In: stresses. Out: flows for
-//! the planner, which finds their targets and peers as those of any other, and the stresses with them. Chooses no stream: that is the run's.
+//! What streams of a stress are made of: a flow for each of its clients, each transport and each maker, of which each stream is a run. In: stresses. Out:
+//! flows for the planner, which finds their targets and peers as those of any other, and the stresses with them. Chooses no stream: that is the run's.
 
 use std::borrow::Cow;
 
-use scn_grammar::scenario::flow::{Destination, Flow, Load, Reconnect, Timeouts};
+use scn_grammar::expand::transport_options::of_tool;
+use scn_grammar::scenario::flow::{Destination, Flow, Load, Reconnect, Timeouts, Tool, ToolKind};
 use scn_grammar::scenario::pattern::{Pattern, Payload, Side, Step, StepKind, Varying};
 use scn_grammar::scenario::stress::{Stress, StressTransport};
 use scn_grammar::scenario::timeline::Action;
@@ -11,11 +12,25 @@ use scn_grammar::scenario::transport::{Icmp, Socket, Transport, Wire};
 use scn_grammar::scenario::{NodeId, Scenario};
 
 use super::types::{PlannedFlow, PlannedStress};
+use crate::traffic::tools::has_server;
 
 /// Largest payload of a datagram and of an echo request, bytes; a stream for which more is drawn sends this.
 pub const LARGEST: u64 = 65_507;
 /// Smallest payload that tells whose it is, bytes; a stream of TCP or UDP for which less is drawn sends this.
 pub const SMALLEST: u64 = 32;
+/// Smallest payload of which ping tells how long its echo took, bytes.
+pub const SMALLEST_OF_PING: u64 = 16;
+
+/// Who makes streams over a transport, each equally likely: scn itself, which is `None` and comes first, and each tool that knows it.
+pub fn makers(stress: &Stress, over: StressTransport) -> impl Iterator<Item = Option<ToolKind>> {
+    let tools = stress.tools.iter().copied().filter(move |tool| of_tool(*tool).contains(&over.kind()));
+    std::iter::once(None).chain(tools.map(Some))
+}
+
+/// Kinds of streams that start at one client, in the order in which the planner makes them.
+pub fn kinds_of_client(stress: &Stress) -> impl Iterator<Item = (StressTransport, Option<ToolKind>)> {
+    stress.transports.iter().flat_map(|over| makers(stress, *over).map(|maker| (*over, maker)))
+}
 
 /// A scenario among whose flows are the kinds of its stresses, behind its own.
 pub(crate) fn with_kinds(scenario: &Scenario) -> Cow<'_, Scenario> {
@@ -32,7 +47,7 @@ pub(crate) fn with_kinds(scenario: &Scenario) -> Cow<'_, Scenario> {
 pub(crate) fn take_out(scenario: &Scenario, flows: &mut Vec<PlannedFlow>) -> Vec<PlannedStress> {
     let mut kinds = flows.split_off(scenario.flows.len().min(flows.len())).into_iter();
     let stress = |(index, stress): (usize, &Stress)| PlannedStress {
-        kinds: kinds.by_ref().take(stress.from.len() * stress.transports.len()).collect(),
+        kinds: kinds.by_ref().take(stress.from.len() * kinds_of_client(stress).count()).collect(),
         starts_at_zero: !scenario.timeline.iter().any(|entry| match &entry.action {
             Action::StartStress(started) => started.iter().any(|id| id.index() == index),
             _ => false,
@@ -42,10 +57,35 @@ pub(crate) fn take_out(scenario: &Scenario, flows: &mut Vec<PlannedFlow>) -> Vec
     scenario.stresses.iter().enumerate().map(stress).collect()
 }
 
-/// A flow for each client and, of it, for each transport.
+/// A flow for each client and, of it, for each transport and maker.
 fn kinds(scenario: &Scenario, stress: &Stress) -> Vec<Flow> {
     let port = stress.ports.map(|ports| free_port(scenario, &stress.to, ports));
-    stress.from.iter().flat_map(|from| stress.transports.iter().map(move |over| kind(stress, *from, *over, port))).collect()
+    let of_client = |from: &NodeId| {
+        let from = *from;
+        kinds_of_client(stress).map(move |(over, maker)| {
+            let own = kind(stress, from, over, port);
+            match maker {
+                None => own,
+                Some(tool) => by_tool(stress, own, tool),
+            }
+        })
+    };
+    stress.from.iter().flat_map(of_client).collect()
+}
+
+/// The same made by a tool. How long each run of it lasts and how large its messages are the run draws; only what holds for all of them is said here.
+fn by_tool(stress: &Stress, own: Flow, tool: ToolKind) -> Flow {
+    let duration_ns = match stress.duration {
+        Varying::Fixed(ns) if has_server(tool) => Some(ns),
+        _ => None,
+    };
+    Flow {
+        tool: Some(Tool { kind: tool, arguments: Vec::new() }),
+        pattern: None,
+        reconnect: None,
+        load: Load { rate_nano: stress.rate_nano, duration_ns, ..Load::default() },
+        ..own
+    }
 }
 
 /// The first of these ports on which nothing else of the scenario listens, or the first of all.
@@ -109,5 +149,33 @@ fn echo(stress: &Stress, size: &Varying, most: u64) -> Pattern {
     Pattern {
         name: "echo".to_owned(),
         steps: vec![step("client sends a message", sends), step("server echoes", StepKind::Echoes { by: Side::Server })],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+
+    const LINK: &str = "topology { node a, b\n link a <-> b }\nflow f from a to b { total 1 }\nexpect { mix.failed == 0 }";
+
+    #[test]
+    fn tools_make_kinds_beside_scn_itself() {
+        let said = "stress mix from a to b { transports [tcp, icmp]  tools [ping, iperf3]  rate 5/s  ports 5001..5009 }";
+        let plan = sample::plan(&format!("{LINK}\n{said}")).unwrap();
+        let kinds =
+            plan.stresses[0].kinds.iter().map(|kind| (kind.transport.kind().word(), kind.tool.as_ref().map(|tool| tool.kind.word())));
+        let all = [("tcp", None), ("tcp", Some("iperf3")), ("icmp", None), ("icmp", Some("ping"))];
+        assert_eq!(kinds.collect::<Vec<_>>(), all, "each over the transports that it knows, scn first");
+        assert!(plan.stresses[0].kinds.iter().all(|kind| kind.load.rate_nano == Some(5_000_000_000)));
+        assert_eq!(plan.listeners.iter().filter(|listener| listener.port == 5001).count(), 1, "a tool brings its own other end");
+        assert_eq!(plan.flows.len(), 1);
+    }
+
+    #[test]
+    fn what_a_tool_cannot_do_is_told_of_its_streams_too() {
+        let said = |options: &str| sample::plan(&format!("{LINK}\nstress mix from a to b {{ {options} }}"));
+        assert_eq!(said("transports [tcp]  tools [netperf]").unwrap_err(), ["scn::plan::tool_limit"]);
+        assert!(said("transports [tcp]  tools [netperf]  duration 2s").is_ok());
+        assert_eq!(said("transports [icmp]  tools [ping]  rate 2000/s").unwrap_err(), ["scn::plan::tool_limit"]);
     }
 }

@@ -2,13 +2,13 @@
 //! would not happen, so that a run is refused before it begins instead of passing for lack of it.
 
 use scn_grammar::diagnostics::Diagnostic;
-use scn_grammar::scenario::expect::Condition;
+use scn_grammar::scenario::expect::{Condition, Metric, Subject};
 use scn_grammar::scenario::flow::{Destination, Flow, Phase, Tool};
 use scn_grammar::scenario::stress::{Stress, StressTransport};
-use scn_grammar::scenario::timeline::{Action, Victim, When};
+use scn_grammar::scenario::timeline::{Action, StressSetting, Victim, When};
 use scn_grammar::scenario::topology::{Node, NodeKind};
 use scn_grammar::scenario::transport::{Listener, Transport};
-use scn_grammar::scenario::{FlowId, NodeId, Scenario};
+use scn_grammar::scenario::{FlowId, NodeId, Scenario, StressId};
 use scn_grammar::source::Span;
 
 use super::datagrams;
@@ -26,7 +26,7 @@ pub const CODE: &str = "scn::run::not_in_this_version";
 pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
     let mut missing = Missing::default();
     scenario.topology.nodes.iter().for_each(|node| missing.node(node));
-    scenario.stresses.iter().for_each(|stress| missing.stress(stress));
+    scenario.stresses.iter().for_each(|stress| missing.stress(stress, &scenario.topology.nodes));
     for service in &scenario.services {
         if let Listener::Http { .. } = &service.listener {
             http::beyond(service.pattern.as_ref()).into_iter().for_each(|what| missing.add(service.span, what));
@@ -45,7 +45,7 @@ pub fn missing(scenario: &Scenario) -> Vec<Diagnostic> {
         }
         if let When::Condition { condition, .. } = &entry.when {
             for (metric, tool) in of_tools(scenario, condition) {
-                let what = format!("the metric `{metric}` of a flow made by {tool} in a condition of the timeline");
+                let what = format!("the metric `{metric}` of {tool} in a condition of the timeline");
                 missing.add(entry.span, what);
             }
             for metric in datagrams::untold(condition) {
@@ -77,9 +77,14 @@ impl Missing {
         }
     }
 
-    fn stress(&mut self, stress: &Stress) {
-        for tool in &stress.tools {
-            self.add(stress.span, format!("a stress with streams made by {} (leave `tools` out)", tool.word()));
+    fn stress(&mut self, stress: &Stress, nodes: &[Node]) {
+        let to = match stress.to {
+            Destination::Node(node, _) => Some(node),
+            _ => None,
+        };
+        let here = |node: &NodeId| nodes.get(node.index()).is_some_and(|node| node.kind == NodeKind::ThisHost);
+        if let Some(tool) = stress.tools.first().filter(|_| stress.from.iter().chain(to.as_ref()).any(here)) {
+            self.add(stress.span, format!("a stress with streams made by {} at this machine itself", tool.word()));
         }
         if stress.transports.contains(&StressTransport::Sctp) {
             self.add(stress.span, "a stress with streams over sctp");
@@ -152,15 +157,27 @@ impl Missing {
     }
 }
 
-/// The metrics of a condition that a tool tells when it has ended, each with the tool.
-fn of_tools(scenario: &Scenario, condition: &Condition) -> Vec<(String, &'static str)> {
-    let tool = |flow: FlowId| scenario.flows.get(flow.index())?.tool.as_ref();
-    condition.metrics().into_iter().filter_map(|metric| Some((metric.name.clone(), tool(metric.flow()?)?.kind.word()))).collect()
+/// The metrics of a condition that a tool tells when it has ended, each with what it makes.
+fn of_tools(scenario: &Scenario, condition: &Condition) -> Vec<(String, String)> {
+    let flow = |flow: FlowId| Some(format!("a flow made by {}", scenario.flows.get(flow.index())?.tool.as_ref()?.kind.word()));
+    let stress =
+        |stress: StressId| Some(format!("a stress with streams made by {}", scenario.stresses.get(stress.index())?.tools.first()?.word()));
+    let made = |metric: &Metric| match metric.subject {
+        Subject::Flow(id) => flow(id),
+        // How many there are is known at once.
+        Subject::Stress(id) if !["streams", "active", "failed"].contains(&metric.name.as_str()) => stress(id),
+        _ => None,
+    };
+    condition.metrics().into_iter().filter_map(|metric| Some((metric.name.clone(), made(metric)?))).collect()
 }
 
 /// What would turn a flow whose schedule is not of the kind that can be turned.
 fn turns(action: &Action, scenario: &Scenario) -> Option<&'static str> {
     let flows = match action {
+        Action::SetStress { stresses, setting: StressSetting::RateNano(_), .. } => {
+            let made = stresses.iter().any(|stress| !scenario.stresses[stress.index()].tools.is_empty());
+            return made.then_some("`set` of the rate of a stress with streams made by tools");
+        }
         Action::Pause(flows) | Action::Resume(flows) => flows.as_slice(),
         Action::Set { flows, .. } => flows.as_slice(),
         _ => return None,

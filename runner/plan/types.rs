@@ -250,7 +250,7 @@ pub struct PlannedStress {
     /// What the file says.
     #[serde(flatten)]
     pub stress: Stress,
-    /// A flow for each client and, of it, for each transport, in their order.
+    /// A flow for each client and, of it, for each transport and each of its makers, in their order.
     #[serde(default)]
     pub kinds: Vec<PlannedFlow>,
     /// No entry of the timeline starts it: it starts at 0.

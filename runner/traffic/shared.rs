@@ -19,6 +19,7 @@ use super::registry::Registry;
 use super::secrets;
 use super::series::Part;
 use super::sockets::Sockets;
+use super::stress::made::Makes;
 use super::stress::{self, Stream, Stress};
 use super::strike::{Blow, Struck};
 use crate::engine::clock::Clock;
@@ -189,6 +190,8 @@ pub struct Shared {
     pub workers: OnceLock<Vec<mpsc::UnboundedSender<Command>>>,
     /// Somebody captures what crosses the links: each datagram is to cross alone.
     pub captured: AtomicBool,
+    /// Who makes the streams of tools.
+    pub maker: OnceLock<Arc<dyn Makes>>,
     notices: mpsc::UnboundedSender<Notice>,
     watched: AtomicBool,
     told: AtomicBool,
@@ -220,6 +223,7 @@ impl Shared {
             ended_ns: AtomicI64::new(i64::MAX),
             workers: OnceLock::new(),
             captured: AtomicBool::new(false),
+            maker: OnceLock::new(),
             notices,
             watched: AtomicBool::new(false),
             told: AtomicBool::new(false),

@@ -8,6 +8,7 @@
 //! | `minder`, a task for each program, on one thread of the runner | orders, readiness, output, report |
 //! | `tool`, a task for each flow that a tool makes, on the same thread | its client and its server |
 //! | `lookup`, a process for each name that a flow goes to | asks the resolver in its node |
+//! | `stream`, a task for each stream of a stress that a tool makes | the same, on a port that it looks for |
 
 mod birth;
 mod command;
@@ -23,6 +24,7 @@ mod report;
 mod room;
 mod search;
 mod spec;
+mod stream;
 mod talk;
 mod tool;
 mod tree;
@@ -51,6 +53,7 @@ use self::command::Shelf;
 use self::message::{FromGuard, Start};
 use self::minder::{Answer, Minder, Order, Reply};
 use self::spec::Copy;
+use self::stream::AllServers;
 use super::door::Door;
 use super::error::LabError;
 use super::namespace::Namespace;
@@ -64,7 +67,8 @@ pub(crate) use self::report::Report;
 pub(crate) use self::search::path as search_path;
 pub(crate) use self::search::{check, find};
 pub(crate) use self::spec::{plain, read_secrets};
-pub(crate) use self::tool::{Deed, Ended, Life, Order as ToolOrder, Part, Ran, Server, Task};
+pub(crate) use self::stream::{Fate, PORTS, Play};
+pub(crate) use self::tool::{Deed, Ended, Life, Order as ToolOrder, Ran, Task};
 
 /// Programs answer an order within this time: killing all processes of one takes no longer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
@@ -128,6 +132,8 @@ enum Job {
     Tool(Box<Task>, UnboundedReceiver<ToolOrder>, Ended),
     /// A name to look up.
     LookUp(Query, oneshot::Sender<io::Result<Vec<IpAddr>>>),
+    /// A stream of a tool to play, until it is told to stop.
+    Stream(Box<Play>, oneshot::Receiver<()>),
 }
 
 /// Looks names up in the nodes of a lab. It may outlive the lab; it then answers with errors.
@@ -147,6 +153,21 @@ impl Resolver {
     }
 }
 
+/// Plays streams that tools make, for as long as the programs' thread lives.
+#[derive(Clone)]
+pub(crate) struct Player(WeakUnboundedSender<Job>);
+
+impl Player {
+    /// Plays a stream. Out: what stops it when it is sent or dropped.
+    pub(crate) fn play(&self, stream: Play) -> oneshot::Sender<()> {
+        let (stop, stopped) = oneshot::channel();
+        if let Some(jobs) = self.0.upgrade() {
+            let _ = jobs.send(Job::Stream(Box::new(stream), stopped));
+        }
+        stop
+    }
+}
+
 /// The programs of a lab.
 pub(crate) struct Programs {
     copies: Vec<(Copy, UnboundedSender<Order>)>,
@@ -157,8 +178,8 @@ pub(crate) struct Programs {
     secrets: Secrets,
     rooms: Rooms,
     warnings: Vec<String>,
-    /// Servers of tools: their nodes, and who minds them.
-    servers: Mutex<Vec<(NodeId, UnboundedSender<ToolOrder>)>>,
+    /// Servers of tools.
+    servers: AllServers,
 }
 
 impl Programs {
@@ -182,7 +203,8 @@ impl Programs {
             minders.push((copy.clone(), heard));
             handles.push((copy, orders));
         }
-        let commands = Shelf::default();
+        let (commands, servers) = (Shelf::default(), AllServers::default());
+        let at_servers = Arc::clone(&servers);
         let rooms: Vec<(usize, String)> = nodes.iter().map(|node| (node.index(), plan.nodes[node.index()].name.clone())).collect();
         let furnished: BTreeSet<usize> = nodes.iter().map(|node| node.index()).collect();
         let (begun, answer) = sync_channel(1);
@@ -202,7 +224,7 @@ impl Programs {
                 }
             };
             let tools = Tools { keeper: Arc::clone(&keeper), door, secrets: hidden, news: tell };
-            let served = serve(tools, minders, todo, &shelf, &furnished);
+            let served = serve(tools, minders, todo, (&shelf, &at_servers), &furnished);
             served.and(keeper.lock().unwrap_or_else(PoisonError::into_inner).let_go())
         };
         let thread = std::thread::Builder::new().name("scn-programs".to_owned()).spawn(work);
@@ -210,17 +232,7 @@ impl Programs {
         let closed = || LabError::Closed { thread: "programs".to_owned(), why: "It panicked (a bug in scn)".to_owned() };
         let (rooms, warnings) = answer.recv().map_err(|_| closed())??;
         let thread = Some(thread);
-        Ok(Some(Programs {
-            copies: handles,
-            commands,
-            jobs: Some(jobs),
-            news,
-            thread,
-            secrets,
-            rooms,
-            warnings,
-            servers: Mutex::default(),
-        }))
+        Ok(Some(Programs { copies: handles, commands, jobs: Some(jobs), news, thread, secrets, rooms, warnings, servers }))
     }
 
     /// What a reader should know about the nodes' surroundings.
@@ -322,12 +334,17 @@ impl Programs {
     pub(crate) fn tool(&self, task: Task, ended: Ended) -> UnboundedSender<ToolOrder> {
         let (orders, heard) = unbounded_channel();
         if let Some(server) = &task.server {
-            self.servers.lock().unwrap_or_else(PoisonError::into_inner).push((server.part.node, orders.clone()));
+            stream::open(&self.servers).add(server.part.node, &orders);
         }
         if let Some(jobs) = &self.jobs {
             let _ = jobs.send(Job::Tool(Box::new(task), heard, ended));
         }
         orders
+    }
+
+    /// Who plays streams that tools make.
+    pub(crate) fn player(&self) -> Option<Player> {
+        self.jobs.as_ref().map(|jobs| Player(jobs.downgrade()))
     }
 
     /// Strikes the servers of tools on nodes. Clients are struck with their flows.
@@ -340,13 +357,16 @@ impl Programs {
             Action::Signal { to, signal } => (Deed::Signal(spec::number(*signal)), to.clone()),
             _ => return,
         };
+        let node = |victim: &Victim| match victim {
+            Victim::Node(node) => Some(*node),
+            Victim::Process(_) | Victim::Service(..) => None,
+        };
+        let nodes: Vec<NodeId> = victims.iter().filter_map(node).collect();
         let mut answers = Vec::new();
-        for (node, orders) in self.servers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            if victims.contains(&Victim::Node(*node)) {
-                let (tell, told) = sync_channel(1);
-                let _ = orders.send(ToolOrder::Server(deed, tell));
-                answers.push(told);
-            }
+        for orders in stream::open(&self.servers).strike(&nodes, deed, matches!(action, Action::Restart(_))) {
+            let (tell, told) = sync_channel(1);
+            let _ = orders.send(ToolOrder::Server(deed, tell));
+            answers.push(told);
         }
         let until = Instant::now() + ANSWER_LIMIT;
         for told in answers {
@@ -434,7 +454,7 @@ fn serve(
     tools: Tools,
     minders: Vec<(Copy, UnboundedReceiver<Order>)>,
     mut jobs: UnboundedReceiver<Job>,
-    shelf: &Shelf,
+    (shelf, servers): (&Shelf, &AllServers),
     furnished: &BTreeSet<usize>,
 ) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|cause| cause.to_string())?;
@@ -455,6 +475,7 @@ fn serve(
                         let _ = answer.send(lookup::ask(&tools, &query, here).await);
                     });
                 }
+                Job::Stream(stream, stop) => _ = tokio::spawn(stream::play(tools.clone(), Arc::clone(servers), stream, stop)),
                 Job::Tool(task, orders, ended) => _ = tokio::spawn(tool::Minder::new(*task, tools.clone(), ended).mind(orders)),
             }
         }

@@ -59,11 +59,12 @@ pub(crate) fn check(plan: &Plan) -> Result<(), LabError> {
             return Err(LabError::NoProgram { what, program });
         }
     }
-    for (flow, tool) in plan.flows.iter().filter_map(|flow| Some((flow, flow.tool.as_ref()?))) {
+    for (flow, tool) in tools::made(plan).filter_map(|flow| Some((flow, flow.tool.as_ref()?))) {
         let (client, server) = tools::programs(tool.kind);
         let server = server.filter(|_| tools::serves(flow).is_some());
         if let Some(program) = std::iter::once(client).chain(server).find(|program| find(program).is_none()) {
-            return Err(LabError::NoProgram { what: format!("flow `{}`", flow.name), program: program.to_owned() });
+            let what = if plan.flows.iter().any(|known| known.name == flow.name) { "flow" } else { "stress" };
+            return Err(LabError::NoProgram { what: format!("{what} `{}`", flow.name), program: program.to_owned() });
         }
     }
     Ok(())

@@ -197,8 +197,7 @@ pub(crate) fn nodes(plan: &Plan) -> BTreeSet<NodeId> {
         Action::Run { node, .. } => Some(*node),
         _ => None,
     });
-    let made = plan.flows.iter().filter(|flow| flow.tool.is_some());
-    let tools = made.flat_map(|flow| std::iter::once(flow.from).chain(tools::serves(flow)));
+    let tools = tools::made(plan).flat_map(|flow| std::iter::once(flow.from).chain(tools::serves(flow)));
     let own = |node: &NodeId| plan.nodes.get(node.index()).is_some_and(|node| has_network(node.kind));
     let named = plan.flows.iter().filter(|flow| flow.looked_up().is_some()).map(|flow| flow.from);
     let named = named.chain(of_streams(plan)).filter(own);

@@ -13,6 +13,8 @@ use tokio::sync::oneshot;
 use super::message::{FromGuard, Start, ToGuard};
 use super::output::{self, Written};
 use super::{Tools, talk};
+use crate::plan::types::{Plan, PlannedFlow};
+use crate::traffic::tools;
 
 /// A server is ready within this time.
 const READY_LIMIT: Duration = Duration::from_secs(5);
@@ -40,6 +42,24 @@ pub(crate) struct Task {
     pub(crate) server: Option<Server>,
     /// The client is told to end after so long.
     pub(crate) stop_after: Option<Duration>,
+    /// It is prepared and starts once: a server that was ended meanwhile is not started again.
+    pub(crate) once: bool,
+}
+
+impl Task {
+    /// What a flow's tool is; `None`: no tool makes it. `serves`: where the lab starts its server.
+    pub(crate) fn of(plan: &Plan, flow: &PlannedFlow, serves: Option<NodeId>) -> Option<Task> {
+        let commands = tools::commands(flow, serves.is_some())?;
+        let part = |node: NodeId, command: &tools::Command| Part::new(plan, node, &flow.name, command);
+        let server = commands.server.as_ref().zip(serves).map(|(server, node)| Server {
+            part: part(node, &server.command),
+            port: flow.target.port(),
+            udp: server.udp,
+            ends: server.ends,
+        });
+        let stop_after = commands.stop_after_ns.map(Duration::from_nanos);
+        Some(Task { flow: flow.id, client: part(flow.from, &commands.client), server, stop_after, once: false })
+    }
 }
 
 /// One of its programs.
@@ -131,6 +151,8 @@ pub(crate) struct Ended {
     pub(crate) shelf: Arc<Mutex<Vec<Ran>>>,
     /// Hears of each.
     pub(crate) tell: Arc<dyn Fn(FlowId) + Send + Sync>,
+    /// Hears when each client was started.
+    pub(crate) began: Arc<dyn Fn(Instant) + Send + Sync>,
 }
 
 /// A program that runs.
@@ -357,11 +379,16 @@ impl Minder {
 
     /// One start of the flow, to its end. False: nobody minds any more.
     async fn run(&mut self, orders: &mut UnboundedReceiver<Order>) -> bool {
-        let began = Instant::now();
-        let client = match self.ready().await {
+        let mut began = Instant::now();
+        let ready = if self.task.once { Ok(()) } else { self.ready().await };
+        let client = match ready {
             Ok(()) => Program::start(&self.tools, &self.task.client),
             Err(why) => Err(format!("the server {why}")),
         };
+        if let Ok(client) = &client {
+            (self.ended.began)(client.life.started);
+            began = if self.task.once { client.life.started } else { began };
+        }
         let client = match client {
             Ok(client) => client,
             Err(why) => {

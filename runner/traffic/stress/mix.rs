@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use scn_grammar::scenario::flow::ToolKind;
 use scn_grammar::scenario::stress::StressTransport;
 use scn_grammar::scenario::timeline::StressSetting;
 use scn_reports::record::stress::StreamRecord;
 
 use super::super::draw::Key;
 use crate::plan::profile::Profile;
+use crate::plan::streams;
 use crate::plan::types::PlannedStress;
 
 /// The part of the seed that streams come from.
@@ -33,15 +35,20 @@ pub struct Drawn {
 pub fn draw(planned: &PlannedStress, seed: u64, stress: usize, number: u64) -> Drawn {
     let key = Key::of_seed(seed).part(STREAMS).part(stress as u64).part(number);
     let among = |part: u64, count: usize| usize::try_from(key.part(part).bits() % (count.max(1) as u64)).unwrap_or(0);
-    let transports = planned.stress.transports.len();
-    let (from, over) = (among(0, planned.stress.from.len()), among(1, transports));
-    let most = match planned.stress.transports.get(over) {
-        Some(StressTransport::Tcp | StressTransport::Sctp) | None => u64::MAX,
-        Some(StressTransport::Udp | StressTransport::Icmp) => crate::plan::streams::LARGEST,
+    let stress = &planned.stress;
+    let from = among(0, stress.from.len());
+    let over = stress.transports.get(among(1, stress.transports.len())).copied().unwrap_or(StressTransport::Tcp);
+    let maker = streams::makers(stress, over).nth(among(4, streams::makers(stress, over).count())).flatten();
+    let of_client: Vec<(StressTransport, Option<ToolKind>)> = streams::kinds_of_client(stress).collect();
+    let kind = of_client.iter().position(|kind| *kind == (over, maker)).unwrap_or(0);
+    let (least, most) = match over {
+        StressTransport::Tcp | StressTransport::Sctp => (streams::SMALLEST, u64::MAX),
+        StressTransport::Udp => (streams::SMALLEST, streams::LARGEST),
+        StressTransport::Icmp if maker == Some(ToolKind::Ping) => (streams::SMALLEST_OF_PING, streams::LARGEST),
+        StressTransport::Icmp => (1, streams::LARGEST),
     };
-    let size = key.part(3).draw(&planned.stress.size).min(most);
-    let least = if planned.stress.transports.get(over) == Some(&StressTransport::Icmp) { 1 } else { crate::plan::streams::SMALLEST };
-    Drawn { kind: from * transports + over, duration_ns: key.part(2).draw(&planned.stress.duration).max(1), size: size.max(least) }
+    let size = key.part(3).draw(&stress.size).clamp(least, most);
+    Drawn { kind: from * of_client.len() + kind, duration_ns: key.part(2).draw(&stress.duration).max(1), size }
 }
 
 /// A stream that is alive, or about to be.
@@ -183,8 +190,22 @@ impl Mix {
         self.count();
     }
 
+    /// A stream that a tool makes began, or could not. Its program runs, or did, whatever it was told meanwhile.
+    pub fn ran(&mut self, number: u64, at_ns: i64) {
+        if let Some(stream) = self.alive.get_mut(&number).filter(|stream| stream.began_ns.is_none()) {
+            stream.began_ns = Some(at_ns);
+            self.began += 1;
+        }
+        self.count();
+    }
+
+    /// Those that are alive or about to be, with when each began if it did, ns.
+    pub fn alive(&self) -> impl Iterator<Item = (u64, Drawn, Option<i64>)> {
+        self.alive.iter().map(|(number, stream)| (*number, stream.drawn, stream.began_ns))
+    }
+
     /// A stream is over. Out: when its successor may start, and whether it counts as failed.
-    pub fn over(&mut self, number: u64, now_ns: i64, transport: &str, answered: u64, cause: Option<String>) -> (i64, bool) {
+    pub fn over(&mut self, number: u64, now_ns: i64, transport: &str, answered: Option<u64>, cause: Option<String>) -> (i64, bool) {
         let Some(stream) = self.alive.remove(&number) else { return (now_ns, false) };
         self.count();
         let failed = cause.is_some();

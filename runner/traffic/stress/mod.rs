@@ -1,5 +1,6 @@
 //! Mixes of random streams: keeps as many alive as they say, and counts what they do. In: starts and stops from the engine, ends of streams from
-//! workers. Out: starts of runs, one a stream, of the flows that the planner made for its kinds; samples of the counts. Sends nothing itself.
+//! workers and from who makes those of tools. Out: starts of runs, one a stream, of the flows that the planner made for its kinds; samples of the counts.
+//! Sends nothing itself.
 //!
 //! A stream is a run of a flow like any other; what is kept of it are counts, so that hours of it take no more room than minutes.
 //!
@@ -9,9 +10,11 @@
 //!                              +------------ began, over, items ------------------------+
 //! ```
 
+pub mod made;
 pub mod mix;
 #[cfg(test)]
 mod tests;
+pub mod told;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -34,6 +37,7 @@ use crate::measure::histogram;
 use crate::plan::turns::{Turn, What};
 use crate::plan::types::{Plan, PlannedStress};
 use mix::{Drawn, Mix};
+use told::Sums;
 
 /// One stream, as the workers know it.
 #[derive(Debug, Clone)]
@@ -66,7 +70,12 @@ pub struct Stress {
     forward: AtomicU64,
     back: AtomicU64,
     latency: Mutex<Histogram<u64>>,
+    /// Locked before all else that is counted.
     samples: Mutex<Samples<StressSample>>,
+    /// What tools told of streams that are over.
+    sums: Mutex<Sums>,
+    /// What went wrong in streams of tools.
+    failures: Mutex<Vec<FailureKind>>,
     told: AtomicBool,
 }
 
@@ -114,6 +123,8 @@ pub fn of_plan(plan: &Plan) -> Vec<Stress> {
             back: AtomicU64::new(0),
             latency: Mutex::new(histogram::empty()),
             samples: Mutex::new(Samples::every(SPACING_NS)),
+            sums: Mutex::default(),
+            failures: Mutex::default(),
             told: AtomicBool::new(true),
         };
         first += planned.kinds.len();
@@ -139,9 +150,16 @@ impl Stress {
         let starts = mix.to_start(now_ns, |number| mix::draw(planned, shared.plan.seed, self.position, number));
         // Under the lock, so that no stop overtakes a start on its way to a worker.
         for (number, drawn) in stops {
-            shared.send(number, Command::StopStream(self.flow(drawn), number, now_ns));
+            match self.by_tool(shared, self.flow(drawn)) {
+                Some(_) => self.unmake(shared, number),
+                None => shared.send(number, Command::StopStream(self.flow(drawn), number, now_ns)),
+            }
         }
         for (number, drawn) in starts {
+            if let Some(kind) = self.by_tool(shared, self.flow(drawn)) {
+                self.make(shared, (number, drawn), kind, from_ns);
+                continue;
+            }
             let Drawn { duration_ns, size, .. } = drawn;
             let stream = Stream { stress: self.position, number, duration_ns, size, fate: Arc::default() };
             let tickets = Arc::new(AtomicU64::new(1));
@@ -167,7 +185,7 @@ impl Stress {
         FlowId(u32::try_from(self.first + drawn.kind).unwrap_or(u32::MAX))
     }
 
-    /// Its counts now.
+    /// Its counts now, without what tools told.
     fn counts(&self, shared: &Shared) -> [u64; StressCount::COUNT] {
         let kinds = shared.plan.stresses[self.position].kinds.len();
         let live = &shared.flows[self.first..self.first + kinds];
@@ -185,6 +203,8 @@ impl Stress {
 
     /// A sample, between two readings of a clock.
     fn look(&self, shared: &Shared, now_ns: impl Fn() -> i64) {
+        // What a tool tells meanwhile comes either before all of this or after.
+        let mut samples = open(&self.samples);
         let from_ns = now_ns();
         let counts = self.counts(shared);
         let (least_active, most_active, active) = {
@@ -199,7 +219,9 @@ impl Stress {
             steps
         };
         let to_ns = now_ns();
-        open(&self.samples).put(from_ns, StressSample { from_ns, to_ns, counts, active, least_active, most_active, latency });
+        let mut sample = StressSample { from_ns, to_ns, counts, doubts: Vec::new(), active, least_active, most_active, latency };
+        open(&self.sums).count_into(&mut sample);
+        samples.put(from_ns, sample);
     }
 
     /// A message of a stream ended.
@@ -252,7 +274,7 @@ impl Worker {
         // Datagrams may be lost; a stream of them has failed when nothing of it came back.
         let cause = open(&stream.fate.cause).take().filter(|_| answered == 0 || !datagram::carries(planned));
         let over = format!("{} from {}", planned.transport.kind().word(), self.shared.node_name(planned.from));
-        let (from_ns, failed) = open(&stress.mix).over(stream.number, now_ns, &over, answered, cause);
+        let (from_ns, failed) = open(&stress.mix).over(stream.number, now_ns, &over, Some(answered), cause);
         stress.failed.fetch_add(u64::from(failed), Ordering::SeqCst);
         self.changed();
         if !self.finishing.get() {
@@ -308,7 +330,11 @@ impl Traffic {
 
     fn end_streams(&self, stress: StressId, at_ns: i64, order: impl FnOnce(&mut Mix) -> bool) -> bool {
         let Some(stress) = self.shared.stresses.get(stress.index()) else { return false };
-        let done = order(&mut open(&stress.mix));
+        let mut mix = open(&stress.mix);
+        let done = order(&mut mix);
+        let made = mix.alive().filter(|(_, drawn, _)| stress.by_tool(&self.shared, stress.flow(*drawn)).is_some());
+        made.for_each(|(number, ..)| stress.unmake(&self.shared, number));
+        drop(mix);
         let kinds = self.shared.plan.stresses[stress.position].kinds.len();
         for kind in 0..kinds {
             let flow = stress.flow(Drawn { kind, duration_ns: 0, size: 0 });
@@ -354,6 +380,8 @@ impl Traffic {
             "active" => return Some(open(&stress.mix).active()),
             "streams" => StressCount::Streams,
             "failed" => StressCount::Failed,
+            // What tools count is known when a stream is over.
+            _ if !self.shared.plan.stresses[stress.position].stress.tools.is_empty() => return None,
             "sent" => StressCount::Sent,
             "received" => StressCount::Received,
             "lost" => StressCount::Lost,
@@ -374,10 +402,16 @@ impl Traffic {
         let mut kinds = kinds.into_iter();
         let stresses = self.shared.stresses.iter().zip(&self.shared.plan.stresses);
         let series = stresses.map(|(stress, planned)| {
+            let lost = stress.give_up(&self.shared, now_ns);
+            if lost > 0 {
+                let name = &planned.stress.name;
+                self.shared.warn(format!("{lost} streams of {name} that tools made did not end in time: what they told is lost"));
+            }
             let mut mix = open(&stress.mix);
             let finished = !mix.runs();
             mix.stop(now_ns);
-            let failures = joined(kinds.by_ref().take(planned.kinds.len()));
+            let of_tools = FlowSeries { failures: std::mem::take(&mut open(&stress.failures)), ..FlowSeries::default() };
+            let failures = joined(kinds.by_ref().take(planned.kinds.len()).chain([of_tools]));
             let samples = open(&stress.samples).kept().to_vec();
             let (ran_ns, streams) = (std::mem::take(&mut mix.ran_ns), std::mem::take(&mut mix.ended).into());
             StressSeries { ran_ns, finished, samples, streams, failures }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use scn_grammar::scenario::flow::{Destination, Load, Reconnect};
+use scn_grammar::scenario::flow::{Destination, Load, Reconnect, ToolKind};
 use scn_grammar::scenario::pattern::Varying;
 use scn_grammar::scenario::stress::{Stress as Said, StressTransport};
 use scn_grammar::scenario::transport::{Socket, Transport, Wire};
@@ -14,13 +14,13 @@ use scn_reports::record::stress::StressCount;
 use super::super::tests::{Running, echo_pattern, free_port, load, plan, start_traffic, sym};
 use super::mix::{self, Drawn, Mix};
 use super::*;
-use crate::plan::sample;
 use crate::plan::types::{PlannedFlow, PlannedListener};
+use crate::plan::{sample, streams};
 
-const MIX: StressId = StressId(0);
+pub(super) const MIX: StressId = StressId(0);
 const MS: i64 = 1_000_000;
 
-fn said(streams: u64) -> Said {
+pub(super) fn said(streams: u64) -> Said {
     Said {
         name: "mix".to_owned(),
         doc: String::new(),
@@ -39,7 +39,7 @@ fn said(streams: u64) -> Said {
 }
 
 /// A plan with one stress of TCP and UDP on loopback; without `served` nobody listens.
-fn stress(said: Said, served: bool) -> Plan {
+pub(super) fn stress(said: Said, served: bool) -> Plan {
     let target = SocketAddr::new([127, 0, 0, 1].into(), free_port());
     let kind = |id: u32, transport: Transport, over_tcp: bool| PlannedFlow {
         transport,
@@ -89,7 +89,7 @@ async fn stopped(mut running: Running) -> StressSeries {
     tokio::time::timeout(std::time::Duration::from_secs(20), running.traffic.finish()).await.expect("in time").stresses.remove(0)
 }
 
-fn last(series: &StressSeries, what: StressCount) -> u64 {
+pub(super) fn last(series: &StressSeries, what: StressCount) -> u64 {
     series.samples.last().unwrap().counts[what as usize]
 }
 
@@ -203,7 +203,7 @@ fn what_is_kept_of_streams_is_bounded() {
     for round in 0..100_000 {
         for (number, _) in mix.to_start(round, drawn) {
             mix.began(number, round);
-            mix.over(number, round, "tcp", 1, None);
+            mix.over(number, round, "tcp", Some(1), None);
         }
     }
     assert_eq!((mix.ended.len(), mix.streams(), mix.active()), (mix::KEPT_STREAMS, 300_000, 0));
@@ -237,4 +237,30 @@ fn draws_hang_on_the_number_alone() {
     assert_eq!(mix::draw(&large, 1, 0, 0).size, 65_507, "no packet holds more");
     (large.stress.size, large.stress.transports) = (Varying::Fixed(1), vec![StressTransport::Tcp]);
     assert_eq!(mix::draw(&large, 1, 0, 0).size, 32);
+}
+
+#[test]
+fn makers_are_drawn_as_likely_as_each_other() {
+    let planned = stress(Said { tools: vec![ToolKind::Ping, ToolKind::Iperf3], ..said(3) }, false).stresses.remove(0);
+    let mut with_icmp = planned.clone();
+    with_icmp.stress.transports = vec![StressTransport::Icmp, StressTransport::Tcp];
+    with_icmp.stress.size = Varying::Fixed(1);
+    let kinds: Vec<_> = streams::kinds_of_client(&with_icmp.stress).collect();
+    let (icmp, tcp) = (StressTransport::Icmp, StressTransport::Tcp);
+    assert_eq!(kinds, [(icmp, None), (icmp, Some(ToolKind::Ping)), (tcp, None), (tcp, Some(ToolKind::Iperf3))]);
+    let mut drawn = [0; 4];
+    for number in 0..4_000 {
+        let one = mix::draw(&with_icmp, 3, 0, number);
+        drawn[one.kind] += 1;
+        assert_eq!(one.size, [1, 16, 32, 32][one.kind], "ping tells no times of less");
+    }
+    // Of 4000 in four kinds 1000 each; 150 are more than five deviations.
+    assert!(drawn.iter().all(|count| (850..1150).contains(count)), "{drawn:?}");
+    let mut without = planned.clone();
+    without.stress.tools.clear();
+    let place = |stress: &PlannedStress, number| {
+        let one = mix::draw(stress, 9, 0, number);
+        (streams::kinds_of_client(&stress.stress).nth(one.kind).unwrap().0, one.duration_ns, one.size)
+    };
+    (0..200).for_each(|number| assert_eq!(place(&planned, number), place(&without, number), "tools change nothing else of a stream"));
 }

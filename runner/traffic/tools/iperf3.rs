@@ -16,6 +16,11 @@ use super::{Heard, Row, Side, Told, Work, changing, streams, words};
 /// What takes so much of a segment of the path's MTU: headers of IPv4 and TCP with and without timestamps, of IPv6 too.
 const HEADERS: [u64; 4] = [52, 40, 72, 60];
 
+/// Says one that is told to end.
+const TERMINATED: &str = "the client has terminated";
+/// The status of one that SIGINT ended.
+const INTERRUPTED: i32 = 128 + 2;
+
 pub(super) const ROW: Row = Row {
     kind: ToolKind::Iperf3,
     server: Some(Side { program: "iperf3", arguments: server, ends: true, udp: |_| false }),
@@ -107,8 +112,16 @@ fn read(work: &Work<'_>, heard: &Heard) -> Told {
     let asked = heard.client.told_ns.is_some();
     let fault = client.as_ref().and_then(|document| document["error"].as_str()).map(str::to_owned);
     let fault = fault.or_else(|| if client.is_none() || !asked { heard.client.complaint("iperf3") } else { None });
+    // One that is told to end before it listens to that ends all the same, and tells nothing.
+    let unheard = asked && client.is_none() && heard.client.status.is_none_or(|status| status == INTERRUPTED);
+    // One whose test never began has sent nothing; if it was told to end, what its server says of that is no fault.
+    told.silent = client.as_ref().is_some_and(|document| document["start"].get("test_start").is_none());
+    if told.silent && asked && fault.as_ref().is_some_and(|words| words.contains(TERMINATED)) {
+        return told;
+    }
     match (fault, heard.client.bad_end()) {
-        (Some(words), _) if asked && words.contains("the client has terminated") => {}
+        (Some(words), _) if asked && words.contains(TERMINATED) => {}
+        (None, _) if unheard => {}
         (Some(words), _) => told.errors.push((heard.client.ended_ns, words)),
         (None, Some(how)) => told.errors.push((heard.client.ended_ns, format!("it ended with {how}"))),
         (None, None) if client.is_none() => told.errors.push((heard.client.ended_ns, "it reported nothing".to_owned())),
@@ -118,12 +131,13 @@ fn read(work: &Work<'_>, heard: &Heard) -> Told {
         let fault = server.as_ref().and_then(|(_, document)| document["error"].as_str()).map(str::to_owned);
         let words = fault.or_else(|| end.complaint("iperf3")).or_else(|| server.is_none().then(|| bad_server(end)));
         // Of its client's end it hears, and of its own what it was told.
-        let excused = |words: &String| end.told_ns.is_some() || (words.contains("the client has") && (asked || !told.errors.is_empty()));
+        let excused =
+            |words: &String| end.told_ns.is_some() || unheard || (words.contains("the client has") && (asked || !told.errors.is_empty()));
         if let Some(words) = words.filter(|words| !excused(words)) {
             told.errors.push((end.ended_ns, format!("server: {words}")));
         }
     }
-    told.cut_short = !told.errors.is_empty();
+    told.cut_short = !told.errors.is_empty() || client.is_none();
     told
 }
 
@@ -145,7 +159,13 @@ fn one_end(work: &Work<'_>, end: &End, document: &Value, server: bool, told: &mu
     };
     let rows = || intervals.iter().flat_map(|interval| interval["streams"].as_array().into_iter().flatten());
     let last = rows().map(|row| ns(&row["end"])).max();
-    let Some(last) = last else { return };
+    let Some(last) = last else {
+        // A test that ended within its first interval.
+        if server {
+            rest(work, document, (end.started_ns, end.ended_ns), told);
+        }
+        return;
+    };
     let (origin, error) = origin(end, [(last, end.ended_ns)].into_iter());
     told.error_ns = told.error_ns.max(error);
     let sockets: Vec<i64> = document["start"]["connected"].as_array().into_iter().flatten().filter_map(|c| c["socket"].as_i64()).collect();
@@ -206,8 +226,9 @@ fn rest(work: &Work<'_>, document: &Value, (from_ns, to_ns): (i64, i64), told: &
     let known: u64 = received.map(|report| report.bytes).sum();
     let forward = document["start"]["test_start"]["reverse"].as_i64() == Some(0);
     let sum = &document["end"]["sum_received"];
-    let all = sum["bytes"].as_u64().filter(|_| forward).unwrap_or(0);
-    if all > known {
+    let Some(all) = sum["bytes"].as_u64().filter(|_| forward) else { return };
+    let nothing = !told.reports.iter().any(|report| report.receiver && !report.back);
+    if all > known || nothing {
         let counted = |what: fn(&Report) -> i64| told.reports.iter().filter(|r| r.receiver && !r.back).map(what).sum::<i64>();
         let lost = sum["lost_packets"].as_i64().unwrap_or(0);
         let came = sum["packets"].as_i64().unwrap_or(0) - lost - counted(|r| i64::try_from(r.packets).unwrap_or(i64::MAX));
@@ -368,5 +389,32 @@ mod tests {
             told("via iperf3 { over tcp { congestion cubic  nodelay on  mss 1400  dscp 46 }  duration 1s }"),
             "-c 10.0.0.2 -p 20000 -J -i 0.1 -t 1 -C cubic -M 1400 --dscp 46 -N"
         );
+    }
+
+    #[test]
+    fn a_test_that_ends_within_its_first_interval_is_in_the_closing_sum() {
+        let flow = work("via iperf3 { over udp }\ntimeline { at 1s mark x }");
+        let client = r#"{"start":{"test_start":{"reverse":0}},"intervals":[{"streams":[{"start":0,"end":0.0165,"bytes":2654,"packets":1,"sender":true}]}],
+            "end":{"sum_received":{"bytes":0,"packets":0,"lost_packets":0}},"error":"interrupt - the client has terminated"}"#;
+        let server = r#"{"start":{"test_start":{"reverse":0}},"intervals":[],"end":{"sum_received":{"bytes":2654,"packets":1,"lost_packets":0}},
+            "error":"the client has terminated"}"#;
+        let mut both = heard(client, server);
+        both.client.told_ns = Some(1000 * MS);
+        let told = read(&flow.work(), &both);
+        let received: Vec<(u64, u64)> = told.reports.iter().filter(|r| r.receiver).map(|r| (r.bytes, r.packets)).collect();
+        assert_eq!((received, told.errors, told.cut_short), (vec![(2654, 1)], vec![], false));
+    }
+
+    #[test]
+    fn one_that_is_told_to_end_before_it_began_has_not_failed() {
+        let flow = work("via iperf3 { bandwidth 1Mbit/s }\ntimeline { at 1s mark x }");
+        let client = r#"{"start":{"connected":[]},"intervals":[],"end":{},"error":"interrupt - the client has terminated"}"#;
+        let mut both = heard(client, "WARNING:  Size of data read does not correspond to offered length\n{");
+        both.client.told_ns = Some(1000 * MS);
+        let told = read(&flow.work(), &both);
+        assert_eq!((told.errors.len(), told.cut_short, told.silent), (0, false, true), "it sent nothing");
+        both.client = End { told_ns: Some(1000 * MS), status: Some(INTERRUPTED), ..end("", 0) };
+        let told = read(&flow.work(), &both);
+        assert_eq!((told.errors.len(), told.cut_short, told.silent), (0, true, false), "it may have sent something");
     }
 }

@@ -11,16 +11,18 @@ mod options;
 mod ping;
 mod placed;
 mod series;
+mod stream;
 
 use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::flow::{Destination, Load, Timeouts, Tool, ToolKind};
 use scn_grammar::scenario::transport::Transport;
 
-use crate::plan::types::PlannedFlow;
+use crate::plan::types::{Plan, PlannedFlow};
 
 use options::Options;
 pub use placed::{End, Heard, Line};
 pub use series::series;
+pub use stream::{counts, drawn, outcome, untold};
 
 /// Between two reports of a tool, ms; of runs that last longer than [`LONG_S`] a whole second.
 const REPORT_MS: u64 = 100;
@@ -95,6 +97,8 @@ struct Told {
     errors: Vec<(i64, String)>,
     /// It did not come to its own end: what happened after its last words nobody knows.
     cut_short: bool,
+    /// It surely sent nothing.
+    silent: bool,
     /// Its instants may be so far from the truth, ns.
     error_ns: i64,
 }
@@ -206,6 +210,12 @@ pub fn clashes(flow: &PlannedFlow) -> Vec<(String, String)> {
 pub fn beyond(flow: &PlannedFlow) -> Vec<(String, &'static str)> {
     let Some(tool) = &flow.tool else { return Vec::new() };
     (row(tool.kind).beyond)(&work(flow, tool))
+}
+
+/// What tools make in a run: flows, and kinds of streams.
+pub fn made(plan: &Plan) -> impl Iterator<Item = &PlannedFlow> {
+    let kinds = plan.stresses.iter().flat_map(|stress| &stress.kinds);
+    plan.flows.iter().chain(kinds).filter(|flow| flow.tool.is_some())
 }
 
 /// Whether a tool has a server, which takes a port.

@@ -55,7 +55,7 @@ pub fn series(flow: &PlannedFlow, starts: &[(i64, Heard)], finished: bool) -> Fl
 }
 
 /// A server that stood ready has nothing to tell before its client begins.
-fn together(heard: &Heard) -> Heard {
+pub(super) fn together(heard: &Heard) -> Heard {
     let mut heard = heard.clone();
     if let Some(server) = &mut heard.server {
         server.started_ns = server.started_ns.max(heard.client.started_ns);
