@@ -180,8 +180,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let start = Instant::now() + LEAD;
     let started = (request.wall_clock)(SystemTime::now() + LEAD);
     let clock = Clock::starting_at(start.into_std());
-    traffic.start_clock(clock);
-    streams::begin(&lab, &traffic, plan, clock);
+    begin_traffic(&lab, &traffic, plan, clock);
     warnings.extend(begin(&lab, start));
     observe(Progress::Step("running"));
     let line_of = |span| sources.line_column(span).line;
@@ -361,6 +360,12 @@ fn mark_cut(measured: &mut TrafficResult, flows: &[FlowId], stresses: &[StressId
             series.finished = false;
         }
     }
+}
+
+/// The traffic counts from the timeline's start, and tools make streams for it.
+fn begin_traffic(lab: &KernelLab, traffic: &Traffic, plan: &Arc<Plan>, clock: Clock) {
+    traffic.start_clock(clock);
+    streams::begin(lab, traffic, plan, clock);
 }
 
 /// The wires count from the timeline's start. Out: a warning if they can't be told.
