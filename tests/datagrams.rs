@@ -244,7 +244,7 @@ fn what_is_sent_as_fast_as_it_can_crosses_the_link_in_pieces() {
     let (ended, seen) = observer::beside(place.command(&["run", "dense.scn"]), [10, 0, 0, 20], |frame| is_datagram_to(frame, 9000));
     assert_passes(&ended);
     let record = record(&place, "dense.observed.run.json");
-    assert_eq!(record["warnings"], serde_json::json!([]));
+    assert!(!record["warnings"].to_string().contains("one by one"), "{}", record["warnings"]);
     let received: usize = summary(&record, "f", "received").parse().unwrap();
     assert!(!seen.is_empty() && seen.len() * 10 < received, "{received} datagrams in {} pieces", seen.len());
 }
