@@ -256,6 +256,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_name_was_found_to_mean_is_told_and_kept() {
+        let mut flow = crate::record::example::passing().flows.remove(0);
+        assert_eq!(lookups(&flow), None);
+        let plain = serde_json::to_value(&flow).unwrap();
+        assert!(plain.get("lookups").is_none(), "records of flows to no name stay as they were");
+        flow.lookups = vec![
+            LookUp { at_ns: 1_000_000, found: Vec::new(), failed: "Name or service not known".to_owned() },
+            LookUp { at_ns: 250_000_000, found: vec!["10.0.0.1".to_owned(), "fd00::1".to_owned()], failed: String::new() },
+        ];
+        let told = "its name was looked up: Name or service not known at 0.001s; 10.0.0.1, fd00::1 at 0.250s";
+        assert_eq!(lookups(&flow).as_deref(), Some(told));
+        let json = serde_json::to_value(&flow).unwrap();
+        assert_eq!(json["lookups"][1], serde_json::json!({ "at_ns": 250_000_000, "found": ["10.0.0.1", "fd00::1"] }));
+        assert_eq!(serde_json::from_value::<FlowRecord>(json).unwrap(), flow);
+        flow.lookups = vec![flow.lookups[1].clone(); 7];
+        assert!(lookups(&flow).unwrap().ends_with("; and 2 more"));
+    }
+
+    #[test]
     fn nothing_that_moves_the_cursor_or_the_order_is_shown() {
         assert_eq!(visible("a\u{1b}[31m\0\r\n\u{202e}é🦀"), "a\\x1b[31m\\x00\\r\\n\\u{202e}é🦀");
     }

@@ -21,6 +21,7 @@ mod guest;
 mod holding;
 mod http;
 mod input;
+mod interfaces;
 mod language;
 mod language_server;
 mod libraries;

@@ -155,15 +155,13 @@ impl<'a> Draft<'_, 'a> {
         })
     }
 
-    /// What answers there is certainly nothing that this program adds: it gives peers to nodes alone, and answers at an address or an
-    /// interface only where a service does.
+    /// What answers there is certainly nothing that this program adds: it gives peers to nodes and interfaces, and answers at an address only
+    /// where a service does.
     fn is_strange(&self, to: &Destination) -> bool {
         match to {
             Destination::Process(..) | Destination::HostName(..) => true,
-            Destination::Address(_, port) | Destination::Interface(_, _, port) => {
-                port.is_some_and(|port| self.scenario.services.iter().all(|service| service.port != port))
-            }
-            Destination::Node(..) | Destination::Service(_) => false,
+            Destination::Address(_, port) => port.is_some_and(|port| self.scenario.services.iter().all(|service| service.port != port)),
+            Destination::Node(..) | Destination::Interface(..) | Destination::Service(_) => false,
         }
     }
 

@@ -136,6 +136,13 @@ impl Draft<'_, '_> {
             return None;
         }
         let count = last - first + 1;
+        if count > limit && limit == 1 {
+            let word = ThingKind::TYPES.iter().find(|(_, known)| *known == kind).map_or("topology", |(word, _)| word);
+            let form = format!("for i in {first}..{last} {{ {word} {}[i] ... }}", name.name.text);
+            let name_words = self.context.words(name.span);
+            self.context.raise(ExpandError::OptionForm { name: name_words, form, span: name.span });
+            return None;
+        }
         if count > limit {
             let what = match kind {
                 ThingKind::Node => "nodes",

@@ -103,7 +103,15 @@ impl<'a> Targets<'a> {
                 Destination::Node(node, port) if flow.peer_none || !needs_peer(flow) => {
                     self.find_goal(flow, Goal::Place(node, port.unwrap_or(0)), work).map(Some)
                 }
-                Destination::Interface(node, _, port) => self.find_goal(flow, Goal::Place(node, port.unwrap_or(0)), work).map(Some),
+                Destination::Interface(node, name, port) => {
+                    let served = !flow.peer_none && needs_peer(flow);
+                    let listens = self.listeners.of_flow[index as usize].map(|listener| self.listeners.list[listener].port);
+                    match listens.or(port.or(Some(0)).filter(|_| !served)) {
+                        Some(port) => self.find_interface(flow, (node, &name), (port, served)).map(Some),
+                        // Reported when listeners were found.
+                        None => Ok(None),
+                    }
+                }
                 Destination::Service(service) => self.find_goal(flow, Goal::Service(service), work).map(Some),
                 // A flow without a listener was reported when listeners were found.
                 Destination::Node(..) => {
@@ -209,7 +217,7 @@ impl<'a> Targets<'a> {
                 listening: self.what_listens(&nodes, port, flow.transport.kind()),
             });
         }
-        match self.reach(flow.from, &backends, address) {
+        match self.reach(flow.from, &backends, address).and_then(|()| self.leave(flow, address, &backends)) {
             Ok(()) => Ok((SocketAddr::new(address, port), backends)),
             Err(ends) => Err(self.unreachable(flow, SocketAddr::new(address, port).to_string(), ends)),
         }
@@ -220,19 +228,22 @@ impl<'a> Targets<'a> {
         let (nodes, bound, port) = self.places(goal);
         let mut failure = None;
         for family in FAMILIES {
-            let candidates = self.candidates(&nodes, bound, family);
+            let candidates = self.facing(flow, self.candidates(&nodes, bound, family), family);
             let Some(first) = candidates.first().copied() else { continue };
-            let starts_in_it = flow.source.is_empty() || flow.source.iter().any(|prefix| Family::of(prefix.address) == family);
-            if !self.graph.speaks(flow.from, family) || !starts_in_it {
+            if !self.starts_in(flow, family) {
                 continue;
             }
-            let (node, interface) = self.nearest(goal, family, flow.from, &candidates, work).unwrap_or(first);
+            let nearest = match flow.from_interface {
+                Some(_) => self.graph.nearest(&candidates, work)[flow.from.index()],
+                None => self.nearest(goal, family, flow.from, &candidates, work),
+            };
+            let (node, interface) = nearest.unwrap_or(first);
             let Some(address) = bound.or_else(|| self.graph.address(node.index(), interface, family)) else { continue };
             let backends = match goal {
                 Goal::Place(..) | Goal::Process(..) => vec![node],
                 Goal::Listener(_) | Goal::Service(_) => self.backends(address, port, flow.transport.kind()),
             };
-            match self.reach(flow.from, &backends, address) {
+            match self.reach(flow.from, &backends, address).and_then(|()| self.leave(flow, address, &backends)) {
                 Ok(()) => return Ok((SocketAddr::new(address, port), backends)),
                 Err(ends) => _ = failure.get_or_insert((SocketAddr::new(address, port).to_string(), ends)),
             }
@@ -314,7 +325,7 @@ impl<'a> Targets<'a> {
     }
 
     /// Nodes that have an address at some time and listen there, each once, in order.
-    fn backends(&self, address: IpAddr, port: u16, over: TransportKind) -> Vec<NodeId> {
+    pub(crate) fn backends(&self, address: IpAddr, port: u16, over: TransportKind) -> Vec<NodeId> {
         let holding = self.holders.of(address).iter().map(|holding| holding.node);
         let mut nodes: Vec<NodeId> = holding.filter(|node| self.listeners.at(*node, address, port, over).is_some()).collect();
         nodes.sort_unstable();
@@ -323,7 +334,7 @@ impl<'a> Targets<'a> {
     }
 
     /// At least one of them can be reached there and back; otherwise where the way to the first ends.
-    fn reach(&mut self, from: NodeId, backends: &[NodeId], address: IpAddr) -> Result<(), String> {
+    pub(crate) fn reach(&mut self, from: NodeId, backends: &[NodeId], address: IpAddr) -> Result<(), String> {
         if !self.routed {
             return Ok(());
         }
@@ -337,7 +348,7 @@ impl<'a> Targets<'a> {
         Err(ends.unwrap_or_else(|| "nothing of it ever has its address".to_owned()))
     }
 
-    fn unreachable(&self, flow: &Flow, to: String, ends: String) -> PlanError {
+    pub(crate) fn unreachable(&self, flow: &Flow, to: String, ends: String) -> PlanError {
         PlanError::Unreachable { flow: flow.name.clone(), from: self.graph.name(flow.from).to_owned(), to, ends, span: flow.span }
     }
 

@@ -10,7 +10,7 @@ use scn_grammar::scenario::topology::{NodeKind, Topology};
 use super::addresses::primary;
 use super::domains::Domains;
 use super::names::Interfaces;
-use super::network::Family;
+use super::network::{Family, Network};
 use super::types::PlannedInterface;
 
 /// One way out of a node.
@@ -118,6 +118,11 @@ impl<'a> Graph<'a> {
     /// The address by which neighbours reach an interface.
     pub(crate) fn address(&self, node: usize, interface: u32, family: Family) -> Option<IpAddr> {
         primary(&self.interfaces[node][interface as usize].addresses, family)
+    }
+
+    /// An address is in a network of an interface.
+    pub(crate) fn on_wire(&self, node: usize, interface: u32, address: IpAddr) -> bool {
+        self.interfaces[node][interface as usize].addresses.iter().any(|prefix| Network::of(*prefix).contains(address))
     }
 
     /// A packet of this family can take this edge: each end is a bridge or has an address.

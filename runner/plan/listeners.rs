@@ -121,10 +121,14 @@ pub(crate) fn find_listeners(scenario: &Scenario, graph: &Graph<'_>, holders: &H
     for flow in &scenario.flows {
         let listener = match flow.to.clone() {
             _ if flow.peer_none || !needs_peer(flow) => None,
-            Destination::Node(node, port) if is_host(graph, node, "answer a flow", flow.span, findings) => match port {
-                Some(port) => peer_on(flow, node, port, &mut listeners, graph, findings),
-                None => peers.peer(flow, node, &mut listeners, graph, findings),
-            },
+            Destination::Node(node, port) | Destination::Interface(node, _, port)
+                if is_host(graph, node, "answer a flow", flow.span, findings) =>
+            {
+                match port {
+                    Some(port) => peer_on(flow, node, port, &mut listeners, graph, findings),
+                    None => peers.peer(flow, node, &mut listeners, graph, findings),
+                }
+            }
             _ => None,
         };
         listeners.of_flow.push(listener);

@@ -18,6 +18,7 @@ mod groups;
 mod holders;
 mod http;
 mod kernel;
+mod leaving;
 mod listeners;
 pub mod measured;
 mod multihomed;

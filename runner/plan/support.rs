@@ -12,7 +12,6 @@ use scn_grammar::scenario::{FlowId, NodeId, Scenario, StressId};
 use scn_grammar::source::Span;
 
 use super::datagrams;
-use super::groups;
 use super::http;
 use super::multihomed;
 use super::pace::Pace;
@@ -89,9 +88,6 @@ impl Missing {
         if stress.transports.contains(&StressTransport::Sctp) {
             self.add(stress.span, "a stress with streams over sctp");
         }
-        if let Destination::Interface(..) = stress.to {
-            self.add(stress.span, "a stress to an interface");
-        }
     }
 
     fn flow(&mut self, flow: &Flow, nodes: &[Node]) {
@@ -130,17 +126,8 @@ impl Missing {
             self.add(flow.span, "`phase random` with `streams`");
         }
         let frames = matches!(flow.transport, Transport::Frames(_));
-        let udp = matches!(flow.transport, Transport::Udp { .. });
-        let to_group = udp && matches!(flow.to, Destination::Address(address, _) if groups::is_group(address));
-        if flow.from_interface.is_some() && !frames && !to_group {
-            self.add(flow.span, "a flow from an interface");
-        }
-        match flow.to {
-            Destination::Node(..) | Destination::Service(_) | Destination::Process(..) | Destination::Address(..) => {}
-            Destination::Interface(..) if frames => {}
-            Destination::Interface(..) => self.add(flow.span, "a flow to an interface"),
-            Destination::HostName(..) if frames => self.add(flow.span, "a flow of frames to a name that is looked up"),
-            Destination::HostName(..) => {}
+        if let (Destination::HostName(..), true) = (&flow.to, frames) {
+            self.add(flow.span, "a flow of frames to a name that is looked up");
         }
     }
 

@@ -344,6 +344,7 @@ impl PlannedFlow {
     pub fn place(&self) -> String {
         match (self.looked_up(), self.target.port()) {
             (_, 0) => self.host(),
+            (Some(name), port) if name.contains(':') => format!("[{name}]:{port}"),
             (Some(name), port) => format!("{name}:{port}"),
             (None, _) => self.target.to_string(),
         }

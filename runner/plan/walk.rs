@@ -85,6 +85,14 @@ impl<'a> Walker<'a> {
         if later.is_some_and(|later| later.back(from, to, source).is_ok()) { Ok(()) } else { found }
     }
 
+    /// A node has a way to an address by this interface, as far as it can be told.
+    pub(crate) fn leads_by(&self, node: NodeId, interface: u32, target: IpAddr) -> bool {
+        let on_wire = |address| self.graph.on_wire(node.index(), interface, address);
+        let routed = self.routes[node.index()].iter().any(|route| Network::of(route.to).contains(target) && on_wire(route.via));
+        let later = || self.later.as_ref().is_some_and(|later| later.leads_by(node, interface, target));
+        on_wire(target) || routed || self.led.contains(&node.index()) || later()
+    }
+
     fn there_and_back(&mut self, from: NodeId, to: NodeId, target: IpAddr) -> Result<(), String> {
         if from == to {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Where connections start from: the addresses and ports that a flow says, in turn. In: a flow's `source` and `ports`, the number of a
+//! Where connections start from: the interface, addresses and ports that a flow says, in turn. In: a flow's own words, the number of a
 //! connection. Out: its socket, bound. Makes no sockets, and gives nodes no addresses: the plan does.
 
 use std::io;
@@ -16,6 +16,10 @@ use crate::plan::types::PlannedFlow;
 /// # Errors
 /// With the address, and how many ports of the range were tried.
 pub fn bind(planned: &PlannedFlow, owner: &impl AsFd, ipv6: bool, number: u32) -> io::Result<()> {
+    if let (Some(interface), None) = (&planned.from_interface, &planned.spread_by) {
+        let bound = SockRef::from(owner).bind_device(Some(interface.as_bytes()));
+        bound.map_err(|error| io::Error::new(error.kind(), format!("can't leave by {interface}: {error}")))?;
+    }
     let prefixes: Vec<&Prefix> = planned.source.iter().filter(|prefix| prefix.address.is_ipv6() == ipv6).collect();
     if prefixes.is_empty() && planned.ports.is_none() {
         return Ok(());
@@ -100,6 +104,19 @@ mod tests {
         let prefixes: Vec<Prefix> = texts.iter().map(|text| prefix(text)).collect();
         let prefixes: Vec<&Prefix> = prefixes.iter().collect();
         (0..count).map(|number| nth(&prefixes, number).to_string()).collect()
+    }
+
+    #[test]
+    fn a_socket_leaves_by_the_interface_that_is_said() {
+        let pattern = scn_grammar::scenario::pattern::Pattern { name: String::new(), steps: Vec::new() };
+        let mut flow = crate::plan::sample::flow(scn_grammar::scenario::FlowId(0), "f", "127.0.0.1:9", pattern, Default::default());
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        flow.from_interface = Some("lo".to_owned());
+        bind(&flow, &socket, false, 0).unwrap();
+        assert_eq!(SockRef::from(&socket).device().unwrap().as_deref(), Some(&b"lo"[..]));
+        flow.from_interface = Some("nosuch".to_owned());
+        let other = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert!(bind(&flow, &other, false, 0).unwrap_err().to_string().starts_with("can't leave by nosuch: No such device"));
     }
 
     #[test]

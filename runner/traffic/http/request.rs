@@ -41,7 +41,7 @@ impl Request {
         let mut headers = named(&said.headers)?;
         if !headers.contains_key(HOST) {
             let (host, port) = (flow.host(), flow.target.port());
-            let host = if flow.target.is_ipv6() { format!("[{host}]") } else { host };
+            let host = if host.contains(':') { format!("[{host}]") } else { host };
             let usual = if tls.is_some() { HTTPS_PORT } else { HTTP_PORT };
             let host = if port == usual { host } else { format!("{host}:{port}") };
             headers.insert(HOST, value(&host)?);
