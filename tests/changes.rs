@@ -220,7 +220,7 @@ fn a_tool_that_fails_is_a_failed_stream_in_its_words() {
         assert!(all.contains("stress `mix` starts `netperf`, which is not on this machine's search path"), "{all}");
     }
     place.write("untold.scn", UNTOLD);
-    let ended = place.scn(&["run", "untold.scn"]);
+    let ended = place.scn(&["run", "untold.scn", "--message-format", "short"]);
     let all = format!("{} {}", ended.stdout, ended.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(ended.code, Some(2), "{all}");
     assert!(all.contains("the metric `sent` of a stress with streams made by ping in a condition of the timeline"), "{all}");

@@ -119,8 +119,11 @@ fn read(work: &Work<'_>, heard: &Heard) -> Told {
     if told.silent && asked && fault.as_ref().is_some_and(|words| words.contains(TERMINATED)) {
         return told;
     }
+    // One that went on until it was told to end has not failed, however its server took that.
+    let orderly = asked && fault.as_ref().is_some_and(|words| words.contains(TERMINATED));
+    let mut cut = client.is_none();
     match (fault, heard.client.bad_end()) {
-        (Some(words), _) if asked && words.contains(TERMINATED) => {}
+        (Some(_), _) if orderly => {}
         (None, _) if unheard => {}
         (Some(words), _) => told.errors.push((heard.client.ended_ns, words)),
         (None, Some(how)) => told.errors.push((heard.client.ended_ns, format!("it ended with {how}"))),
@@ -131,13 +134,15 @@ fn read(work: &Work<'_>, heard: &Heard) -> Told {
         let fault = server.as_ref().and_then(|(_, document)| document["error"].as_str()).map(str::to_owned);
         let words = fault.or_else(|| end.complaint("iperf3")).or_else(|| server.is_none().then(|| bad_server(end)));
         // Of its client's end it hears, and of its own what it was told.
-        let excused =
-            |words: &String| end.told_ns.is_some() || unheard || (words.contains("the client has") && (asked || !told.errors.is_empty()));
+        let excused = |words: &String| {
+            end.told_ns.is_some() || unheard || orderly || (words.contains("the client has") && (asked || !told.errors.is_empty()))
+        };
+        cut |= orderly && end.told_ns.is_none() && words.as_ref().is_some_and(|words| !words.contains("the client has"));
         if let Some(words) = words.filter(|words| !excused(words)) {
             told.errors.push((end.ended_ns, format!("server: {words}")));
         }
     }
-    told.cut_short = !told.errors.is_empty() || client.is_none();
+    told.cut_short = cut || !told.errors.is_empty();
     told
 }
 
@@ -416,5 +421,16 @@ mod tests {
         both.client = End { told_ns: Some(1000 * MS), status: Some(INTERRUPTED), ..end("", 0) };
         let told = read(&flow.work(), &both);
         assert_eq!((told.errors.len(), told.cut_short, told.silent), (0, true, false), "it may have sent something");
+    }
+
+    #[test]
+    fn a_server_that_stumbles_over_its_clients_end_is_no_failure() {
+        let flow = work("via iperf3 { bandwidth 1Mbit/s }\ntimeline { at 1s mark x }");
+        let client = r#"{"start":{"test_start":{"reverse":0}},"intervals":[],"end":{},"error":"interrupt - the client has terminated"}"#;
+        let server = r#"{"start":{"test_start":{"reverse":0}},"intervals":[],"end":{},"error":"getsockopt - Bad file descriptor"}"#;
+        let mut both = heard(client, server);
+        both.client.told_ns = Some(1000 * MS);
+        let told = read(&flow.work(), &both);
+        assert_eq!((told.errors.len(), told.cut_short), (0, true), "what came last it does not tell");
     }
 }

@@ -124,8 +124,21 @@ fn of_reports(told: &Told, heard: &Heard, (from_ns, to_ns): (i64, i64)) -> Vec<A
     }
     let lost = told.reports.iter().filter(|report| report.datagrams && report.receiver);
     amounts.extend(net(lost).into_iter().map(|(report, lost)| amount(report, StressCount::Lost, lost, true)));
+    amounts.extend(unreported(told, heard, from_ns));
     amounts.extend(told.unsure.iter().map(|report| amount(report, StressCount::Lost, report.lost, false)));
     amounts
+}
+
+/// Datagrams that the sending end does not report and the receiving end knows of: what arrived was sent, after the last that was reported.
+fn unreported(told: &Told, heard: &Heard, from_ns: i64) -> Option<Amount> {
+    let sum = |receiver: bool| {
+        let reports = told.reports.iter().filter(move |report| report.datagrams && report.receiver == receiver);
+        reports.map(|report| i64::try_from(report.packets).unwrap_or(i64::MAX).saturating_add(report.lost)).fold(0, i64::saturating_add)
+    };
+    let count = u64::try_from(sum(true).saturating_sub(sum(false))).ok().filter(|count| *count > 0)?;
+    let to_ns = heard.client.ended_ns.max(from_ns);
+    let last = last_word(told, StressCount::Sent).unwrap_or(from_ns).clamp(from_ns, to_ns);
+    Some(Amount { what: StressCount::Sent, count, from_ns: last, to_ns, sure: true })
 }
 
 /// What is lost in the end: what came late had been counted as lost before.
@@ -215,6 +228,28 @@ mod tests {
         assert_eq!(outcome.cause.as_deref(), Some("control socket has closed unexpectedly"));
         assert_eq!(may(&outcome, StressCount::ForwardBytes), [(0, 800)], "the receiver told nothing");
         assert_eq!(may(&outcome, StressCount::Sent), [], "of messages it knows nothing");
+    }
+
+    #[test]
+    fn what_arrived_was_sent() {
+        let report = |receiver, packets, lost| Report {
+            from_ns: 0,
+            to_ns: 100 * MS,
+            back: false,
+            receiver,
+            datagrams: true,
+            bytes: 0,
+            packets,
+            lost,
+            reordered: 0,
+            jitter_ns: -1,
+        };
+        let mut told = Told { reports: vec![report(false, 7, 0), report(true, 8, 1)], error_ns: 10 * MS, ..Told::default() };
+        let heard = Heard { client: end("", 300, 0), server: None };
+        let sent = Amount { what: StressCount::Sent, count: 2, from_ns: 90 * MS, to_ns: 300 * MS, sure: true };
+        assert_eq!(unreported(&told, &heard, 0), Some(sent));
+        told.reports[0].packets = 9;
+        assert_eq!(unreported(&told, &heard, 0), None);
     }
 
     #[test]
