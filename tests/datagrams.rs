@@ -249,6 +249,33 @@ fn what_is_sent_as_fast_as_it_can_crosses_the_link_in_pieces() {
     assert!(!seen.is_empty() && seen.len() * 10 < received, "{received} datagrams in {} pieces", seen.len());
 }
 
+/// A receiver with room for a few datagrams, which come several at once.
+const NARROW: &str = "scn 1
+use std.patterns (stream)
+scenario narrow {
+    topology {
+        node a, b
+        link a 10.1.0.1/24 <-> b 10.1.0.2/24 { offload off }
+    }
+    service sink on b { listen udp :7000 { receive_buffer 4KiB }  serve stream(1000B) }
+    flow f from a to sink over udp { pattern stream(1000B)  rate 100000/s  duration 200ms }
+    expect { f.forward.loss <= 100% }
+}
+";
+
+#[test]
+fn what_finds_no_room_in_our_own_socket_makes_a_loss_uncertain() {
+    let place = Place::new();
+    place.write("narrow.scn", NARROW);
+    assert_passes(&place.scn(&["run", "narrow.scn"]));
+    let record = record(&place, "narrow.narrow.run.json");
+    assert!(record["warnings"].to_string().contains("found no room in the socket of sink"), "{}", record["warnings"]);
+    let flow = &record["flows"][0];
+    let thrown_away: u64 = flow["datagrams"]["thrown_away"].as_array().unwrap().iter().map(|row| row["count"].as_u64().unwrap()).sum();
+    let lost = flow["summary"].as_array().unwrap().iter().find(|row| row["name"] == "lost").unwrap();
+    assert_eq!(lost["error"], format!("+0 −{thrown_away}"), "{lost}");
+}
+
 /// Whether a frame is an IPv4 UDP datagram to this port.
 fn is_datagram_to(frame: &[u8], port: u16) -> bool {
     let Some(packet) = frame.get(14..).filter(|_| frame.get(12..14) == Some(&[8, 0])) else { return false };

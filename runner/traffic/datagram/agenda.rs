@@ -92,12 +92,12 @@ mod tests {
             if n % 3 == 2 {
                 for at in [2, 1] {
                     let at = waits.len() - at;
-                    if waits[at].1 % 100 != 0 {
+                    if !waits[at].1.is_multiple_of(100) {
                         agenda.cancel(waits.remove(at).unwrap());
                     }
                 }
             }
-            if let Some(at) = waits.iter().position(|due| due.1 % 100 != 0).filter(|_| n % 50 == 49) {
+            if let Some(at) = waits.iter().position(|due| !due.1.is_multiple_of(100)).filter(|_| n % 50 == 49) {
                 agenda.cancel(waits.remove(at).unwrap());
             }
             agenda.tidy(waits.len(), |due| waits.binary_search(due).is_ok());
