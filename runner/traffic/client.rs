@@ -196,12 +196,7 @@ impl<'a> Place<'a> {
     async fn attempt(&mut self, attempt: u64) -> (u32, ConnectionEnd, bool) {
         let (worker, flow) = (self.worker, self.run.flow);
         let shared = &worker.shared.flows[flow];
-        let found = self.find_target().await;
-        let socket = match found {
-            Ok(()) => Ok(self.run.socket(worker, self.target.is_ipv6()).await),
-            Err(refusal) => Err(refusal),
-        };
-        let found_none = socket.is_err();
+        let socket = self.begin().await;
         let opened = matches!(&*self.clock.borrow(), Clock::Opened(Some(_)));
         if !opened {
             // The flow may have been paused meanwhile.
@@ -235,7 +230,7 @@ impl<'a> Place<'a> {
             backend: NOBODY,
             transactions: 0,
             local: String::new(),
-            remote: if found_none { worker.shared.plan.flows[flow].place() } else { self.target.to_string() },
+            remote: if socket.is_err() { worker.shared.plan.flows[flow].place() } else { self.target.to_string() },
         };
         let mut open = Open::new(number, row, entry);
         let connected = match socket {

@@ -56,8 +56,14 @@ impl Place<'_> {
         self.secure(stream, open).await.map(Established::Stream)
     }
 
-    /// Finds out where to connect to, if that is a name; `Err(None)`: it was told to give up.
-    pub(super) async fn find_target(&mut self) -> Result<(), Option<Refusal>> {
+    /// Finds out where to connect to, and asks for a socket; `Err(None)`: it was told to give up.
+    pub(super) async fn begin(&mut self) -> Result<io::Result<OwnedFd>, Option<Refusal>> {
+        self.find_target().await?;
+        Ok(self.run.socket(self.worker, self.target.is_ipv6()).await)
+    }
+
+    /// The target, if that is a name; `Err(None)`: it was told to give up.
+    async fn find_target(&mut self) -> Result<(), Option<Refusal>> {
         let (worker, run) = (self.worker, self.run);
         if worker.shared.plan.flows[run.flow].looked_up().is_none() {
             return Ok(());
