@@ -3,6 +3,7 @@
 
 use scn_grammar::scenario::expect::{Condition, Subject};
 use scn_grammar::scenario::flow::{Load, ToolKind};
+use scn_grammar::scenario::pattern::Varying;
 use scn_grammar::scenario::timeline::{Action, Entry, When};
 
 use super::types::{Plan, PlannedFlow};
@@ -16,6 +17,9 @@ pub fn reduce(plan: &mut Plan) {
     plan.flows.iter_mut().for_each(flow);
     for stress in &mut plan.stresses {
         (stress.stress.streams, stress.stress.total) = (1, Some(1));
+        if !stress.stress.tools.is_empty() {
+            stress.stress.duration = Varying::Fixed(TOOL_NS);
+        }
         stress.kinds.iter_mut().for_each(flow);
     }
     plan.timeline.iter_mut().for_each(entry);
@@ -27,7 +31,7 @@ fn flow(flow: &mut PlannedFlow) {
     flow.load = Load {
         total: tool.is_none_or(|tool| tool == ToolKind::Ping).then_some(1),
         transactions: (tool.is_none() && flow.transport.kind().has_connections()).then_some(1),
-        duration_ns: said.duration_ns.filter(|_| tool.is_some_and(|tool| tool != ToolKind::Ping)).map(|ns| ns.min(TOOL_NS)),
+        duration_ns: tool.filter(|tool| *tool != ToolKind::Ping).map(|_| said.duration_ns.map_or(TOOL_NS, |ns| ns.min(TOOL_NS))),
         size: said.size.clone(),
         ..Load::default()
     };
@@ -64,6 +68,7 @@ mod tests {
             flow asked from a to b over udp { rate 10/s..100/s within 2s  duration 4s }
             flow pinged from a to b via ping { rate 10/s  duration 9s }
             flow bulk from a to b via iperf3 { duration 9s }
+            flow endless from a to b via iperf3
             timeline {
                 at 1s set held.rate 50/s for 1s
                 when held.active == 20 within 1s  mark ready
@@ -75,7 +80,13 @@ mod tests {
         let loads: Vec<_> = plan.flows.iter().map(|f| (f.load.total, f.load.transactions, f.load.duration_ns, f.interval_ns)).collect();
         assert_eq!(
             loads,
-            [(Some(1), Some(1), None, 0), (Some(1), None, None, 0), (Some(1), None, None, 0), (None, None, Some(TOOL_NS), 0)]
+            [
+                (Some(1), Some(1), None, 0),
+                (Some(1), None, None, 0),
+                (Some(1), None, None, 0),
+                (None, None, Some(TOOL_NS), 0),
+                (None, None, Some(TOOL_NS), 0)
+            ]
         );
         assert!(plan.flows.iter().all(|f| f.load.connections == 1 && f.load.rate_nano.is_none() && f.load.rate_change.is_none()));
         assert!(plan.once && plan.flows[0].reconnect.is_none());

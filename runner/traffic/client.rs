@@ -27,6 +27,7 @@ use super::flow::{self, Run};
 use super::http;
 use super::limits::{self, Quiet};
 use super::multipath;
+use super::names;
 use super::pacer::NEVER_DUE;
 use super::pattern::session::{Identity, Session};
 use super::reconnect::Attempts;
@@ -145,6 +146,8 @@ pub async fn place(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, nu
         let mut pause = run.interval_ns(worker.pacer.now_ns());
         if broken {
             match attempts.next() {
+                // An answer of a resolver is kept for a while: who asks before hears the same.
+                Some(_) if !of_use && planned.looked_up().is_some() => pause = pause.max(names::KEPT_NS.unsigned_abs()),
                 Some(reconnect) => pause = pause.max(reconnect),
                 None => {
                     place.give_up(&attempts).await;

@@ -15,6 +15,8 @@ use crate::plan::types::Plan;
 const MASK: &str = "***";
 /// Of a secret that is cut off by the edge of what is shown, so many bytes are told from chance.
 const LEAST_PART: usize = 3;
+/// The same of one that stands in the middle of it.
+const LEAST_RUN: usize = 5;
 
 thread_local! {
     /// What the texts of this thread must not hold: a worker is of one run.
@@ -40,7 +42,10 @@ impl Secrets {
 
     /// The values, the longest first: one may be a part of another.
     fn values(&self) -> Vec<&str> {
-        let mut values: Vec<&str> = self.0.values().map(String::as_str).filter(|value| !value.is_empty()).collect();
+        let whole = || self.0.values().map(String::as_str).filter(|value| !value.is_empty());
+        // Of a value of several lines each is a secret: programs are heard line by line.
+        let lines = whole().filter(|value| value.contains('\n')).flat_map(str::lines).filter(|line| line.len() >= LEAST_PART);
+        let mut values: Vec<&str> = whole().chain(lines).collect();
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         values
     }
@@ -66,6 +71,7 @@ impl Secrets {
             if let Some(length) = parts().find(|length| masked.starts_with(&value.as_bytes()[value.len() - length..])) {
                 masked.splice(..length, MASK.bytes());
             }
+            let masked = without_parts(&masked, value.as_bytes());
             if masked == *bytes { bytes } else { Cow::Owned(masked) }
         })
     }
@@ -130,6 +136,27 @@ impl Secrets {
             }
         }
     }
+}
+
+/// What is left of a value around a byte that was damaged on its way, hidden.
+fn without_parts(bytes: &[u8], value: &[u8]) -> Vec<u8> {
+    let (mut masked, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    while at < bytes.len() {
+        let longest = (LEAST_RUN..=value.len().min(bytes.len() - at))
+            .take_while(|length| value.windows(*length).any(|part| part == &bytes[at..at + length]))
+            .last();
+        match longest {
+            Some(length) => {
+                masked.extend_from_slice(MASK.as_bytes());
+                at += length;
+            }
+            None => {
+                masked.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    masked
 }
 
 /// Each occurrence of a value, hidden.
@@ -198,6 +225,9 @@ mod tests {
         assert_eq!(masked("AUTH correct ho"), "AUTH ***");
         assert_eq!(masked("ect horse\r\n"), "***\r\n");
         assert_eq!(masked("is co"), "is co", "so little is chance");
+        assert_eq!(masked("Xrect horse\r\n"), "X***\r\n", "a byte of it was damaged");
+        let key = secrets(&[("key", "-----BEGIN KEY-----\nMIIEvQ\n")]);
+        assert_eq!(key.mask("key: MIIEvQ".to_owned()), "key: ***", "programs are heard line by line");
         hide(&one);
         let long = format!("{}correct horse, and more", "x".repeat(60));
         assert_eq!(first_masked(long.as_bytes(), 64), format!("{}***,", "x".repeat(60)).as_bytes());

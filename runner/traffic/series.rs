@@ -162,8 +162,12 @@ impl Part {
 
     /// The kernel threw datagrams away at a socket of this flow, for nobody read them in time.
     pub fn thrown_away(&mut self, missed: Missed) {
-        if self.has_room(self.log.thrown_away.len(), MAX_CORRUPTIONS, missed.to_ns) {
-            self.log.thrown_away.push(missed);
+        let full = self.log.thrown_away.len() >= MAX_CORRUPTIONS / self.workers.max(1);
+        match self.log.thrown_away.last_mut().filter(|_| full) {
+            // One doubt that is longer is no reason to end the series.
+            Some(last) => (last.to_ns, last.count) = (last.to_ns.max(missed.to_ns), last.count.saturating_add(missed.count)),
+            None if self.of_streams => {}
+            None => self.log.thrown_away.push(missed),
         }
     }
 

@@ -175,15 +175,18 @@ impl Play {
         stop: &mut oneshot::Receiver<()>,
     ) -> Result<UnboundedSender<Order>, Fate> {
         // On a node whose programs were killed none is started: its client tells that nobody answers.
+        let (orders, heard) = unbounded_channel();
         let (serves, frozen) = {
-            let servers = open(servers);
-            (serves.filter(|node| !servers.dead.contains(node)), serves.is_some_and(|node| servers.frozen.contains(&node)))
+            let mut servers = open(servers);
+            let (alive, frozen) =
+                (serves.filter(|node| !servers.dead.contains(node)), serves.is_some_and(|node| servers.frozen.contains(&node)));
+            // Under the same lock, so that no strike comes in between.
+            if let Some(node) = alive {
+                servers.add(node, &orders);
+            }
+            (alive, frozen)
         };
         let task = Task::of(&self.plan, &self.flow, serves).ok_or_else(|| Fate::NoServer(DESERTED.to_owned()))?;
-        let (orders, heard) = unbounded_channel();
-        if let Some(node) = serves {
-            open(servers).add(node, &orders);
-        }
         tokio::spawn(Minder::new(Task { stop_after: self.stop_after, once: true, ..task }, tools.clone(), ended).mind(heard));
         let (reply, ready) = oneshot::channel();
         let _ = orders.send(Order::Prepare(reply));

@@ -16,6 +16,7 @@ use crate::traffic::frame::{Frame, Header, Way};
 use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::program::{Act, Operation, Program};
 use crate::traffic::pattern::session::{Fault, Identity, MOST_FILLING, SHARED, Sent, compose};
+use crate::traffic::registry::Told;
 
 /// Messages of one transaction in one direction: a message's number is the transaction's times this, and its place in it.
 pub const MESSAGES: u64 = 1 << 24;
@@ -78,6 +79,10 @@ pub struct Exchange {
     pub incoming: u32,
     /// Messages that it sent.
     pub outgoing: u32,
+    /// Of them, those that the kernel has.
+    gone: u32,
+    /// The server's word that it has all, which came in a pause.
+    pub told: Option<Told>,
     /// Messages before their turn.
     early: Vec<(u32, Vec<u8>)>,
     /// The header of the message in hand, while nothing of that is taken.
@@ -115,6 +120,8 @@ impl Exchange {
             peer_node: u16::MAX,
             incoming: 0,
             outgoing: 0,
+            gone: 0,
+            told: None,
             early: Vec::new(),
             header: None,
             at: 0,
@@ -137,6 +144,7 @@ impl Exchange {
         (self.sent_ns, self.asked_ns, self.wake_ns) = (NEVER, NEVER, NEVER_DUE);
         (self.sent_bytes, self.received_bytes, self.next, self.sent_last) = (0, 0, Next::Nothing, false);
         (self.peer_node, self.incoming, self.outgoing) = (u16::MAX, 0, 0);
+        (self.gone, self.told) = (0, None);
         (self.at, self.turn, self.shared_draws, self.left, self.strict) = (0, 0, 0, 0, false);
         self.sent = Sent::Nothing;
         self.early.clear();
@@ -160,11 +168,19 @@ impl Exchange {
             self.sent_ns = at_ns;
         }
         self.asked_ns = at_ns;
+        self.gone = self.gone.max(place + 1);
         let waits = self.next == Next::Nothing && place + 1 == self.outgoing;
         if waits {
             self.wake_ns = at_ns.saturating_add(limit_ns);
         }
         waits
+    }
+
+    /// It waits for the word of what the kernel has had since before a pause: the limit began then.
+    pub fn await_word(&mut self, limit_ns: i64) {
+        if self.gone >= self.outgoing {
+            self.wake_ns = self.asked_ns.saturating_add(limit_ns);
+        }
     }
 
     /// Plays on with the next message, and its header if that was decoded.

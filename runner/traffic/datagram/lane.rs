@@ -236,25 +236,32 @@ impl Lane {
     }
 
     /// What follows after a transaction was played on.
-    pub(super) fn settle(self: &Rc<Self>, lanes: &Rc<Lanes>, exchange: Box<Exchange>, result: Result<Next, Box<Fault>>) {
+    pub(super) fn settle(self: &Rc<Self>, lanes: &Rc<Lanes>, mut exchange: Box<Exchange>, result: Result<Next, Box<Fault>>) {
         match result {
             Err(fault) => self.failed(lanes, exchange, fault),
-            Ok(Next::Nothing) if !exchange.sent_last => {
-                let now = lanes.worker.pacer.now_ns();
-                let number = exchange.number;
-                self.done(lanes, exchange, now);
-                lanes.worker.items_done(lanes.run.flow, 1);
-                if !self.others_wait(lanes, number) {
-                    lanes.is_free(self);
-                }
-            }
+            Ok(Next::Nothing) if !exchange.sent_last => self.done_and_free(lanes, exchange, lanes.worker.pacer.now_ns()),
             Ok(Next::Nothing) => {
+                exchange.await_word(lanes.limit_ns);
+                if let Some(told) = exchange.told.take_if(|told| told.at_ns <= exchange.wake_ns) {
+                    exchange.peer_node = told.node;
+                    return self.done_and_free(lanes, exchange, told.at_ns);
+                }
                 self.wait(lanes, exchange);
                 if lanes.identified {
                     lanes.is_free(self);
                 }
             }
             Ok(Next::Message | Next::Time) => self.wait(lanes, exchange),
+        }
+    }
+
+    /// What was done as the pattern says, with nothing left to wait for.
+    fn done_and_free(self: &Rc<Self>, lanes: &Rc<Lanes>, exchange: Box<Exchange>, at_ns: i64) {
+        let number = exchange.number;
+        self.done(lanes, exchange, at_ns);
+        lanes.worker.items_done(lanes.run.flow, 1);
+        if !self.others_wait(lanes, number) {
+            lanes.is_free(self);
         }
     }
 
@@ -266,6 +273,7 @@ impl Lane {
         }
         drop(state);
         let item = lanes.row(self, &exchange, ItemOutcome::Done, at_ns);
+        lanes.worker.tell_item(lanes.run.flow, &item);
         lanes.worker.keep(lanes.run.flow, item);
         lanes.run.is_answered();
         lanes.over(exchange);
@@ -368,7 +376,8 @@ impl Lane {
             let mut state = self.state.borrow_mut();
             let Some(key) = self.key(lanes, told.number, told.node) else { continue };
             let exchange = match state.under_way.remove(&key) {
-                Some(exchange) if exchange.next != Next::Nothing => {
+                Some(mut exchange) if exchange.next != Next::Nothing => {
+                    exchange.told = Some(told);
                     state.under_way.insert(key, exchange);
                     continue;
                 }

@@ -21,6 +21,7 @@ use super::socket::{self, Arrivals};
 use super::target::{find_target, pause_after_failure};
 use super::{Options, Packets, is_identified, own_server, packets, pattern, response_limit};
 use crate::plan::datagrams;
+use crate::plan::types::{Plan, PlannedFlow};
 use crate::traffic::Notice;
 use crate::traffic::control::{Order, Start};
 use crate::traffic::flow::{self, DRAIN_LIMIT_NS, Run, START_PATIENCE_NS};
@@ -115,9 +116,16 @@ impl Upcoming<'_> {
     }
 }
 
-/// How long before a start it sleeps no more, where they are so far from each other: at most half of the time, ns.
-fn awake(interval_ns: u64) -> i64 {
-    i64::try_from(interval_ns / 2).map_or(AWAKE_NS, |half| half.min(AWAKE_NS))
+/// How long before a start of a flow a worker sleeps no more, ns: for all flows together at most half of the time.
+fn awake(plan: &Plan, planned: &PlannedFlow) -> i64 {
+    let of = |flow: &PlannedFlow| AWAKE_NS.min(i64::try_from(flow.interval_ns / 2).unwrap_or(AWAKE_NS));
+    let paced = |flow: &&PlannedFlow| super::carries(flow) && flow.interval_ns > 0 && !datagrams::is_dense(flow);
+    let part = |flow: &PlannedFlow| of(flow) as f64 / flow.interval_ns as f64;
+    if !paced(&planned) {
+        return 0;
+    }
+    let all: f64 = plan.flows.iter().filter(paced).map(part).sum();
+    (of(planned) as f64 * (0.5 / all).min(1.0)) as i64
 }
 
 /// Carries a run out. `workers` share the flow.
@@ -167,7 +175,7 @@ impl Lanes {
             program,
             closed_loop: run.pace.is_none(),
             interval_ns: i64::try_from(planned.load.interval_ns).unwrap_or(i64::MAX),
-            awake_ns: if datagrams::is_dense(planned) { 0 } else { awake(planned.interval_ns) },
+            awake_ns: awake(&worker.shared.plan, planned),
             reconnect_ns: pause_after_failure(planned).unwrap_or(0),
             arrivals: RefCell::new(Arrivals::new()),
             lanes: RefCell::default(),

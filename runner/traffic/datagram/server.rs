@@ -87,7 +87,11 @@ pub fn listen(worker: &Rc<Worker>, listener: usize, socket: OwnedFd) {
 fn flows(worker: &Worker, listener: usize) -> impl Iterator<Item = usize> {
     let plan = &worker.shared.plan;
     let planned = &plan.listeners[listener];
-    let comes = |flow: &PlannedFlow| flow.target.port() == planned.port && flow.backends.contains(&planned.node) && super::carries(flow);
+    let comes = move |flow: &PlannedFlow| {
+        // Where a name leads nobody knows before.
+        let may_come = flow.backends.contains(&planned.node) || flow.looked_up().is_some();
+        may_come && flow.target.port() == planned.port && super::carries(flow)
+    };
     (0..plan.flows.len()).filter(move |flow| comes(&plan.flows[*flow]))
 }
 

@@ -67,6 +67,22 @@ async fn both_ends_count_every_datagram() {
 }
 
 #[tokio::test]
+async fn the_last_word_may_come_in_a_pause() {
+    let pause = StepKind::Pause { by: Client, duration: Varying::Fixed(5_000_000) };
+    let rounds = StepKind::Repeat { count: Varying::Fixed(3), steps: steps(vec![filled(Client, 64), pause]) };
+    let talk = pattern(vec![("repeat", rounds)]);
+    let series = played(udp(talk.clone(), Some(talk.clone()), paced(200, 40), Ipv4Addr::LOCALHOST)).await;
+    assert_eq!((series.items.len(), done(&series)), (40, 40), "{:?}", series.failures);
+    assert_eq!(count(&series, PacketWay::Forward, PacketFate::Arrived), 120);
+    // Nobody is there: each ends at its limit, that has begun before the last pause.
+    let mut plan = udp(talk, None, paced(200, 10), Ipv4Addr::LOCALHOST);
+    plan.flows[0].timeouts.response_ns = Some(100_000_000);
+    let series = played(plan).await;
+    let unseen = series.items.iter().filter(|item| item.outcome == ItemOutcome::Unfinished).count();
+    assert_eq!((series.items.len(), failed(&series) + unseen), (10, 10), "{:?}", series.failures);
+}
+
+#[tokio::test]
 async fn a_transaction_may_have_many_messages_and_pauses() {
     let rounds = StepKind::Repeat {
         count: Varying::Uniform(1, 5),

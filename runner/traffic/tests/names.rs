@@ -83,6 +83,19 @@ async fn datagrams_wait_for_the_name() {
 }
 
 #[tokio::test]
+async fn datagrams_to_a_name_that_is_never_found_end_and_are_errors() {
+    let mut plan = plan(sym(64), None, Load { total: Some(2), rate_nano: Some(100 * 1_000_000_000), ..load() });
+    plan.flows[0].transport = Transport::Udp { socket: Socket::default(), wire: Wire::Own };
+    let mut running = start(to("slow.test", plan)).await;
+    running.ended().await;
+    assert_eq!(running.traffic.live(FLOW).get("errors"), Some(2));
+    let series = running.finish().await;
+    let ends: Vec<(ConnectionEnd, bool)> = series.connections.iter().map(|c| (c.end, c.remote.starts_with("slow.test:"))).collect();
+    assert_eq!(ends, [(ConnectionEnd::ConnectTimeout, true); 2]);
+    assert!(series.items.iter().all(|item| matches!(item.outcome, ItemOutcome::Dropped | ItemOutcome::Unfinished)), "{:?}", series.items);
+}
+
+#[tokio::test]
 async fn a_flow_that_starts_from_one_family_goes_to_it() {
     let mut plan = to("six.test", plan(sym(64), None, Load { total: Some(1), ..load() }));
     plan.flows[0].source = vec![scn_grammar::scenario::topology::Prefix { address: Ipv4Addr::LOCALHOST.into(), length: 32 }];
