@@ -15,6 +15,7 @@
 //! ```
 
 mod agenda;
+mod awake;
 mod errors;
 mod exchange;
 mod group;

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
 
+use super::awake::awake;
 use super::errors;
 use super::exchange::Exchange;
 use super::group;
@@ -21,7 +22,6 @@ use super::socket::{self, Arrivals};
 use super::target::{find_target, pause_after_failure};
 use super::{Options, Packets, is_identified, own_server, packets, pattern, response_limit};
 use crate::plan::datagrams;
-use crate::plan::types::{Plan, PlannedFlow};
 use crate::traffic::Notice;
 use crate::traffic::control::{Order, Start};
 use crate::traffic::flow::{self, DRAIN_LIMIT_NS, Run, START_PATIENCE_NS};
@@ -37,8 +37,6 @@ const STARTS_IN_A_ROW: u32 = 16;
 const JOINED_STARTS_IN_A_ROW: u32 = 256;
 /// Starts that share one reading of the clock, by which they are due or late.
 const STARTS_A_READING: u32 = 16;
-/// So long before a start a worker sleeps no more, if that is not most of its time: an idle core takes as long to wake, ns.
-const AWAKE_NS: i64 = 60_000;
 /// Sockets that a flow left behind and still listens on.
 const MOST_LEFT_BEHIND: usize = 64;
 
@@ -114,18 +112,6 @@ impl Upcoming<'_> {
         self.k = (self.own)(self.k + 1);
         self.look();
     }
-}
-
-/// How long before a start of a flow a worker sleeps no more, ns: for all flows together at most half of the time.
-fn awake(plan: &Plan, planned: &PlannedFlow) -> i64 {
-    let of = |flow: &PlannedFlow| AWAKE_NS.min(i64::try_from(flow.interval_ns / 2).unwrap_or(AWAKE_NS));
-    let paced = |flow: &&PlannedFlow| super::carries(flow) && flow.interval_ns > 0 && !datagrams::is_dense(flow);
-    let part = |flow: &PlannedFlow| of(flow) as f64 / flow.interval_ns as f64;
-    if !paced(&planned) {
-        return 0;
-    }
-    let all: f64 = plan.flows.iter().filter(paced).map(part).sum();
-    (of(planned) as f64 * (0.5 / all).min(1.0)) as i64
 }
 
 /// Carries a run out. `workers` share the flow.
