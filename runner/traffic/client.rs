@@ -146,9 +146,11 @@ pub async fn place(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, nu
         let mut pause = run.interval_ns(worker.pacer.now_ns());
         if broken {
             match attempts.next() {
-                // An answer of a resolver is kept for a while: who asks before hears the same.
-                Some(_) if !of_use && planned.looked_up().is_some() => pause = pause.max(names::KEPT_NS.unsigned_abs()),
-                Some(reconnect) => pause = pause.max(reconnect),
+                Some(reconnect) => {
+                    // An answer of a resolver is kept for a while: who asks before hears the same.
+                    let asks = !of_use && planned.looked_up().is_some();
+                    pause = pause.max(reconnect).max(if asks { names::KEPT_NS.unsigned_abs() } else { 0 });
+                }
                 None => {
                     place.give_up(&attempts).await;
                     break;

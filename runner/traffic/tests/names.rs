@@ -64,6 +64,20 @@ async fn a_name_that_is_not_found_fails_connections_in_the_resolvers_words() {
 }
 
 #[tokio::test]
+async fn the_pause_before_an_attempt_is_what_is_said_and_never_less_than_an_answer_is_kept() {
+    for (after_ns, least_ns) in [(0, 100_000_000), (250_000_000, 250_000_000)] {
+        let mut plan = to("slow.test", plan(sym(64), None, Load { total: Some(3), ..load() }));
+        plan.flows[0].reconnect = Some(Reconnect { after_ns, ..Reconnect::default() });
+        let mut running = start(plan).await;
+        running.ended().await;
+        let series = running.finish().await;
+        assert_eq!(series.connections.len(), 3);
+        let pauses = series.connections.windows(2).map(|pair| pair[1].opened_ns - pair[0].closed_ns);
+        assert!(pauses.clone().all(|pause| pause >= least_ns), "{:?}", pauses.collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
 async fn datagrams_wait_for_the_name() {
     let once = pattern(vec![("client sends", filled(Client, 100))]);
     let mut plan = plan(once, None, Load { total: Some(4), ..load() });
