@@ -3,10 +3,9 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::task::{Context, Poll, ready};
 
-use socket2::SockAddr;
+use socket2::SockRef;
 use tokio::io::unix::AsyncFd;
 
 /// The next connection that waits.
@@ -14,18 +13,7 @@ use tokio::io::unix::AsyncFd;
 /// # Errors
 /// The kernel's.
 pub fn accept(socket: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-    let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    let into = |address: *mut _, length: *mut _| {
-        // SAFETY: the listening socket is open, and the kernel writes an address of at most `length` bytes to `address`.
-        let number = unsafe { libc::accept4(socket.as_raw_fd(), address, length, flags) };
-        if number < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the kernel has just made it, and nobody else has it.
-        Ok(unsafe { OwnedFd::from_raw_fd(number) })
-    };
-    // SAFETY: where it succeeds, the kernel has filled the address in with its length.
-    let (accepted, address) = unsafe { SockAddr::try_init(|address, length| into(address.cast(), length)) }?;
+    let (accepted, address) = SockRef::from(socket).accept4(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)?;
     let client = address.as_socket().ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionAborted))?;
     Ok((accepted.into(), client))
 }
