@@ -55,7 +55,7 @@ impl Makes for Maker {
         let play = Play {
             plan: Arc::clone(&self.plan),
             flow: made.flow,
-            stop_after: made.stop_after_ns.map(Duration::from_nanos),
+            stop_after: Duration::from_nanos(made.stop_after_ns),
             ports: self.plan.stresses[key.0].stress.ports.unwrap_or(PORTS),
             from: clock.instant(made.from_ns),
             began: Arc::new(move |at| told.began(key.0, key.1, clock.ns_of(at))),

@@ -1,5 +1,5 @@
-//! The life of a run's first process: it furnishes rooms, starts guards, has names looked up, reaps what is left of them, and ends when the runner does. In: the
-//! runner's requests. Out: answers. It has one thread, so it may fork and change namespaces at will.
+//! The life of a run's first process: it furnishes rooms, starts guards, has names looked up, reaps what is left of them, and ends when
+//! the runner does. In: the runner's requests. Out: answers. It has one thread, so it may fork and change namespaces at will.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -30,7 +30,7 @@ pub(crate) struct Play {
     /// The flow that it is.
     pub(crate) flow: PlannedFlow,
     /// The client is told to end so long after its start.
-    pub(crate) stop_after: Option<Duration>,
+    pub(crate) stop_after: Duration,
     /// Its server takes one of these ports, both included.
     pub(crate) ports: (u16, u16),
     /// It does not begin before.
@@ -187,7 +187,7 @@ impl Play {
             (alive, frozen)
         };
         let task = Task::of(&self.plan, &self.flow, serves).ok_or_else(|| Fate::NoServer(DESERTED.to_owned()))?;
-        tokio::spawn(Minder::new(Task { stop_after: self.stop_after, once: true, ..task }, tools.clone(), ended).mind(heard));
+        tokio::spawn(Minder::new(Task { stop_after: Some(self.stop_after), once: true, ..task }, tools.clone(), ended).mind(heard));
         let (reply, ready) = oneshot::channel();
         let _ = orders.send(Order::Prepare(reply));
         // Whoever is given up ends with the last sender of orders.

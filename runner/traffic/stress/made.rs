@@ -40,8 +40,8 @@ pub struct Made {
     pub number: u64,
     /// The flow that it is, with all that was drawn for it but the port of its server.
     pub flow: PlannedFlow,
-    /// Its client is told to end so long after its start, ns; `None`: it ends by itself.
-    pub stop_after_ns: Option<u64>,
+    /// Its client is told to end so long after its start, ns.
+    pub stop_after_ns: u64,
     /// It does not begin before this instant, ns.
     pub from_ns: i64,
 }
@@ -108,12 +108,12 @@ fn changed(shared: &Shared) {
     }
 }
 
-impl Stress {
-    /// The flow of this number, if a tool makes it.
-    pub(super) fn by_tool<'s>(&self, shared: &'s Shared, flow: FlowId) -> Option<&'s PlannedFlow> {
-        shared.plan.flows.get(flow.index()).filter(|flow| flow.tool.is_some())
-    }
+/// The flow of this number, if a tool makes it.
+pub(super) fn by_tool(shared: &Shared, flow: FlowId) -> Option<&PlannedFlow> {
+    shared.plan.flows.get(flow.index()).filter(|flow| flow.tool.is_some())
+}
 
+impl Stress {
     /// Orders a stream of a tool.
     pub(super) fn make(&self, shared: &Shared, (number, drawn): (u64, Drawn), kind: &PlannedFlow, from_ns: i64) {
         let Some(maker) = shared.maker.get() else {
@@ -155,7 +155,7 @@ impl Stress {
         let alive: Vec<_> = open(&self.mix).alive().collect();
         let mut lost = 0;
         for (_, drawn, began_ns) in alive {
-            let flow = self.by_tool(shared, self.flow(drawn));
+            let flow = by_tool(shared, self.flow(drawn));
             let Some((flow, tool, began_ns)) = flow.and_then(|flow| Some((flow, flow.tool.as_ref()?, began_ns?))) else { continue };
             let untold = tools::counts(flow, tool.kind).into_iter().map(|what| tools::untold(what, began_ns, now_ns));
             self.take_in(untold.collect(), Vec::new());
@@ -249,7 +249,7 @@ mod tests {
         let (running, told, hears) = started(Said { size: Varying::Fixed(500), ..said(6) }).await;
         let first = start(&told);
         assert_eq!((first.stress, &first.flow.load.size), (0, &Some(Varying::Fixed(500))));
-        assert!(first.flow.load.duration_ns.is_some_and(|ns| first.stop_after_ns == Some(ns)), "a tool is told to end");
+        assert!(first.flow.load.duration_ns == Some(first.stop_after_ns), "a tool is told to end");
         assert_eq!((running.traffic.live_stress(MIX, "sent"), running.traffic.live_stress(MIX, "failed")), (None, Some(0)));
         let began_ns = running.clock.now_ns();
         hears.began(0, first.number, began_ns);

@@ -150,13 +150,13 @@ impl Stress {
         let starts = mix.to_start(now_ns, |number| mix::draw(planned, shared.plan.seed, self.position, number));
         // Under the lock, so that no stop overtakes a start on its way to a worker.
         for (number, drawn) in stops {
-            match self.by_tool(shared, self.flow(drawn)) {
+            match made::by_tool(shared, self.flow(drawn)) {
                 Some(_) => self.unmake(shared, number),
                 None => shared.send(number, Command::StopStream(self.flow(drawn), number, now_ns)),
             }
         }
         for (number, drawn) in starts {
-            if let Some(kind) = self.by_tool(shared, self.flow(drawn)) {
+            if let Some(kind) = made::by_tool(shared, self.flow(drawn)) {
                 self.make(shared, (number, drawn), kind, from_ns);
                 continue;
             }
@@ -332,7 +332,7 @@ impl Traffic {
         let Some(stress) = self.shared.stresses.get(stress.index()) else { return false };
         let mut mix = open(&stress.mix);
         let done = order(&mut mix);
-        let made = mix.alive().filter(|(_, drawn, _)| stress.by_tool(&self.shared, stress.flow(*drawn)).is_some());
+        let made = mix.alive().filter(|(_, drawn, _)| made::by_tool(&self.shared, stress.flow(*drawn)).is_some());
         made.for_each(|(number, ..)| stress.unmake(&self.shared, number));
         drop(mix);
         let kinds = self.shared.plan.stresses[stress.position].kinds.len();

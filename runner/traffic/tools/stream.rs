@@ -1,7 +1,7 @@
 //! Streams of a stress that tools make. In: a kind of stream with what was drawn for one; later what both its ends wrote. Out: the flow that it is; how it
 //! went, as amounts with the stretches of time in which they came. Keeps no report.
 
-use scn_grammar::scenario::flow::ToolKind;
+use scn_grammar::scenario::flow::{Tool, ToolKind};
 use scn_grammar::scenario::pattern::Varying;
 use scn_reports::record::stress::StressCount;
 use scn_reports::record::tool::Report;
@@ -21,25 +21,35 @@ const MOST_PACKETS: u64 = 100_000_000;
 /// The same of payload, bytes.
 const MOST_BYTES: u64 = 100_000_000_000;
 
-/// The flow that a stream is. Out with it: after so long its client is told to end, ns, unless it ends by itself.
+/// A client that ends by itself has so long beyond its time, ns: one that waits for its server for ever must not hold the stream's place.
+const OVERTIME_NS: u64 = 5_000_000_000;
+
+/// The flow that a stream is. Out with it: after so long its client is told to end, ns.
 #[must_use]
-pub fn drawn(kind: &PlannedFlow, duration_ns: u64, size: u64) -> (PlannedFlow, Option<u64>) {
+pub fn drawn(kind: &PlannedFlow, duration_ns: u64, size: u64) -> (PlannedFlow, u64) {
     let mut flow = kind.clone();
-    let Some(tool) = &kind.tool else { return (flow, None) };
+    let Some(tool) = &kind.tool else { return (flow, duration_ns) };
     let load = &mut flow.load;
     let sized = tool.kind != ToolKind::Netperf;
     load.size = sized.then_some(Varying::Fixed(size));
     if !has_server(tool.kind) {
         // By the number of its echoes it would end before the time is over.
         load.duration_ns = None;
-        return (flow, Some(duration_ns));
+        return (flow, duration_ns);
     }
     load.duration_ns = Some(duration_ns);
     // So many messages a second, of tools that know bits.
     let bits = load.rate_nano.take().map(|rate| u128::from(rate) * u128::from(size * BITS_PER_BYTE) / 1_000_000_000);
     load.bandwidth_bps = bits.map(|bits| u64::try_from(bits).unwrap_or(u64::MAX).max(1));
-    let stop_after_ns = super::commands(&flow, true).and_then(|commands| commands.stop_after_ns);
-    (flow, stop_after_ns)
+    let overtime = if (row(tool.kind).ends)(&work(&flow, tool)) { OVERTIME_NS } else { 0 };
+    (flow, duration_ns.saturating_add(overtime))
+}
+
+/// A client that should have ended by itself, and had to be told.
+fn overdue(flow: &PlannedFlow, tool: &Tool, heard: &Heard) -> bool {
+    let lasted = heard.client.ended_ns.saturating_sub(heard.client.started_ns).max(0).unsigned_abs();
+    let most = flow.load.duration_ns.map(|ns| ns.saturating_add(OVERTIME_NS));
+    (row(tool.kind).ends)(&work(flow, tool)) && heard.client.told_ns.is_some() && most.is_some_and(|most| lasted >= most)
 }
 
 /// How a stream went.
@@ -65,7 +75,8 @@ pub fn outcome(flow: &PlannedFlow, heard: &Heard) -> Outcome {
     // Datagrams may be lost; a stream of them has failed when nothing of it arrived.
     let nothing = datagram::carries(flow) && received == 0 && lost > 0;
     let nothing = nothing.then(|| refused.unwrap_or_else(|| format!("nothing of it came through, {lost} lost")));
-    outcome.cause = told.errors.first().map(|(_, words)| words.clone()).or(nothing);
+    let hung = || overdue(flow, tool, &heard).then(|| format!("it had not ended {}s after its time", OVERTIME_NS / 1_000_000_000));
+    outcome.cause = told.errors.first().map(|(_, words)| words.clone()).or_else(hung).or(nothing);
     for what in counts {
         let last = last_word(&told, what);
         if !told.silent && (told.cut_short || last.is_none()) {
@@ -231,6 +242,16 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_hangs_has_failed() {
+        let cause = |ended_ms: i64, told: bool| {
+            let client = End { told_ns: told.then_some((ended_ms - 100) * MS), ..end("", ended_ms, 0) };
+            outcome(&work("via iperf { duration 2s }").flow, &Heard { client, server: None }).cause
+        };
+        assert_eq!(cause(7_100, true).as_deref(), Some("it had not ended 5s after its time"));
+        assert_ne!(cause(1_000, true).as_deref(), Some("it had not ended 5s after its time"), "the stress was stopped");
+    }
+
+    #[test]
     fn what_arrived_was_sent() {
         let report = |receiver, packets, lost| Report {
             from_ns: 0,
@@ -302,10 +323,10 @@ mod tests {
         };
         assert_eq!(
             told("via ping { rate 10/s  duration 9s }", 350),
-            ("ping -n -D -O -i 0.1 -W 1 -s 1000 10.0.0.2".to_owned(), Some(350_000_000))
+            ("ping -n -D -O -i 0.1 -W 1 -s 1000 10.0.0.2".to_owned(), 350_000_000)
         );
         let (words, stop) = told("via iperf3 { over udp  duration 9s }", 350);
-        assert!(words.ends_with("-J -i 0.1 -t 0 -b 80000 -l 1000 -u") && stop == Some(350_000_000), "{words}");
-        assert_eq!(told("via iperf3 { duration 9s }", 2000).1, None, "it ends by itself");
+        assert!(words.ends_with("-J -i 0.1 -t 0 -b 80000 -l 1000 -u") && stop == 350_000_000, "{words}");
+        assert_eq!(told("via iperf3 { duration 9s }", 2000).1, 7_000_000_000, "it ends by itself, or has hung");
     }
 }
