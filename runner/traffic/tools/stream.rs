@@ -52,6 +52,13 @@ fn overdue(flow: &PlannedFlow, tool: &Tool, heard: &Heard) -> bool {
     (row(tool.kind).ends)(&work(flow, tool)) && heard.client.told_ns.is_some() && most.is_some_and(|most| lasted >= most)
 }
 
+/// Why a stream has failed whose client did not end, with what the client itself had to say.
+fn late(words: Option<&str>) -> String {
+    let seconds = OVERTIME_NS / 1_000_000_000;
+    let words = words.map_or_else(String::new, |words| format!(": {words}"));
+    format!("it had not ended {seconds}s after its time{words}")
+}
+
 /// How a stream went.
 #[must_use]
 pub fn outcome(flow: &PlannedFlow, heard: &Heard) -> Outcome {
@@ -75,8 +82,8 @@ pub fn outcome(flow: &PlannedFlow, heard: &Heard) -> Outcome {
     // Datagrams may be lost; a stream of them has failed when nothing of it arrived.
     let nothing = datagram::carries(flow) && received == 0 && lost > 0;
     let nothing = nothing.then(|| refused.unwrap_or_else(|| format!("nothing of it came through, {lost} lost")));
-    let hung = || overdue(flow, tool, &heard).then(|| format!("it had not ended {}s after its time", OVERTIME_NS / 1_000_000_000));
-    outcome.cause = told.errors.first().map(|(_, words)| words.clone()).or_else(hung).or(nothing);
+    let words = told.errors.first().map(|(_, words)| words.clone()).or(nothing);
+    outcome.cause = if overdue(flow, tool, &heard) { Some(late(words.as_deref())) } else { words };
     for what in counts {
         let last = last_word(&told, what);
         if !told.silent && (told.cut_short || last.is_none()) {
@@ -247,8 +254,8 @@ mod tests {
             let client = End { told_ns: told.then_some((ended_ms - 100) * MS), ..end("", ended_ms, 0) };
             outcome(&work("via iperf { duration 2s }").flow, &Heard { client, server: None }).cause
         };
-        assert_eq!(cause(7_100, true).as_deref(), Some("it had not ended 5s after its time"));
-        assert_ne!(cause(1_000, true).as_deref(), Some("it had not ended 5s after its time"), "the stress was stopped");
+        assert_eq!(cause(7_100, true).as_deref(), Some("it had not ended 5s after its time: it reported nothing"));
+        assert_eq!(cause(1_000, true).as_deref(), Some("it reported nothing"), "the stress was stopped");
     }
 
     #[test]
