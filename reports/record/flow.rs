@@ -29,6 +29,15 @@ pub struct FlowRecord {
     /// From each of these instants on the longest time between two intended starts, ns; empty: it is always `interval_ns`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub intervals_ns: Vec<(i64, u64)>,
+    /// Starts have no equal distance: they come in bursts or at random.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uneven: bool,
+    /// Least pause between a connection's end and its successor's start, ns.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pause_ns: u64,
+    /// Each item goes to every node of `to`, and the connections of each of its sockets are one for each of them, in turn.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub to_each: bool,
     /// Payload of one transaction from client to server, bytes, if always the same.
     pub forward_bytes: Option<u64>,
     /// Payload of one transaction from server to client, bytes, if always the same.
@@ -63,6 +72,11 @@ pub struct FlowRecord {
     /// Its numbers in words, in the order in which a report shows them. Filled in once the run was judged.
     #[serde(default)]
     pub summary: Vec<Measurement>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it asks about by reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What a name was found to mean.
@@ -115,9 +129,9 @@ pub struct Item {
     pub outcome: ItemOutcome,
     /// The status of the answer (HTTP); 0: none came.
     pub status: u16,
-    /// Payload bytes received by the server.
+    /// Payload bytes received by the server; `u32::MAX`: at least so many.
     pub forward_bytes: u32,
-    /// Payload bytes received by the client.
+    /// Payload bytes received by the client; `u32::MAX`: at least so many.
     pub back_bytes: u32,
 }
 

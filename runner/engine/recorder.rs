@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::expect::Kind;
-use scn_grammar::scenario::flow::Destination;
+use scn_grammar::scenario::flow::{Arrivals, Destination, Phase};
 use scn_grammar::scenario::pattern::{Payload, Side, StepKind, Varying};
 use scn_grammar::scenario::transport::TransportKind;
 use scn_grammar::source::{Sources, Span};
@@ -122,6 +122,9 @@ fn flow_record(plan: &Plan, flow: &PlannedFlow, series: FlowSeries, sources: &So
         paused_ns: series.paused_ns,
         interval_ns: flow.interval_ns,
         intervals_ns: series.intervals_ns,
+        uneven: flow.load.burst > 1 || flow.load.arrivals != Arrivals::Constant || flow.load.phase != Phase::Even,
+        pause_ns: flow.load.interval_ns,
+        to_each: flow.spread_by.is_some(),
         forward_bytes: fixed_bytes(flow, Side::Client),
         back_bytes: fixed_bytes(flow, Side::Server),
         finished: series.finished,

@@ -58,10 +58,15 @@ impl Disruption {
     }
 }
 
-/// The disruptions of a window: at least 3 lost items, no 10 items in a row that arrived, and 1 s of quiet between two of them.
+/// The disruptions of a window: at least 3 lost items, no 10 items in a row that arrived, and 1 s of quiet between two of them. Of a flow to a
+/// group those of one receiver after the other.
 pub(super) fn disruptions(flow: &Series<'_>, window: Window) -> Vec<Disruption> {
+    flow.receivers().flat_map(|receiver| of_receiver(flow, window, receiver)).collect()
+}
+
+fn of_receiver(flow: &Series<'_>, window: Window, receiver: u32) -> Vec<Disruption> {
     let (mut found, mut open): (Vec<Disruption>, Option<Disruption>) = (Vec::new(), None);
-    for row in flow.rows(Order::Sent, window) {
+    for row in flow.rows(Order::Sent, window).iter().filter(|row| flow.is_of(**row, receiver)) {
         let item = flow.item(*row);
         match item.outcome {
             ItemOutcome::Failed => {

@@ -39,6 +39,7 @@ mod outage;
 mod packets;
 pub mod programs;
 mod rate;
+mod regular;
 mod rows;
 mod sampled;
 mod series;

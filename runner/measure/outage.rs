@@ -1,7 +1,6 @@
 //! Outages (RFC 6414, timestamp-based, loss-based and rate-based methods). In: a series. Out: how long nothing came, with its error.
 //!
-//! T is the time between two items when all is well: between two intended starts, or in a closed loop the median gap of the run.
-//! Where the timeline changed the rate, it is the longest in the gap. While a flow is paused nothing is offered that could come: a pause is an
+//! T is the time between two items when all is well, as `regular` finds it. Of a flow to a group each receiver has gaps of its own. While a flow is paused nothing is offered that could come: a pause is an
 //! edge, and no outage. A gap between two received items (or between one and the window's edge, or the flow's start or stop) is an outage of
 //! *gap − T*. `outage.max` is the longest, whatever its size. Those of at least 3 T and 10 ms are counted and summed.
 //!
@@ -49,26 +48,28 @@ pub(super) struct Gap {
     pub outage_ns: f64,
 }
 
-/// Calls with every gap of a window, in order. The edges of the window and of the flow's runs are boundaries.
+/// Calls with every gap of a window, in order, of one receiver after the other. The edges of the window and of the flow's runs are boundaries.
 pub(super) fn gaps(flow: &Series<'_>, window: Window, by: By, mut visit: impl FnMut(Gap)) {
     let order = if by == By::Received { Order::Done } else { Order::DoneBySent };
     let trip_ns = if by == By::Received { trip_ns(flow) } else { 0 };
-    for piece in flow.offered(window) {
+    let pieces = flow.offered(window);
+    for (receiver, piece) in flow.receivers().flat_map(|receiver| pieces.iter().map(move |piece| (receiver, *piece))) {
         // What starts when a pause is over has its way to go first.
         let resumed = flow.record.paused_ns.iter().any(|(_, to)| *to == piece.from_ns);
         let mut last = if resumed { piece.from_ns.saturating_add(trip_ns).min(piece.to_ns) } else { piece.from_ns };
-        let mut gap = |from_ns: i64, to_ns: i64, ended_by| {
-            let regular = flow.regular_gap_between(from_ns, to_ns);
+        let mut before = None;
+        let mut gap = |from_ns: i64, to_ns: i64, before, ended_by| {
+            let regular = flow.regular_gap_of(piece, (before, ended_by), (from_ns, to_ns));
             visit(Gap { from_ns, to_ns, ended_by, outage_ns: ((to_ns - from_ns) as f64 - regular).max(0.0) });
         };
         for row in flow.rows(order, Window { to_ns: piece.to_ns.saturating_add(1), ..piece }) {
             let at = flow.instant(order, *row);
-            if at >= last {
-                gap(last, at, Some(*row));
-                last = at;
+            if at >= last && flow.is_of(*row, receiver) {
+                gap(last, at, before, Some(*row));
+                (last, before) = (at, Some(*row));
             }
         }
-        gap(last, piece.to_ns, None);
+        gap(last, piece.to_ns, before, None);
     }
 }
 
@@ -86,7 +87,7 @@ pub(super) fn threshold_ns(flow: &Series<'_>) -> f64 {
 
 /// The error of one outage in a window, ns: T, the links' lateness and the program's.
 pub(super) fn error_ns(flow: &Series<'_>, context: &Context, window: Window) -> f64 {
-    let regular = flow.regular_gap_ns();
+    let regular = resolution_ns(flow, window);
     let mut lag = flow.distribution(Family::Lag, window);
     if lag.len() == 0
         && let Some(running) = flow.running()
@@ -98,6 +99,12 @@ pub(super) fn error_ns(flow: &Series<'_>, context: &Context, window: Window) -> 
     let inside = context.late_entries.iter().filter(|(at, _)| *at >= window.from_ns && *at <= window.to_ns);
     let entries = inside.map(|(_, late)| *late as f64).fold(0.0, f64::max);
     regular + context.wire_ns + late + entries
+}
+
+/// The longest time in which nothing was meant to be seen, ns.
+fn resolution_ns(flow: &Series<'_>, window: Window) -> f64 {
+    let pieces = if flow.record.uneven { flow.offered(window) } else { Vec::new() };
+    pieces.into_iter().map(|piece| flow.longest_intended_gap(piece)).fold(flow.regular_gap_ns(), f64::max)
 }
 
 /// Nothing was offered: there is nothing that could have come.
@@ -198,14 +205,17 @@ pub(super) fn by_rate(flow: &Series<'_>, context: &Context, window: Window) -> M
     if !flow.record.intervals_ns.is_empty() {
         return Measured::nothing(format!("the rate of {} changed while it ran", flow.record.name));
     }
+    if flow.record.uneven {
+        return Measured::nothing(format!("{} starts its transactions in bursts or at random: their number in a bin tells no outage", flow.record.name));
+    }
     let open_loop = flow.record.interval_ns > 0;
-    let all = flow.all(Order::Done).len().max(1) as f64;
+    let all = flow.all(Order::Done).len().max(1) as f64 / f64::from(flow.receivers().end);
     let whole = flow.running().map_or(1, |running| offered_ns(flow, running)).max(1) as f64;
-    let regular = if open_loop { flow.regular_gap_ns() } else { whole / all };
+    let regular = if open_loop { flow.regular_gap_ns() } else { flow.regular_gap_ns().max(whole / all) };
     let bin = (regular * BIN_ITEMS).max(BIN_NS).max(whole / MAX_BINS).ceil() as i64;
-    let bins = |piece: Window| -> Vec<u32> {
+    let bins = |receiver: u32, piece: Window| -> Vec<u32> {
         let mut bins = vec![0u32; usize::try_from(piece.length_ns() / bin).unwrap_or(0)];
-        for row in flow.rows(Order::Done, piece) {
+        for row in flow.rows(Order::Done, piece).iter().filter(|row| flow.is_of(**row, receiver)) {
             let at = usize::try_from((flow.instant(Order::Done, *row) - piece.from_ns) / bin).unwrap_or(0);
             if let Some(count) = bins.get_mut(at) {
                 *count += 1;
@@ -213,11 +223,12 @@ pub(super) fn by_rate(flow: &Series<'_>, context: &Context, window: Window) -> M
         }
         bins
     };
-    let offered = if open_loop { bin as f64 / regular } else { median_of_bins(flow, &bins) };
+    let offered = |receiver| if open_loop { bin as f64 / regular } else { median_of_bins(flow, &|piece| bins(receiver, piece)) };
     let (mut longest, mut seen) = ((0i64, 0i64), 0u64);
-    for piece in flow.offered(window) {
-        let mut run = 0i64;
-        for (at, count) in (0i64..).zip(bins(piece)) {
+    let pieces = flow.offered(window);
+    for (receiver, piece) in flow.receivers().flat_map(|receiver| pieces.iter().map(move |piece| (receiver, *piece))) {
+        let (offered, mut run) = (offered(receiver), 0i64);
+        for (at, count) in (0i64..).zip(bins(receiver, piece)) {
             seen += 1;
             run = if f64::from(count) + 1.0 < BELOW * offered { run + 1 } else { 0 };
             if run > longest.0 {

@@ -41,15 +41,24 @@ pub(super) fn rate(flow: &Series<'_>, window: Window) -> Measured {
 
 /// Payload of the transactions completed in the window, bit/s. What a failed transaction had carried does not count.
 pub(super) fn goodput(flow: &Series<'_>, window: Window, direction: Direction) -> Measured {
-    let (mut bytes, mut samples) = (0, 0);
+    let (mut bytes, mut samples, mut unknown) = (0u64, 0, 0u64);
     for item in done(flow, window) {
         samples += 1;
-        bytes += u64::from(match direction {
-            Direction::Forward => item.forward_bytes,
-            Direction::Back => item.back_bytes,
-        });
+        let (carried, whole) = match direction {
+            Direction::Forward => (item.forward_bytes, flow.record.forward_bytes),
+            Direction::Back => (item.back_bytes, flow.record.back_bytes),
+        };
+        // An item has no room for more; what always is the same stands in the flow.
+        let whole = if carried == u32::MAX { whole } else { Some(u64::from(carried)) };
+        unknown += u64::from(whole.is_none());
+        bytes = bytes.saturating_add(whole.unwrap_or(u64::from(carried)));
     }
-    per_second(flow, window, bytes as f64 * 8.0, samples)
+    let measured = per_second(flow, window, bytes as f64 * 8.0, samples);
+    if unknown == 0 {
+        return measured;
+    }
+    let note = format!("{unknown} transactions carried more than {} bytes, how much more is not known", u32::MAX);
+    Measured { above: f64::INFINITY, ..measured }.noted(Some(note))
 }
 
 /// The largest share of the completed transactions that one node answered, over the mean share of those that answered: 1 when all

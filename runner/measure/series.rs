@@ -46,7 +46,7 @@ pub struct Series<'a> {
     /// When it ran: start and stop, ns. A stop is the instant at which the flow was told to stop, or at which it had done all.
     pub runs: Vec<(i64, i64)>,
     orders: [OnceCell<Vec<u32>>; ORDERS],
-    regular_gap: OnceCell<f64>,
+    pub(super) closed_loop_gap: OnceCell<f64>,
     distributions: RefCell<Kept>,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Series<'a> {
             record,
             runs,
             orders: std::array::from_fn(|_| OnceCell::new()),
-            regular_gap: OnceCell::new(),
+            closed_loop_gap: OnceCell::new(),
             distributions: RefCell::new(Vec::new()),
         }
     }
@@ -149,37 +149,6 @@ impl<'a> Series<'a> {
         let first = all.partition_point(|row| self.instant(order, *row) < window.from_ns);
         let end = all.partition_point(|row| self.instant(order, *row) < window.to_ns);
         &all[first..end.max(first)]
-    }
-
-    /// T: the time between two items when all is well, ns, at least 1. Open loop: between two intended starts. Closed loop: the
-    /// median gap between two received items of the whole run. The longest where it changed.
-    pub(crate) fn regular_gap_ns(&self) -> f64 {
-        if let Some((_, longest)) = self.record.intervals_ns.iter().max_by_key(|(_, interval)| *interval) {
-            return *longest as f64;
-        }
-        if self.record.interval_ns > 0 {
-            return self.record.interval_ns as f64;
-        }
-        *self.regular_gap.get_or_init(|| {
-            let done = self.all(Order::Done);
-            let mut gaps: Vec<i64> = done.windows(2).map(|pair| self.item(pair[1]).done_ns - self.item(pair[0]).done_ns).collect();
-            if gaps.is_empty() {
-                return 1.0;
-            }
-            let middle = gaps.len() / 2;
-            (*gaps.select_nth_unstable(middle).1).max(1) as f64
-        })
-    }
-
-    /// T where it may have changed: the longest between two instants.
-    pub(crate) fn regular_gap_between(&self, from_ns: i64, to_ns: i64) -> f64 {
-        let known = &self.record.intervals_ns;
-        if known.is_empty() {
-            return self.regular_gap_ns();
-        }
-        let first = known.partition_point(|(at, _)| *at <= from_ns).saturating_sub(1);
-        let inside = known[first..].iter().enumerate().take_while(|(at, (instant, _))| *at == 0 || *instant < to_ns);
-        inside.map(|(_, (_, interval))| *interval as f64).fold(1.0, f64::max)
     }
 
     /// The sorted samples of a window; kept for the next question.

@@ -150,7 +150,12 @@ fn increase<'s>(flow: &Series<'_>, samples: impl Iterator<Item = &'s TcpSample>,
     }
     let (mut value, mut least, mut most) = (0u64, 0u64, 0u64);
     for (connection, r) in readings {
-        let opened_inside = flow.record.connections.get(connection as usize).is_some_and(|c| c.opened_ns >= window.from_ns);
+        let opened_ns = flow.record.connections.get(connection as usize).map_or(i64::MIN, |c| c.opened_ns);
+        // What was opened after the window has nothing in it.
+        if opened_ns >= window.to_ns {
+            continue;
+        }
+        let opened_inside = opened_ns >= window.from_ns;
         // Nothing had been sent before the connection was opened; without an earlier reading of an older one, all may be old.
         let before = if opened_inside { Some(0) } else { r.before };
         let first = if opened_inside { Some(0) } else { r.first.or(r.after) };

@@ -33,11 +33,11 @@ fn event_of(name: &str) -> Option<u32> {
     metrics::find(OwnerKind::Flow, name).is_some_and(|row| row.takes_event).then_some(0)
 }
 
-fn whole(record: &FlowRecord, name: &str) -> Measured {
+pub(super) fn whole(record: &FlowRecord, name: &str) -> Measured {
     over(record, name, i64::MIN, i64::MAX)
 }
 
-fn value(record: &FlowRecord, name: &str) -> Option<f64> {
+pub(super) fn value(record: &FlowRecord, name: &str) -> Option<f64> {
     whole(record, name).value
 }
 
@@ -142,6 +142,14 @@ fn rates_are_exact_for_their_window() {
     assert_eq!(over(&record, "rate", S, 2 * S).value, Some(100.0));
     assert_eq!(over(&record, "goodput.forward", S, 2 * S).value, Some(800_000.0));
     assert_eq!(over(&record, "goodput.back", S, 2 * S).value, Some(400_000.0));
+    // More than an item's row has room for: known if all are alike, else at least so much.
+    let mut large = eventful();
+    large.items.iter_mut().for_each(|item| item.forward_bytes = u32::MAX);
+    large.forward_bytes = Some(8 << 30);
+    assert_eq!(over(&large, "goodput.forward", S, 2 * S).value, Some(100.0 * 8.0 * (8u64 << 30) as f64));
+    large.forward_bytes = None;
+    let least = over(&large, "goodput.forward", S, 2 * S);
+    assert_eq!((least.value, least.above), (Some(100.0 * 8.0 * f64::from(u32::MAX)), f64::INFINITY));
     assert_eq!(over(&record, "rate", 4 * S + 100 * MS, 5 * S).value, Some(0.0));
     // 200 were meant for its two seconds; the last 79 of them end in the second after, which is not in the time that counts.
     let mut late = flow("late", 2 * S, 10 * MS);
@@ -425,6 +433,9 @@ fn tcp_info_is_told_by_end_and_window() {
     let second = over(&record, "tcp.client.retransmits", S, 2 * S);
     assert_eq!((second.value, second.below), (Some(8.0), 8.0));
     assert_eq!(second.above, 7.0);
+    // What a connection had that was opened after a window is nothing to it: up to 2 of connection 0 and 7 of 1 may lie in it, none of 2.
+    let early = over(&record, "tcp.client.retransmits", 400 * MS, S);
+    assert_eq!((early.value, early.above), (Some(0.0), 9.0));
     assert_eq!(over(&record, "tcp.client.rtt.p50", 0, 100 * MS).value, None);
 }
 
