@@ -31,7 +31,7 @@ const fn row(name: &'static str, form: &'static str, transports: &'static [Trans
 
 /// What stands in a flow beside `over` and `pattern`.
 pub const FLOW_ROWS: &[OptionRow] = &[
-    row("connections", "connections 200", SOCKETS, &[Iperf3, Iperf]),
+    row("connections", "connections 200", PACKETS, &[Iperf3, Iperf]),
     row("total", "total 500", ALL, &[Ping]),
     row("transactions", "transactions 3", CONNECTED, &[]),
     row("rate", "rate 400/s", ALL, &[Ping]),
@@ -40,7 +40,7 @@ pub const FLOW_ROWS: &[OptionRow] = &[
     row("arrivals", "arrivals poisson", ALL, &[]),
     row("burst", "burst 10", ALL, &[]),
     row("phase", "phase random", SOCKETS, &[]),
-    row("interval", "interval 1s", CONNECTED, &[]),
+    row("interval", "interval 1s", PACKETS, &[]),
     row("duration", "duration 10s", ALL, &[Iperf3, Iperf, Ping, Netperf]),
     row("size", "size 56B", &[Tcp, Udp, Icmp, Sctp], &[Iperf3, Iperf, Ping, Netperf]),
     row("source", "source 10.1.0.0/16", PACKETS, &[]),

@@ -464,7 +464,8 @@ async fn dispatch(worker: &Rc<Worker>, run: &Rc<Run>, mut starts: Starts) {
         }
         in_a_row = 0;
         run.drop_late(worker, now);
-        if now >= end || (run.stream.is_some() && run.places_left.get() == 0) {
+        let has_none_left = run.has_opened.get() && run.places_left.get() == 0;
+        if now >= end || (has_none_left && (run.stream.is_some() || load.total.is_some())) {
             return;
         }
         let oldest = run.waiting.borrow().front().map_or(NEVER_DUE, |start| start.intended_ns.saturating_add(START_PATIENCE_NS));

@@ -421,7 +421,7 @@ impl Worker {
             return;
         }
         if let (Some((kind, offset, detail)), Some(live)) = (fault.corruption, self.live(flow as usize)) {
-            let counter = if kind == CorruptionKind::Content { &live.corrupt } else { &live.misdelivered };
+            let counter = if kind == CorruptionKind::Misdelivered { &live.misdelivered } else { &live.corrupt };
             counter.fetch_add(1, Ordering::Relaxed);
             let server = end == Side::Server;
             let corruption = Corruption { at_ns: now, connection, server, kind, offset, detail };

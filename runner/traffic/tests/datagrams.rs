@@ -289,8 +289,16 @@ async fn a_stop_sees_what_is_under_way_to_its_end() {
 
 #[tokio::test]
 async fn a_flow_without_a_rate_goes_as_fast_as_its_answers() {
-    let load = Load { total: Some(2000), connections: 4, ..load() };
-    let series = played(udp(sym(64), Some(sym(64)), load, Ipv4Addr::LOCALHOST)).await;
+    let held = Load { total: Some(2000), connections: 4, ..load() };
+    let series = played(udp(sym(64), Some(sym(64)), held, Ipv4Addr::LOCALHOST)).await;
     assert_eq!((series.items.len(), done(&series)), (2000, 2000), "{:?}", series.failures);
     assert_eq!(series.connections.len(), 4);
+    // With a pause between the items of a socket.
+    let paused = Load { total: Some(6), connections: 2, interval_ns: 30_000_000, ..load() };
+    let series = played(udp(sym(64), Some(sym(64)), paused, Ipv4Addr::LOCALHOST)).await;
+    assert_eq!(done(&series), 6, "{:?}", series.failures);
+    for socket in 0..2 {
+        let own: Vec<_> = series.items.iter().filter(|item| item.connection == socket).collect();
+        assert!(own.windows(2).all(|pair| pair[1].sent_ns - pair[0].done_ns >= 30_000_000), "{own:?}");
+    }
 }

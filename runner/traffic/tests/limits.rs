@@ -71,6 +71,9 @@ async fn attempts_are_paused_and_limited() {
 async fn without_reconnects_a_flow_goes_on_without_the_connection() {
     let series = series_of(unserved("total 50  reconnect off")).await;
     assert_eq!((series.connections.len(), failures(&series).len()), (1, 1));
+    // With a rate too: who is left to be started for?
+    let series = series_of(unserved("connections 2  total 100k  rate 1/s  reconnect off")).await;
+    assert_eq!(series.connections.len(), 2);
     let mut running = start(unserved("connections 2  duration 30s  reconnect off")).await;
     running.at_least("failed_connects", 2).await;
     // It does not end by itself: what it misses from now on is seen.
