@@ -191,8 +191,8 @@ scenario from_curl {
         at 640ms  run on client "curl -sSk -w '%{http_version}' https://10.1.0.1:8443/text" as secure
         at 650ms  run on client "curl -sSk --http1.1 -w '%{http_version}' https://10.1.0.1:8443/text" as older
         at 660ms  run on client "h2load -n 300 -c 3 -m 20 http://10.1.0.1:8080/text" as load
-        at 1s     stop web
-        at 1100ms  run on client "curl -sS http://10.1.0.1:8080/text" as stopped
+        when load.status == 0 within 10s  stop web  as over
+        at over + 100ms  run on client "curl -sS http://10.1.0.1:8080/text" as stopped
     }
     expect {
         f.transactions == 1
