@@ -32,7 +32,6 @@ mod pattern;
 mod quic;
 mod reconnect;
 mod registry;
-mod rows;
 mod sctp_options;
 pub mod secrets;
 mod series;

@@ -12,7 +12,7 @@ use scn_reports::record::tool::ToolRecord;
 
 use super::datagram::log::{Log, Note};
 use super::frames::log as frames;
-use super::{rows, secrets};
+use super::secrets;
 
 /// Kinds of failures that are kept; what comes after is counted under [`OTHER`].
 const MAX_FAILURES: usize = 50;
@@ -107,7 +107,7 @@ impl Part {
     /// A transaction ended, at this time.
     pub fn item(&mut self, item: Item, now_ns: i64) {
         if self.has_room(self.items.len(), MAX_ITEMS, now_ns) {
-            rows::push(&mut self.items, item);
+            self.items.push(item);
         }
     }
 
@@ -121,35 +121,35 @@ impl Part {
     /// The kernel told of a connection.
     pub fn tcp(&mut self, sample: TcpSample) {
         if self.has_room(self.tcp.len(), MAX_SAMPLES, sample.at_ns) {
-            rows::push(&mut self.tcp, sample);
+            self.tcp.push(sample);
         }
     }
 
     /// A datagram was sent.
     pub fn sent(&mut self, note: Note) {
         if self.has_room(self.log.sent.len(), MAX_PACKETS, note.at_ns) {
-            rows::push(&mut self.log.sent, note);
+            self.log.sent.push(note);
         }
     }
 
     /// A frame was sent.
     pub fn departed(&mut self, departure: frames::Departure) {
         if self.has_room(self.frames.sent.len(), MAX_ITEMS, departure.sent_ns) {
-            rows::push(&mut self.frames.sent, departure);
+            self.frames.sent.push(departure);
         }
     }
 
     /// A datagram was received.
     pub fn received(&mut self, note: Note) {
         if self.has_room(self.log.received.len(), MAX_PACKETS, note.at_ns) {
-            rows::push(&mut self.log.received, note);
+            self.log.received.push(note);
         }
     }
 
     /// A packet came back from an end that takes no notes.
     pub fn round(&mut self, packet: Packet) {
         if self.has_room(self.log.rounds.len(), MAX_PACKETS, packet.received_ns) {
-            rows::push(&mut self.log.rounds, packet);
+            self.log.rounds.push(packet);
         }
     }
 
