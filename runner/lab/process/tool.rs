@@ -40,7 +40,7 @@ pub(crate) struct Task {
     pub(crate) client: Part,
     /// The server; `None`: the lab starts none.
     pub(crate) server: Option<Server>,
-    /// The client is told to end after so long.
+    /// The client is told to end so long after its start.
     pub(crate) stop_after: Option<Duration>,
     /// It is prepared and starts once: a server that was ended meanwhile is not started again.
     pub(crate) once: bool,
@@ -379,7 +379,7 @@ impl Minder {
 
     /// One start of the flow, to its end. False: nobody minds any more.
     async fn run(&mut self, orders: &mut UnboundedReceiver<Order>) -> bool {
-        let mut began = Instant::now();
+        let began = Instant::now();
         let ready = if self.task.once { Ok(()) } else { self.ready().await };
         let client = match ready {
             Ok(()) => Program::start(&self.tools, &self.task.client),
@@ -387,7 +387,6 @@ impl Minder {
         };
         if let Ok(client) = &client {
             (self.ended.began)(client.life.started);
-            began = if self.task.once { client.life.started } else { began };
         }
         let client = match client {
             Ok(client) => client,
@@ -398,7 +397,7 @@ impl Minder {
                 return true;
             }
         };
-        let Some(client) = self.accompany(client, began, orders).await else { return false };
+        let Some(client) = self.accompany(client, orders).await else { return false };
         let server = match self.server.take() {
             Some(server) => Some(self.end_server(server).await),
             None => None,
@@ -408,8 +407,8 @@ impl Minder {
     }
 
     /// Minds the client until it has ended; `None`: nobody minds any more.
-    async fn accompany(&mut self, mut client: Program, began: Instant, orders: &mut UnboundedReceiver<Order>) -> Option<Life> {
-        let mut stop_at = self.task.stop_after.map(|after| began + after);
+    async fn accompany(&mut self, mut client: Program, orders: &mut UnboundedReceiver<Order>) -> Option<Life> {
+        let mut stop_at = self.task.stop_after.map(|after| client.life.started + after);
         let mut kill_at: Option<Instant> = None;
         while !client.gone {
             let due = [stop_at, kill_at].into_iter().flatten().min();

@@ -67,8 +67,12 @@ pub struct Exchange {
     pub sent_bytes: u64,
     /// Payload received, bytes.
     pub received_bytes: u64,
-    /// When its wait or pause is over, ns; [`NEVER_DUE`]: never.
+    /// When its wait or pause is over, ns; [`NEVER_DUE`]: never, or not until the kernel has what it sent.
     pub wake_ns: i64,
+    /// How long its wait for a message may take, ns; `i64::MAX`: as long as it takes.
+    limit_ns: i64,
+    /// When that would be over had the wait begun when what it sent was written, ns.
+    expires_ns: i64,
     /// What it needs to go on.
     pub next: Next,
     /// The last that it did was to send: only the other end knows that it is over.
@@ -115,6 +119,8 @@ impl Exchange {
             sent_bytes: 0,
             received_bytes: 0,
             wake_ns: NEVER_DUE,
+            limit_ns: i64::MAX,
+            expires_ns: NEVER_DUE,
             next: Next::Nothing,
             sent_last: false,
             peer_node: u16::MAX,
@@ -161,19 +167,42 @@ impl Exchange {
         room
     }
 
-    /// A message of it was handed to the kernel. `true`: it was the last, and only the other end can tell what became of it, for which
-    /// the limit begins.
+    /// A message of it was handed to the kernel. `true`: it was the last that is written, and the limit begins of what it waits for: an answer or,
+    /// where none follows, the other end's word, which may take `limit_ns`.
     pub fn handed(&mut self, place: u32, at_ns: i64, limit_ns: i64) -> bool {
         if self.sent_ns == NEVER {
             self.sent_ns = at_ns;
         }
         self.asked_ns = at_ns;
         self.gone = self.gone.max(place + 1);
-        let waits = self.next == Next::Nothing && place + 1 == self.outgoing;
+        let limit_ns = match self.next {
+            Next::Message if self.limit_ns < i64::MAX => self.limit_ns,
+            Next::Nothing => limit_ns,
+            Next::Message | Next::Time => return false,
+        };
+        let waits = place + 1 == self.outgoing;
         if waits {
             self.wake_ns = at_ns.saturating_add(limit_ns);
         }
         waits
+    }
+
+    /// It waits for a message: the limit begins when the kernel has what this answers. Of a server's nobody asks.
+    fn await_message(&mut self, stage: &Stage<'_>, operation: &Operation) {
+        self.limit_ns = limit(stage, Some(operation));
+        let over_ns = if self.limit_ns == i64::MAX { NEVER_DUE } else { stage.now_ns.saturating_add(self.limit_ns) };
+        self.wake_ns = if self.gone < self.outgoing { NEVER_DUE } else { over_ns };
+        (self.expires_ns, self.next) = (over_ns, Next::Message);
+    }
+
+    /// When it was too long to wait for the kernel, which has nothing of it yet, ns; [`NEVER_DUE`]: it waits on.
+    pub fn expires_ns(&self) -> i64 {
+        if self.next == Next::Message && self.is_unsent() { self.expires_ns } else { NEVER_DUE }
+    }
+
+    /// It has written what it sends, and the kernel has nothing of that.
+    pub fn is_unsent(&self) -> bool {
+        self.outgoing > 0 && self.gone == 0
     }
 
     /// It waits for the word of what the kernel has had since before a pause: the limit began then.
@@ -225,9 +254,7 @@ impl Exchange {
         while let Some(operation) = stage.program.operations.get(self.at) {
             if operation.act.is_receiving() {
                 if !self.take(stage, operation, &mut message)? {
-                    let limit = operation.within_ns.map_or(stage.limit_ns, |within| i64::try_from(within).unwrap_or(i64::MAX));
-                    self.wake_ns = if limit == i64::MAX { NEVER_DUE } else { stage.now_ns.saturating_add(limit) };
-                    self.next = Next::Message;
+                    self.await_message(stage, operation);
                     return Ok(Next::Message);
                 }
                 self.sent_last = false;
@@ -372,8 +399,7 @@ impl Exchange {
 
     /// What a wait that is over comes to.
     pub fn late(&self, stage: &Stage<'_>) -> Box<Fault> {
-        let within = stage.program.operations.get(self.at).and_then(|operation| operation.within_ns);
-        let limit = within.map_or(stage.limit_ns, |within| i64::try_from(within).unwrap_or(i64::MAX));
+        let limit = limit(stage, stage.program.operations.get(self.at));
         let limit = scn_grammar::quantity::Quantity::new(scn_grammar::quantity::Dimension::Duration, limit);
         self.failed(stage, format!("nothing came within {limit}"), ConnectionEnd::Timeout)
     }
@@ -386,6 +412,12 @@ impl Exchange {
     }
 }
 
+/// How long a step waits, ns; `i64::MAX`: as long as it takes.
+fn limit(stage: &Stage<'_>, operation: Option<&Operation>) -> i64 {
+    let within = operation.and_then(|operation| operation.within_ns);
+    within.map_or(stage.limit_ns, |within| i64::try_from(within).unwrap_or(i64::MAX))
+}
+
 /// A fault without wrong content.
 pub fn fault(operation: &Operation, what: String, end: ConnectionEnd) -> Box<Fault> {
     Box::new(Fault { step: operation.step, what, end, corruption: None })
@@ -395,4 +427,79 @@ pub fn fault(operation: &Operation, what: String, end: ConnectionEnd) -> Box<Fau
 pub fn corrupt(operation: &Operation, kind: CorruptionKind, offset: usize, detail: String) -> Box<Fault> {
     use crate::traffic::pattern::receive;
     receive::corruption(operation, kind, offset, detail)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::traffic::Files;
+    use crate::traffic::tests::{filled, pattern, steps, sym};
+    use scn_grammar::scenario::pattern::{Pattern, StepKind};
+
+    /// A client's part, and who plays it.
+    pub fn played(pattern: &Pattern) -> (Program, Identity) {
+        let identity = Identity {
+            run: 1,
+            flow: 0,
+            connection: 0,
+            stream: 0,
+            node: 0,
+            key: Key::of_seed(1),
+            client_name: "client".into(),
+            server_name: "".into(),
+            filling: None,
+        };
+        (Program::new(pattern, Side::Client, &Files::new()).unwrap(), identity)
+    }
+
+    /// At this instant, with a limit of 1000 ns.
+    pub fn stage<'a>((program, identity): &'a (Program, Identity), now_ns: i64) -> Stage<'a> {
+        Stage { program, identity, seed: 1, now_ns, limit_ns: 1000 }
+    }
+
+    #[test]
+    fn the_limit_of_an_answer_begins_when_the_kernel_has_what_it_answers() {
+        let played = played(&sym(64));
+        let (mut exchange, mut post) = (Exchange::new(&played.0), Post::new(0));
+        exchange.begin(0, 100, 0);
+        assert_eq!(exchange.go_on(&stage(&played, 100), &mut post).unwrap(), Next::Message);
+        assert_eq!((exchange.wake_ns, exchange.expires_ns()), (NEVER_DUE, 1100), "no answer is waited for yet");
+        assert!(exchange.handed(0, 5000, 1000));
+        assert_eq!((exchange.sent_ns, exchange.wake_ns, exchange.expires_ns()), (5000, 6000, NEVER_DUE));
+    }
+
+    #[test]
+    fn with_several_messages_it_begins_with_the_last() {
+        let talk = StepKind::Repeat { count: Varying::Fixed(2), steps: steps(vec![filled(Side::Client, 64)]) };
+        let played = played(&pattern(vec![("repeat", talk), ("server sends", filled(Side::Server, 64))]));
+        let (mut exchange, mut post) = (Exchange::new(&played.0), Post::new(0));
+        exchange.begin(0, 100, 0);
+        assert_eq!(exchange.go_on(&stage(&played, 100), &mut post).unwrap(), Next::Message);
+        assert_eq!(exchange.outgoing, 2);
+        assert!(!exchange.handed(0, 200, 1000));
+        assert_eq!((exchange.wake_ns, exchange.expires_ns()), (NEVER_DUE, NEVER_DUE), "what has begun is sent to its end");
+        assert!(exchange.handed(1, 9000, 1000));
+        assert_eq!((exchange.sent_ns, exchange.wake_ns), (200, 10_000));
+    }
+
+    #[test]
+    fn a_pause_and_a_wait_without_end_stay_as_they_are() {
+        let pause = StepKind::Pause { by: Side::Client, duration: Varying::Fixed(300) };
+        let talk = pattern(vec![("client sends", filled(Side::Client, 64)), ("pause", pause), ("server sends", filled(Side::Server, 64))]);
+        let played = played(&talk);
+        let endless = |now_ns| Stage { limit_ns: i64::MAX, ..stage(&played, now_ns) };
+        let (mut exchange, mut post) = (Exchange::new(&played.0), Post::new(0));
+        exchange.begin(0, 100, 0);
+        assert_eq!(exchange.go_on(&endless(100), &mut post).unwrap(), Next::Time);
+        assert!(!exchange.handed(0, 150, 1000));
+        assert_eq!((exchange.wake_ns, exchange.expires_ns()), (400, NEVER_DUE));
+        assert_eq!(exchange.go_on(&endless(400), &mut post).unwrap(), Next::Message);
+        assert_eq!(exchange.wake_ns, NEVER_DUE);
+        // Where it ends, and the kernel had all before the pause, it begins after it.
+        exchange.begin(1, 500, 0);
+        assert_eq!(exchange.go_on(&stage(&played, 500), &mut post).unwrap(), Next::Time);
+        assert!(!exchange.handed(0, 550, 1000));
+        assert_eq!(exchange.go_on(&stage(&played, 800), &mut post).unwrap(), Next::Message);
+        assert_eq!(exchange.wake_ns, 1800);
+    }
 }

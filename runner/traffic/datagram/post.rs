@@ -163,9 +163,14 @@ impl Post {
         &self.letters[self.gone - count..self.gone]
     }
 
+    /// The next one.
+    pub fn first(&self) -> Option<Letter> {
+        self.letters.get(self.gone).copied()
+    }
+
     /// Gives the next one up.
     pub fn give_up(&mut self) -> Option<Letter> {
-        let letter = self.letters.get(self.gone).copied();
+        let letter = self.first();
         self.gone += usize::from(letter.is_some());
         letter
     }

@@ -13,8 +13,9 @@ use super::lane::Lane;
 use super::run::Lanes;
 use super::socket::thrown_away;
 use crate::traffic::client::KILLED;
-use crate::traffic::control::Order;
+use crate::traffic::control::{Order, Start};
 use crate::traffic::draw::Key;
+use crate::traffic::flow;
 use crate::traffic::registry::{Entry, Inbox, NOBODY};
 
 impl Lane {
@@ -28,6 +29,12 @@ impl Lane {
         let transactions = std::mem::take(&mut state.transactions);
         drop(state);
         for exchange in under_way.into_values() {
+            if exchange.is_unsent() {
+                let start = Start { intended_ns: exchange.intended_ns, lag_ns: exchange.lag_ns };
+                flow::unsent(&lanes.worker, lanes.run.flow, start, lanes.run.fate_of_waiting());
+                lanes.over(exchange);
+                continue;
+            }
             // What waits for nothing may have arrived.
             if lanes.run.killed.get() && exchange.next != Next::Nothing {
                 lanes.item(self, &exchange, ItemOutcome::Failed, lanes.worker.pacer.now_ns());

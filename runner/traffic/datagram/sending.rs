@@ -16,6 +16,8 @@ use super::run::Lanes;
 use crate::traffic::control::Start;
 use crate::traffic::pacer::NEVER_DUE;
 
+/// What the kernel did not take for so long that its answer would have been late.
+const NOT_TAKEN: &str = "the kernel had no room for it within the limit of its answer";
 /// An error of the network that was noted before the datagram in hand was sent is read, and the datagram sent again, so often.
 const MOST_ERRORS: usize = 64;
 
@@ -35,8 +37,32 @@ impl Lane {
 
     /// Sends what was written, as far as the kernel takes it.
     pub fn flush(self: &Rc<Self>, lanes: &Rc<Lanes>) {
-        if !self.state.borrow().blocked {
+        let (blocked, expires_ns) = self.expires(lanes);
+        if blocked {
+            lanes.look_at(self, expires_ns);
+        } else {
             self.flush_when(lanes, false);
+        }
+    }
+
+    /// Whether the kernel takes no more now, and when the first that waits for it is dropped, ns.
+    fn expires(&self, lanes: &Lanes) -> (bool, i64) {
+        let state = self.state.borrow();
+        (state.blocked, state.first_expires(lanes.each()).0)
+    }
+
+    /// Drops what has waited for the kernel too long. It was not sent, so that it is not lost.
+    pub(super) fn drop_expired(self: &Rc<Self>, lanes: &Rc<Lanes>, now_ns: i64) {
+        loop {
+            let (at_ns, number) = self.state.borrow().first_expires(lanes.each());
+            if at_ns > now_ns {
+                return;
+            }
+            self.give_up(lanes, &io::ErrorKind::WouldBlock.into(), NOT_TAKEN.to_owned());
+            let mut state = self.state.borrow_mut();
+            while state.post.first().is_some_and(|letter| letter.number == number) {
+                state.post.give_up();
+            }
         }
     }
 
@@ -62,6 +88,7 @@ impl Lane {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     state.blocked = true;
                     drop(state);
+                    lanes.look_at(self, self.expires(lanes).1);
                     self.control.wake();
                     return;
                 }
@@ -79,6 +106,8 @@ impl Lane {
                 }
             }
         }
+        // What the kernel had no room for may have been given up.
+        self.state.borrow_mut().blocked = false;
         lanes.worker.changed();
     }
 

@@ -33,11 +33,19 @@ impl State {
         self.agenda.cancel((exchange.wake_ns, key));
         Some(exchange)
     }
+
+    /// When the first datagram that waits for the kernel is dropped, with its transaction's number; [`NEVER_DUE`]: it waits on, or there is none.
+    /// Each number is `each` exchanges.
+    pub(super) fn first_expires(&self, each: u32) -> (i64, u64) {
+        let Some(letter) = self.post.first().filter(|_| self.blocked) else { return (NEVER_DUE, NEXT) };
+        let exchange = self.under_way.get(&letter.number.wrapping_mul(u64::from(each)));
+        (exchange.map_or(NEVER_DUE, |exchange| exchange.expires_ns()), letter.number)
+    }
 }
 
 impl Lane {
-    /// Keeps a transaction until something comes for it, or its time is over. That of one whose last message no answer follows begins when this
-    /// is handed to the kernel.
+    /// Keeps a transaction until something comes for it, or its time is over. That of one whose messages the kernel has not all begins when these are
+    /// handed to it.
     pub(super) fn wait(&self, lanes: &Lanes, exchange: Box<Exchange>) {
         let (key, wake_ns) = (exchange.key(lanes.each()), exchange.wake_ns);
         let mut state = self.state.borrow_mut();
@@ -57,6 +65,7 @@ impl Lane {
 
     /// Sees to everything whose time has come.
     pub(super) fn due(self: &Rc<Self>, lanes: &Rc<Lanes>, now_ns: i64) {
+        self.drop_expired(lanes, now_ns);
         let next = loop {
             let first = self.state.borrow().agenda.first();
             let Some((at_ns, key)) = first else { break NEVER_DUE };
@@ -122,5 +131,40 @@ impl Lane {
         {
             state.lost.remove(&oldest);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::exchange::tests::{played, stage};
+    use super::*;
+    use crate::traffic::pattern::program::Program;
+    use crate::traffic::pattern::session::Identity;
+    use crate::traffic::tests::sym;
+
+    /// A transaction is written at this instant, and waits for the kernel.
+    fn written(state: &mut State, sym: &(Program, Identity), number: u64, now_ns: i64) {
+        let mut exchange = Exchange::new(&sym.0);
+        exchange.begin(number, now_ns, 0);
+        assert_eq!(exchange.go_on(&stage(sym, now_ns), &mut state.post).unwrap(), Next::Message);
+        state.under_way.insert(exchange.key(1), exchange);
+    }
+
+    #[test]
+    fn what_the_kernel_does_not_take_expires_in_its_order() {
+        let sym = played(&sym(64));
+        let mut state = State::default();
+        written(&mut state, &sym, 0, 100);
+        written(&mut state, &sym, 1, 300);
+        assert_eq!(state.first_expires(1).0, NEVER_DUE, "the kernel takes what there is");
+        state.blocked = true;
+        assert_eq!(state.first_expires(1), (1100, 0));
+        assert!(state.post.give_up().is_some() && state.take_out(0).is_some());
+        assert_eq!(state.first_expires(1), (1300, 1));
+        // A part of it was taken: it is sent to its end.
+        state.under_way.get_mut(&1).unwrap().handed(0, 400, 1000);
+        assert_eq!(state.first_expires(1).0, NEVER_DUE);
+        assert!(state.post.give_up().is_some());
+        assert_eq!(state.first_expires(1).0, NEVER_DUE, "nothing waits");
     }
 }

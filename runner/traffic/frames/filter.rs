@@ -44,6 +44,22 @@ impl Program {
         self.step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, (1, 0), value & mask);
         self.answer(false);
     }
+
+    /// Goes on if what was loaded has this in these bits; the step that jumps otherwise, to where [`Program::differing_land`] says.
+    fn unless_differing(&mut self, mask: u32, value: u32) -> usize {
+        if mask != u32::MAX {
+            self.step(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, (0, 0), mask);
+        }
+        self.step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, (0, 0), value & mask);
+        self.0.len() - 1
+    }
+
+    /// What differs goes on here: no more than 255 steps on, which what is compared of one frame never takes.
+    fn differing_land(&mut self, jumps: &[usize]) {
+        for at in jumps {
+            self.0[*at].jf = (self.0.len() - at - 1) as u8;
+        }
+    }
 }
 
 impl Template {
@@ -73,33 +89,50 @@ impl Template {
         program
     }
 
-    /// Every bit that is the same in all frames of the flow, as far as [`COMPARED`].
+    /// Every bit that is the same in all frames of the flow, as far as [`COMPARED`], with each number of tags off. The most come first: a frame
+    /// too short for a place ends the program. The eight tags that a frame may have make fewer than half of the 4096 steps that the kernel takes.
     fn by_headers(&self) -> Program {
         let mut program = Program::default();
-        // The kernel takes off tags of these two types; one of another type stays where it is.
-        let taken = matches!(self.bytes.get(MACS..MACS + 2), Some([0x81, 0x00] | [0x88, 0xa8]));
-        let off = usize::from(!self.tags.is_empty() && taken);
-        program.load_about(WAS_TAKEN_OFF);
-        program.must_be(u32::MAX, off as u32);
-        if let (Some(Some(number)), true) = (self.tags.first(), taken) {
-            program.load_about(TAKEN_OFF);
-            program.must_be(NUMBER, u32::from(*number));
-        }
-        let without_tag = |bytes: &[u8]| [&bytes[..MACS], &bytes[MACS + TAG * off..]].concat();
-        let (mut bytes, mut certain) = (without_tag(&self.bytes), without_tag(&self.certain));
-        let length = bytes.len().min(COMPARED);
-        bytes.truncate(length);
-        certain.truncate(length);
-        // The last word begins where it has four bytes.
-        for at in (0..length / 4).map(|word| word * 4).chain((length % 4 > 0).then(|| length - 4)) {
-            let word = |bytes: &[u8]| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-            if word(&certain) != 0 {
-                program.load(at);
-                program.must_be(word(&certain), word(&bytes));
+        for off in (0..=self.tags.len()).rev() {
+            let mut differing = self.last_tag_off(off, &mut program);
+            let without_tags = |bytes: &[u8]| [&bytes[..MACS], &bytes[MACS + TAG * off..]].concat();
+            let (mut bytes, mut certain) = (without_tags(&self.bytes), without_tags(&self.certain));
+            let length = bytes.len().min(COMPARED);
+            bytes.truncate(length);
+            certain.truncate(length);
+            // The last word begins where it has four bytes.
+            for at in (0..length / 4).map(|word| word * 4).chain((length % 4 > 0).then(|| length - 4)) {
+                let word = |bytes: &[u8]| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+                if word(&certain) != 0 {
+                    program.load(at);
+                    differing.push(program.unless_differing(word(&certain), word(&bytes)));
+                }
             }
+            program.answer(true);
+            program.differing_land(&differing);
         }
-        program.answer(true);
+        program.answer(false);
         program
+    }
+
+    /// The innermost of the tags that are off was taken off by the kernel, which knows its number, or is gone, as behind an interface of its VLAN;
+    /// the steps that jump where it is neither.
+    fn last_tag_off(&self, off: usize, program: &mut Program) -> Vec<usize> {
+        program.load_about(WAS_TAKEN_OFF);
+        let Some(last) = off.checked_sub(1) else {
+            program.must_be(u32::MAX, 0);
+            return Vec::new();
+        };
+        // The kernel takes off tags of these two types; one of another type it leaves where it is.
+        let at = MACS + TAG * last;
+        if !matches!(self.bytes.get(at..at + 2), Some([0x81, 0x00] | [0x88, 0xa8])) {
+            return vec![program.unless_differing(u32::MAX, 0)];
+        }
+        let Some(number) = self.tags[last] else { return Vec::new() };
+        // Gone: past the three steps of its number.
+        program.step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, (3, 0), 0);
+        program.load_about(TAKEN_OFF);
+        vec![program.unless_differing(NUMBER, u32::from(number))]
     }
 }
 

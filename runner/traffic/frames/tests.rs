@@ -168,7 +168,7 @@ fn frames_without_room_are_known_by_what_does_not_vary() {
     assert!(!template.is_identified());
     let filter = template.filter();
     let (mut bytes, tag) = received(&template, &frames(&template, 1)[0]);
-    assert!(filter.passes(&bytes, tag) && !filter.passes(&bytes, None) && !filter.passes(&bytes, Some(8)));
+    assert!(filter.passes(&bytes, tag) && filter.passes(&bytes, None) && !filter.passes(&bytes, Some(8)));
     // A router on the way: other hardware addresses, a hop less, another checksum.
     bytes[3] ^= 0xff;
     bytes[22] -= 1;
@@ -180,6 +180,48 @@ fn frames_without_room_are_known_by_what_does_not_vary() {
     bytes[last] ^= 1;
     bytes[37] ^= 1;
     assert!(!filter.passes(&bytes, tag), "another port");
+}
+
+#[test]
+fn frames_without_room_are_known_wherever_tags_were_taken_off() {
+    let datagram = "ipv4 { ttl 9 }\nudp { destination 7 }\npayload \"the same text\"";
+    for (tags, count) in [("vlan 10", 1), ("vlan [10, 20]", 2), ("vlan 10\nvlan 20\nvlan 30", 3)] {
+        for inside in ["arp { operation request }", datagram] {
+            let template = template(&format!("{tags}\n{inside}"));
+            assert!(!template.is_identified());
+            let filter = template.filter();
+            let frame = frames(&template, 1).remove(0);
+            for off in 0..=count {
+                let bytes = [&frame[..12], &frame[12 + 4 * off..]].concat();
+                assert!(filter.passes(&bytes, None), "{off} of {tags} gone");
+                let number = 10 * off as u16;
+                assert_eq!(filter.passes(&bytes, Some(number)), off > 0, "the last of {off} of {tags} taken off by the kernel");
+                assert!(!filter.passes(&bytes, Some(number + 1)), "{off} of {tags}: another VLAN's");
+                let mut other = bytes.clone();
+                *other.last_mut().unwrap() ^= 1;
+                assert!(!filter.passes(&other, None) && !filter.passes(&other, Some(number)), "{off} of {tags}: another frame");
+                assert!(!filter.passes(&bytes[..bytes.len() - 1], None), "{off} of {tags}: too short");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_longest_filter_is_one_that_the_kernel_takes() {
+    // Of each tag only some bits are certain, which takes a step more; so much payload that all is compared that may be.
+    let tags: Vec<String> = (1..=8).map(|number| format!("vlan {number} {{ priority 0..7 }}")).collect();
+    let template = template(&format!("{}\npayload hex\"{}\"", tags.join("\n"), "5a".repeat(300)));
+    let filter = template.filter();
+    assert!(filter.0.len() <= 4096, "{} steps", filter.0.len());
+    let frame = frames(&template, 1).remove(0);
+    for off in 0..=8 {
+        let bytes = [&frame[..12], &frame[12 + 4 * off..]].concat();
+        assert!(filter.passes(&bytes, None), "{off} tags gone");
+        let last = bytes.len().min(256) - 1;
+        let mut other = bytes.clone();
+        other[last] ^= 1;
+        assert!(!filter.passes(&other, None), "{off} tags gone: another frame");
+    }
 }
 
 #[test]

@@ -49,6 +49,7 @@ pub(super) const ROW: Row = Row {
             (&["-e", "--enhanced", "-f", "--format", "-o", "--output", "-x", "--reportexclude"], "scn reads the output"),
             (&["-h", "--help", "-v", "--version"], "it makes no traffic"),
         ],
+        longer: &["--txstart-time", "--txdelay-time", "--connect-retries"],
     },
     beyond: changing,
     ends: |_| true,
@@ -126,12 +127,13 @@ fn read(work: &Work<'_>, heard: &Heard) -> Told {
     };
     let words = complaints(line(&heard.client));
     let asked = heard.client.told_ns.is_some();
+    let nothing = !heard.client.lines.iter().any(|line| !line.errors && row(line).is_some());
     let at = heard.client.ended_ns;
     if !words.is_empty() {
         told.errors.push((at, words));
     } else if let Some(how) = heard.client.bad_end().filter(|_| !asked) {
         told.errors.push((at, format!("it ended with {how}")));
-    } else if !heard.client.lines.iter().any(|l| !l.errors && row(l).is_some()) {
+    } else if nothing && !asked {
         told.errors.push((at, heard.client.complaint("iperf").unwrap_or_else(|| "it reported nothing".to_owned())));
     }
     if let Some(end) = &heard.server {
@@ -144,7 +146,8 @@ fn read(work: &Work<'_>, heard: &Heard) -> Told {
             told.errors.push((end.ended_ns, format!("server: it ended with {how}")));
         }
     }
-    told.cut_short = !told.errors.is_empty();
+    // One that is told to end before its first report tells nothing, which is no failure.
+    told.cut_short = !told.errors.is_empty() || (asked && nothing);
     told
 }
 
@@ -271,6 +274,20 @@ mod tests {
             read(&flow.work(), &killed).errors.iter().map(|e| e.1.as_str()).collect::<Vec<_>>(),
             ["it reported nothing", "server: it ended with signal 9"]
         );
+    }
+
+    #[test]
+    fn one_that_is_told_to_end_before_it_reports_has_not_failed() {
+        let flow = work("via iperf { duration 500ms }");
+        let sent = "20261122005456,127.0.0.1,58952,127.0.0.1,5555,1,0.0-0.1,131132,10490455\n";
+        let told = |sent: &str, errors: &str, asked: bool| {
+            let told = read(&flow.work(), &Heard { client: end(sent, errors, asked), server: Some(end(sent, "", true)) });
+            (told.errors.into_iter().map(|(_, words)| words).collect::<Vec<String>>(), told.cut_short)
+        };
+        assert_eq!(told("", "", true), (Vec::new(), true), "something may have come");
+        assert_eq!(told(sent, "", true), (Vec::new(), false));
+        assert_eq!(told("", "", false), (vec!["it reported nothing".to_owned()], true));
+        assert_eq!(told("", "write failed: x", true), (vec!["write failed: x".to_owned()], true));
     }
 
     #[test]

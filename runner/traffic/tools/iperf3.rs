@@ -3,6 +3,8 @@
 //!
 //! The document has no instants but whole seconds: its time 0 lies between the client's start and its end less its last report.
 
+use std::collections::BTreeSet;
+
 use scn_grammar::scenario::flow::ToolKind;
 use scn_grammar::scenario::transport::Transport;
 use scn_reports::record::flow::TcpSample;
@@ -54,6 +56,7 @@ pub(super) const ROW: Row = Row {
             (&["-v", "--version", "-h", "--help"], "it makes no traffic"),
             (&["-O", "--omit"], "its report begins anew behind what it leaves out; leave out the first seconds by `during`"),
         ],
+        longer: &[],
     },
     beyond: changing,
     ends: |work| work.whole_seconds().is_some(),
@@ -216,13 +219,18 @@ fn one_end(work: &Work<'_>, end: &End, document: &Value, server: bool, told: &mu
     if server {
         rest(work, document, (origin + last, end.ended_ns), told);
     }
-    // Only its closing words tell how many came behind later ones.
-    let closing = document["end"]["streams"].as_array().into_iter().flatten();
-    let late: u64 = closing.filter_map(|stream| stream["udp"]["out_of_order"].as_u64()).sum();
-    if server && late > 0 {
-        let back = document["start"]["test_start"]["reverse"].as_i64() == Some(1);
-        told.reports.push(Report { reordered: late, bytes: 0, packets: 0, ..whole(origin, origin + last, back, true) });
+    let receiving: BTreeSet<i64> = rows().filter(|row| row["sender"] == false).filter_map(|row| row["socket"].as_i64()).collect();
+    let reordered = overtaken(document, &receiving);
+    if reordered > 0 {
+        told.reports.push(Report { reordered, ..whole(origin, origin + last, !server, true) });
     }
+}
+
+/// How many came behind later ones, of the streams that this end received: only its closing words tell that.
+fn overtaken(document: &Value, receiving: &BTreeSet<i64>) -> u64 {
+    let closing = document["end"]["streams"].as_array().into_iter().flatten().map(|stream| &stream["udp"]);
+    let received = closing.filter(|udp| udp["socket"].as_i64().is_some_and(|socket| receiving.contains(&socket)));
+    received.filter_map(|udp| udp["out_of_order"].as_u64()).sum()
 }
 
 /// What a server has received behind its last interval stands in its closing sum alone: a client that is told to end cuts an interval.
@@ -348,6 +356,18 @@ mod tests {
         for back in [false, true] {
             assert_eq!(told.reports.iter().filter(|r| r.receiver && r.back == back).map(|r| r.bytes).sum::<u64>(), 1_310_720);
         }
+    }
+
+    #[test]
+    fn the_end_that_receives_tells_what_came_behind_later_ones() {
+        // From a run whose datagrams were swapped on their way, both ways.
+        let heard = heard(include_str!("samples/iperf3_reordered_client.json"), include_str!("samples/iperf3_reordered_server.json"));
+        let flow = work("over udp via iperf3 { duration 1s  bandwidth 1Mbit/s  arguments \"--bidir\" }");
+        let told = read(&flow.work(), &heard);
+        let late = |back| told.reports.iter().filter(|r| r.receiver && r.back == back).map(|r| r.reordered).sum::<u64>();
+        // `out_of_order` of the streams that the server and that the client received.
+        assert_eq!((late(false), late(true)), (5, 8));
+        assert!(told.reports.iter().all(|r| r.receiver || r.reordered == 0));
     }
 
     #[test]

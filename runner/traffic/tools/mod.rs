@@ -8,6 +8,7 @@ mod iperf;
 mod iperf3;
 mod netperf;
 mod options;
+mod overtime;
 mod ping;
 mod placed;
 mod series;
@@ -127,7 +128,8 @@ pub struct Commands {
     pub client: Command,
     /// The server; `None`: it is not scn's to start.
     pub server: Option<ServerCommand>,
-    /// The client is told to end after so long, ns; `None`: it ends by itself, or when the flow is stopped.
+    /// The client is told to end so long after its start, ns: when its time is over, or some time later if it should have ended by itself;
+    /// `None`: it ends by itself, or when the flow is stopped.
     pub stop_after_ns: Option<u64>,
 }
 
@@ -193,7 +195,7 @@ pub fn commands(flow: &PlannedFlow, serves: bool) -> Option<Commands> {
         let command = Command { program: side.program, arguments: (side.arguments)(&work) };
         ServerCommand { command, ends: side.ends, udp: (side.udp)(&work) }
     });
-    let stop_after_ns = if (row.ends)(&work) { None } else { work.load.duration_ns };
+    let stop_after_ns = overtime::stop_after(row, &work);
     Some(Commands { client: Command { program: tool.kind.word(), arguments }, server, stop_after_ns })
 }
 

@@ -11,6 +11,8 @@ use super::options::Options;
 use super::placed::origin;
 use super::{Heard, Row, Side, Told, Work, changing, words};
 
+/// Says one that is told to end.
+const INTERRUPTED: &str = "caught SIGINT";
 /// What it is asked for: how long payload flowed, s, and what each end has received, bytes.
 const KEYS: &str = "ELAPSED_TIME,LOCAL_BYTES_RECVD,REMOTE_BYTES_RECVD";
 
@@ -23,6 +25,8 @@ pub(super) const ROW: Row = Row {
         flags: "46CcdhjrSV",
         same: &[&["-H"], &["-p"], &["-l"], &["-P"], &["-m"]],
         never: &[(&["-D", "-f", "-o", "-O", "-k", "-B", "-v", "-d"], "scn reads the output"), (&["-h", "-V"], "it makes no traffic")],
+        // Tests that are repeated, and one that begins later.
+        longer: &["-i", "-I", "-s"],
     },
     beyond,
     ends: |_| true,
@@ -84,19 +88,24 @@ fn read(_: &Work<'_>, heard: &Heard) -> Told {
             told.reports.push(counts);
         }
     }
-    let asked = end.told_ns.is_some();
+    let (asked, nothing) = (end.told_ns.is_some(), told.reports.is_empty());
     let said =
         || end.complaint("netperf").or_else(|| end.lines.iter().rev().find(|l| !l.text.contains('=')).map(|l| l.text.trim().to_owned()));
     match end.bad_end().filter(|_| !asked) {
         Some(how) => told.errors.push((end.ended_ns, said().unwrap_or_else(|| format!("it ended with {how}")))),
-        None if told.reports.is_empty() => told.errors.push((end.ended_ns, said().unwrap_or_else(|| "it reported nothing".to_owned()))),
+        // It reports at its end alone: one that is told to end tells nothing, which is no failure.
+        None if asked => {
+            let fault = end.complaint("netperf").filter(|words| nothing && words != INTERRUPTED);
+            told.errors.extend(fault.map(|words| (end.ended_ns, words)));
+        }
+        None if nothing => told.errors.push((end.ended_ns, said().unwrap_or_else(|| "it reported nothing".to_owned()))),
         None => {}
     }
     if let Some(server) = heard.server.as_ref().filter(|server| server.told_ns.is_none()) {
         let how = server.bad_end().unwrap_or_else(|| "status 0".to_owned());
         told.errors.push((server.ended_ns, format!("server: {}", server.complaint("netserver").unwrap_or(format!("it ended with {how}")))));
     }
-    told.cut_short = !told.errors.is_empty();
+    told.cut_short = !told.errors.is_empty() || (asked && nothing);
     told
 }
 
@@ -132,6 +141,21 @@ mod tests {
         let words = "establish control: are you sure there is a netserver listening on 10.0.0.2 at port 20000?";
         assert_eq!(read(&flow.work(), &heard(words, true, 255)).errors[0].1, words);
         assert_eq!(read(&flow.work(), &heard("", false, 0)).errors[0].1, "it reported nothing");
+    }
+
+    #[test]
+    fn one_that_is_told_to_end_before_it_reports_has_not_failed() {
+        let flow = work("via netperf { duration 2s }");
+        let told = |text: &str, errors: bool| {
+            let mut heard = heard(text, errors, 1);
+            heard.client.told_ns = Some(S);
+            let told = read(&flow.work(), &heard);
+            (told.errors.into_iter().map(|(_, words)| words).collect::<Vec<String>>(), told.cut_short)
+        };
+        for silent in [("", false), ("netperf: caught SIGINT", false), ("netperf: caught SIGINT", true)] {
+            assert_eq!(told(silent.0, silent.1), (Vec::new(), true), "{silent:?}: something may have come");
+        }
+        assert_eq!(told("netperf: send_data: data recv error", true), (vec!["send_data: data recv error".to_owned()], true));
     }
 
     #[test]

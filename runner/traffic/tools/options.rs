@@ -9,15 +9,15 @@ pub(super) struct Options {
     pub(super) same: &'static [&'static [&'static str]],
     /// Options that are never the scenario's to give, and why.
     pub(super) never: &'static [(&'static [&'static str], &'static str)],
+    /// Options with which it lasts longer than its duration says.
+    pub(super) longer: &'static [&'static str],
 }
 
 impl Options {
     /// The arguments of the scenario that clash, each with the reason.
     pub(super) fn clashes(&self, own: &[String], said: &[String]) -> Vec<(String, String)> {
         let mut found = Vec::new();
-        // What stands behind two strokes is of the test itself.
-        let words = said.iter().take_while(|word| *word != "--");
-        for name in words.flat_map(|word| self.names(word)) {
+        for name in self.all_names(said) {
             if let Some((_, why)) = self.never.iter().find(|(names, _)| names.contains(&name.as_str())) {
                 found.push((name, (*why).to_owned()));
                 continue;
@@ -30,6 +30,16 @@ impl Options {
         }
         found.dedup();
         found
+    }
+
+    /// With these arguments of the scenario it may last longer than its duration says.
+    pub(super) fn lengthen(&self, said: &[String]) -> bool {
+        self.all_names(said).any(|name| self.longer.contains(&name.as_str()))
+    }
+
+    /// The options of the tool among the scenario's arguments: what stands behind two strokes is of the test itself.
+    fn all_names(&self, said: &[String]) -> impl Iterator<Item = String> {
+        said.iter().take_while(|word| *word != "--").flat_map(move |word| self.names(word))
     }
 
     /// The options that a word holds: `--port=5` is `--port`, `-RJ` is `-R` and `-J`, `-p5` is `-p`.
@@ -58,6 +68,7 @@ mod tests {
         flags: "RJ6",
         same: &[&["-p", "--port"], &["-t", "--time", "-n"], &["-J", "--json"]],
         never: &[(&["-s", "--server"], "scn starts the server")],
+        longer: &["-w", "--wait"],
     };
 
     fn clashes(own: &[&str], said: &[&str]) -> Vec<String> {
@@ -78,5 +89,16 @@ mod tests {
             assert_eq!(clashes(&own, fine), Vec::<String>::new(), "{fine:?}");
         }
         assert_eq!(clashes(&["-p", "1"], &["-t", "2"]), Vec::<String>::new(), "what scn does not give the scenario may");
+    }
+
+    #[test]
+    fn options_that_make_it_last_longer() {
+        let longer = |said: &[&str]| OPTIONS.lengthen(&said.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>());
+        for said in [&["-w", "5"][..], &["-w5"], &["-Rw", "5"], &["--wait=5"]] {
+            assert!(longer(said), "{said:?}");
+        }
+        for said in [&["-p", "5"][..], &["--", "-w", "5"], &[]] {
+            assert!(!longer(said), "{said:?}");
+        }
     }
 }

@@ -40,6 +40,7 @@ pub(super) const ROW: Row = Row {
             (&["-f", "-A"], "say `rate`"),
             (&["-h", "-V"], "it makes no traffic"),
         ],
+        longer: &[],
     },
     beyond,
     ends: |work| work.load.total.is_some() || work.load.duration_ns.is_some(),

@@ -7,7 +7,7 @@ use scn_reports::record::tool::{Report, ToolRecord};
 
 use super::ping::Echo;
 use super::placed::Heard;
-use super::{Told, row, work};
+use super::{Told, overtime};
 use crate::plan::types::PlannedFlow;
 use crate::traffic::series::{FailureKind, FlowSeries};
 
@@ -22,7 +22,7 @@ pub fn series(flow: &PlannedFlow, starts: &[(i64, Heard)], finished: bool) -> Fl
     let mut record = ToolRecord { name: tool.kind.word().to_owned(), ..ToolRecord::default() };
     let mut packets = Vec::new();
     for (at_ns, heard) in starts {
-        let told = (row(tool.kind).read)(&work(flow, tool), &together(heard));
+        let told = overtime::told(flow, tool, &together(heard));
         let stopped = heard.client.ended_ns.max(*at_ns);
         series.ran_ns.push((*at_ns, stopped));
         // Of a client that failed nobody knows what came after its last words.
@@ -217,6 +217,21 @@ pub(in crate::traffic::tools) mod tests {
         assert_eq!(series.truncated_at_ns, Some(0), "the receiver told nothing");
         assert_eq!(series.failures[0].what, "control socket has closed unexpectedly");
         assert_eq!(series.tool.unwrap().errors_ns, [750 * MS, 800 * MS]);
+    }
+
+    #[test]
+    fn a_client_that_had_to_be_told_to_end_has_failed() {
+        let made = work("via iperf3 { duration 2s }");
+        let failure = |told_ms: i64| {
+            let text = include_str!("samples/iperf3_stopped_client.json");
+            let lines = text.lines().map(|text| Line { at_ns: 7100 * MS, errors: false, text: text.to_owned() }).collect();
+            let client = End { ended_ns: 7100 * MS, status: Some(1), lines, told_ns: Some(told_ms * MS), ..End::default() };
+            let series = series(&made.flow, &[(0, Heard { client, server: None })], true);
+            let words = series.failures.first().map(|failure| failure.what.clone());
+            (words, series.tool.unwrap().errors_ns, series.truncated_at_ns.is_some())
+        };
+        assert_eq!(failure(7_000), (Some("it had not ended 5s after its time".to_owned()), vec![7100 * MS], true));
+        assert_eq!(failure(1_000), (None, Vec::new(), false), "the flow was stopped");
     }
 
     #[test]
