@@ -208,13 +208,14 @@ impl Lane<'_> {
             let (of_flow, first) = match &mut *self.place.clock.borrow_mut() {
                 Clock::OfFlow => (true, None),
                 Clock::Own(..) => (false, None),
-                Clock::Opened(first) => (false, Some(first.take().unwrap_or_else(|| self.at_once()))),
-                Clock::ClosedLoop => (false, Some(self.at_once())),
+                Clock::Opened(first) => (false, first.take().or_else(|| self.at_once())),
+                Clock::ClosedLoop => (false, self.at_once()),
             };
             let met = match first {
                 Some(start) => return Idle::Start(start),
                 None if of_flow => self.flows_start(talk).await,
-                None => self.own_start(talk).await,
+                None if self.has_own_clock() => self.own_start(talk).await,
+                None => continue,
             };
             // If nothing, the timeline did something to the flow: what comes next may be otherwise.
             if let Some(met) = met {
@@ -228,9 +229,15 @@ impl Lane<'_> {
         self.control.order() != Order::Go || self.open.ending.get()
     }
 
-    /// A start of a closed loop.
-    fn at_once(&self) -> Start {
-        Start { intended_ns: self.place.worker.pacer.now_ns(), lag_ns: 0 }
+    /// A start of a closed loop; `None`: its flow is paused by the same reading of the clock.
+    fn at_once(&self) -> Option<Start> {
+        let intended_ns = self.place.worker.pacer.now_ns();
+        self.place.run.paused_until(intended_ns).is_none().then_some(Start { intended_ns, lag_ns: 0 })
+    }
+
+    /// Its starts are fixed beforehand, and not those of all.
+    fn has_own_clock(&self) -> bool {
+        matches!(&*self.place.clock.borrow(), Clock::Own(..))
     }
 
     /// The next start that the flow's clock gives to this connection.

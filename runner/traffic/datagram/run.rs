@@ -379,13 +379,17 @@ impl Lanes {
     fn begin_idle(self: &Rc<Self>) -> bool {
         let mut now = self.worker.pacer.now_ns();
         for begun in 1..=self.starts_in_a_row() {
+            if begun % STARTS_A_READING == 0 {
+                now = self.worker.pacer.now_ns();
+            }
+            // By the reading that the start gets: between two of them much time may pass.
+            if self.run.paused_until(now).is_some() {
+                break;
+            }
             let Some(lane) = self.idle.borrow_mut().pop_front() else { break };
             if !self.run.ticket(&self.worker) {
                 self.flush();
                 return false;
-            }
-            if begun % STARTS_A_READING == 0 {
-                now = self.worker.pacer.now_ns();
             }
             lane.begin(self, Start { intended_ns: now, lag_ns: 0 }, now);
             if self.is_much() {
