@@ -111,7 +111,9 @@ async fn streams_replace_each_other_and_are_those_of_the_seed() {
         assert_eq!(stream.transport, ["tcp from client", "udp from client"][drawn.kind]);
     }
     let numbers: BTreeSet<u64> = series.streams.iter().map(|stream| stream.number).collect();
-    assert_eq!(numbers, (0..series.streams.len() as u64).collect(), "none is left out");
+    // A place whose stream had not begun when all was stopped has none; five places had the first.
+    let left_out = numbers.last().unwrap() + 1 - numbers.len() as u64;
+    assert!(left_out < 5 && (0..5).all(|first| numbers.contains(&first)), "{numbers:?}");
 }
 
 #[tokio::test]
