@@ -11,7 +11,7 @@ const SPACING_NS: i64 = 100_000_000;
 /// What is read around an instant of the grid is read so long before it, ns: a thread may be woken late.
 const BEFORE_NS: i64 = 2_000_000;
 /// So many samples are kept of one thing; then the grid is twice as wide, and with each further sample two of the older ones become one: all at
-/// once would keep frames waiting.
+/// once would keep frames waiting. Those of named events, which windows begin and end at, stay while they are no more than half of all.
 const MOST_SAMPLES: usize = 10_000;
 
 /// A sample that can take the place of itself and the one before.
@@ -24,6 +24,9 @@ pub(crate) trait Join {
 #[derive(Debug, Clone)]
 pub(crate) struct Samples<T> {
     kept: Vec<T>,
+    /// Which of them were taken between two instants of the grid, and how many.
+    between: Vec<bool>,
+    between_count: usize,
     most: usize,
     spacing_ns: i64,
     /// One is taken so long before each instant of the grid, too; 0: none is.
@@ -35,7 +38,16 @@ pub(crate) struct Samples<T> {
 
 impl<T> Default for Samples<T> {
     fn default() -> Self {
-        Samples { kept: Vec::new(), most: MOST_SAMPLES, spacing_ns: SPACING_NS, before_ns: 0, due_ns: 0, next_pair: 0 }
+        Samples {
+            kept: Vec::new(),
+            between: Vec::new(),
+            between_count: 0,
+            most: MOST_SAMPLES,
+            spacing_ns: SPACING_NS,
+            before_ns: 0,
+            due_ns: 0,
+            next_pair: 0,
+        }
     }
 }
 
@@ -74,8 +86,11 @@ impl<T: Join + Clone> Samples<T> {
         if self.kept.len() >= self.most {
             self.join_two();
         }
+        let between = at_ns < self.due_ns;
         self.kept.push(sample);
-        if at_ns >= self.due_ns {
+        self.between.push(between);
+        self.between_count += usize::from(between);
+        if !between {
             let grid = (at_ns.div_euclid(self.spacing_ns) + 1).saturating_mul(self.spacing_ns);
             let before = grid.saturating_sub(self.before_ns);
             self.due_ns = if at_ns < before { before } else { grid };
@@ -88,9 +103,15 @@ impl<T: Join + Clone> Samples<T> {
             self.next_pair = 1;
             self.spacing_ns = self.spacing_ns.saturating_mul(2);
         }
+        let spares = self.between_count <= self.most / 2;
+        while spares && self.between.get(self.next_pair) == Some(&true) {
+            self.next_pair += 1;
+        }
         if self.next_pair + 1 < self.kept.len() {
             let after = self.kept.remove(self.next_pair + 1);
             self.kept[self.next_pair].join(after);
+            // It stands where the later one stood.
+            self.between_count -= usize::from(self.between.remove(self.next_pair));
             self.next_pair += 1;
         }
     }
@@ -206,5 +227,17 @@ mod tests {
         let joined = &samples.kept()[2].ways[0];
         assert_eq!((joined.most_queued, joined.most_at_ns), (9, 3 * SPACING_NS - 1));
         assert_eq!(joined.delay, [(5, 2), (300_000_000, 2), (400_000_000, 2)]);
+    }
+
+    #[test]
+    fn one_that_was_taken_at_an_event_stays() {
+        let mut samples = Samples { most: 6, ..Samples::default() };
+        for at in [0, 10, 20, 25, 30, 40, 50, 60, 80] {
+            let at_ns = at * SPACING_NS / 10;
+            samples.put(at_ns, sample(at_ns, 1));
+        }
+        let instants =
+            |samples: &Samples<LinkSample>| samples.kept().iter().map(|sample| sample.at_ns * 10 / SPACING_NS).collect::<Vec<i64>>();
+        assert_eq!(instants(&samples), [0, 20, 25, 40, 60, 80]);
     }
 }

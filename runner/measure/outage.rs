@@ -206,7 +206,10 @@ pub(super) fn by_rate(flow: &Series<'_>, context: &Context, window: Window) -> M
         return Measured::nothing(format!("the rate of {} changed while it ran", flow.record.name));
     }
     if flow.record.uneven {
-        return Measured::nothing(format!("{} starts its transactions in bursts or at random: their number in a bin tells no outage", flow.record.name));
+        return Measured::nothing(format!(
+            "{} starts its transactions in bursts or at random: their number in a bin tells no outage",
+            flow.record.name
+        ));
     }
     let open_loop = flow.record.interval_ns > 0;
     let all = flow.all(Order::Done).len().max(1) as f64 / f64::from(flow.receivers().end);

@@ -15,6 +15,9 @@ use nix::time::{ClockId, clock_gettime};
 use super::timer::Timer;
 use crate::engine::clock::Clock;
 
+/// Fewer sleeps that were given up are not looked for.
+const MOST_GIVEN_UP: usize = 4096;
+
 /// No deadline.
 pub const NEVER_DUE: i64 = i64::MAX;
 
@@ -32,8 +35,10 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
-    /// Deadline, number of the sleep, place of the sleep. Sleeps that were given up stay here until they are due.
+    /// Deadline, number of the sleep, place of the sleep. Sleeps that were given up stay here until they are due, or too many.
     heap: BinaryHeap<Reverse<(i64, u64, usize)>>,
+    /// Those of them that were given up.
+    given_up: usize,
     places: Vec<Place>,
     free: Vec<usize>,
     numbers: u64,
@@ -44,6 +49,15 @@ struct Place {
     number: u64,
     due: bool,
     waker: Option<Waker>,
+}
+
+impl State {
+    /// Keeps only what somebody waits for: limits that are far off and never reached would fill the heap, and all fall due at once.
+    fn forget_given_up(&mut self) {
+        let places = &self.places;
+        self.heap.retain(|Reverse((_, number, place))| places[*place].number == *number);
+        self.given_up = 0;
+    }
 }
 
 impl Pacer {
@@ -99,6 +113,8 @@ impl Pacer {
                 if let Some(waker) = sleeper.waker.take() {
                     waker.wake();
                 }
+            } else {
+                state.given_up -= 1;
             }
         }
         let next = state.heap.peek().map(|Reverse((at, ..))| *at);
@@ -175,8 +191,37 @@ impl Drop for Sleep<'_> {
     fn drop(&mut self) {
         if let Some(place) = self.place {
             let mut state = self.pacer.inner.state.borrow_mut();
-            state.places[place] = Place { number: 0, due: false, waker: None };
+            let left = std::mem::replace(&mut state.places[place], Place { number: 0, due: false, waker: None });
             state.free.push(place);
+            state.given_up += usize::from(!left.due);
+            if state.given_up > MOST_GIVEN_UP && state.given_up > state.heap.len() / 2 {
+                state.forget_given_up();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    #[tokio::test]
+    async fn sleeps_that_are_given_up_do_not_pile_up() {
+        let pacer = Pacer::new(Clock::starting_at(std::time::Instant::now())).unwrap();
+        let far = pacer.now_ns() + 3600 * 1_000_000_000;
+        let mut kept = std::pin::pin!(pacer.sleep_until(pacer.now_ns() + 2_000_000));
+        assert!(kept.as_mut().now_or_never().is_none());
+        for _ in 0..20 * MOST_GIVEN_UP {
+            assert!(pacer.sleep_until(far).now_or_never().is_none());
+        }
+        let state = pacer.inner.state.borrow();
+        assert!(state.heap.len() <= 2 * MOST_GIVEN_UP && state.places.len() == 2, "{}", state.heap.len());
+        drop(state);
+        // One that is waited for is still there.
+        tokio::select! {
+            () = kept => {}
+            error = pacer.drive() => panic!("{error}"),
         }
     }
 }
