@@ -32,6 +32,7 @@ mod names;
 mod observer;
 mod once;
 mod outside;
+mod partners;
 mod planning;
 mod programs;
 mod review;

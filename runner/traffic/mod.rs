@@ -115,11 +115,17 @@ pub enum Notice {
     },
 }
 
+/// What to do about a port that somebody has.
+fn if_taken(error: &std::io::Error) -> &'static str {
+    let taken = error.kind() == std::io::ErrorKind::AddrInUse;
+    if taken { ". Another program has the port: end it, or say another port in `listen`" } else { "" }
+}
+
 /// Why traffic could not be prepared.
 #[derive(Debug, Error)]
 pub enum TrafficError {
     /// A listener could not be opened.
-    #[error("{listener} cannot listen on {address} at node {node}: {error}")]
+    #[error("{listener} cannot listen on {address} at node {node}: {error}{}", if_taken(error))]
     Listen {
         /// The listener's name.
         listener: String,
