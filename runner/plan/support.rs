@@ -169,11 +169,8 @@ fn turns(action: &Action, scenario: &Scenario) -> Option<&'static str> {
         Action::Set { flows, .. } => flows.as_slice(),
         _ => return None,
     };
-    let found = |wanted: &dyn Fn(&Flow) -> bool| flows.iter().any(|flow| wanted(&scenario.flows[flow.index()]));
-    if found(&|flow| flow.tool.is_some()) {
-        return Some("`pause`, `resume` or `set` of a flow that a tool makes");
-    }
-    found(&|flow| matches!(flow.transport, Transport::Frames(_))).then_some("`pause`, `resume` or `set` of a flow over frames")
+    let by_tool = flows.iter().any(|flow| scenario.flows[flow.index()].tool.is_some());
+    by_tool.then_some("`pause`, `resume` or `set` of a flow that a tool makes")
 }
 
 /// What strikes the clients of streams: which of its streams then die, and which come after them, is not thought out.

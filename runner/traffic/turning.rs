@@ -195,6 +195,21 @@ type Pauses = Vec<(i64, i64)>;
 /// From an instant on, both ns.
 type Intervals = Vec<(i64, u64)>;
 
+/// What is left of stretches of time without the pauses in them, which stand in order.
+pub fn unpaused(ran_ns: &[(i64, i64)], paused_ns: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    let mut left = Vec::new();
+    for (from_ns, to_ns) in ran_ns.iter().copied() {
+        let mut at_ns = from_ns;
+        for (pause_ns, resume_ns) in paused_ns.iter().copied().filter(|(pause, resume)| *pause < to_ns && from_ns < *resume) {
+            left.push((at_ns, pause_ns));
+            at_ns = resume_ns;
+        }
+        left.push((at_ns, to_ns));
+    }
+    left.retain(|(from_ns, to_ns)| from_ns < to_ns);
+    left
+}
+
 /// When a flow was paused, and how far its intended starts lay apart, over the times in which it ran.
 pub fn told(flow: &PlannedFlow, turns: &Turns, ran_ns: &[(i64, i64)]) -> (Pauses, Intervals) {
     let (mut paused, mut intervals) = (Vec::new(), Vec::new());
@@ -214,4 +229,16 @@ pub fn told(flow: &PlannedFlow, turns: &Turns, ran_ns: &[(i64, i64)]) -> (Pauses
         intervals.clear();
     }
     (paused, intervals)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_taken_out_of_the_time_in_which_a_flow_ran() {
+        let ran = [(0, 10), (20, 30)];
+        assert_eq!(unpaused(&ran, &[]), ran);
+        assert_eq!(unpaused(&ran, &[(2, 3), (5, 10), (20, 21)]), [(0, 2), (3, 5), (21, 30)]);
+    }
 }
