@@ -54,16 +54,16 @@ scenario kinds {
     flow away  from a.eth0 to b.eth0 over frames { frame { ipv4 { ttl 9 }  udp { destination 4004 } }  peer none  rate 50/s  total 10 }
 
     # What the kernel lets pass of all these.
-    flow saw_stack from a to b.eth0 { over frames { watch on }  frame { vlan [10, 20]  ipv4 { source 10.9.0.0/24 }  tcp { window 1..9 } } }
-    flow saw_half  from a to b.eth0 { over frames { watch on }  frame { vlan [10, 20] { priority 4..7 }  ipv4 { source 10.9.0.0/24 } } }
-    flow saw_echo  from a to b      { over frames { watch on }  frame { ipv4 { ttl 1..9 }  icmp { identifier 77 } } }
-    flow saw_six   from a to b      { over frames { watch on }  frame { ipv6 { source 2001:db8::/64 }  udp { source [1, 2, 3]  destination 4000 } } }
-    flow saw_bare  from a to b.eth0 { over frames { watch on }  frame { ipv4 { protocol 200..204 } } }
-    flow saw_ask   from a to b.eth0 { over frames { watch on }  frame { arp { operation request  sender_address 10.0.0.77 } } }
-    flow saw_tell  from a to b.eth0 { over frames { watch on }  frame { lldp { } } }
-    flow saw_group from a to b.eth0 { over frames { watch on }  frame { lacp { actor { port 1..9  key 1 } } } }
-    flow saw_text  from a to b.eth0 { over frames { watch on }  frame { ipv4 { ttl 9 }  udp { destination 4003 }  payload "the same" } }
-    flow saw_none  from a to b.eth0 { over frames { watch on }  frame { ipv4 { ttl 9 }  udp { destination 4003 }  payload "the samba" }  rate 1k/s }
+    flow saw_stack from a to b.eth0 { over frames { watch on }  frame { vlan [10, 20]  ipv4 { source 10.9.0.0/24 }  tcp { window 1..9 } }  duration 1500ms }
+    flow saw_half  from a to b.eth0 { over frames { watch on }  frame { vlan [10, 20] { priority 4..7 }  ipv4 { source 10.9.0.0/24 } }  duration 1500ms }
+    flow saw_echo  from a to b      { over frames { watch on }  frame { ipv4 { ttl 1..9 }  icmp { identifier 77 } }  duration 1500ms }
+    flow saw_six   from a to b      { over frames { watch on }  frame { ipv6 { source 2001:db8::/64 }  udp { source [1, 2, 3]  destination 4000 } }  duration 1500ms }
+    flow saw_bare  from a to b.eth0 { over frames { watch on }  frame { ipv4 { protocol 200..204 } }  duration 1500ms }
+    flow saw_ask   from a to b.eth0 { over frames { watch on }  frame { arp { operation request  sender_address 10.0.0.77 } }  duration 1500ms }
+    flow saw_tell  from a to b.eth0 { over frames { watch on }  frame { lldp { } }  duration 1500ms }
+    flow saw_group from a to b.eth0 { over frames { watch on }  frame { lacp { actor { port 1..9  key 1 } } }  duration 1500ms }
+    flow saw_text  from a to b.eth0 { over frames { watch on }  frame { ipv4 { ttl 9 }  udp { destination 4003 }  payload "the same" }  duration 1500ms }
+    flow saw_none  from a to b.eth0 { over frames { watch on }  frame { ipv4 { ttl 9 }  udp { destination 4003 }  payload "the samba" }  rate 1k/s  duration 1500ms }
     expect {
         saw_stack.received == 100
         saw_echo.received == 100

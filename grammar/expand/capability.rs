@@ -106,8 +106,9 @@ impl Draft<'_, '_> {
 
 /// Why a flow has no metric with these needs for it only watches, and what it has.
 fn watcher_lacks(flow: &Flow, needs: &Needs) -> Option<(String, Option<String>)> {
-    match (&flow.transport, needs.watched) {
-        (Transport::Frames(frame), Watched::Never) if frame.watch => {
+    match needs.watched {
+        _ if !flow.transport.watches() => None,
+        Watched::Never => {
             let of = |expected: bool| {
                 let names: Vec<String> =
                     metrics::watched().filter(|(_, needed)| *needed == expected).map(|(name, _)| format!("`{name}`")).collect();
@@ -116,11 +117,11 @@ fn watcher_lacks(flow: &Flow, needs: &Needs) -> Option<(String, Option<String>)>
             let help = format!("a flow with `watch on` has {}, and with a `rate` {}", of(false), of(true));
             Some(("it only watches, and nothing of it is sent".to_owned(), Some(help)))
         }
-        (Transport::Frames(frame), Watched::Expected) if frame.watch && flow.load.rate_nano.is_none() => {
+        Watched::Expected if flow.load.rate_nano.is_none() => {
             let help = "say in the flow how often frames are expected: `rate 10/s`".to_owned();
             Some(("it only watches, and says nothing of how often frames are expected".to_owned(), Some(help)))
         }
-        _ => None,
+        Watched::Expected | Watched::Always => None,
     }
 }
 

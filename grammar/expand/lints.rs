@@ -7,8 +7,6 @@ use super::timing::show_ns;
 use super::windows::Window;
 use crate::quantity::{BILLION, Dimension, Quantity};
 use crate::resolve::ScenarioRef;
-use crate::scenario::flow::Flow;
-use crate::scenario::transport::Transport;
 use crate::scenario::expect::{BinaryOperator, Condition, Expectation, Form, Kind, Metric, Value};
 use crate::source::Span;
 
@@ -115,8 +113,7 @@ impl Draft<'_, '_> {
             return;
         }
         // What others send nobody here can send more often.
-        let watches = |flow: &&Flow| matches!(&flow.transport, Transport::Frames(frame) if frame.watch);
-        let flow = metric.flow().and_then(|flow| self.scenario.flows.get(flow.index())).filter(|flow| !watches(flow));
+        let flow = metric.flow().and_then(|flow| self.scenario.flows.get(flow.index())).filter(|flow| !flow.transport.watches());
         let Some(rate) = flow.and_then(|flow| flow.load.rate_nano).filter(|rate| *rate > 0) else { return };
         let second = 1_000_000_000u128;
         let interval = second * second / u128::from(rate);

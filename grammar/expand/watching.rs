@@ -42,7 +42,11 @@ impl Draft<'_, '_> {
         };
         for (name, option) in OF_SENDERS.iter().filter_map(|name| Some((name, found.get(name)?))) {
             let message = format!("`{name}` says what is sent, and a flow with `watch on` sends nothing");
-            clash(option.span(), message, "leave it out: `rate` says how often frames are expected, `duration` or the timeline ends the flow");
+            clash(
+                option.span(),
+                message,
+                "leave it out: `rate` says how often frames are expected, `duration` or the timeline ends the flow",
+            );
         }
         if let Some(option) = found.get("peer") {
             let message = "with `peer none` nobody looks, and a flow with `watch on` does nothing else".to_owned();

@@ -96,7 +96,8 @@ mod tests {
         let plain = serde_json::to_value(Datagrams { limit_ns: 7, ..Datagrams::default() }).unwrap();
         assert_eq!(plain.as_object().unwrap().len(), 3, "{plain}");
         let missed = vec![Missed { from_ns: 1, to_ns: 2, count: 3 }];
-        let all = Datagrams { thrown_away: missed.clone(), missed, alike: true, unwatched: true, received_only: true, ..Datagrams::default() };
+        let all =
+            Datagrams { thrown_away: missed.clone(), missed, alike: true, unwatched: true, received_only: true, ..Datagrams::default() };
         let written = serde_json::to_value(&all).unwrap();
         assert_eq!(written["missed"], serde_json::json!([{"from_ns": 1, "to_ns": 2, "count": 3}]));
         assert_eq!(written["thrown_away"], written["missed"]);

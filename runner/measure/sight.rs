@@ -37,7 +37,9 @@ pub(super) fn blind(flow: &Series<'_>, name: &str) -> Option<String> {
         let expected = metrics::watched().find(|(watched, _)| *watched == name).map(|(_, expected)| expected);
         return match expected {
             None => Some(format!("{} only watches: nothing of it is sent", flow.record.name)),
-            Some(true) if flow.record.interval_ns == 0 => Some(format!("nothing says how often the frames of {} are expected", flow.record.name)),
+            Some(true) if flow.record.interval_ns == 0 => {
+                Some(format!("nothing says how often the frames of {} are expected", flow.record.name))
+            }
             Some(_) => None,
         };
     }

@@ -117,9 +117,6 @@ impl Missing {
         if load.bandwidth_bps.is_some() && pace.is_none() {
             self.add(flow.span, "`bandwidth` of transactions whose size only the run tells (say a `rate`)");
         }
-        if load.opens_nano.is_some() && (load.bandwidth_bps.is_some() || load.phase != Phase::Even) {
-            self.add(flow.span, "`opens` with `bandwidth` or `phase random`");
-        }
         if let (Transport::Http { http, .. }, Phase::Random) = (&flow.transport, load.phase)
             && http.streams > 1
         {

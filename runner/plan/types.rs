@@ -327,7 +327,7 @@ impl PlannedFlow {
     /// It sends nothing, and counts the frames of others.
     #[must_use]
     pub fn watches(&self) -> bool {
-        matches!(&self.transport, Transport::Frames(frame) if frame.watch)
+        self.transport.watches()
     }
 
     /// The name that is looked up in the client's node while the flow runs; `None`: its target is known beforehand.

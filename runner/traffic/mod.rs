@@ -27,6 +27,7 @@ mod multipath;
 mod names;
 mod openings;
 mod origins;
+mod paced_openings;
 mod pacer;
 mod pattern;
 mod quic;

@@ -12,6 +12,7 @@ use crate::plan::profile::Profile;
 /// Parts of a run's key that are no connections.
 const GAPS: u64 = u64::MAX;
 const PHASES: u64 = u64::MAX - 1;
+const OPENINGS: u64 = u64::MAX - 2;
 
 /// A rate over time, which the timeline may change while it is followed.
 pub type Course = Rc<RefCell<Profile>>;
@@ -40,6 +41,11 @@ impl Starts {
             starts.phases.sort_by(f64::total_cmp);
         }
         starts
+    }
+
+    /// Of a flow's connections where its transactions have a clock too, whose draws are others.
+    pub fn of_openings(load: &Load, course: Course, key: Key) -> Starts {
+        Starts::new(load, course, key.part(OPENINGS))
     }
 
     /// Of one of the flow's connections, by its number, that keeps a clock of its own.

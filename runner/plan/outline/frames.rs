@@ -13,7 +13,8 @@ use super::words::{hex, varying};
 /// The layers, from the outside.
 pub(super) fn frame(frame: &Frame) -> Vec<Line> {
     let Frame { ethernet, vlans, network, segment, payload, watch } = frame;
-    let watches = watch.then(|| Line::new("watch", "on", "only watches: sends nothing, and counts the frames of others that are so".to_owned()));
+    let watches =
+        watch.then(|| Line::new("watch", "on", "only watches: sends nothing, and counts the frames of others that are so".to_owned()));
     let mut lines: Vec<Line> = watches.into_iter().collect();
     lines.extend(ethernet.iter().map(|of| layer("ethernet", ethernet_fields(of))));
     lines.extend(vlans.iter().map(|tag| layer("vlan", vlan(tag))));

@@ -31,7 +31,7 @@ pub(super) fn load(load: &Load, interval_ns: u64, over: &Transport, by_tool: boo
         duration_ns,
         size,
     } = load;
-    if matches!(over, Transport::Frames(frame) if frame.watch) {
+    if over.watches() {
         return expected(load, interval_ns);
     }
     let connected = over.kind().has_connections();
@@ -96,7 +96,8 @@ fn expected(load: &Load, interval_ns: u64) -> Vec<Line> {
         let every = if interval_ns == 0 { String::new() } else { format!(", one every {}", duration(interval_ns)) };
         Line::new("rate", rate.clone(), format!("frames are expected at {rate}{every}"))
     });
-    let lasts = load.duration_ns.map(|length| Line::new("duration", duration(length), format!("ends {} after its start", duration(length))));
+    let lasts =
+        load.duration_ns.map(|length| Line::new("duration", duration(length), format!("ends {} after its start", duration(length))));
     rate.into_iter().chain(lasts.or_else(|| Some(Line::new("total", "", "watches until it is stopped")))).collect()
 }
 

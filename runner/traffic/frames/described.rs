@@ -115,9 +115,7 @@ impl Template {
             _ if described.taken_off && at == MACS + 2 => Place::Beside(TAKEN_OFF),
             _ if at < MACS => Place::At(at),
             Some(network) if network.ipv6 && at >= network.at + IPV6_HEADER => Place::Behind(at - described.off() - tcp),
-            Some(network) if !network.ipv6 && at >= network.at + IPV4_HEADER => {
-                Place::Behind(at - described.off() - IPV4_HEADER - tcp)
-            }
+            Some(network) if !network.ipv6 && at >= network.at + IPV4_HEADER => Place::Behind(at - described.off() - IPV4_HEADER - tcp),
             _ => Place::At(at - described.off()),
         }
     }

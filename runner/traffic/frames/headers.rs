@@ -100,8 +100,7 @@ pub(super) struct Headers<'a> {
 /// The template of a flow's frames. `node`: the name of where it begins.
 pub fn template(frame: &Frame, ends: (&End, &End), node: &str, whose: Whose, key: Key) -> Template {
     let (from, to) = ends;
-    let mut headers =
-        Headers { from, to, key, bytes: Vec::new(), certain: Vec::new(), patches: Vec::new(), fields: 0, watch: frame.watch };
+    let mut headers = Headers { from, to, key, bytes: Vec::new(), certain: Vec::new(), patches: Vec::new(), fields: 0, watch: frame.watch };
     headers.ethernet(frame);
     let network = headers.network(frame, node);
     let segment = headers.segment(frame, network);

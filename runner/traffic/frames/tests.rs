@@ -19,7 +19,7 @@ fn plan_of(over: &str, frame: &str, load: &str) -> Plan {
     let scenario = format!(
         "topology {{\n node a, b\n interface a.eth0 {{ mac 02:00:00:00:00:0a }}\n interface b.eth0 {{ mac 02:00:00:00:00:0b }}\n \
          link a.eth0 10.0.0.1/24, 2001:db8::1/64 <-> b.eth0 10.0.0.2/24, 2001:db8::2/64\n}}\n\
-         flow f from a.eth0 to b.eth0 over {over} {{\n frame {{\n{frame}\n}}\n {load}\n}}\nexpect {{ f.received == 9 }}"
+         flow f from a.eth0 to b.eth0 {{\n over {over}\n frame {{\n{frame}\n}}\n {load}\n}}\nexpect {{ f.received == 9 }}"
     );
     sample::plan(&scenario).expect("it can be planned")
 }
@@ -35,7 +35,7 @@ fn template(frame: &str) -> Template {
 
 /// The template of others' frames that are watched.
 fn watched(frame: &str) -> Template {
-    template_of(&plan_of("frames { watch on }", frame, "rate 5/s"))
+    template_of(&plan_of("frames { watch on }", frame, "rate 5/s\n duration 1s"))
 }
 
 fn template_of(plan: &Plan) -> Template {
@@ -260,11 +260,19 @@ fn of_others_frames_those_are_seen_that_have_what_is_said() {
         ("ipv4 { ttl 9 }\nudp { destination 7 }", "ipv4 { ttl 9 }\ntcp { destination 7 }", false),
         ("ipv4 { ttl 1..64 }\ntcp { flags syn }", "ipv4 { ttl 9 }\ntcp { flags syn }", true),
         ("ipv4 { ttl 1..64 }\ntcp { flags syn }", "ipv4 { ttl 9 }\ntcp { flags syn, ack }", false),
-        ("ipv4 { ttl 1..64 }\ntcp { window 1..9  sequence 65536..4294967295 }", "ipv4 { ttl 9 }\ntcp { window 1..9  sequence 70000 }", true),
+        (
+            "ipv4 { ttl 1..64 }\ntcp { window 1..9  sequence 65536..4294967295 }",
+            "ipv4 { ttl 9 }\ntcp { window 1..9  sequence 70000 }",
+            true,
+        ),
         ("ipv4 { ttl 1..64 }\ntcp { sequence 65536..4294967295 }", "ipv4 { ttl 9 }\ntcp { sequence 65535 }", false),
         ("ipv4 { ttl 9 }\nudp { destination 7 }\npayload \"odd\"", "ipv4 { ttl 9 }\nudp { destination 7 }\npayload \"odd and more\"", true),
         ("ipv4 { ttl 9 }\nudp { destination 7 }\npayload \"odd\"", "ipv4 { ttl 9 }\nudp { destination 7 }\npayload \"oddly\"", true),
-        ("ipv4 { ttl 9 }\nudp { destination 7 }\npayload \"odd\"", "ipv4 { ttl 9 }\nudp { destination 7 }\npayload \"ode and more\"", false),
+        (
+            "ipv4 { ttl 9 }\nudp { destination 7 }\npayload \"odd\"",
+            "ipv4 { ttl 9 }\nudp { destination 7 }\npayload \"ode and more\"",
+            false,
+        ),
         ("payload hex\"00ff\"", "payload hex\"00ff11\"", true),
         ("payload hex\"00ff\"", "vlan 1\npayload hex\"00ff11\"", false),
         ("ethernet { ethertype [2048, 34997] }", "payload 64B", true),
@@ -302,7 +310,8 @@ fn what_watched_frames_carry_lies_behind_the_headers_that_are_said() {
         let (frame, _) = received(&sent, &frames(&sent, 1)[0]);
         assert_eq!(watch.carried(watch.described.unwrap(), &frame, frame.len()), bytes);
     }
-    let (sent, watch) = (template("ipv6 { hop_limit 9 }\nicmpv6 { type 128 }\npayload 30B"), watched("ipv6 { hop_limit 9 }\nicmpv6 { code 0 }"));
+    let (sent, watch) =
+        (template("ipv6 { hop_limit 9 }\nicmpv6 { type 128 }\npayload 30B"), watched("ipv6 { hop_limit 9 }\nicmpv6 { code 0 }"));
     let frame = &frames(&sent, 1)[0];
     assert_eq!(watch.carried(watch.described.unwrap(), frame, frame.len()), 30);
     let watch = watched("lldp { }");
