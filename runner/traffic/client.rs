@@ -173,7 +173,7 @@ pub async fn once(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, num
         Some(_) if load.phase == Phase::Even => Clock::OfFlow,
         Some(course) => {
             let mut starts = Starts::of_connection(load, Rc::clone(course), run.key(worker), number);
-            let first = own_clock::first_from(&mut starts, start.intended_ns, run.until_ns());
+            let first = starts.first_from(start.intended_ns.min(run.until_ns()));
             Clock::Own(Box::new(starts), first)
         }
     };

@@ -63,6 +63,25 @@ impl Starts {
         Starts { course, burst: load.burst.max(1), clocks: 1.0, phases: Vec::new(), gaps, drawn: (0, 0.0) }
     }
 
+    /// The first start that is due at an instant or later: a connection that is opened then has those from there on.
+    pub fn first_from(&mut self, from_ns: i64) -> u64 {
+        if self.gaps.is_some() {
+            return (0..u64::MAX).find(|k| self.at(*k) >= from_ns).unwrap_or(u64::MAX);
+        }
+        let (mut before, mut there) = (0, 1);
+        while self.at(there) < from_ns {
+            (before, there) = (there, there.saturating_mul(2));
+        }
+        while before < there {
+            let middle = before + (there - before) / 2;
+            match self.at(middle) < from_ns {
+                true => before = middle + 1,
+                false => there = middle,
+            }
+        }
+        there
+    }
+
     /// When the start number `k` is meant to be, ns. Asked for in rising order, and of one again when the course has changed.
     #[expect(clippy::cast_precision_loss, reason = "starts beyond 2^53 are never reached")]
     pub fn at(&mut self, k: u64) -> i64 {
@@ -142,6 +161,19 @@ mod tests {
         // 7500 are due after 5 s; five standard deviations.
         let half = starts.partition_point(|at| *at < 5_000_000_007) as f64;
         assert!((half - 7500.0).abs() < 5.0 * 7500.0_f64.sqrt(), "{half}");
+    }
+
+    #[test]
+    fn a_clock_is_joined_at_any_moment() {
+        for arrivals in [Arrivals::Constant, Arrivals::Poisson] {
+            let load = Load { connections: 5, arrivals, phase: Phase::Random, ..Load::default() };
+            let of = || Starts::of_connection(&load, pace(50), Key::of_seed(1).part(2), 3);
+            for from_ns in [0, 7, 50_000_000, 100_000_007, 3_141_592_653] {
+                let first = of().first_from(from_ns);
+                assert!(of().at(first) >= from_ns, "{from_ns}: {first}");
+                assert!(first == 0 || of().at(first - 1) < from_ns, "{from_ns}: {first}");
+            }
+        }
     }
 
     #[test]

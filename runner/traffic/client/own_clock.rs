@@ -12,21 +12,11 @@ use crate::traffic::control::{Broken, Order, Start};
 use crate::traffic::conversation::Conversation;
 use crate::traffic::flow::{self, Run, START_PATIENCE_NS};
 use crate::traffic::pacer::NEVER_DUE;
-use crate::traffic::starts::Starts;
 use crate::traffic::worker::Worker;
 
 /// What ended a wait for a start: of a flow that is paused it is no break that nothing comes.
 pub(super) fn met_by(run: &Run, worker: &Worker, broken: Broken) -> Option<Idle> {
     (run.paused(worker).is_none() || !matches!(broken, Broken::TimedOut)).then_some(Idle::Broken(broken))
-}
-
-/// The first start of a clock that is due from an instant on, or at the flow's end: its connection is opened then.
-pub(super) fn first_from(starts: &mut Starts, from_ns: i64, end_ns: i64) -> u64 {
-    let mut k = 0;
-    while starts.at(k) < from_ns.min(end_ns) {
-        k += 1;
-    }
-    k
 }
 
 impl Lane<'_> {
