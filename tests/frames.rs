@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::built::{Place, finish, scenario, until_told};
 use crate::http::places;
 use crate::loads::{captured, fields, there_is_tshark};
@@ -50,7 +52,28 @@ scenario kinds {
     flow group from a.eth0 to b.eth0 over frames { frame { lacp { actor { port 1..9 } } }  rate 50/s  total 10 }
     flow text  from a.eth0 to b.eth0 over frames { frame { ipv4 { ttl 9 }  udp { destination 4003 }  payload "the same text" }  rate 50/s  total 10 }
     flow away  from a.eth0 to b.eth0 over frames { frame { ipv4 { ttl 9 }  udp { destination 4004 } }  peer none  rate 50/s  total 10 }
+
+    # What the kernel lets pass of all these.
+    flow saw_stack from a to b.eth0 { over frames { watch on }  frame { vlan [10, 20]  ipv4 { source 10.9.0.0/24 }  tcp { window 1..9 } }  duration 1500ms }
+    flow saw_half  from a to b.eth0 { over frames { watch on }  frame { vlan [10, 20] { priority 4..7 }  ipv4 { source 10.9.0.0/24 } }  duration 1500ms }
+    flow saw_echo  from a to b      { over frames { watch on }  frame { ipv4 { ttl 1..9 }  icmp { identifier 77 } }  duration 1500ms }
+    flow saw_six   from a to b      { over frames { watch on }  frame { ipv6 { source 2001:db8::/64 }  udp { source [1, 2, 3]  destination 4000 } }  duration 1500ms }
+    flow saw_bare  from a to b.eth0 { over frames { watch on }  frame { ipv4 { protocol 200..204 } }  duration 1500ms }
+    flow saw_ask   from a to b.eth0 { over frames { watch on }  frame { arp { operation request  sender_address 10.0.0.77 } }  duration 1500ms }
+    flow saw_tell  from a to b.eth0 { over frames { watch on }  frame { lldp { } }  duration 1500ms }
+    flow saw_group from a to b.eth0 { over frames { watch on }  frame { lacp { actor { port 1..9  key 1 } } }  duration 1500ms }
+    flow saw_text  from a to b.eth0 { over frames { watch on }  frame { ipv4 { ttl 9 }  udp { destination 4003 }  payload "the same" }  duration 1500ms }
+    flow saw_none  from a to b.eth0 { over frames { watch on }  frame { ipv4 { ttl 9 }  udp { destination 4003 }  payload "the samba" }  rate 1k/s  duration 1500ms }
     expect {
+        saw_stack.received == 100
+        saw_echo.received == 100
+        saw_ask.received == 10
+        saw_tell.received == 10
+        saw_group.received == 10
+        saw_text.received == 10
+        saw_text.goodput.forward > 0bit/s
+        saw_none.received == 0
+        saw_none.outage.max > 0s
         plain.received == 100
         stack.received == 100
         echo4.received == 100
@@ -72,6 +95,15 @@ scenario kinds {
     }
 }
 "#;
+
+/// What a flow of a record received.
+fn received(record: &Value, flow: &str) -> usize {
+    let flows = record["flows"].as_array().expect("a record has flows");
+    let found = flows.iter().find(|one| one["name"] == flow).expect("the flow is there");
+    let rows = found["summary"].as_array().expect("a flow has numbers");
+    let row = rows.iter().find(|row| row["name"] == "received").expect("it received something");
+    row["value"].as_str().expect("a number is in words").parse().expect("it is a count")
+}
 
 /// What of a capture tshark, which sums up every checksum, finds wrong.
 fn wrong(capture: &Path) -> String {
@@ -112,6 +144,14 @@ fn frames_of_every_kind_are_whole_and_all_arrive() {
             ("udp.dstport == 4004 && !icmp", 10),
         ] {
             assert_eq!(count(filter), expected, "{filter}");
+        }
+        let record: Value = serde_json::from_str(&place.read("scn-results/kinds.kinds.run.json")).expect("a record is JSON");
+        for (flow, filter) in [
+            ("saw_half", "eth.type == 0x88a8 && vlan.priority >= 4 && tcp"),
+            ("saw_six", "ipv6.hlim == 3 && udp.dstport == 4000 && udp.srcport <= 3 && !icmpv6"),
+            ("saw_bare", "ip.proto >= 200 && ip.proto <= 204 && !icmp"),
+        ] {
+            assert_eq!(received(&record, flow), count(filter), "{flow}: {filter}");
         }
     }
 }

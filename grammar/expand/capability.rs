@@ -5,7 +5,7 @@ use super::draft::Draft;
 use super::moment_error::MomentError;
 use crate::scenario::expect::{Metric, Subject};
 use crate::scenario::flow::{Destination, Flow, ToolKind};
-use crate::scenario::metrics::{self, MetricRow, Needs, Owner, OwnerKind};
+use crate::scenario::metrics::{self, MetricRow, Needs, Owner, OwnerKind, Watched};
 use crate::scenario::pattern::{Pattern, Side, Step, StepKind};
 use crate::scenario::topology::LinkKind;
 use crate::scenario::transport::{Transport, TransportKind};
@@ -104,6 +104,27 @@ impl Draft<'_, '_> {
     }
 }
 
+/// Why a flow has no metric with these needs for it only watches, and what it has.
+fn watcher_lacks(flow: &Flow, needs: &Needs) -> Option<(String, Option<String>)> {
+    match needs.watched {
+        _ if !flow.transport.watches() => None,
+        Watched::Never => {
+            let of = |expected: bool| {
+                let names: Vec<String> =
+                    metrics::watched().filter(|(_, needed)| *needed == expected).map(|(name, _)| format!("`{name}`")).collect();
+                listed(&names.iter().map(String::as_str).collect::<Vec<_>>())
+            };
+            let help = format!("a flow with `watch on` has {}, and with a `rate` {}", of(false), of(true));
+            Some(("it only watches, and nothing of it is sent".to_owned(), Some(help)))
+        }
+        Watched::Expected if flow.load.rate_nano.is_none() => {
+            let help = "say in the flow how often frames are expected: `rate 10/s`".to_owned();
+            Some(("it only watches, and says nothing of how often frames are expected".to_owned(), Some(help)))
+        }
+        Watched::Expected | Watched::Always => None,
+    }
+}
+
 /// Why a flow has no metric with these needs, and who has.
 fn flow_lacks(flow: &Flow, needs: &Needs) -> Option<(String, Option<String>)> {
     let kind: TransportKind = flow.transport.kind();
@@ -117,6 +138,9 @@ fn flow_lacks(flow: &Flow, needs: &Needs) -> Option<(String, Option<String>)> {
     }
     if !needs.transports.contains(&kind) {
         return Some((format!("it runs over {}", kind.word()), Some(who_has(needs))));
+    }
+    if let Some(lack) = watcher_lacks(flow, needs) {
+        return Some(lack);
     }
     if needs.handshake && !shakes_hands(&flow.transport) {
         return Some((

@@ -116,8 +116,14 @@ impl<'a> Draft<'_, 'a> {
         let found = self.options(&flow.options, &FLOW_OPTIONS);
         self.check_rows(&found, FLOW_ROWS, carrier);
         let load = self.load(&found, carrier);
-        let frame = self.described(flow, &found, carrier, from, to.as_ref());
-        let transport = self.transport(flow, carrier, frame);
+        let frame = self.described(flow, &found, carrier);
+        let transport = self.transport(flow, carrier, frame.clone());
+        if let (Transport::Frames(described), Some(frame)) = (&transport, frame) {
+            match described.watch {
+                true => self.check_watch(flow, &found, &frame, to.as_ref()),
+                false => self.check_leaving(flow, &frame, from, to.as_ref()),
+            }
+        }
         if let Some(to) = &to {
             self.check_service(to, &transport, carrier, flow.to.span);
         }
@@ -166,14 +172,7 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// The frame of a flow of frames.
-    fn described(
-        &mut self,
-        flow: &FlowDecl,
-        found: &Found<'_>,
-        carrier: Carrier,
-        from: Option<&Point>,
-        to: Option<&Destination>,
-    ) -> Option<frames::Described> {
+    fn described(&mut self, flow: &FlowDecl, found: &Found<'_>, carrier: Carrier) -> Option<frames::Described> {
         if carrier.kind != TransportKind::Frames {
             return None;
         }
@@ -183,22 +182,7 @@ impl<'a> Draft<'_, 'a> {
             self.context.raise(ExpandError::Incomplete { what, missing, span: flow.name.span, form });
             return None;
         };
-        let described = self.frame(said);
-        let node = self.context.words(flow.from.span);
-        if from.is_some_and(|from| from.interface.is_none()) {
-            let bound = described.bound.or_else(|| described.frame.network.is_none().then(|| ("frame", said.span())));
-            if let Some((option, span)) = bound {
-                let (option, needs) = (option.to_owned(), "an interface to leave by".to_owned());
-                let help = format!("write `from {node}.eth0`; a packet that is routed begins with `ipv4` or `ipv6`");
-                self.context.raise(NetError::OptionNeeds { option, needs, span, help });
-            }
-        }
-        if let (Some(Destination::Address(..) | Destination::HostName(..)), Some((option, span))) = (to, described.bound) {
-            let (option, needs) = (option.to_owned(), "a node or an interface to arrive at".to_owned());
-            let help = "write `to NODE.eth0`".to_owned();
-            self.context.raise(NetError::OptionNeeds { option, needs, span, help });
-        }
-        Some(described)
+        Some(self.frame(said))
     }
 
     /// The pattern, where one is spoken. The inner `None`: none is.

@@ -41,11 +41,14 @@ const RANKS: &[(&str, u8)] = &[
 ];
 
 /// A frame, and where it needs an interface to leave by.
+#[derive(Clone)]
 pub(super) struct Described {
     /// The frame.
     pub frame: Frame,
     /// The first layer that no routing can send, with its word.
     pub bound: Option<(&'static str, Span)>,
+    /// Where it is said.
+    pub span: Span,
 }
 
 impl Draft<'_, '_> {
@@ -67,7 +70,8 @@ impl Draft<'_, '_> {
         let segment = self.segment(&found);
         let payload = found.get("payload").and_then(|said| self.frame_payload(said));
         let bound = ["ethernet", "vlan", "arp", "lldp", "lacp"].into_iter().find_map(|word| Some((word, found.all(word).first()?.span())));
-        Described { frame: Frame { ethernet, vlans, network, segment, payload }, bound }
+        let frame = Frame { ethernet, vlans, network, segment, payload, watch: false };
+        Described { frame, bound, span: said.span() }
     }
 
     /// The options of a layer's block.
@@ -112,7 +116,7 @@ impl Draft<'_, '_> {
         for said in found.all("vlan") {
             let inner = self.inner(said, &VLAN_OPTIONS);
             let priority = self.number_field(&inner, "priority", 7);
-            let drop_eligible = inner.get("drop_eligible").and_then(|said| self.switch(said)).unwrap_or(false);
+            let drop_eligible = inner.get("drop_eligible").and_then(|said| self.switch(said));
             let ethertype = match self.number_field(&inner, "ethertype", 0xffff) {
                 Some(Field::Fixed(number)) => u16::try_from(number).ok(),
                 Some(_) => {

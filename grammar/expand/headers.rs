@@ -42,7 +42,7 @@ impl Draft<'_, '_> {
             }
         });
         Arp {
-            operation: operation.unwrap_or(Field::Fixed(1)),
+            operation,
             sender_mac: self.mac_field(&found, "sender_mac"),
             sender_address: self.address_field(&found, "sender_address", 4),
             target_mac: self.mac_field(&found, "target_mac"),
@@ -66,7 +66,7 @@ impl Draft<'_, '_> {
             Some(text)
         };
         let (chassis, port, system, description) = (text("chassis"), text("port"), text("system"), text("description"));
-        let ttl_s = ttl.and_then(|ns| u16::try_from(ns / BILLION.unsigned_abs()).ok()).unwrap_or(120);
+        let ttl_s = ttl.and_then(|ns| u16::try_from(ns / BILLION.unsigned_abs()).ok());
         Lldp { chassis, port, ttl_s, system, description }
     }
 
@@ -99,7 +99,7 @@ impl Draft<'_, '_> {
             dscp: self.number_field(&found, "dscp", 63),
             ecn: self.number_field(&found, "ecn", 3),
             identification: self.number_field(&found, "identification", 0xffff),
-            dont_fragment: found.get("df").and_then(|said| self.switch(said)).unwrap_or(false),
+            dont_fragment: found.get("df").and_then(|said| self.switch(said)),
             protocol: self.number_field(&found, "protocol", 255),
         }
     }

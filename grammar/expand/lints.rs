@@ -112,7 +112,8 @@ impl Draft<'_, '_> {
         if !metric.name.starts_with("outage.") || budget.dimension != Dimension::Duration || budget.value <= 0 {
             return;
         }
-        let flow = metric.flow().and_then(|flow| self.scenario.flows.get(flow.index()));
+        // What others send nobody here can send more often.
+        let flow = metric.flow().and_then(|flow| self.scenario.flows.get(flow.index())).filter(|flow| !flow.transport.watches());
         let Some(rate) = flow.and_then(|flow| flow.load.rate_nano).filter(|rate| *rate > 0) else { return };
         let second = 1_000_000_000u128;
         let interval = second * second / u128::from(rate);

@@ -82,6 +82,7 @@ impl Draft<'_, '_> {
         };
         self.load_conflicts(found, connections, total);
         self.load_needs(found);
+        self.phase_needs(found, load.phase);
         load
     }
 
@@ -200,6 +201,19 @@ impl Draft<'_, '_> {
                 self.context.raise(NetError::OptionNeeds { option, needs, span: said.span(), help });
             }
         }
+    }
+
+    /// Reports clocks of connections that have no share of a rate: `opens` alone starts no transactions, and how many connections there are at once
+    /// must be known.
+    fn phase_needs(&mut self, found: &Found<'_>, phase: Phase) {
+        let (Some(said), Some(_), Phase::Random) = (found.get("phase"), found.get("opens"), phase) else { return };
+        let (needs, help) = match (found.get("bandwidth"), found.get("connections")) {
+            (None, _) => ("a `bandwidth` beside `opens`", "leave it out: connections that `opens` starts have one clock"),
+            (Some(_), None) => ("`connections` beside `opens`", "say of how many at once each has its share: `connections 20`"),
+            (Some(_), Some(_)) => return,
+        };
+        let (option, needs) = ("phase".to_owned(), needs.to_owned());
+        self.context.raise(NetError::OptionNeeds { option, needs, span: said.span(), help: help.to_owned() });
     }
 
     /// `OPTION off`.

@@ -74,6 +74,7 @@ pub mod transports;
 pub mod unroll;
 pub mod value;
 pub mod verbs;
+mod watching;
 mod windows;
 mod wording;
 

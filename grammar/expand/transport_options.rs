@@ -68,6 +68,7 @@ pub const OVER_ROWS: &[OptionRow] = &[
     row("user_timeout", "user_timeout 5s", KERNEL_TCP, &[]),
     row("wire", "wire ctraffic", &[Tcp, Udp], &[]),
     row("df", "df on", &[Icmp], &[Ping]),
+    row("watch", "watch on", &[Frames], &[]),
     row("name", "name \"www.example.com\"", SECURED, &[]),
     row("verify", "verify on", SECURED, &[]),
     row("versions", "versions [1.3]", &[Tls], &[]),

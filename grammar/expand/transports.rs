@@ -10,6 +10,7 @@ use super::{frames, http};
 use crate::quantity::Dimension;
 use crate::resolve::{ResolveError, suggest::suggest};
 use crate::scenario::flow::ToolKind;
+use crate::scenario::frame::Frame;
 use crate::scenario::transport::{Icmp, TRANSPORTS, Transport, TransportKind, Wire};
 use crate::source::Span;
 use crate::syntax::tree::{FlowDecl, Name};
@@ -55,6 +56,7 @@ pub(crate) const OVER_OPTIONS: Known = Known {
         "user_timeout",
         "wire",
         "df",
+        "watch",
         "name",
         "verify",
         "versions",
@@ -171,7 +173,10 @@ impl Draft<'_, '_> {
             TransportKind::Quic => Transport::Quic { socket, tls: self.tls_client(&found), streams: streams(self) },
             TransportKind::Sctp => Transport::Sctp { socket, streams: streams(self) },
             TransportKind::Mptcp => Transport::Mptcp { socket },
-            TransportKind::Frames => Transport::Frames(Box::new(frame.map(|described| described.frame).unwrap_or_default())),
+            TransportKind::Frames => {
+                let watch = found.get("watch").and_then(|said| self.switch(said)).unwrap_or(false);
+                Transport::Frames(Box::new(Frame { watch, ..frame.map(|described| described.frame).unwrap_or_default() }))
+            }
         }
     }
 }

@@ -246,7 +246,7 @@ fn frames_layer_by_layer() {
     let address = |last: u8| std::net::IpAddr::from([10, 0, 0, last]);
     assert_eq!(ipv4.source, Some(Field::Counting(address(0), address(3))));
     assert_eq!(ipv4.destination, Some(Field::Choice(vec![address(2), address(3)])));
-    assert!(ipv4.dont_fragment && ipv4.ttl == Some(Field::Fixed(9)));
+    assert!(ipv4.dont_fragment == Some(true) && ipv4.ttl == Some(Field::Fixed(9)));
     let Some(Segment::Udp(udp)) = frame.segment else { panic!() };
     assert_eq!((udp.source, udp.destination), (Some(Field::Counting(1_000, 1_999)), Some(Field::Choice(vec![7, 9]))));
     assert_eq!(frame.payload, Some(FramePayload::Random(Varying::Uniform(64, 128))));

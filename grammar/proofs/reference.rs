@@ -179,6 +179,17 @@ fn had_by(needs: Needs) -> String {
 }
 
 #[test]
+fn the_reference_names_what_a_flow_that_only_watches_has() {
+    let listed = |expected: bool| {
+        let names: Vec<String> =
+            crate::scenario::metrics::watched().filter(|(_, needed)| *needed == expected).map(|(name, _)| format!("`{name}`")).collect();
+        names.join(", ")
+    };
+    let sentence = format!("It has {}, and with a `rate` {}.", listed(false), listed(true));
+    assert!(REFERENCE.contains(&sentence), "grammar/REFERENCE.md lacks: {sentence}");
+}
+
+#[test]
 fn the_tables_of_metrics_are_those_of_the_code() {
     let mut missing = Vec::new();
     for row in METRICS {

@@ -22,6 +22,9 @@ pub struct Frame {
     pub segment: Option<Segment>,
     /// What follows the last header. Default: what an identity of the flow and item needs.
     pub payload: Option<FramePayload>,
+    /// `watch on`: nothing is sent. The frames of others are received that have these layers, and in their fields what is said of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub watch: bool,
 }
 
 /// A field of a header.
@@ -57,7 +60,7 @@ pub struct VlanTag {
     /// 0 to 7. Default 0.
     pub priority: Option<Field<u64>>,
     /// Default false.
-    pub drop_eligible: bool,
+    pub drop_eligible: Option<bool>,
     /// The tag's own type. Default 0x8100; of the outer ones of a stack 0x88a8.
     pub ethertype: Option<u16>,
 }
@@ -82,7 +85,7 @@ pub enum Network {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Arp {
     /// 1 a request, 2 a reply. Default 1.
-    pub operation: Field<u64>,
+    pub operation: Option<Field<u64>>,
     /// Default: the interface's.
     pub sender_mac: Option<Field<Mac>>,
     /// Default: the interface's first.
@@ -101,7 +104,7 @@ pub struct Lldp {
     /// The port, as an interface's name. Default: the interface's.
     pub port: Option<String>,
     /// Seconds that it holds. Default 120.
-    pub ttl_s: u16,
+    pub ttl_s: Option<u16>,
     /// The system's name.
     pub system: Option<String>,
     /// The system's description.
@@ -151,7 +154,7 @@ pub struct Ipv4 {
     /// Default 0.
     pub identification: Option<Field<u64>>,
     /// Default false.
-    pub dont_fragment: bool,
+    pub dont_fragment: Option<bool>,
     /// The protocol; default: the next layer's, 253 without one.
     pub protocol: Option<Field<u64>>,
 }

@@ -84,6 +84,19 @@ pub struct Needs {
     pub handshake: bool,
     /// Of a tool: it counts single packets or datagrams, not bytes of a stream.
     pub single: bool,
+    /// Whether a flow that only watches has it.
+    pub watched: Watched,
+}
+
+/// Whether a flow of frames that sends nothing has a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watched {
+    /// It needs a sender.
+    Never,
+    /// It has.
+    Always,
+    /// It has if it says how often frames are expected.
+    Expected,
 }
 
 /// What has a metric.
@@ -164,6 +177,15 @@ pub fn find(owner: OwnerKind, name: &str) -> Option<&'static MetricRow> {
     METRICS.iter().find(|row| row.owner.kind() == owner && row.fits(name))
 }
 
+/// The metrics of flows that only watch, with whether each needs to know how often frames are expected.
+pub fn watched() -> impl Iterator<Item = (&'static str, bool)> {
+    let of = |row: &MetricRow| match row.owner {
+        Owner::Flow(needs) => Some(needs.watched).filter(|watched| *watched != Watched::Never),
+        _ => None,
+    };
+    METRICS.iter().filter_map(move |row| Some((row.name, of(row)? == Watched::Expected)))
+}
+
 /// The rows of one sort of thing.
 pub fn of(owner: OwnerKind) -> impl Iterator<Item = &'static MetricRow> {
     METRICS.iter().filter(move |row| row.owner.kind() == owner)
@@ -187,7 +209,7 @@ const COUNTING_TOOLS: &[ToolKind] = &[Iperf3, Iperf, Ping];
 
 /// Flows over these transports.
 const fn over(transports: &'static [TransportKind]) -> Needs {
-    Needs { transports, tools: &[], replies: false, own_server: false, handshake: false, single: false }
+    Needs { transports, tools: &[], replies: false, own_server: false, handshake: false, single: false, watched: Watched::Never }
 }
 
 impl Needs {
@@ -205,6 +227,12 @@ impl Needs {
     }
     const fn handshake(self) -> Needs {
         Needs { handshake: true, ..self }
+    }
+    const fn watched(self) -> Needs {
+        Needs { watched: Watched::Always, ..self }
+    }
+    const fn expected(self) -> Needs {
+        Needs { watched: Watched::Expected, ..self }
     }
 }
 
@@ -233,7 +261,7 @@ const fn text(owner: Owner, name: &'static str, doc: &'static str) -> MetricRow 
 pub const METRICS: &[MetricRow] = &[
     // Items of a flow: transactions, and packets and frames of flows without any.
     flow("sent", Count, Counter, over(ANY).tools(COUNTING_TOOLS).single(), "Items whose first byte was handed to the kernel."),
-    flow("received", Count, Counter, over(ANY).tools(COUNTING_TOOLS).single(), "Items that came back (one way: arrived) whole and verified."),
+    flow("received", Count, Counter, over(ANY).tools(COUNTING_TOOLS).single().watched(), "Items that came back (one way: arrived) whole and verified."),
     flow("lost", Count, Counter, over(ANY).tools(COUNTING_TOOLS).single(), "Items that were sent and failed or never came, counted when they were sent (RFC 7680)."),
     flow("loss", Ratio, Interval, over(ANY).tools(COUNTING_TOOLS).single(), "Lost over sent items (RFC 7680); those whose fate was not seen are its error."),
     flow("late", Count, Counter, over(PACKETS), "Items that came after they had been counted as lost."),
@@ -245,8 +273,8 @@ pub const METRICS: &[MetricRow] = &[
     flow("transactions", Count, Counter, over(TALKS), "Transactions completed as the pattern says."),
     flow("failed_transactions", Count, Counter, over(TALKS), "Transactions that were not as the pattern says, or whose connection broke."),
     flow("errors", Count, Counter, over(ANY).tools(ALL_TOOLS), "Failed transactions, failed connects and failed connections together; of a tool its own errors."),
-    flow("rate", Rate, Interval, over(ANY).tools(&[Ping]), "Items completed per second of the flow's running time."),
-    flow("goodput.forward", Bandwidth, Interval, over(ANY).tools(STREAM_TOOLS), "Payload delivered from client to server, bits per second."),
+    flow("rate", Rate, Interval, over(ANY).tools(&[Ping]).watched(), "Items completed per second of the flow's running time."),
+    flow("goodput.forward", Bandwidth, Interval, over(ANY).tools(STREAM_TOOLS).watched(), "Payload delivered from client to server, bits per second."),
     flow("goodput.back", Bandwidth, Interval, over(TALKS).tools(STREAM_TOOLS), "Payload delivered from server to client, bits per second."),
     // One way of a datagram flow.
     flow("forward.sent", Count, Counter, over(&[Udp]).own_server(), "Datagrams that the client sent."),
@@ -288,12 +316,12 @@ pub const METRICS: &[MetricRow] = &[
     flow("delay_variation.*", Duration, Interval, over(PACKETS).tools(&[Iperf3, Iperf, Ping]), "Delay over the least delay of the window (RFC 5481); of ICMP and ping the round trip's, of iperf its own jitter (RFC 3550)."),
     flow("lag.*", Duration, Interval, over(ANY), "How late scn itself released items."),
     // Interruptions.
-    flow("outage.max", Duration, Interval, over(ANY).tools(&[Ping]), "Longest time without a received item, less the regular time between two (RFC 6414, timestamp-based, receiver)."),
-    flow("outage.total", Duration, Interval, over(ANY).tools(&[Ping]), "Sum of the outages of at least 3 regular gaps and 10 ms (RFC 6414)."),
-    flow("outage.count", Count, Interval, over(ANY).tools(&[Ping]), "Number of outages of at least 3 regular gaps and 10 ms (RFC 6414)."),
+    flow("outage.max", Duration, Interval, over(ANY).tools(&[Ping]).expected(), "Longest time without a received item, less the regular time between two (RFC 6414, timestamp-based, receiver)."),
+    flow("outage.total", Duration, Interval, over(ANY).tools(&[Ping]).expected(), "Sum of the outages of at least 3 regular gaps and 10 ms (RFC 6414)."),
+    flow("outage.count", Count, Interval, over(ANY).tools(&[Ping]).expected(), "Number of outages of at least 3 regular gaps and 10 ms (RFC 6414)."),
     flow("outage.loss.max", Duration, Interval, over(ANY), "Items lost in one disruption times the regular time between two (RFC 6414, packet-loss-based; RFC 3357)."),
     flow("outage.tx.max", Duration, Interval, over(ANY), "Longest time between the sending of two items that came back, less the regular time (RFC 6414, timestamp-based, sender)."),
-    flow("outage.rate.max", Duration, Interval, over(ANY), "Longest time with less than 95 % of the offered rate, in bins (RFC 6412, rate-derived)."),
+    flow("outage.rate.max", Duration, Interval, over(ANY).expected(), "Longest time with less than 95 % of the offered rate, in bins (RFC 6412, rate-derived)."),
     from_event("failover_time", "From the event to the sending of the first item that came back after the disruption (RFC 6414)."),
     from_event("reversion_time", "From the restoring event to the first item that came back after the disruption (RFC 6414)."),
     from_event("time_to_first_loss", "From the event to the sending of the first lost item."),

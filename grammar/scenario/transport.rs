@@ -76,6 +76,12 @@ impl Default for Transport {
 }
 
 impl Transport {
+    /// It sends nothing, and counts the frames of others.
+    #[must_use]
+    pub fn watches(&self) -> bool {
+        matches!(self, Transport::Frames(frame) if frame.watch)
+    }
+
     /// The word of the language.
     #[must_use]
     pub fn kind(&self) -> TransportKind {

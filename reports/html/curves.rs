@@ -61,7 +61,9 @@ pub(super) fn of(flow: &FlowRecord, span_ns: i64) -> Curves {
             ItemOutcome::Done => {
                 bin_of(item.done_ns).into_iter().for_each(|bin| done[bin] += 1);
                 let latency = item.done_ns.saturating_sub(item.intended_ns);
-                bin_of(item.intended_ns).into_iter().for_each(|bin| latencies[bin].push(latency));
+                // Of what others sent nobody knows how long it was under way.
+                let known = bin_of(item.intended_ns).filter(|_| item.sent_ns != NEVER);
+                known.into_iter().for_each(|bin| latencies[bin].push(latency));
             }
             ItemOutcome::Failed | ItemOutcome::Dropped => {
                 let when = if item.done_ns == NEVER { item.intended_ns } else { item.done_ns };
@@ -174,6 +176,14 @@ mod tests {
         assert!((at(1_000) - 400.0).abs() < 50.0);
         let (from, to) = curves.gap.unwrap();
         assert!((3_000_000_000..3_010_000_000).contains(&from) && (3_350_000_000..3_360_000_000).contains(&to));
+    }
+
+    #[test]
+    fn what_others_sent_has_no_latency() {
+        let mut record = example::failover();
+        record.flows[0].items.iter_mut().for_each(|item| item.sent_ns = NEVER);
+        let curves = of(&record.flows[0], 8_012_000_000);
+        assert!(curves.median.iter().chain(&curves.slowest).all(Option::is_none) && curves.done.iter().flatten().any(|rate| *rate > 0.0));
     }
 
     #[test]

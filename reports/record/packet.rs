@@ -26,6 +26,9 @@ pub struct Datagrams {
     /// Nobody of scn's looks where they arrive.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unwatched: bool,
+    /// The flow sent nothing: its items are the frames of others that it saw arrive.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub received_only: bool,
 }
 
 /// Arrivals that nobody took in.
@@ -93,11 +96,13 @@ mod tests {
         let plain = serde_json::to_value(Datagrams { limit_ns: 7, ..Datagrams::default() }).unwrap();
         assert_eq!(plain.as_object().unwrap().len(), 3, "{plain}");
         let missed = vec![Missed { from_ns: 1, to_ns: 2, count: 3 }];
-        let all = Datagrams { thrown_away: missed.clone(), missed, alike: true, unwatched: true, ..Datagrams::default() };
+        let all =
+            Datagrams { thrown_away: missed.clone(), missed, alike: true, unwatched: true, received_only: true, ..Datagrams::default() };
         let written = serde_json::to_value(&all).unwrap();
         assert_eq!(written["missed"], serde_json::json!([{"from_ns": 1, "to_ns": 2, "count": 3}]));
         assert_eq!(written["thrown_away"], written["missed"]);
         assert_eq!((&written["alike"], &written["unwatched"]), (&true.into(), &true.into()));
+        assert_eq!(written["received_only"], true);
         assert_eq!(serde_json::from_value::<Datagrams>(written).unwrap(), all);
         assert_eq!(serde_json::from_value::<Datagrams>(plain).unwrap().missed, []);
     }

@@ -74,9 +74,10 @@ pub(super) fn grid(out: &mut String, numbers: &[(String, String)], style: Style)
 
 /// The wanted numbers of a summary, or counts when there is none.
 fn numbers(flow: &FlowRecord) -> Vec<(String, String)> {
-    // Of a tool everything is shown that it told.
-    let told = flow.tool.iter().flat_map(|_| flow.summary.iter().map(|m| m.name.as_str()));
-    let shown = SHOWN.iter().copied().filter(|_| flow.tool.is_none()).chain(told);
+    // Of a tool everything is shown that it told, and of a flow that only watches what it has.
+    let whole = flow.tool.is_some() || flow.datagrams.as_ref().is_some_and(|datagrams| datagrams.received_only);
+    let told = flow.summary.iter().map(|m| m.name.as_str()).filter(|_| whole);
+    let shown = SHOWN.iter().copied().filter(|_| !whole).chain(told);
     let mut list: Vec<(String, String)> = shown
         .filter_map(|name| flow.summary.iter().find(|m| m.name == name))
         .map(|m| {

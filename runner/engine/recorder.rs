@@ -195,6 +195,7 @@ fn describe(plan: &Plan, flow: &PlannedFlow) -> String {
     }
     let one = if kind.has_connections() { "connection" } else { "socket" };
     let _ = match load.connections {
+        _ if flow.watches() => write!(text, ", only watched"),
         // As many as are opened, or as the tool opens.
         _ if load.opens_nano.is_some() || (flow.tool.is_some() && load.connections == 1) => Ok(()),
         1 => write!(text, ", 1 {one}"),

@@ -1,6 +1,7 @@
 //! What the receiving end of a flow of frames could see: nothing where nobody looks, how many but not which where all frames are alike, and less
 //! than came where its kernel had no room. In: a series. Out: why a metric has no value, and how far the truth may lie from one that it has.
 
+use scn_grammar::scenario::metrics;
 use scn_reports::record::flow::ItemOutcome;
 use scn_reports::record::packet::{Datagrams, Missed};
 
@@ -32,6 +33,16 @@ fn family(name: &str) -> &str {
 /// Why a metric of a flow cannot be known; `None`: it can.
 pub(super) fn blind(flow: &Series<'_>, name: &str) -> Option<String> {
     let datagrams = flow.record.datagrams.as_ref()?;
+    if datagrams.received_only {
+        let expected = metrics::watched().find(|(watched, _)| *watched == name).map(|(_, expected)| expected);
+        return match expected {
+            None => Some(format!("{} only watches: nothing of it is sent", flow.record.name)),
+            Some(true) if flow.record.interval_ns == 0 => {
+                Some(format!("nothing says how often the frames of {} are expected", flow.record.name))
+            }
+            Some(_) => None,
+        };
+    }
     if datagrams.unwatched && !OF_SENDER.contains(&name) && family(name) != "lag" {
         return Some(format!("nobody of scn's looks where the frames of {} arrive", flow.record.name));
     }
@@ -90,11 +101,11 @@ fn thrown_away(measured: &mut Measured, datagrams: &Datagrams, name: &str, windo
 
 #[cfg(test)]
 mod tests {
-    use scn_reports::record::flow::FlowRecord;
+    use scn_reports::record::flow::{FlowRecord, NEVER};
     use scn_reports::record::packet::{Datagrams, Missed};
 
     use super::*;
-    use crate::measure::build::{MS, S, done, flow, lost, unfinished};
+    use crate::measure::build::{MS, S, done, flow, lost, open, unfinished};
     use crate::measure::{Context, measure, steps, summary};
 
     fn measured(record: &FlowRecord, name: &str, from_ns: i64, to_ns: i64) -> Measured {
@@ -119,6 +130,34 @@ mod tests {
         }
         let metric = summary::metric("lost", None).unwrap();
         assert!(steps(&metric, &Series::new(&record, &[]), Window { from_ns: 0, to_ns: 5 * S }).is_none());
+    }
+
+    #[test]
+    fn who_only_watches_knows_what_came_and_nothing_of_a_sender() {
+        let watched = |record: &mut FlowRecord| {
+            record.datagrams = Some(Datagrams { received_only: true, ..Datagrams::default() });
+            record.items.iter_mut().for_each(|item| (item.sent_ns, item.intended_ns) = (NEVER, item.done_ns));
+        };
+        let mut record = flow("f", 5 * S, 100 * MS);
+        record.items = vec![done(S, MS), done(2 * S, MS), done(2 * S + 100 * MS, MS)];
+        watched(&mut record);
+        assert_eq!(measured(&record, "received", 0, 6 * S).value, Some(3.0));
+        assert_eq!(measured(&record, "rate", 0, 5 * S).value, Some(0.6));
+        let gap = measured(&record, "outage.max", 0, 5 * S);
+        assert_eq!((gap.value, gap.worst.map(|worst| worst.1)), (Some((2899 * MS - 100 * MS) as f64), Some(2 * S + 101 * MS)));
+        for name in ["sent", "lost", "loss", "dropped", "errors", "corrupt", "owd.p50", "latency.p99", "outage.loss.max", "outage.tx.max"] {
+            assert_eq!(measured(&record, name, 0, 5 * S).value, None, "{name}");
+        }
+        let names: Vec<String> = summary(&Series::new(&record, &[]), &Context::default()).into_iter().map(|row| row.name).collect();
+        let all: Vec<&str> = metrics::watched().map(|(name, _)| name).collect();
+        assert!(names.iter().all(|name| all.contains(&name.as_str())) && names.len() == all.len(), "{names:?}");
+        // Nothing came at all: that lasted as long as it watched.
+        record.items.clear();
+        record.connections = vec![open(0)];
+        assert_eq!(measured(&record, "received", 0, 6 * S).value, Some(0.0));
+        assert_eq!(measured(&record, "outage.max", 0, 6 * S).value, Some((5 * S - 100 * MS) as f64));
+        record.interval_ns = 0;
+        assert_eq!(measured(&record, "outage.max", 0, 6 * S).value, None, "nothing says how often they ought to come");
     }
 
     #[test]

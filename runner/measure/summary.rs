@@ -97,6 +97,9 @@ const OF_DATAGRAMS: &[&str] = &[
     "backends",
 ];
 
+/// Rows of flows that only watch; those of outages where it is known how often frames are expected.
+const OF_WATCHERS: &[&str] = &["received", "rate", "goodput.forward", "outage.max", "outage.rate.max", "outage.count", "outage.total"];
+
 /// Rows of flows that tools make, where the tool tells them.
 const OF_TOOLS: &[&str] = &[
     "sent",
@@ -174,6 +177,14 @@ pub fn summary(flow: &Series<'_>, context: &Context) -> Vec<Measurement> {
     let datagrams = flow.record.datagrams.is_some();
     if let Some(tool) = &flow.record.tool {
         return of_tool(&tool.name, flow, context, window);
+    }
+    if flow.record.datagrams.as_ref().is_some_and(|datagrams| datagrams.received_only) {
+        let rows = OF_WATCHERS.iter().filter_map(|name| {
+            let metric = metric(name, None)?;
+            let measured = measure(&metric, flow, context, window);
+            measured.value.map(|_| row((*name).to_owned(), &metric, &measured))
+        });
+        return rows.collect();
     }
     let always = ALWAYS.iter().chain(OF_CONNECTIONS.iter().filter(|_| !datagrams)).map(|name| (*name, true));
     let own = OF_DATAGRAMS.iter().filter(|_| datagrams);

@@ -33,7 +33,7 @@ pub(crate) fn check_ends(scenario: &Scenario, moments: &[Moment], findings: &mut
         let begins = told.start.map_or(0, |start| moments[start].earliest_ns);
         let bounded = flow.load.total.is_some() || flow.load.duration_ns.is_some();
         if !bounded && !told.stops && !something_later(scenario, moments, told.start, begins) {
-            findings.add(PlanError::EndlessFlow { flow: flow.name.clone(), span: flow.span });
+            findings.add(PlanError::EndlessFlow { flow: flow.name.clone(), total: !flow.transport.watches(), span: flow.span });
         }
         if let Some(length) = least_length(flow).filter(|_| !told.stops) {
             needs(begins.saturating_add(length), format!("the flow `{}`", flow.name), flow.span);

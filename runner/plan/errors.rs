@@ -233,9 +233,9 @@ problems! {
             .help(format!("say a smaller `payload`, or `mtu {bytes}` at the link"))
     }
     /// A flow that never ends.
-    EndlessFlow { flow: String, span: Span } Error "scn::plan::endless_flow" {
+    EndlessFlow { flow: String, total: bool, span: Span } Error "scn::plan::endless_flow" {
         at(span, format!("`{flow}` never ends: nothing of the timeline comes after its start"), "no end")
-            .help(format!("say `total 100` or `duration 10s` in the flow, or `at 10s stop {flow}` in the timeline"))
+            .help(format!("say {}`duration 10s` in the flow, or `at 10s stop {flow}` in the timeline", if total { "`total 100` or " } else { "" }))
     }
     /// A timeout that cuts the run for certain.
     TimeoutTooShort { timeout: String, needed: String, what: String, span: Span } Warning "scn::plan::timeout_too_short" {

@@ -405,6 +405,6 @@ fn planned(id: FlowId, flow: &Flow, target: SocketAddr, backends: Vec<NodeId>, s
 
 /// Between two starts at the flow's beginning, ns.
 fn interval(flow: &Flow) -> u64 {
-    let pace = Pace::of_connections(&flow.load).or_else(|| Pace::of_transactions(&flow.load, flow.pattern.as_ref(), &flow.transport));
+    let pace = Pace::of_transactions(&flow.load, flow.pattern.as_ref(), &flow.transport).or_else(|| Pace::of_connections(&flow.load));
     pace.map_or(0, |pace| u64::try_from(Pace { change: None, ..pace }.start_ns(1)).unwrap_or(0))
 }

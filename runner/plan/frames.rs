@@ -19,6 +19,9 @@ const TAG: u64 = 4;
 pub(crate) fn check_frames(scenario: &Scenario, graph: &Graph<'_>, interfaces: &Interfaces, findings: &mut Findings) {
     for flow in &scenario.flows {
         let Transport::Frames(frame) = &flow.transport else { continue };
+        if frame.watch {
+            continue;
+        }
         // What stands on the machine already is as large as it is.
         let Some(name) = flow.from_interface.as_ref().filter(|_| !graph.kind(flow.from.index()).is_external()) else { continue };
         let all = graph.interfaces[flow.from.index()].iter().zip(0u32..);

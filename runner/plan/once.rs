@@ -26,6 +26,10 @@ pub fn reduce(plan: &mut Plan) {
 }
 
 fn flow(flow: &mut PlannedFlow) {
+    // Who only watches looks as long as ever.
+    if flow.watches() {
+        return;
+    }
     let said = &flow.load;
     let tool = flow.tool.as_ref().map(|tool| tool.kind);
     flow.load = Load {

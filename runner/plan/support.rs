@@ -117,9 +117,6 @@ impl Missing {
         if load.bandwidth_bps.is_some() && pace.is_none() {
             self.add(flow.span, "`bandwidth` of transactions whose size only the run tells (say a `rate`)");
         }
-        if load.opens_nano.is_some() && (load.bandwidth_bps.is_some() || load.phase != Phase::Even) {
-            self.add(flow.span, "`opens` with `bandwidth` or `phase random`");
-        }
         if let (Transport::Http { http, .. }, Phase::Random) = (&flow.transport, load.phase)
             && http.streams > 1
         {
@@ -169,11 +166,8 @@ fn turns(action: &Action, scenario: &Scenario) -> Option<&'static str> {
         Action::Set { flows, .. } => flows.as_slice(),
         _ => return None,
     };
-    let found = |wanted: &dyn Fn(&Flow) -> bool| flows.iter().any(|flow| wanted(&scenario.flows[flow.index()]));
-    if found(&|flow| flow.tool.is_some()) {
-        return Some("`pause`, `resume` or `set` of a flow that a tool makes");
-    }
-    found(&|flow| matches!(flow.transport, Transport::Frames(_))).then_some("`pause`, `resume` or `set` of a flow over frames")
+    let by_tool = flows.iter().any(|flow| scenario.flows[flow.index()].tool.is_some());
+    by_tool.then_some("`pause`, `resume` or `set` of a flow that a tool makes")
 }
 
 /// What strikes the clients of streams: which of its streams then die, and which come after them, is not thought out.

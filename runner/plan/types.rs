@@ -324,6 +324,12 @@ impl Plan {
 }
 
 impl PlannedFlow {
+    /// It sends nothing, and counts the frames of others.
+    #[must_use]
+    pub fn watches(&self) -> bool {
+        self.transport.watches()
+    }
+
     /// The name that is looked up in the client's node while the flow runs; `None`: its target is known beforehand.
     #[must_use]
     pub fn looked_up(&self) -> Option<&str> {

@@ -165,12 +165,23 @@ pub async fn place(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, nu
     place.forget_missed();
 }
 
-/// Opens one connection, for a transaction that is meant to begin with it.
+/// Opens one connection: for a transaction that is meant to begin with it, or for those that another clock starts.
 pub async fn once(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, number: u64, start: Start) {
-    let mut place = Place::new(worker, run, control, number, Clock::Opened(Some(start)));
+    let load = &worker.shared.plan.flows[run.flow].load;
+    let clock = match &run.turning.transactions {
+        None => Clock::Opened(Some(start)),
+        Some(_) if load.phase == Phase::Even => Clock::OfFlow,
+        Some(course) => {
+            let mut starts = Starts::of_connection(load, Rc::clone(course), run.key(worker), number);
+            let first = starts.first_from(start.intended_ns.min(run.until_ns()));
+            Clock::Own(Box::new(starts), first)
+        }
+    };
+    let mut place = Place::new(worker, run, control, number, clock);
     if control.order() == Order::Go {
         place.attempt(0).await;
     }
+    place.forget_missed();
     // What no connection stood for did not happen, and is not forgotten.
     if let Clock::Opened(Some(start)) = place.clock.into_inner() {
         let outcome = if control.order() == Order::Go { ItemOutcome::Dropped } else { run.fate_of_waiting() };

@@ -22,6 +22,7 @@ use super::draw::Key;
 use super::frames;
 use super::names::Names;
 use super::openings;
+use super::paced_openings;
 use super::pacer::NEVER_DUE;
 use super::quic;
 use super::shared::FlowStart;
@@ -238,6 +239,9 @@ impl Run {
     /// The starts of the flow as a whole; `None`: its connections make their own.
     pub fn starts(&self, worker: &Worker) -> Option<Starts> {
         let load = &worker.shared.plan.flows[self.flow].load;
+        if self.turning.transactions.is_some() {
+            return Some(Starts::of_openings(load, Rc::clone(self.turning.course.as_ref()?), self.key(worker)));
+        }
         Some(Starts::of_flow(load, Rc::clone(self.turning.course.as_ref()?), self.key(worker)))
     }
 
@@ -307,7 +311,7 @@ impl Run {
     }
 
     /// Hands a start to the connection that is idle longest; without one it waits.
-    fn release(&self, start: Start) {
+    pub fn release(&self, start: Start) {
         while !self.frozen.get()
             && let Some(control) = self.next_idle()
         {
@@ -373,7 +377,14 @@ async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>) {
     }
     let starts = run.starts(worker);
     if let (true, Some(starts)) = (planned.load.opens_nano.is_some(), starts) {
-        openings::carry_out(worker, run, starts).await;
+        match &run.turning.transactions {
+            None => openings::carry_out(worker, run, starts).await,
+            Some(course) => {
+                let of_flow =
+                    (planned.load.phase == Phase::Even).then(|| Starts::of_flow(&planned.load, Rc::clone(course), run.key(worker)));
+                paced_openings::carry_out(worker, run, starts, of_flow).await;
+            }
+        }
     } else if let (Phase::Even, Some(starts)) = (planned.load.phase, run.starts(worker)) {
         dispatch(worker, run, starts).await;
     } else {

@@ -27,6 +27,7 @@ mod multipath;
 mod names;
 mod openings;
 mod origins;
+mod paced_openings;
 mod pacer;
 mod pattern;
 mod quic;
@@ -397,7 +398,8 @@ impl Traffic {
             let datagrams = datagram::carries(flow).then(|| (datagram::response_limit(flow), until_ns)).or(frames);
             let (paused_ns, intervals_ns) = turning::told(flow, &shared.turns(), &ran_ns);
             let finished = shared.finished.load(Ordering::SeqCst) && !late;
-            FlowSeries { ran_ns, paused_ns, intervals_ns, finished, ..series::merge(parts, datagrams) }
+            let watched_ns = flow.watches().then(|| turning::unpaused(&ran_ns, &paused_ns));
+            FlowSeries { ran_ns, paused_ns, intervals_ns, finished, ..series::merge(parts, datagrams, watched_ns.as_deref()) }
         });
         let mut flows: Vec<FlowSeries> = flows.collect();
         let kinds = flows.split_off(self.shared.stresses.first().map_or(flows.len(), stress::Stress::first));

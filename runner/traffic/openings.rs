@@ -1,4 +1,4 @@
-//! Connections that are opened by the clock, whatever became of those before. In: the starts of a run. Out: connections, each a task of its own;
+//! Connections that are opened by the clock, whatever became of those before; their transactions follow each other. In: the starts of a run. Out: connections, each a task of its own;
 //! `dropped` where as many were alive as the flow allows.
 
 use std::rc::Rc;
@@ -64,7 +64,7 @@ pub async fn carry_out(worker: &Rc<Worker>, run: &Rc<Run>, mut starts: Starts) {
 }
 
 /// One connection, from its opening to its end.
-fn open(worker: &Rc<Worker>, run: &Rc<Run>, start: Start, number: u64) {
+pub fn open(worker: &Rc<Worker>, run: &Rc<Run>, start: Start, number: u64) {
     let control = Rc::new(Control::new(run.role(), Some(run.flow)));
     let member = worker.enlist(&control);
     run.places_left.set(run.places_left.get() + 1);

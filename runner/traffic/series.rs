@@ -139,6 +139,13 @@ impl Part {
         }
     }
 
+    /// A frame came that is watched.
+    pub fn came(&mut self, came: frames::Came) {
+        if self.has_room(self.frames.came.len(), MAX_ITEMS, came.at_ns) {
+            self.frames.came.push(came);
+        }
+    }
+
     /// A datagram was received.
     pub fn received(&mut self, note: Note) {
         if self.has_room(self.log.received.len(), MAX_PACKETS, note.at_ns) {
@@ -210,8 +217,8 @@ impl Part {
 }
 
 /// Puts the workers' parts of a flow together. `datagrams`: of a flow without connections, how long an answer may take and when the
-/// ends stopped to listen, both ns.
-pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>) -> FlowSeries {
+/// ends stopped to listen, both ns. `watched_ns`: of a flow that sends nothing, when it looked.
+pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>, watched_ns: Option<&[(i64, i64)]>) -> FlowSeries {
     let mut series = FlowSeries::default();
     let mut connections = Vec::new();
     let mut log = Log::default();
@@ -245,7 +252,7 @@ pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>) -> FlowSeries {
         }
     }
     if let Some((limit_ns, until_ns)) = datagrams {
-        let (datagrams, items) = both_ends(log, frames, limit_ns, until_ns);
+        let (datagrams, items) = both_ends(log, frames, (limit_ns, until_ns), watched_ns);
         failures.extend(never_came(items.iter().filter(|item| item.outcome == ItemOutcome::Failed), limit_ns));
         series.items.extend(items);
         series.datagrams = Some(datagrams);
@@ -282,11 +289,18 @@ pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>) -> FlowSeries {
 }
 
 /// What became of each datagram, by the notes of both ends; and of frames the items, which only both ends together know.
-fn both_ends(mut log: Log, mut frames: frames::Log, limit_ns: i64, until_ns: i64) -> (Datagrams, Vec<Item>) {
+fn both_ends(
+    mut log: Log,
+    mut frames: frames::Log,
+    (limit_ns, until_ns): (i64, i64),
+    watched_ns: Option<&[(i64, i64)]>,
+) -> (Datagrams, Vec<Item>) {
     let (mut late_ns, mut thrown_away) = (std::mem::take(&mut log.late_ns), std::mem::take(&mut log.thrown_away));
     thrown_away.sort_by_key(|missed| missed.from_ns);
     let (missed, alike, unwatched) = (std::mem::take(&mut frames.missed), frames.alike, frames.unwatched);
-    let (packets, items) = if frames.sent.is_empty() {
+    let (packets, items) = if let Some(watched_ns) = watched_ns {
+        (Vec::new(), frames.into_watched(watched_ns))
+    } else if frames.sent.is_empty() {
         (log.into_packets(limit_ns, until_ns), Vec::new())
     } else {
         frames.missed.clone_from(&missed);
@@ -295,7 +309,8 @@ fn both_ends(mut log: Log, mut frames: frames::Log, limit_ns: i64, until_ns: i64
         (rows.packets, rows.items)
     };
     late_ns.sort_unstable();
-    let datagrams = Datagrams { limit_ns: u64::try_from(limit_ns).unwrap_or(0), packets, late_ns, missed, thrown_away, alike, unwatched };
+    let (limit_ns, received_only) = (u64::try_from(limit_ns).unwrap_or(0), watched_ns.is_some());
+    let datagrams = Datagrams { limit_ns, packets, late_ns, missed, thrown_away, alike, unwatched, received_only };
     (datagrams, items)
 }
 

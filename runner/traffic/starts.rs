@@ -12,6 +12,7 @@ use crate::plan::profile::Profile;
 /// Parts of a run's key that are no connections.
 const GAPS: u64 = u64::MAX;
 const PHASES: u64 = u64::MAX - 1;
+const OPENINGS: u64 = u64::MAX - 2;
 
 /// A rate over time, which the timeline may change while it is followed.
 pub type Course = Rc<RefCell<Profile>>;
@@ -42,6 +43,11 @@ impl Starts {
         starts
     }
 
+    /// Of a flow's connections where its transactions have a clock too, whose draws are others.
+    pub fn of_openings(load: &Load, course: Course, key: Key) -> Starts {
+        Starts::new(load, course, key.part(OPENINGS))
+    }
+
     /// Of one of the flow's connections, by its number, that keeps a clock of its own.
     pub fn of_connection(load: &Load, course: Course, key: Key, number: u64) -> Starts {
         let mut starts = Starts::new(load, course, key.part(number));
@@ -55,6 +61,25 @@ impl Starts {
     fn new(load: &Load, course: Course, key: Key) -> Starts {
         let gaps = (load.arrivals == Arrivals::Poisson).then(|| key.part(GAPS));
         Starts { course, burst: load.burst.max(1), clocks: 1.0, phases: Vec::new(), gaps, drawn: (0, 0.0) }
+    }
+
+    /// The first start that is due at an instant or later: a connection that is opened then has those from there on.
+    pub fn first_from(&mut self, from_ns: i64) -> u64 {
+        if self.gaps.is_some() {
+            return (0..u64::MAX).find(|k| self.at(*k) >= from_ns).unwrap_or(u64::MAX);
+        }
+        let (mut before, mut there) = (0, 1);
+        while self.at(there) < from_ns {
+            (before, there) = (there, there.saturating_mul(2));
+        }
+        while before < there {
+            let middle = before + (there - before) / 2;
+            match self.at(middle) < from_ns {
+                true => before = middle + 1,
+                false => there = middle,
+            }
+        }
+        there
     }
 
     /// When the start number `k` is meant to be, ns. Asked for in rising order, and of one again when the course has changed.
@@ -136,6 +161,19 @@ mod tests {
         // 7500 are due after 5 s; five standard deviations.
         let half = starts.partition_point(|at| *at < 5_000_000_007) as f64;
         assert!((half - 7500.0).abs() < 5.0 * 7500.0_f64.sqrt(), "{half}");
+    }
+
+    #[test]
+    fn a_clock_is_joined_at_any_moment() {
+        for arrivals in [Arrivals::Constant, Arrivals::Poisson] {
+            let load = Load { connections: 5, arrivals, phase: Phase::Random, ..Load::default() };
+            let of = || Starts::of_connection(&load, pace(50), Key::of_seed(1).part(2), 3);
+            for from_ns in [0, 7, 50_000_000, 100_000_007, 3_141_592_653] {
+                let first = of().first_from(from_ns);
+                assert!(of().at(first) >= from_ns, "{from_ns}: {first}");
+                assert!(first == 0 || of().at(first - 1) < from_ns, "{from_ns}: {first}");
+            }
+        }
     }
 
     #[test]

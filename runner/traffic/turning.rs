@@ -23,6 +23,8 @@ use crate::plan::types::PlannedFlow;
 pub struct Turning {
     /// When its transactions, items or connections start; `None`: in a closed loop.
     pub course: Option<Course>,
+    /// When transactions start on connections that the clock opens; `None`: they follow each other, or the flow's course is theirs.
+    pub transactions: Option<Course>,
     pauses: RefCell<Vec<(i64, i64)>>,
     connections: RefCell<Profile>,
     interval: RefCell<Profile>,
@@ -35,13 +37,18 @@ pub struct Turning {
     has_crew: Cell<bool>,
 }
 
-/// What a setting makes the rate of a flow's starts, in 1e-9/s; `None`: it is of something else.
+/// What a setting makes the rate of a flow's transactions or items, in 1e-9/s; `None`: it is of something else.
 pub fn rate_of(flow: &PlannedFlow, setting: &Setting) -> Option<u64> {
     match setting {
-        Setting::RateNano(rate) | Setting::OpensNano(rate) => Some((*rate).max(1)),
+        Setting::RateNano(rate) => Some((*rate).max(1)),
         Setting::BandwidthBps(bps) => pace::rate_of_bandwidth(*bps, &flow.load, flow.pattern.as_ref(), &flow.transport),
-        Setting::Connections(_) | Setting::IntervalNs(_) => None,
+        Setting::OpensNano(_) | Setting::Connections(_) | Setting::IntervalNs(_) => None,
     }
+}
+
+/// The same of its connections.
+fn opens_of(setting: &Setting) -> Option<u64> {
+    if let Setting::OpensNano(rate) = setting { Some((*rate).max(1)) } else { None }
 }
 
 fn connections_of(setting: &Setting) -> Option<u64> {
@@ -54,18 +61,30 @@ fn interval_of(setting: &Setting) -> Option<u64> {
 
 /// The starts of a flow over time: of its connections or of its transactions; `None`: they follow each other in a closed loop.
 pub fn profile(flow: &PlannedFlow, from_ns: i64, turns: &Turns) -> Option<Profile> {
-    let of_transactions = || Pace::of_transactions(&flow.load, flow.pattern.as_ref(), &flow.transport);
-    let pace = Pace::of_connections(&flow.load).or_else(of_transactions)?;
+    let Some(pace) = Pace::of_connections(&flow.load) else { return transactions(flow, from_ns, turns) };
+    let profile = turns.shape(pace.profile(from_ns), opens_of).from(from_ns);
+    Some(profile.without(&turns.pauses()))
+}
+
+/// The starts of a flow's transactions or items over time; `None`: they follow each other in a closed loop.
+fn transactions(flow: &PlannedFlow, from_ns: i64, turns: &Turns) -> Option<Profile> {
+    let pace = Pace::of_transactions(&flow.load, flow.pattern.as_ref(), &flow.transport)?;
     let profile = turns.shape(pace.profile(from_ns), |setting| rate_of(flow, setting)).from(from_ns);
     Some(profile.without(&turns.pauses()))
+}
+
+/// The same where connections have a clock too.
+fn beside_openings(flow: &PlannedFlow, from_ns: i64, turns: &Turns) -> Option<Profile> {
+    flow.load.opens_nano.and_then(|_| transactions(flow, from_ns, turns))
 }
 
 impl Turning {
     /// Of a run that starts at an instant.
     pub fn new(flow: &PlannedFlow, from_ns: i64) -> Turning {
-        let course = profile(flow, from_ns, &Turns::default());
+        let known = |profile: Option<Profile>| profile.map(|profile| Rc::new(RefCell::new(profile)));
         Turning {
-            course: course.map(|profile| Rc::new(RefCell::new(profile))),
+            course: known(profile(flow, from_ns, &Turns::default())),
+            transactions: known(beside_openings(flow, from_ns, &Turns::default())),
             pauses: RefCell::default(),
             connections: RefCell::new(Profile::new(from_ns, flow.load.connections.max(1), None)),
             interval: RefCell::new(Profile::new(from_ns, flow.load.interval_ns, None)),
@@ -90,6 +109,9 @@ impl Run {
         let turns = worker.shared.flows[self.flow].turns().since(if self.stream.is_some() { i64::MIN } else { self.from_ns });
         let turning = &self.turning;
         if let (Some(course), Some(profile)) = (&turning.course, profile(planned, self.from_ns, &turns)) {
+            *course.borrow_mut() = profile;
+        }
+        if let (Some(course), Some(profile)) = (&turning.transactions, beside_openings(planned, self.from_ns, &turns)) {
             *course.borrow_mut() = profile;
         }
         *turning.pauses.borrow_mut() = turns.pauses();
@@ -195,6 +217,21 @@ type Pauses = Vec<(i64, i64)>;
 /// From an instant on, both ns.
 type Intervals = Vec<(i64, u64)>;
 
+/// What is left of stretches of time without the pauses in them, which stand in order.
+pub fn unpaused(ran_ns: &[(i64, i64)], paused_ns: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    let mut left = Vec::new();
+    for (from_ns, to_ns) in ran_ns.iter().copied() {
+        let mut at_ns = from_ns;
+        for (pause_ns, resume_ns) in paused_ns.iter().copied().filter(|(pause, resume)| *pause < to_ns && from_ns < *resume) {
+            left.push((at_ns, pause_ns));
+            at_ns = resume_ns;
+        }
+        left.push((at_ns, to_ns));
+    }
+    left.retain(|(from_ns, to_ns)| from_ns < to_ns);
+    left
+}
+
 /// When a flow was paused, and how far its intended starts lay apart, over the times in which it ran.
 pub fn told(flow: &PlannedFlow, turns: &Turns, ran_ns: &[(i64, i64)]) -> (Pauses, Intervals) {
     let (mut paused, mut intervals) = (Vec::new(), Vec::new());
@@ -203,9 +240,7 @@ pub fn told(flow: &PlannedFlow, turns: &Turns, ran_ns: &[(i64, i64)]) -> (Pauses
         let cut = turns.pauses().into_iter().map(|(from, to)| (from.max(from_ns), to.min(to_ns)));
         paused.extend(cut.filter(|(from, to)| from < to));
         // Connections that the clock opens say nothing of the transactions on them.
-        if flow.load.opens_nano.is_none()
-            && let Some(profile) = profile(flow, from_ns, &turns)
-        {
+        if let Some(profile) = transactions(flow, from_ns, &turns) {
             intervals.extend(profile.intervals().into_iter().filter(|(at, _)| *at <= to_ns));
         }
     }
@@ -214,4 +249,16 @@ pub fn told(flow: &PlannedFlow, turns: &Turns, ran_ns: &[(i64, i64)]) -> (Pauses
         intervals.clear();
     }
     (paused, intervals)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_taken_out_of_the_time_in_which_a_flow_ran() {
+        let ran = [(0, 10), (20, 30)];
+        assert_eq!(unpaused(&ran, &[]), ran);
+        assert_eq!(unpaused(&ran, &[(2, 3), (5, 10), (20, 21)]), [(0, 2), (3, 5), (21, 30)]);
+    }
 }

@@ -92,7 +92,7 @@
     "bandwidth" "source" "destination" "ports" "peer" "size" "frame" "arguments" "streams" "transports" "tools" "ethernet" "ipv4" "ipv6"
     "payload" "ttl" "path" "body" "id" "port" "mode" "miimon" "serve"
     "ciphers" "type" "df" "header" "method" "receive_buffer" "resumption" "send_buffer" "status" "user_timeout"
-    "wire" "drop" "keep_order" "mtu_black_hole" "overhead" "target" "growth" "limit" "most" "connect" "idle"
+    "watch" "wire" "drop" "keep_order" "mtu_black_hole" "overhead" "target" "growth" "limit" "most" "connect" "idle"
     "response" "burst" "phase" "timeout" "mark" "version"
     "operation" "sender_address" "sender_mac" "target_address" "target_mac" "chassis" "description"
     "system" "actor" "partner" "key" "port_priority" "state" "system_priority" "identification" "protocol" "flow_label"

@@ -71,7 +71,7 @@ syn keyword scnOption contained reconnect sample arrivals bandwidth source desti
 syn keyword scnOption contained delay jitter distribution loss duplicate reorder corrupt queue mtu forward back mac vlan sysctl forwarding offload
 syn keyword scnOption contained placement congestion nodelay ecn keepalive mss dscp name verify versions alpn certificate backlog
 syn keyword scnOption contained ethernet ipv4 ipv6 payload ttl path body random id port mode miimon
-syn keyword scnOption contained ciphers type df header method receive_buffer resumption send_buffer status user_timeout wire drop keep_order mtu_black_hole overhead
+syn keyword scnOption contained ciphers type df header method receive_buffer resumption send_buffer status user_timeout watch wire drop keep_order mtu_black_hole overhead
 syn keyword scnOption contained target growth limit most connect idle response burst phase timeout mark version
 syn keyword scnOption contained operation sender_address sender_mac target_address target_mac chassis description system actor partner key port_priority state system_priority identification protocol
 syn keyword scnOption contained flow_label hop_limit next_header code identifier sequence acknowledgement flags window icmpv6 lacp lldp arp ethertype drop_eligible priority device

@@ -7,7 +7,7 @@ use scn_grammar::scenario::{FlowId, NodeId, ServiceId};
 
 use super::{FlowState, Timeline};
 use crate::engine::parts::{Blow, Load, Network, Struck};
-use crate::plan::types::{Plan, PlannedListener};
+use crate::plan::types::{Plan, PlannedFlow, PlannedListener};
 use crate::traffic::tools;
 
 const KILL: Blow = Blow::Kill { silently: false };
@@ -160,7 +160,9 @@ fn whole(plan: &Plan, victims: &[Victim]) -> Struck {
         };
         struck.listeners.extend(plan.listeners.iter().enumerate().filter(listener).map(|(position, _)| position));
         if let Victim::Node(node) = victim {
-            struck.flows.extend(plan.flows.iter().filter(|flow| flow.from == *node).map(|flow| flow.id));
+            // Who only watches is no client of the node: it looks at the other end.
+            let client = |flow: &&PlannedFlow| flow.from == *node && !flow.watches();
+            struck.flows.extend(plan.flows.iter().filter(client).map(|flow| flow.id));
         }
     }
     struck.listeners.sort_unstable();

@@ -12,8 +12,11 @@ use super::words::{hex, varying};
 
 /// The layers, from the outside.
 pub(super) fn frame(frame: &Frame) -> Vec<Line> {
-    let Frame { ethernet, vlans, network, segment, payload } = frame;
-    let mut lines: Vec<Line> = ethernet.iter().map(|of| layer("ethernet", ethernet_fields(of))).collect();
+    let Frame { ethernet, vlans, network, segment, payload, watch } = frame;
+    let watches =
+        watch.then(|| Line::new("watch", "on", "only watches: sends nothing, and counts the frames of others that are so".to_owned()));
+    let mut lines: Vec<Line> = watches.into_iter().collect();
+    lines.extend(ethernet.iter().map(|of| layer("ethernet", ethernet_fields(of))));
     lines.extend(vlans.iter().map(|tag| layer("vlan", vlan(tag))));
     lines.extend(network.as_ref().map(packet));
     lines.extend(segment.as_ref().map(carried));
@@ -36,8 +39,8 @@ impl Fields {
         self
     }
 
-    fn mark(mut self, name: &str, on: bool) -> Self {
-        self.0.extend(on.then(|| name.to_owned()));
+    fn switch(mut self, name: &str, on: Option<bool>) -> Self {
+        self.0.extend(on.map(|on| if on { name.to_owned() } else { format!("{name} off") }));
         self
     }
 }
@@ -65,7 +68,7 @@ fn vlan(of: &VlanTag) -> Fields {
     Fields::default()
         .field("", Some(id))
         .field("priority", priority.as_ref())
-        .mark("drop_eligible", *drop_eligible)
+        .switch("drop_eligible", *drop_eligible)
         .word("ethertype", ethertype.map(|of| format!("{of:#06x}")))
 }
 
@@ -84,7 +87,7 @@ fn packet(of: &Network) -> Line {
 fn arp(of: &Arp) -> Fields {
     let Arp { operation, sender_mac, sender_address, target_mac, target_address } = of;
     Fields::default()
-        .field("operation", Some(operation))
+        .field("operation", operation.as_ref())
         .field("sender_mac", sender_mac.as_ref())
         .field("sender_address", sender_address.as_ref())
         .field("target_mac", target_mac.as_ref())
@@ -97,7 +100,7 @@ fn lldp(of: &Lldp) -> Fields {
     Fields::default()
         .word("chassis", text(chassis))
         .word("port", text(port))
-        .word("ttl", Some(format!("{ttl_s}s")))
+        .word("ttl", ttl_s.map(|seconds| format!("{seconds}s")))
         .word("system", text(system))
         .word("description", text(description))
 }
@@ -122,7 +125,7 @@ fn ipv4(of: &Ipv4) -> Fields {
         .field("dscp", dscp.as_ref())
         .field("ecn", ecn.as_ref())
         .field("identification", identification.as_ref())
-        .mark("df", *dont_fragment)
+        .switch("df", *dont_fragment)
         .field("protocol", protocol.as_ref())
 }
 

@@ -31,6 +31,9 @@ pub(super) fn load(load: &Load, interval_ns: u64, over: &Transport, by_tool: boo
         duration_ns,
         size,
     } = load;
+    if over.watches() {
+        return expected(load, interval_ns);
+    }
     let connected = over.kind().has_connections();
     let mut lines = match (by_tool, connected) {
         (false, true) => vec![says("connections", held(*connections, *total, *transactions))],
@@ -84,6 +87,18 @@ pub fn tempo(load: &Load) -> Vec<String> {
         (load.phase == Phase::Random).then(|| "each by its own clock".to_owned()),
     ];
     said.into_iter().flatten().collect()
+}
+
+/// How often something is expected that others send, and how long it is looked for.
+fn expected(load: &Load, interval_ns: u64) -> Vec<Line> {
+    let rate = load.rate_nano.map(|rate| {
+        let rate = changing(rate, load.rate_change.as_ref(), Dimension::Rate);
+        let every = if interval_ns == 0 { String::new() } else { format!(", one every {}", duration(interval_ns)) };
+        Line::new("rate", rate.clone(), format!("frames are expected at {rate}{every}"))
+    });
+    let lasts =
+        load.duration_ns.map(|length| Line::new("duration", duration(length), format!("ends {} after its start", duration(length))));
+    rate.into_iter().chain(lasts.or_else(|| Some(Line::new("total", "", "watches until it is stopped")))).collect()
 }
 
 /// What is alive at once, and how long.

@@ -5,13 +5,13 @@
 use super::template::Template;
 
 /// Bytes of a frame that are compared, where it has no identity.
-const COMPARED: usize = 256;
+pub(super) const COMPARED: usize = 256;
 /// Bytes of the two hardware addresses, and of a tag.
-const MACS: usize = 12;
-const TAG: usize = 4;
+pub(super) const MACS: usize = 12;
+pub(super) const TAG: usize = 4;
 /// From linux/filter.h: where a program finds the tag that was taken off, and whether there was one.
-const TAKEN_OFF: u32 = 0xffff_f000 + 44;
-const WAS_TAKEN_OFF: u32 = 0xffff_f000 + 48;
+pub(super) const TAKEN_OFF: u32 = 0xffff_f000 + 44;
+pub(super) const WAS_TAKEN_OFF: u32 = 0xffff_f000 + 48;
 /// Bits of a tag that are the VLAN's number.
 const NUMBER: u32 = 0x0fff;
 
@@ -20,7 +20,7 @@ const NUMBER: u32 = 0x0fff;
 pub struct Program(pub Vec<libc::sock_filter>);
 
 impl Program {
-    fn step(&mut self, code: u32, jump: (u8, u8), k: u32) {
+    pub(super) fn step(&mut self, code: u32, jump: (u8, u8), k: u32) {
         self.0.push(libc::sock_filter { code: code as u16, jt: jump.0, jf: jump.1, k });
     }
 
@@ -28,16 +28,29 @@ impl Program {
         self.step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, (0, 0), at as u32);
     }
 
-    fn load_about(&mut self, what: u32) {
+    pub(super) fn load_about(&mut self, what: u32) {
         self.step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, (0, 0), what);
     }
 
-    fn answer(&mut self, pass: bool) {
+    pub(super) fn answer(&mut self, pass: bool) {
         self.step(libc::BPF_RET | libc::BPF_K, (0, 0), if pass { u32::MAX } else { 0 });
     }
 
+    /// Jumps to a place that is not known yet; where the jump stands.
+    pub(super) fn jump(&mut self) -> usize {
+        self.step(libc::BPF_JMP | libc::BPF_JA, (0, 0), 0);
+        self.0.len() - 1
+    }
+
+    /// Jumps land here.
+    pub(super) fn lands(&mut self, jumps: &[usize]) {
+        for at in jumps {
+            self.0[*at].k = (self.0.len() - at - 1) as u32;
+        }
+    }
+
     /// Goes on if what was loaded has this in these bits; nothing passes otherwise.
-    fn must_be(&mut self, mask: u32, value: u32) {
+    pub(super) fn must_be(&mut self, mask: u32, value: u32) {
         if mask != u32::MAX {
             self.step(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, (0, 0), mask);
         }
@@ -71,7 +84,11 @@ impl Template {
 
     /// The program that lets the flow's frames pass.
     pub fn filter(&self) -> Program {
-        if self.is_identified() { self.by_identity() } else { self.by_headers() }
+        match self.described {
+            Some(described) => self.by_description(described),
+            None if self.is_identified() => self.by_identity(),
+            None => self.by_headers(),
+        }
     }
 
     /// A frame too short for a place ends the program, so that the nearest is looked at first.
@@ -138,29 +155,48 @@ impl Template {
 
 #[cfg(test)]
 impl Program {
-    /// Runs it as the kernel does on a frame and the tag that was taken off.
+    /// Runs it as the kernel does on a frame and the tag of a VLAN (802.1Q) that was taken off.
     pub fn passes(&self, frame: &[u8], taken_off: Option<u16>) -> bool {
-        let (mut at, mut register) = (0, 0u32);
+        let (mut at, mut register, mut x) = (0, 0u32, 0u32);
+        let read = |at: u32, bytes: usize| {
+            let found = frame.get(at as usize..at as usize + bytes)?;
+            Some(found.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
+        };
         loop {
             let libc::sock_filter { code, jt, jf, k } = self.0[at];
             let code = u32::from(code);
             at += 1;
-            if code == libc::BPF_RET | libc::BPF_K {
-                return k != 0;
-            } else if code == libc::BPF_LD | libc::BPF_W | libc::BPF_ABS {
-                register = match k {
-                    TAKEN_OFF => u32::from(taken_off.unwrap_or(0)),
-                    WAS_TAKEN_OFF => u32::from(taken_off.is_some()),
-                    place => match frame.get(place as usize..place as usize + 4) {
-                        Some(word) => u32::from_be_bytes(word.try_into().unwrap()),
-                        None => return false,
-                    },
-                };
-            } else if code == libc::BPF_ALU | libc::BPF_AND | libc::BPF_K {
-                register &= k;
-            } else {
-                assert_eq!(code, libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K);
-                at += usize::from(if register == k { jt } else { jf });
+            let jump = |holds: bool| usize::from(if holds { jt } else { jf });
+            const WORD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+            let loaded = match code {
+                WORD if k == TAKEN_OFF => Some(u32::from(taken_off.unwrap_or(0))),
+                WORD if k == WAS_TAKEN_OFF => Some(u32::from(taken_off.is_some())),
+                WORD if k == TAKEN_OFF + 16 => Some(if taken_off.is_some() { 0x8100 } else { 0 }),
+                WORD => read(k, 4),
+                _ if code == libc::BPF_LD | libc::BPF_H | libc::BPF_ABS => read(k, 2),
+                _ if code == libc::BPF_LD | libc::BPF_B | libc::BPF_ABS => read(k, 1),
+                _ if code == libc::BPF_LD | libc::BPF_H | libc::BPF_IND => read(x + k, 2),
+                _ if code == libc::BPF_LD | libc::BPF_B | libc::BPF_IND => read(x + k, 1),
+                _ if code == libc::BPF_ALU | libc::BPF_AND | libc::BPF_K => Some(register & k),
+                _ if code == libc::BPF_ALU | libc::BPF_RSH | libc::BPF_K => Some(register >> k),
+                _ if code == libc::BPF_ALU | libc::BPF_ADD | libc::BPF_X => Some(register + x),
+                _ => Some(register),
+            };
+            let Some(loaded) = loaded else { return false };
+            register = loaded;
+            match code {
+                _ if code == libc::BPF_RET | libc::BPF_K => return k != 0,
+                _ if code == libc::BPF_LDX | libc::BPF_W | libc::BPF_IMM => x = k,
+                _ if code == libc::BPF_LDX | libc::BPF_B | libc::BPF_MSH => match read(k, 1) {
+                    Some(byte) => x = (byte & 0xf) * 4,
+                    None => return false,
+                },
+                _ if code == libc::BPF_MISC | libc::BPF_TAX => x = register,
+                _ if code == libc::BPF_JMP | libc::BPF_JA => at += k as usize,
+                _ if code == libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K => at += jump(register == k),
+                _ if code == libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K => at += jump(register > k),
+                _ if code == libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K => at += jump(register >= k),
+                _ => assert!(code & 0x07 == libc::BPF_LD || code & 0x07 == libc::BPF_ALU, "what does {code:#x} do?"),
             }
         }
     }

@@ -10,6 +10,7 @@ use scn_grammar::scenario::frame::{
 use scn_grammar::scenario::pattern::Varying;
 use scn_grammar::scenario::topology::Mac;
 
+use super::described::Described;
 use super::ends::End;
 use super::mark::{MARK, Whose};
 use super::sums;
@@ -36,6 +37,8 @@ const EXPERIMENT: u8 = 253;
 const LLDP_GROUP: Mac = Mac([0x01, 0x80, 0xc2, 0x00, 0x00, 0x0e]);
 const LACP_GROUP: Mac = Mac([0x01, 0x80, 0xc2, 0x00, 0x00, 0x02]);
 const NO_MAC: Mac = Mac([0; 6]);
+/// What LLDP tells holds so long if nothing is said, s.
+const LLDP_SECONDS: u16 = 120;
 /// Bytes of a header of Ethernet.
 const ETHERNET: usize = 14;
 /// Ports if nothing is said.
@@ -64,6 +67,13 @@ struct Place {
     bits: u32,
 }
 
+impl Place {
+    /// The bits of its words that are the field's.
+    fn mask(self) -> u128 {
+        u128::MAX >> (128 - self.bits) << self.shift
+    }
+}
+
 /// Whole words from a place on.
 fn words(at: usize, width: usize) -> Place {
     Place { at, width, shift: 0, bits: width as u32 * 8 }
@@ -83,12 +93,14 @@ pub(super) struct Headers<'a> {
     certain: Vec<u8>,
     patches: Vec<Patch>,
     fields: u64,
+    /// It is a description of others' frames: what is not said is anything.
+    watch: bool,
 }
 
 /// The template of a flow's frames. `node`: the name of where it begins.
 pub fn template(frame: &Frame, ends: (&End, &End), node: &str, whose: Whose, key: Key) -> Template {
     let (from, to) = ends;
-    let mut headers = Headers { from, to, key, bytes: Vec::new(), certain: Vec::new(), patches: Vec::new(), fields: 0 };
+    let mut headers = Headers { from, to, key, bytes: Vec::new(), certain: Vec::new(), patches: Vec::new(), fields: 0, watch: frame.watch };
     headers.ethernet(frame);
     let network = headers.network(frame, node);
     let segment = headers.segment(frame, network);
@@ -100,7 +112,7 @@ impl Headers<'_> {
     fn room(&mut self, length: usize) -> usize {
         let at = self.bytes.len();
         self.bytes.resize(at + length, 0);
-        self.certain.resize(at + length, 0xff);
+        self.certain.resize(at + length, if self.watch { 0 } else { 0xff });
         at
     }
 
@@ -115,11 +127,17 @@ impl Headers<'_> {
     /// Writes a field, or sees to its being written.
     fn field<T: Number>(&mut self, place: Place, said: Option<&Field<T>>, default: &T, counts: Counts) {
         self.fields += 1;
+        if self.watch && said.is_none() {
+            return;
+        }
         let held = said.map_or(Held::Fixed(default.number()), |field| Held::of(field, self.key.part(self.fields)));
         match held {
-            Held::Fixed(value) => self.fixed(place, value),
+            Held::Fixed(value) => {
+                self.fixed(place, value);
+                self.said(place);
+            }
             Held::Varying(values) => {
-                let mask = u128::MAX >> (128 - place.bits) << place.shift;
+                let mask = place.mask();
                 for byte in 0..place.width {
                     let up = 8 * (place.width - 1 - byte) as u32;
                     self.certain[place.at + byte] &= !((mask >> up) as u8);
@@ -132,8 +150,26 @@ impl Headers<'_> {
         }
     }
 
+    /// In a description of others' frames: these bits are as they stand there.
+    fn said(&mut self, place: Place) {
+        for byte in (0..place.width).filter(|_| self.watch) {
+            let up = 8 * (place.width - 1 - byte) as u32;
+            self.certain[place.at + byte] |= (place.mask() >> up) as u8;
+        }
+    }
+
+    /// A field that the layers give where it is not said: of others' frames too, if there is such a layer.
+    fn given(&mut self, place: Place, said: Option<&Field<u64>>, layers: (bool, u64), counts: Counts) {
+        let (there, value) = layers;
+        let implied = Field::Fixed(value);
+        self.field(place, said.or((self.watch && there).then_some(&implied)), &value, counts);
+    }
+
     /// Routers and bridges may change these bits, or lengths and checksums do.
     fn uncertain(&mut self, at: usize, mask: &[u8]) {
+        if self.watch {
+            return;
+        }
         self.certain[at..].iter_mut().zip(mask).for_each(|(certain, mask)| *certain &= !mask);
     }
 
@@ -151,7 +187,20 @@ impl Headers<'_> {
         let mut type_at = at + 12;
         for (place, tag) in frame.vlans.iter().enumerate() {
             let innermost = place + 1 == frame.vlans.len();
-            self.fixed(words(type_at, 2), u128::from(tag.ethertype.unwrap_or(if innermost { VLAN } else { OUTER_VLAN })));
+            let place = words(type_at, 2);
+            match tag.ethertype {
+                // The outermost tag is the kernel's to take off, and the filter's to ask for.
+                None if self.watch && type_at > at + 12 => {
+                    let either = Field::Choice(vec![u64::from(VLAN), u64::from(OUTER_VLAN)]);
+                    self.field(place, Some(&either), &0, Counts::Nowhere);
+                }
+                said => {
+                    self.fixed(place, u128::from(said.unwrap_or(if innermost { VLAN } else { OUTER_VLAN })));
+                    if said.is_some() {
+                        self.said(place);
+                    }
+                }
+            }
             type_at = self.tag(tag);
         }
         let inside = match frame.network {
@@ -162,16 +211,25 @@ impl Headers<'_> {
             Some(Layer::Ipv4(_)) => IPV4,
             Some(Layer::Ipv6(_)) => IPV6,
         };
-        self.field(words(type_at, 2), said.and_then(|said| said.ethertype.as_ref()), &u64::from(inside), Counts::Nowhere);
+        let layers = (frame.network.is_some(), u64::from(inside));
+        self.given(words(type_at, 2), said.and_then(|said| said.ethertype.as_ref()), layers, Counts::Nowhere);
     }
 
     /// A tag; where the type of what follows it stands.
     fn tag(&mut self, tag: &VlanTag) -> usize {
         let at = self.room(4);
         self.field(bits(at, 13, 3), tag.priority.as_ref(), &0, Counts::Nowhere);
-        self.fixed(bits(at, 12, 1), u128::from(tag.drop_eligible));
+        self.switch(bits(at, 12, 1), tag.drop_eligible);
         self.field(bits(at, 0, 12), Some(&tag.id), &0, Counts::Nowhere);
         at + 2
+    }
+
+    /// A bit that is off if nothing is said.
+    fn switch(&mut self, place: Place, said: Option<bool>) {
+        self.fixed(place, u128::from(said == Some(true)));
+        if said.is_some() {
+            self.said(place);
+        }
     }
 
     fn network(&mut self, frame: &Frame, node: &str) -> Option<Network> {
@@ -190,9 +248,9 @@ impl Headers<'_> {
         self.fixed(words(at, 2), 1);
         self.fixed(words(at + 2, 2), u128::from(IPV4));
         self.fixed(words(at + 4, 2), 0x0604);
-        self.field(words(at + 6, 2), Some(&arp.operation), &1, Counts::Nowhere);
+        self.field(words(at + 6, 2), arp.operation.as_ref(), &1, Counts::Nowhere);
         let (own, other) = (self.from.mac().unwrap_or(NO_MAC), self.to.mac().unwrap_or(NO_MAC));
-        let known = if arp.operation == Field::Fixed(2) { other } else { NO_MAC };
+        let known = if arp.operation == Some(Field::Fixed(2)) { other } else { NO_MAC };
         let nowhere = IpAddr::from([0, 0, 0, 0]);
         let (own_address, address) = (self.from.address(false).unwrap_or(nowhere), self.to.address(false).unwrap_or(nowhere));
         self.field(words(at + 8, 6), arp.sender_mac.as_ref(), &own, Counts::Nowhere);
@@ -216,7 +274,7 @@ impl Headers<'_> {
         let port = self.from.said.as_ref().map_or_else(String::new, |interface| interface.name.clone());
         self.told(1, &named(local, lldp.chassis.as_deref().unwrap_or(node)));
         self.told(2, &named(interface, lldp.port.as_deref().unwrap_or(&port)));
-        self.told(3, &lldp.ttl_s.to_be_bytes());
+        self.told(3, &lldp.ttl_s.unwrap_or(LLDP_SECONDS).to_be_bytes());
         for (kind, text) in [(5, &lldp.system), (6, &lldp.description)] {
             if let Some(text) = text {
                 self.told(kind, text.as_bytes());
@@ -229,6 +287,7 @@ impl Headers<'_> {
         let at = self.room(110);
         // The subtype of LACP, its version.
         self.fixed(words(at, 2), 0x0101);
+        self.said(bits(at, 8, 8));
         let own = self.from.mac().unwrap_or(NO_MAC);
         self.lacp_end(at + 2, 1, &lacp.actor, own, 0x3d);
         self.lacp_end(at + 22, 2, &lacp.partner, NO_MAC, 0);
@@ -254,9 +313,10 @@ impl Headers<'_> {
         self.field(bits(at, 2, 6), ipv4.dscp.as_ref(), &0, Counts::Network);
         self.field(bits(at, 0, 2), ipv4.ecn.as_ref(), &0, Counts::Network);
         self.field(words(at + 4, 2), ipv4.identification.as_ref(), &0, Counts::Network);
-        self.fixed(bits(at + 6, 14, 1), u128::from(ipv4.dont_fragment));
+        self.switch(bits(at + 6, 14, 1), ipv4.dont_fragment);
         self.field(bits(at + 8, 8, 8), ipv4.ttl.as_ref(), &64, Counts::Network);
-        self.field(bits(at + 8, 0, 8), ipv4.protocol.as_ref(), &u64::from(protocol(above)), Counts::Network);
+        let layers = (above.is_some(), u64::from(protocol(above)));
+        self.given(bits(at + 8, 0, 8), ipv4.protocol.as_ref(), layers, Counts::Network);
         let (own, other) = (self.from.address(false).unwrap_or(nowhere), self.to.address(false).unwrap_or(nowhere));
         self.field(words(at + 12, 4), ipv4.source.as_ref(), &own, Counts::Both);
         self.field(words(at + 16, 4), ipv4.destination.as_ref(), &other, Counts::Both);
@@ -276,7 +336,8 @@ impl Headers<'_> {
         self.field(bits(at, 6, 6), ipv6.dscp.as_ref(), &0, Counts::Nowhere);
         self.field(bits(at, 4, 2), ipv6.ecn.as_ref(), &0, Counts::Nowhere);
         self.field(Place { at, width: 4, shift: 0, bits: 20 }, ipv6.flow_label.as_ref(), &0, Counts::Nowhere);
-        self.field(bits(at + 6, 8, 8), ipv6.next_header.as_ref(), &u64::from(protocol(above)), Counts::Nowhere);
+        let layers = (above.is_some(), u64::from(protocol(above)));
+        self.given(bits(at + 6, 8, 8), ipv6.next_header.as_ref(), layers, Counts::Nowhere);
         self.field(bits(at + 6, 0, 8), ipv6.hop_limit.as_ref(), &64, Counts::Nowhere);
         let (own, other) = (self.from.address(true).unwrap_or(nowhere), self.to.address(true).unwrap_or(nowhere));
         self.field(words(at + 8, 16), ipv6.source.as_ref(), &own, Counts::Segment);
@@ -303,7 +364,7 @@ impl Headers<'_> {
         self.field(bits(at, 0, 8), icmp.code.as_ref(), &0, Counts::Segment);
         self.field(words(at + 4, 2), icmp.identifier.as_ref(), &1, Counts::Segment);
         let counts = Field::Counting(1, 0xffff);
-        self.field(words(at + 6, 2), icmp.sequence.as_ref().or(Some(&counts)), &0, Counts::Segment);
+        self.field(words(at + 6, 2), icmp.sequence.as_ref().or((!self.watch).then_some(&counts)), &0, Counts::Segment);
         Segment { at, sum_at: at + 2, has_length: false, pseudo, fixed: 0 }
     }
 
@@ -323,6 +384,9 @@ impl Headers<'_> {
         let TcpFlags { fin, syn, rst, psh, ack, urg, ece, cwr } = tcp.flags.unwrap_or(TcpFlags { syn: true, ..TcpFlags::default() });
         let flags = [fin, syn, rst, psh, ack, urg, ece, cwr].iter().rev().fold(0, |flags, on| flags << 1 | u128::from(*on));
         self.fixed(words(at + 12, 2), 5 << 12 | flags);
+        if tcp.flags.is_some() {
+            self.said(bits(at + 12, 0, 8));
+        }
         self.field(words(at + 14, 2), tcp.window.as_ref(), &65_535, Counts::Segment);
         Segment { at, sum_at: at + 16, has_length: false, pseudo: true, fixed: 0 }
     }
@@ -336,9 +400,10 @@ impl Headers<'_> {
             Some(FramePayload::Bytes(bytes)) => {
                 let at = self.room(bytes.len());
                 self.bytes[at..].copy_from_slice(bytes);
+                self.certain[at..].fill(0xff);
                 Payload::Fixed
             }
-            None if whole => Payload::Fixed,
+            None if whole || self.watch => Payload::Fixed,
             None => Payload::Filling(Varying::Fixed(MARK as u64)),
         };
         let longest = match &payload {
@@ -365,7 +430,8 @@ impl Headers<'_> {
         });
         let (tags, key) = (numbers.collect(), self.key.part(SIZES));
         let Headers { bytes, certain, patches, .. } = self;
-        Template { bytes, certain, payload_at, patches, network, segment, payload, tags, whose, key, longest }
+        let described = frame.watch.then(|| Described::of(frame));
+        Template { bytes, certain, payload_at, patches, network, segment, payload, tags, whose, key, longest, described }
     }
 
     /// The fixed part of what a checksum counts of the header below.

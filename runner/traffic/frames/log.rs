@@ -25,11 +25,22 @@ pub struct Departure {
     pub lag_ns: u32,
 }
 
+/// A frame of somebody else's that a flow watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Came {
+    /// When, ns.
+    pub at_ns: i64,
+    /// Bytes of its payload.
+    pub payload: u32,
+}
+
 /// One worker's notes of a flow.
 #[derive(Debug, Default)]
 pub struct Log {
     /// In the order of sending.
     pub sent: Vec<Departure>,
+    /// Of a flow that only watches: what came, in the order of its coming at each interface.
+    pub came: Vec<Came>,
     /// What found no room at the receiver: between these instants.
     pub missed: Vec<Missed>,
     /// The node where frames arrive, once it is known.
@@ -53,6 +64,7 @@ impl Log {
     /// Takes another worker's notes in.
     pub fn join(&mut self, other: Log) {
         self.sent.extend(other.sent);
+        self.came.extend(other.came);
         self.missed.extend(other.missed);
         self.backend = self.backend.or(other.backend);
         self.unwatched |= other.unwatched;
@@ -78,6 +90,27 @@ impl Log {
         let items = self.sent.iter().zip(firsts).map(|(sent, packet)| self.item(sent, packet.fate, packet.received_ns, limit_ns)).collect();
         packets.sort_unstable_by_key(|packet| (packet.sent_ns, packet.received_ns));
         Rows { items, packets }
+    }
+
+    /// Of a flow that only watches: an item for each frame that came while it did, from the first instant of each stretch to the first that is no
+    /// part of it.
+    pub fn into_watched(mut self, watched_ns: &[(i64, i64)]) -> Vec<Item> {
+        self.came.sort_unstable_by_key(|came| came.at_ns);
+        let inside = |came: &&Came| watched_ns.iter().any(|(from_ns, to_ns)| (*from_ns..*to_ns).contains(&came.at_ns));
+        let item = |came: &Came| Item {
+            intended_ns: came.at_ns,
+            // Nobody here sent it.
+            sent_ns: NEVER,
+            done_ns: came.at_ns,
+            lag_ns: 0,
+            connection: u32::MAX,
+            backend: self.backend.unwrap_or(u16::MAX),
+            outcome: ItemOutcome::Done,
+            status: 0,
+            forward_bytes: came.payload,
+            back_bytes: 0,
+        };
+        self.came.iter().filter(inside).map(item).collect()
     }
 
     /// Of frames that are all alike: what came is what was sent first and has not come. Which one it really was nobody knows.
@@ -174,6 +207,14 @@ mod tests {
         assert!(rows.packets.is_empty());
         let failed: Vec<_> = rows.items.iter().filter(|item| item.outcome == ItemOutcome::Failed).collect();
         assert_eq!(failed.len(), 1);
+    }
+
+    #[test]
+    fn what_came_while_it_was_watched_is_an_item() {
+        let came = [30, 10, 19, 20, 9].map(|at_ns| Came { at_ns, payload: at_ns as u32 });
+        let items = Log { came: came.to_vec(), backend: Some(3), ..Log::default() }.into_watched(&[(10, 20), (30, 31)]);
+        let all: Vec<_> = items.iter().map(|item| (item.done_ns, item.sent_ns, item.forward_bytes, item.backend)).collect();
+        assert_eq!(all, [(10, NEVER, 10, 3), (19, NEVER, 19, 3), (30, NEVER, 30, 3)], "a stop's own instant is no part of it");
     }
 
     #[test]

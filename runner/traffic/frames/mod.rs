@@ -3,7 +3,8 @@
 //! A frame is made of a template that is made once: of each item only what varies is written. Whoever sends by an interface hands the kernel whole
 //! frames; whoever sends from a node hands it packets, which the kernel routes. Where they arrive a packet socket with a filter takes this flow's
 //! frames alone, known by the identity that stands at the beginning of the payload. A frame without room for one (ARP, LLDP, LACP, a payload of
-//! given bytes or of less than 16) is known by everything in it that does not vary: then frames are counted and not told apart.
+//! given bytes or of less than 16) is known by everything in it that does not vary: then frames are counted and not told apart. A flow that only
+//! watches has the receiving end alone, and its template holds nothing but what is said of the frames of others.
 //!
 //! ```text
 //! run --template--> batch --sendmmsg--> interface ===> interface --filter--> ring --> receive
@@ -12,6 +13,7 @@
 //! ```
 
 mod batch;
+mod described;
 mod ends;
 mod filter;
 mod headers;
@@ -97,7 +99,7 @@ impl Traffic {
             let places = ends::arrive_at(&shared.plan, planned);
             // What comes by several interfaces has together the room that it would have at one.
             let rings = places.len();
-            let each = run::most_per_second(&planned.load, pace.as_ref()) / rings.max(1) as u64;
+            let each = run::most_per_second(&shared.plan, planned, pace.as_ref()) / rings.max(1) as u64;
             for (node, interface) in places {
                 let socket = shared.sockets.frames(node, &interface).await.map_err(refused)?;
                 let ring = receive::ring(socket, template, each, rings).map_err(refused)?;

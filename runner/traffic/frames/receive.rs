@@ -16,7 +16,9 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::Watched;
+use super::described::{Described, HANDED_OVER};
 use super::lane::{Arrival, Lane};
+use super::log::Came;
 use super::mark::MARK;
 use super::ring::{Received, Ring};
 use super::template::Template;
@@ -47,7 +49,8 @@ struct Receiver {
 
 /// Makes one of a flow's rings, of a socket that is bound to an interface where it arrives, so many frames per second.
 pub fn ring(socket: OwnedFd, template: &Template, frames_per_second: u64, rings: usize) -> io::Result<Ring> {
-    Ring::new(socket, &mut template.filter(), template.longest, frames_per_second, rings)
+    let longest = if template.described.is_some() { HANDED_OVER } else { template.longest };
+    Ring::new(socket, &mut template.filter(), longest, frames_per_second, rings)
 }
 
 /// Receives until everything ends.
@@ -97,6 +100,8 @@ impl Receiver {
                 break;
             }
         }
+        ring.get_mut().close()?;
+        while self.read(ring.get_mut()) {}
         if self.missed > 0 {
             let shared = &self.worker.shared;
             let (name, node) = (&shared.plan.flows[self.flow].name, &shared.plan.nodes[usize::from(self.node)].name);
@@ -143,6 +148,9 @@ impl Receiver {
 
     fn take_in(&mut self, frame: Received<'_>, at_ns: i64) {
         self.told += 1;
+        if let Some(described) = self.template.described {
+            return self.take_watched(frame, described, at_ns);
+        }
         if !self.template.is_identified() {
             return self.take_unnamed(at_ns);
         }
@@ -171,6 +179,23 @@ impl Receiver {
             Arrival::Copy => live.duplicates.fetch_add(1, Ordering::Relaxed),
             Arrival::Late => live.late.fetch_add(1, Ordering::Relaxed),
         };
+    }
+
+    /// A frame of somebody else's, which agrees with what the flow says of it. Whether the flow watched then is known when all is over.
+    fn take_watched(&self, frame: Received<'_>, described: Described, at_ns: i64) {
+        let payload = u32::try_from(self.template.carried(described, frame.bytes, frame.length)).unwrap_or(u32::MAX);
+        let shared = &self.worker.shared.flows[self.flow];
+        let starts = shared.starts();
+        let mut runs = starts.ongoing.iter().map(|start| (start.from_ns, start.until_ns)).chain(starts.ran_ns.iter().copied());
+        let from_ns = runs.find(|(from_ns, to_ns)| (*from_ns..*to_ns).contains(&at_ns)).map(|(from_ns, _)| from_ns);
+        drop(starts);
+        let paused = |from_ns| shared.turns().since(from_ns).pauses().iter().any(|(from_ns, to_ns)| (*from_ns..*to_ns).contains(&at_ns));
+        if from_ns.is_some_and(|from_ns| !paused(from_ns)) {
+            shared.live.received.fetch_add(1, Ordering::Relaxed);
+        }
+        let part = &mut self.worker.parts.borrow_mut()[self.flow];
+        part.frames.backend = Some(self.node);
+        part.came(Came { at_ns, payload });
     }
 
     /// A frame that is like all others of its flow.

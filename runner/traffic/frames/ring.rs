@@ -33,6 +33,8 @@ pub struct Received<'a> {
     pub bytes: &'a [u8],
     /// When it came, ns of the wall clock.
     pub wall_ns: i64,
+    /// Its length, bytes, however few of them were handed over.
+    pub length: usize,
 }
 
 /// A packet socket with its ring.
@@ -42,6 +44,8 @@ pub struct Ring {
     block: usize,
     blocks: usize,
     next: usize,
+    /// The kernel puts nothing more into it, and the block that it was filling is still to be read.
+    closed: bool,
 }
 
 // SAFETY: the mapping belongs to the value alone, whichever thread has it.
@@ -83,7 +87,7 @@ impl Ring {
             return Err(io::Error::last_os_error());
         }
         let memory = NonNull::new(memory.cast()).ok_or_else(|| io::Error::other("the kernel mapped nothing"))?;
-        let ring = Ring { socket, memory, block, blocks, next: 0 };
+        let ring = Ring { socket, memory, block, blocks, next: 0, closed: false };
         ring.begin()?;
         Ok(ring)
     }
@@ -95,13 +99,7 @@ impl Ring {
 
     /// Begins to receive: everything that comes to the interface, for whomever it is.
     fn begin(&self) -> io::Result<()> {
-        // SAFETY: a `sockaddr_ll` is plain integers, for which all zeros are valid.
-        let mut name = unsafe { std::mem::zeroed::<libc::sockaddr_ll>() };
-        let mut length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
-        // SAFETY: the pointers point at living values of ours, and the length is the first one's.
-        if unsafe { libc::getsockname(self.as_raw_fd(), (&raw mut name).cast(), &raw mut length) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
+        let mut name = self.name()?;
         let everything = libc::packet_mreq {
             mr_ifindex: name.sll_ifindex,
             mr_type: libc::PACKET_MR_PROMISC as libc::c_ushort,
@@ -110,9 +108,35 @@ impl Ring {
         };
         set(&self.socket, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &everything)?;
         name.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+        self.bind(&name)
+    }
+
+    /// Receives nothing more. What came and was not handed over yet stands in the one block that was being filled, which then is read too.
+    pub fn close(&mut self) -> io::Result<()> {
+        let mut name = self.name()?;
+        name.sll_protocol = 0;
+        match self.bind(&name) {
+            // Of an interface that is gone nothing comes any more.
+            Err(error) if error.raw_os_error() != Some(libc::ENODEV) => return Err(error),
+            _ => self.closed = true,
+        }
+        Ok(())
+    }
+
+    /// What it is bound to.
+    fn name(&self) -> io::Result<libc::sockaddr_ll> {
+        // SAFETY: a `sockaddr_ll` is plain integers, for which all zeros are valid.
+        let mut name = unsafe { std::mem::zeroed::<libc::sockaddr_ll>() };
+        let mut length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+        // SAFETY: the pointers point at living values of ours, and the length is the first one's.
+        let result = unsafe { libc::getsockname(self.as_raw_fd(), (&raw mut name).cast(), &raw mut length) };
+        if result == 0 { Ok(name) } else { Err(io::Error::last_os_error()) }
+    }
+
+    fn bind(&self, name: &libc::sockaddr_ll) -> io::Result<()> {
         let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
         // SAFETY: the pointer points at a living address of the length that is given.
-        let bound = unsafe { libc::bind(self.as_raw_fd(), (&raw const name).cast(), length) };
+        let bound = unsafe { libc::bind(self.as_raw_fd(), std::ptr::from_ref(name).cast(), length) };
         if bound == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
@@ -126,13 +150,14 @@ impl Ring {
             let description = block.cast::<libc::tpacket_block_desc>().as_ptr();
             AtomicU32::from_ptr(&raw mut (*description).hdr.bh1.block_status)
         };
-        if status.load(Ordering::Acquire) & libc::TP_STATUS_USER == 0 {
+        if status.load(Ordering::Acquire) & libc::TP_STATUS_USER == 0 && !std::mem::take(&mut self.closed) {
             return false;
         }
-        // SAFETY: the block is this program's until its status says otherwise.
+        // SAFETY: the block is this program's until its status says otherwise, or the kernel puts nothing more into it. What it held is no part of
+        // it any more when it is given back.
         let (count, first) = unsafe {
-            let description = block.cast::<libc::tpacket_block_desc>().as_ref();
-            (description.hdr.bh1.num_pkts, description.hdr.bh1.offset_to_first_pkt)
+            let description = block.cast::<libc::tpacket_block_desc>().as_mut();
+            (std::mem::take(&mut description.hdr.bh1.num_pkts), description.hdr.bh1.offset_to_first_pkt)
         };
         let mut at = first as usize;
         for _ in 0..count {
@@ -148,7 +173,7 @@ impl Ring {
             // SAFETY: the frame lies in the block, as was just seen, which nobody writes until its status is given back below.
             let bytes = unsafe { std::slice::from_raw_parts(block.add(from).as_ptr(), length) };
             let wall_ns = i64::from(header.tp_sec) * 1_000_000_000 + i64::from(header.tp_nsec);
-            take(Received { bytes, wall_ns });
+            take(Received { bytes, wall_ns, length: header.tp_len as usize });
             at += header.tp_next_offset as usize;
         }
         fence(Ordering::SeqCst);

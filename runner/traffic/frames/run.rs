@@ -11,7 +11,8 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use scn_grammar::scenario::NodeId;
-use scn_grammar::scenario::flow::{Change, Load};
+use scn_grammar::scenario::flow::Change;
+use scn_grammar::scenario::timeline::Action;
 use scn_reports::record::flow::{Connection, ConnectionEnd, ItemOutcome, NEVER};
 
 use super::batch::{BATCH, Batch, Written};
@@ -21,7 +22,7 @@ use super::mark::MOST_NUMBERS;
 use super::template::Template;
 use super::{LIMIT_NS, routed};
 use crate::plan::pace::Pace;
-use crate::plan::types::PlannedFlow;
+use crate::plan::types::{Plan, PlannedFlow};
 use crate::traffic::Notice;
 use crate::traffic::control::Start;
 use crate::traffic::flow::{self, Run, START_PATIENCE_NS};
@@ -29,6 +30,7 @@ use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::registry::NOBODY;
 use crate::traffic::sockets::Packets;
 use crate::traffic::starts::Starts;
+use crate::traffic::turning;
 use crate::traffic::worker::Worker;
 
 /// The receiver reads so much later than a frame comes, at most, before the frame counts as lost while the flow runs, ns. At the end its true
@@ -42,6 +44,8 @@ const MOST_EACH_NS: i64 = 10_000;
 const DROPPED_IN_A_ROW: usize = 1024;
 /// Frames per second that are made room for where nothing says how many there will be.
 const UNPACED: u64 = 4_000_000;
+/// The same of frames that others send.
+const WATCHED: u64 = 20_000;
 
 /// The sending end.
 struct Sender<'w> {
@@ -57,6 +61,8 @@ struct Sender<'w> {
     /// When the next one is due; `None`: as soon as the one before is sent.
     starts: Option<Starts>,
     at_ns: i64,
+    /// Which course of the run that was asked for.
+    version: u64,
     /// Somebody looks where the frames arrive.
     watched: bool,
     /// Frames of this run whose fate is to be sealed: item and instant.
@@ -70,16 +76,22 @@ struct Sender<'w> {
     last_ns: i64,
 }
 
-/// The most frames per second that a flow ever sends.
-pub fn most_per_second(load: &Load, pace: Option<&Pace>) -> u64 {
-    let Some(pace) = pace else { return UNPACED };
-    let most = match &pace.change {
+/// The most frames per second that a flow ever sends, or expects.
+pub fn most_per_second(plan: &Plan, flow: &PlannedFlow, pace: Option<&Pace>) -> u64 {
+    let Some(pace) = pace else { return if flow.watches() { WATCHED } else { UNPACED } };
+    let set = plan.timeline.iter().filter_map(|entry| match &entry.action {
+        Action::Set { flows, setting, .. } if flows.contains(&flow.id) => turning::rate_of(flow, setting),
+        _ => None,
+    });
+    let said = match &pace.change {
         None => pace.rate_nano,
         Some(Change::Ramp { to, .. }) => pace.rate_nano.max(*to),
         Some(Change::Steps { then, .. }) => then.iter().copied().fold(pace.rate_nano, u64::max),
     };
-    // Gaps that are drawn, and bursts, come closer than that for a while.
-    (most / 1_000_000_000 + 1).saturating_mul(2).saturating_add(load.burst).min(UNPACED)
+    let most = set.max().unwrap_or(0).max(said);
+    // Gaps that are drawn, and bursts, come closer than that for a while; what others send, as it likes.
+    let least = if flow.watches() { WATCHED } else { 0 };
+    (most / 1_000_000_000 + 1).saturating_mul(2).saturating_add(flow.load.burst).clamp(least, UNPACED)
 }
 
 /// Carries a run out.
@@ -88,7 +100,9 @@ pub async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>) {
     while worker.pacer.now_ns() < begins() {
         run.event(worker, begins()).await;
     }
-    if !run.killed.get() {
+    if worker.shared.plan.flows[run.flow].watches() {
+        watch(worker, run).await;
+    } else if !run.killed.get() {
         match Sender::open(worker, run).await {
             Ok(mut sender) => sender.carry_out().await,
             Err(error) => {
@@ -98,6 +112,17 @@ pub async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>) {
         }
     }
     flow::end(worker, run);
+}
+
+/// Sends nothing. What comes its receiving end notes, which stands there all the time: who watched when is told by the flow's starts and ends.
+async fn watch(worker: &Rc<Worker>, run: &Rc<Run>) {
+    let (planned, shared) = (&worker.shared.plan.flows[run.flow], &worker.shared.flows[run.flow]);
+    let number = shared.next_connection.fetch_add(1, Ordering::Relaxed);
+    let row = Connection { local: String::new(), ..row(worker, planned) };
+    worker.parts.borrow_mut()[run.flow].connection(number, row);
+    while !worker.finishing.get() && worker.pacer.now_ns() < run.until_ns() {
+        run.event(worker, run.until_ns()).await;
+    }
 }
 
 impl<'w> Sender<'w> {
@@ -115,7 +140,7 @@ impl<'w> Sender<'w> {
         };
         let shared = &worker.shared.flows[run.flow];
         let number = shared.next_connection.fetch_add(1, Ordering::Relaxed);
-        let second = most_per_second(&planned.load, run.pace.as_ref());
+        let second = most_per_second(&worker.shared.plan, planned, run.pace.as_ref());
         let lane = Arc::new(Lane::new(number, second.saturating_mul(2)));
         shared.lanes().push(Arc::clone(&lane));
         shared.live.connections.fetch_add(1, Ordering::Relaxed);
@@ -142,6 +167,7 @@ impl<'w> Sender<'w> {
             count,
             starts,
             at_ns,
+            version: run.turning.version(),
             watched,
             under_way: VecDeque::new(),
             fates: 0,
@@ -156,6 +182,7 @@ impl<'w> Sender<'w> {
     async fn carry_out(&mut self) {
         let run = self.run;
         while self.next < self.count {
+            self.look_again();
             let now = self.worker.pacer.now_ns();
             self.seal(now);
             if self.worker.finishing.get() {
@@ -169,9 +196,11 @@ impl<'w> Sender<'w> {
             if now >= run.until_ns() && !due_before {
                 break;
             }
-            let next = match run.frozen.get() {
-                true => NEVER_DUE,
-                false => self.send_due(now),
+            let next = match run.paused_until(now) {
+                _ if run.frozen.get() => NEVER_DUE,
+                // By the clock nothing is due in a pause; what was due before it is sent though the pause has begun.
+                Some(until) if self.starts.is_none() => until,
+                _ => self.send_due(now),
             };
             if next <= self.worker.pacer.now_ns() {
                 // A rate that this worker cannot keep must not keep its other tasks waiting.
@@ -186,6 +215,17 @@ impl<'w> Sender<'w> {
         if did_all && run.until_ns() > self.last_ns {
             // What was lost is known only later, which is no time in which the flow ran.
             run.stop(self.last_ns.max(run.from_ns));
+        }
+    }
+
+    /// Asks anew when the next one is due, if the timeline has changed the course of the run.
+    fn look_again(&mut self) {
+        if self.version == self.run.turning.version() {
+            return;
+        }
+        self.version = self.run.turning.version();
+        if let Some(starts) = &mut self.starts {
+            self.at_ns = starts.at(self.next);
         }
     }
 

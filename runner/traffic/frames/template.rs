@@ -3,6 +3,7 @@
 
 use scn_grammar::scenario::pattern::Varying;
 
+use super::described::Described;
 use super::mark::{MARK, Whose};
 use super::sums::{self, Sum};
 use super::values::Values;
@@ -82,6 +83,8 @@ pub struct Template {
     pub(super) key: Key,
     /// The largest frame, bytes.
     pub longest: usize,
+    /// Of a flow that only watches: `bytes` and `patches` hold what is said of others' frames.
+    pub(super) described: Option<Described>,
 }
 
 impl Template {

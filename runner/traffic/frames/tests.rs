@@ -12,10 +12,14 @@ use crate::traffic::draw::Key;
 
 /// Two nodes and a flow of these frames.
 fn plan(frame: &str) -> Plan {
+    plan_of("frames", frame, "total 9")
+}
+
+fn plan_of(over: &str, frame: &str, load: &str) -> Plan {
     let scenario = format!(
         "topology {{\n node a, b\n interface a.eth0 {{ mac 02:00:00:00:00:0a }}\n interface b.eth0 {{ mac 02:00:00:00:00:0b }}\n \
          link a.eth0 10.0.0.1/24, 2001:db8::1/64 <-> b.eth0 10.0.0.2/24, 2001:db8::2/64\n}}\n\
-         flow f from a.eth0 to b.eth0 over frames {{\n frame {{\n{frame}\n}}\n total 9\n}}\nexpect {{ f.sent == 9 }}"
+         flow f from a.eth0 to b.eth0 {{\n over {over}\n frame {{\n{frame}\n}}\n {load}\n}}\nexpect {{ f.received == 9 }}"
     );
     sample::plan(&scenario).expect("it can be planned")
 }
@@ -26,10 +30,18 @@ fn frame_of(plan: &Plan) -> &Frame {
 }
 
 fn template(frame: &str) -> Template {
-    let plan = plan(frame);
+    template_of(&plan(frame))
+}
+
+/// The template of others' frames that are watched.
+fn watched(frame: &str) -> Template {
+    template_of(&plan_of("frames { watch on }", frame, "rate 5/s\n duration 1s"))
+}
+
+fn template_of(plan: &Plan) -> Template {
     let flow = &plan.flows[0];
-    let (from, (_, to)) = (ends::from(&plan, flow), ends::to(&plan, flow));
-    headers::template(frame_of(&plan), (&from, &to), "a", Whose { run: 0x0102_0304, flow: 0 }, Key::of_seed(1))
+    let (from, (_, to)) = (ends::from(plan, flow), ends::to(plan, flow));
+    headers::template(frame_of(plan), (&from, &to), "a", Whose { run: 0x0102_0304, flow: 0 }, Key::of_seed(1))
 }
 
 /// The frames of the first items.
@@ -237,4 +249,113 @@ fn a_payload_has_an_identity_where_there_is_always_room() {
         assert_eq!(template(text).is_identified(), identified, "{text}");
     }
     assert_eq!(template("ipv4 { ttl 1 }").payload_bytes(0), MARK);
+}
+
+/// Whether the filter of what is watched lets the first frames of a flow pass, which are as they say.
+fn sees(watch: &str, sent: &str) -> bool {
+    let (watch, sent) = (watched(watch), template(sent));
+    let all: Vec<bool> = frames(&sent, 20)
+        .iter()
+        .map(|frame| {
+            let (bytes, tag) = received(&sent, frame);
+            watch.filter().passes(&bytes, tag)
+        })
+        .collect();
+    assert!(all.iter().all(|one| *one == all[0]), "all or none");
+    all[0]
+}
+
+#[test]
+fn of_others_frames_those_are_seen_that_have_what_is_said() {
+    for (watch, sent, seen) in [
+        ("ipv4 { protocol 112  destination 224.0.0.18 }", "ipv4 { protocol 112  destination 224.0.0.18  ttl 255 }\npayload 20B", true),
+        ("ipv4 { protocol 112  destination 224.0.0.18 }", "ipv4 { protocol 112  destination 224.0.0.5 }\npayload 20B", false),
+        ("ipv4 { protocol 112 }", "ipv4 { protocol 89 }\npayload 20B", false),
+        ("ipv4 { protocol 112 }", "vlan 7\nipv4 { protocol 112 }\npayload 20B", false),
+        ("vlan 7\nipv4 { protocol 112 }", "vlan 7\nipv4 { protocol 112 }\npayload 20B", true),
+        ("vlan 7\nipv4 { protocol 112 }", "ipv4 { protocol 112 }\npayload 20B", false),
+        ("vlan 1..6\nipv4 { protocol 112 }", "vlan 7\nipv4 { protocol 112 }\npayload 20B", false),
+        ("vlan 5..9 { priority [2, 3] }", "vlan 7 { priority 3 }\nipv4 { ttl 9 }", true),
+        ("vlan 5..9 { priority [2, 4] }", "vlan 7 { priority 3 }\nipv4 { ttl 9 }", false),
+        ("vlan 7 { drop_eligible off }", "vlan 7 { drop_eligible on }\nipv4 { ttl 9 }", false),
+        ("vlan 7 { drop_eligible on }", "vlan 7 { drop_eligible on }\nipv4 { ttl 9 }", true),
+        ("vlan [7, 8]", "vlan 7\nipv4 { ttl 9 }", false),
+        ("vlan [7, 8]\nipv6 { hop_limit 1..9 }", "vlan 7 { ethertype hex\"8100\" }\nvlan 8\nipv6 { hop_limit 9 }", true),
+        ("ethernet { destination 02:00:00:00:00:00..02:00:00:00:00:ff }", "ipv4 { ttl 9 }", true),
+        ("ethernet { destination 02:00:00:00:00:0c..02:00:00:00:00:ff }", "ipv4 { ttl 9 }", false),
+        ("ethernet { source 02:00:00:00:00:0a  ethertype hex\"0800\" }", "ipv4 { ttl 9 }", true),
+        ("ethernet { source 02:00:00:00:00:0b }", "ipv4 { ttl 9 }", false),
+        ("arp { operation reply }", "arp { operation reply }", true),
+        ("arp { operation reply }", "arp { operation request }", false),
+        ("arp { sender_address 10.0.0.0/24 }", "arp { operation request }", true),
+        ("arp { sender_address 10.0.1.0/24 }", "arp { operation request }", false),
+        ("lldp { }", "lldp { ttl 9s }", true),
+        ("lldp { }", "lacp { actor { key 1 } }", false),
+        ("lacp { actor { key 1..2  state 61 } }", "lacp { actor { key 1..2 } }", true),
+        ("lacp { partner { key 7 } }", "lacp { actor { key 7 } }", false),
+        ("ipv6 { source 2001:db8::/64 }\nicmpv6 { type 128 }", "ipv6 { hop_limit 3 }\nicmpv6 { identifier 1..9 }", true),
+        ("ipv6 { source 2001:db8::2..2001:db8::9 }", "ipv6 { hop_limit 3 }\nicmpv6 { identifier 1..9 }", false),
+        ("ipv6 { flow_label 70000..80000  dscp 46 }", "ipv6 { flow_label 75000..75009  dscp 46 }\nudp { source 9 }", true),
+        ("ipv6 { flow_label 70000..80000 }", "ipv6 { flow_label 69990..69999 }\nudp { source 9 }", false),
+        ("ipv4 { df on }\nudp { destination 7 }", "ipv4 { df on }\nudp { source 1..99  destination 7 }", true),
+        ("ipv4 { df off }\nudp { destination 7 }", "ipv4 { df on }\nudp { destination 7 }", false),
+        ("ipv4 { ttl 9 }\nudp { destination 7 }", "ipv4 { ttl 9 }\ntcp { destination 7 }", false),
+        ("ipv4 { ttl 1..64 }\ntcp { flags syn }", "ipv4 { ttl 9 }\ntcp { flags syn }", true),
+        ("ipv4 { ttl 1..64 }\ntcp { flags syn }", "ipv4 { ttl 9 }\ntcp { flags syn, ack }", false),
+        (
+            "ipv4 { ttl 1..64 }\ntcp { window 1..9  sequence 65536..4294967295 }",
+            "ipv4 { ttl 9 }\ntcp { window 1..9  sequence 70000 }",
+            true,
+        ),
+        ("ipv4 { ttl 1..64 }\ntcp { sequence 65536..4294967295 }", "ipv4 { ttl 9 }\ntcp { sequence 65535 }", false),
+        ("ipv4 { ttl 9 }\nudp { destination 7 }\npayload \"odd\"", "ipv4 { ttl 9 }\nudp { destination 7 }\npayload \"odd and more\"", true),
+        ("ipv4 { ttl 9 }\nudp { destination 7 }\npayload \"odd\"", "ipv4 { ttl 9 }\nudp { destination 7 }\npayload \"oddly\"", true),
+        (
+            "ipv4 { ttl 9 }\nudp { destination 7 }\npayload \"odd\"",
+            "ipv4 { ttl 9 }\nudp { destination 7 }\npayload \"ode and more\"",
+            false,
+        ),
+        ("payload hex\"00ff\"", "payload hex\"00ff11\"", true),
+        ("payload hex\"00ff\"", "vlan 1\npayload hex\"00ff11\"", false),
+        ("ethernet { ethertype [2048, 34997] }", "payload 64B", true),
+    ] {
+        assert_eq!(sees(watch, sent), seen, "{watch} sees {sent}");
+    }
+}
+
+#[test]
+fn headers_of_any_length_are_looked_behind() {
+    let watch = watched("ipv4 { ttl 9 }\ntcp { destination 80 }\npayload \"GET\"");
+    let ethernet = [0; 12].into_iter().chain([0x08, 0x00]);
+    // A header of 24 bytes with an option, a segment of TCP whose header has 32, then the payload and what Ethernet fills up.
+    let ipv4 = [0x46, 0, 0, 61, 0, 0, 0x40, 0, 9, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0x94, 4, 0, 0];
+    let tcp = [0x80, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 2, 0x80, 0x18, 1, 0, 0, 0, 0, 0, 1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0];
+    let frame: Vec<u8> = ethernet.chain(ipv4).chain(tcp).chain(*b"GET /").chain([0; 9]).collect();
+    assert!(watch.filter().passes(&frame, None));
+    assert_eq!(watch.carried(watch.described.unwrap(), &frame, frame.len()), 5);
+    let changed = |at: usize, byte: u8| {
+        let mut other = frame.clone();
+        other[at] = byte;
+        watch.filter().passes(&other, None)
+    };
+    assert!(!changed(14 + 24 + 3, 81), "another port");
+    assert!(!changed(14 + 24 + 32, b'P'), "another payload");
+    assert!(!changed(14 + 7, 1), "a later fragment begins with no header");
+    assert!(!watch.filter().passes(&frame[..60], None), "too short");
+}
+
+#[test]
+fn what_watched_frames_carry_lies_behind_the_headers_that_are_said() {
+    let sent = "vlan 7\nipv4 { ttl 9 }\nudp { destination 7 }\npayload 30B";
+    for (watch, bytes) in [("vlan 7\nipv4 { ttl 9 }\nudp { destination 7 }", 30), ("vlan 7\nipv4 { ttl 9 }", 38), ("vlan 7", 58)] {
+        let (sent, watch) = (template(sent), watched(watch));
+        let (frame, _) = received(&sent, &frames(&sent, 1)[0]);
+        assert_eq!(watch.carried(watch.described.unwrap(), &frame, frame.len()), bytes);
+    }
+    let (sent, watch) =
+        (template("ipv6 { hop_limit 9 }\nicmpv6 { type 128 }\npayload 30B"), watched("ipv6 { hop_limit 9 }\nicmpv6 { code 0 }"));
+    let frame = &frames(&sent, 1)[0];
+    assert_eq!(watch.carried(watch.described.unwrap(), frame, frame.len()), 30);
+    let watch = watched("lldp { }");
+    assert_eq!(watch.carried(watch.described.unwrap(), frame, frame.len()), 0, "it is whole");
 }

@@ -121,3 +121,52 @@ async fn what_cannot_be_opened_in_time_is_dropped() {
     assert_eq!((series.items.len(), series.connections.len()), (150, 2));
     assert!((45..=50).contains(&dropped), "those whose patience was over before the end: {dropped}");
 }
+
+#[tokio::test]
+async fn connections_open_by_one_clock_and_transactions_start_by_another() {
+    // 2 x 50 bytes each: 250 transactions a second on 125 connections a second, of which each carries two.
+    let both = Load {
+        connections: 1000,
+        total: Some(50),
+        transactions: Some(2),
+        opens_nano: Some(125 * BILLION),
+        bandwidth_bps: Some(200_000),
+        ..load()
+    };
+    let mut running = start(plan(sym(50), Some(sym(50)), both)).await;
+    running.ended().await;
+    let series = running.finish().await;
+    assert_eq!((series.connections.len(), done(&series)), (50, 100));
+    assert_eq!(intended(&series), (0..100).map(|k| k * 4_000_000).collect::<Vec<_>>(), "transactions have their own clock");
+    let mut each: BTreeMap<u32, u32> = BTreeMap::new();
+    series.items.iter().for_each(|item| *each.entry(item.connection).or_default() += 1);
+    assert!(each.len() == 50 && each.values().all(|times| *times == 2), "{each:?}");
+    assert!(series.connections.iter().zip(0..).all(|(connection, k)| connection.opened_ns >= k * 8_000_000), "connections have theirs");
+}
+
+#[tokio::test]
+async fn connections_that_the_clock_opens_keep_clocks_of_their_own() {
+    // Ten at most, each of a tenth of 200 transactions a second: one each 50 ms.
+    let own = Load {
+        connections: 10,
+        transactions: Some(1000),
+        opens_nano: Some(100 * BILLION),
+        bandwidth_bps: Some(160_000),
+        phase: Phase::Random,
+        duration_ns: Some(400 * MS),
+        ..load()
+    };
+    let mut running = start(plan(sym(50), Some(sym(50)), own)).await;
+    running.ended().await;
+    let series = running.finish().await;
+    assert_eq!(series.connections.len(), 10);
+    let mut starts: BTreeMap<u32, Vec<i64>> = BTreeMap::new();
+    series.items.iter().for_each(|item| starts.entry(item.connection).or_default().push(item.intended_ns));
+    let opens: std::collections::BTreeSet<i64> = (0..10).map(|k| k * 10_000_000).collect();
+    for starts in starts.values_mut() {
+        starts.sort_unstable();
+        assert!(starts.windows(2).all(|pair| (pair[1] - pair[0] - 50_000_000).abs() <= 1), "{starts:?}");
+        assert!(opens.iter().any(|open| (*open..open + 50_000_001).contains(&starts[0])), "it begins within its first period: {starts:?}");
+    }
+    assert_eq!(starts.len(), 10);
+}
