@@ -16,7 +16,7 @@ mod frames;
 mod graph;
 mod groups;
 mod holders;
-mod http;
+pub(crate) mod http;
 mod kernel;
 mod leaving;
 mod listeners;

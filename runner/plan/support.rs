@@ -106,7 +106,7 @@ impl Missing {
                 beyond.into_iter().for_each(|what| self.add(flow.span, what));
             }
             Transport::Http { .. } => {
-                http::beyond(flow.pattern.as_ref()).into_iter().for_each(|what| self.add(flow.span, what));
+                http::flow(flow).into_iter().for_each(|what| self.add(flow.span, what));
             }
             Transport::Quic { streams, .. } => {
                 side_by_side::beyond(flow, *streams).into_iter().for_each(|what| self.add(flow.span, what));

@@ -26,10 +26,11 @@ impl Place<'_> {
         let streams = http::streams(&worker.shared.plan.flows[self.run.flow].transport);
         self.control.socket.set(Some(socket));
         let controls = self.controls(open, streams);
-        let talks = controls
-            .iter()
-            .map(|control| http::Talk::new(worker, control, carrier.link(), socket, identity.clone(), Rc::clone(&heard)))
-            .collect();
+        let talks = controls.iter().zip(0..).map(|(control, stream)| {
+            let identity = Identity { stream, ..identity.clone() };
+            http::Talk::new(worker, control, carrier.link(), socket, identity, Rc::clone(&heard))
+        });
+        let talks = talks.collect();
         let done = self.side_by_side(open, &controls, talks, |context| carrier.poll(context)).await;
         let end = self.closes(open);
         done.into_iter().for_each(|talk| drop(talk.close()));

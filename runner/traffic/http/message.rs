@@ -72,6 +72,6 @@ impl Transport for Message {
     }
 
     fn abort(&self) {
-        // Patterns over HTTP neither close nor reset: the plan refuses them.
+        // Patterns over HTTP do not reset: the plan refuses them.
     }
 }

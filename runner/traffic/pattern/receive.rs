@@ -26,6 +26,7 @@ struct Limit {
 impl<S: Transport> Session<S> {
     /// Carries a receiving operation out.
     pub(super) async fn take(&mut self, operation: &Operation) -> Result<(), Cut> {
+        self.listen(operation)?;
         let ns = operation.within_ns.map_or(self.response_limit(), |within| i64::try_from(within).unwrap_or(i64::MAX));
         let mut limit = Limit { ns, at_ns: None };
         if self.program.keeps && !matches!(operation.act, Act::SendBack) {
@@ -46,7 +47,14 @@ impl<S: Transport> Session<S> {
             }
         };
         self.accept(operation, taken)?;
-        self.take_rest(operation, taken, &mut limit).await
+        match self.take_rest(operation, taken, &mut limit).await {
+            // Whoever is in between may have made the message shorter.
+            Err(Cut::Fault(_)) if self.wire.stream().is_over() => {
+                self.wire.pass_over();
+                Ok(())
+            }
+            passed => passed,
+        }
     }
 
     /// Waits until at least so many bytes are there.
@@ -238,6 +246,11 @@ impl<S: Transport> Session<S> {
 
     /// Waits for the end of the other side.
     pub(super) async fn take_end(&mut self, operation: &Operation, how: Close) -> Result<(), Cut> {
+        self.listen(operation)?;
+        if S::MESSAGES {
+            self.wire.pass_over();
+            self.wire.stream().awaits_the_end();
+        }
         let mut limit = Limit { ns: self.response_limit(), at_ns: None };
         if self.wire.waiting().is_empty() {
             self.set_limit(&mut limit);

@@ -2,6 +2,7 @@
 //! which step failed and how. What receiving means stands in `receive`.
 
 use std::fmt::Write as _;
+use std::future::{Future as _, poll_fn};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -239,6 +240,9 @@ impl<S: Transport> Session<S> {
                 Act::Pause(duration) => {
                     let pause = i64::try_from(key.part(turn).draw(duration)).unwrap_or(i64::MAX);
                     self.tell(operation, || format!("pauses {}", limits::in_words(pause)));
+                    if S::MESSAGES && !program.sends_next(at) {
+                        self.listen(operation)?;
+                    }
                     self.pause(pause).await?;
                 }
                 Act::Close(Close::Half) => {
@@ -294,6 +298,9 @@ impl<S: Transport> Session<S> {
 
     /// Carries a sending operation out.
     async fn say(&mut self, operation: &Operation, key: Key) -> Result<(), Cut> {
+        if self.wire.stream().speaks() {
+            self.wire.pass_over();
+        }
         match &operation.act {
             Act::SendFrame(size) => return self.send_frame(operation, self.identity.length(key, size).max(1) as u32).await,
             Act::SendFile(content) => {
@@ -320,8 +327,29 @@ impl<S: Transport> Session<S> {
 
     async fn pause(&mut self, pause_ns: i64) -> Result<(), Cut> {
         let until = self.worker.pacer.now_ns().saturating_add(pause_ns);
-        let control = Rc::clone(self.wire.control());
-        if self.worker.rest(&control, until).await { Ok(()) } else { Err(Cut::Aborted) }
+        let (control, worker) = (Rc::clone(self.wire.control()), Rc::clone(&self.worker));
+        let mut rest = std::pin::pin!(worker.rest(&control, until));
+        let rested = poll_fn(|context| {
+            self.wire.stream().carry_on(context);
+            rest.as_mut().poll(context)
+        });
+        if rested.await { Ok(()) } else { Err(Cut::Aborted) }
+    }
+
+    /// What this side has said is a whole message.
+    pub(super) fn listen(&mut self, operation: &Operation) -> Result<(), Cut> {
+        let untaken = self.wire.waiting().len();
+        match self.wire.stream().listens(untaken) {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                self.wire.pass_over();
+                Ok(())
+            }
+            Err(what) => {
+                let fault = Fault { step: operation.step, what, end: ConnectionEnd::Mismatch, corruption: None };
+                Err(Cut::Fault(Box::new(fault)))
+            }
+        }
     }
 
     /// How often a loop goes round.
