@@ -39,7 +39,6 @@ mod routes;
 pub(crate) mod sample;
 pub mod schedule;
 pub mod schema;
-mod side_by_side;
 mod sources;
 pub mod streams;
 pub mod support;

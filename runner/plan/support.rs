@@ -15,7 +15,6 @@ use super::datagrams;
 use super::http;
 use super::multihomed;
 use super::pace::Pace;
-use super::side_by_side;
 
 /// The code of every problem here.
 pub const CODE: &str = "scn::run::not_in_this_version";
@@ -109,7 +108,9 @@ impl Missing {
                 http::flow(flow).into_iter().for_each(|what| self.add(flow.span, what));
             }
             Transport::Quic { streams, .. } => {
-                side_by_side::beyond(flow, *streams).into_iter().for_each(|what| self.add(flow.span, what));
+                if *streams > 1 && flow.pattern.as_ref().is_some_and(datagrams::either_begins) {
+                    self.add(flow.span, "a pattern that either end may begin, with `streams` over `quic`");
+                }
             }
         }
         let load = &flow.load;
@@ -119,11 +120,6 @@ impl Missing {
         }
         if load.opens_nano.is_some() && (load.bandwidth_bps.is_some() || load.phase != Phase::Even) {
             self.add(flow.span, "`opens` with `bandwidth` or `phase random`");
-        }
-        if let (Transport::Http { http, .. }, Phase::Random) = (&flow.transport, load.phase)
-            && http.streams > 1
-        {
-            self.add(flow.span, "`phase random` with `streams`");
         }
         let frames = matches!(flow.transport, Transport::Frames(_));
         if let (Destination::HostName(..), true) = (&flow.to, frames) {

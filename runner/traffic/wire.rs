@@ -31,7 +31,7 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin {
     /// The socket under it, for tcp_info; `None`: it is no connection of the kernel.
     fn socket(&self) -> Option<RawFd>;
     /// Makes the coming close abortive (RST, or what stands for it).
-    fn abort(&self);
+    fn abort(&mut self);
 
     /// It carries messages, of which either end knows when they are over; what follows is for those alone.
     const MESSAGES: bool = false;
@@ -100,7 +100,7 @@ impl<S: Transport> Wire<S> {
     }
 
     /// Makes the close abortive.
-    pub fn abort(&self) {
+    pub fn abort(&mut self) {
         self.stream.abort();
     }
 

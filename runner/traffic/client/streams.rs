@@ -61,7 +61,7 @@ impl Place<'_> {
         mut carry: impl FnMut(&mut Context<'_>) -> Poll<()>,
     ) -> Vec<C> {
         let members: Vec<u64> = controls.iter().map(|control| self.worker.enlist(control)).collect();
-        let lanes: Vec<Lane<'_>> = controls.iter().map(|control| Lane { place: self, control, open }).collect();
+        let lanes: Vec<Lane<'_>> = controls.iter().zip(0..).map(|(control, stream)| Lane { place: self, control, open, stream }).collect();
         let mut at_work: FuturesUnordered<_> = lanes.iter().zip(talks).map(|(lane, talk)| lane.converse(talk)).collect();
         let mut done = Vec::with_capacity(lanes.len());
         let mut told = false;

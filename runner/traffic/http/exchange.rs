@@ -180,7 +180,7 @@ impl Transport for Exchange {
         Some(self.socket)
     }
 
-    fn abort(&self) {
+    fn abort(&mut self) {
         // Patterns over HTTP do not reset: the plan refuses them.
     }
 

@@ -71,7 +71,7 @@ impl Transport for Message {
         Some(self.socket)
     }
 
-    fn abort(&self) {
+    fn abort(&mut self) {
         // Patterns over HTTP do not reset: the plan refuses them.
     }
 }

@@ -272,12 +272,10 @@ impl Conversation for Talk {
         }
     }
 
-    fn heard(&mut self, now_ns: i64) {
-        let mut quiet = self.heard.get();
-        quiet.heard(|| now_ns);
-        self.heard.set(quiet);
+    fn heard(&mut self) {
+        self.hears();
         if let Asks::Pattern(session) = &mut self.asks {
-            session.quiet.heard(|| now_ns);
+            session.hears();
         }
     }
 

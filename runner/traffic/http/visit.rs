@@ -59,7 +59,18 @@ pub struct Visits {
     doors: RefCell<BTreeMap<u64, mpsc::Sender<Asked>>>,
     members: RefCell<Vec<(u64, Rc<Control>)>>,
     under_way: Cell<usize>,
+    /// Requests that wait for their answer.
+    asked: Cell<usize>,
     closing: Cell<bool>,
+}
+
+/// A request that waits for its answer.
+struct Waiting<'a>(&'a Cell<usize>);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 /// A request.
@@ -87,7 +98,7 @@ impl Visits {
     /// None yet; they will be carried on there.
     pub fn new(tasks: Tasks) -> Visits {
         let (doors, members) = (RefCell::default(), RefCell::default());
-        Visits { tasks, doors, members, under_way: Cell::new(0), closing: Cell::new(false) }
+        Visits { tasks, doors, members, under_way: Cell::new(0), asked: Cell::new(0), closing: Cell::new(false) }
     }
 
     /// A transaction is not over.
@@ -95,9 +106,9 @@ impl Visits {
         self.under_way.get() > 0
     }
 
-    /// A pattern ends the connection.
+    /// A pattern ends the connection, and all answers are given.
     pub fn is_closing(&self) -> bool {
-        self.closing.get()
+        self.closing.get() && self.asked.get() == 0
     }
 
     /// The client has ended the connection, or an order does.
@@ -116,6 +127,8 @@ impl Site {
         let stream = head.headers.get(STREAM).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         let door = self.door(stream.filter(|stream| *stream < u64::from(MOST_STREAMS)).unwrap_or(0));
         let (reply, answered) = oneshot::channel();
+        self.visits.asked.set(self.visits.asked.get() + 1);
+        let _waiting = Waiting(&self.visits.asked);
         let mut text = form::request_head(head);
         text.extend_from_slice(&read.bytes);
         let asked = Asked { text, body: read.bytes.len(), method: head.method.clone(), words: words(head), reply };
@@ -266,7 +279,7 @@ impl Transport for Visit {
         None
     }
 
-    fn abort(&self) {
+    fn abort(&mut self) {
         // Patterns over HTTP do not reset: the plan refuses them.
     }
 

@@ -67,7 +67,6 @@ impl<S: Transport> Session<S> {
 
     /// Waits for at least one byte more.
     async fn more(&mut self, operation: &Operation, limit: &mut Limit) -> Result<(), Cut> {
-        self.set_limit(limit);
         if !self.wire.has_room() {
             return Err(Cut::Fault(Box::new(Fault {
                 step: operation.step,
@@ -76,21 +75,39 @@ impl<S: Transport> Session<S> {
                 corruption: None,
             })));
         }
-        self.wire.read_more().await.map_err(|broken| self.fault(operation, broken))?;
-        self.quiet.heard(|| self.worker.pacer.now_ns());
+        self.wait(limit).await.map_err(|broken| self.fault(operation, broken))?;
+        self.hears();
         Ok(())
+    }
+
+    /// Waits for at least one byte more. What others of the same connection hear meanwhile keeps it from being quiet.
+    async fn wait(&mut self, limit: &mut Limit) -> Result<(), Broken> {
+        loop {
+            self.set_limit(limit);
+            match self.wire.read_more().await {
+                Err(Broken::TimedOut) if self.company.is_some() && self.goes_on(limit) => {}
+                read => return read,
+            }
+        }
+    }
+
+    /// A limit that is over was not that of the operation, and the connection is not quiet.
+    fn goes_on(&self, limit: &Limit) -> bool {
+        let now = self.worker.pacer.now_ns();
+        limit.at_ns.is_some_and(|at| now < at) && self.hush().broken(now).is_none()
     }
 
     /// Sets the limit of an operation when it first has to wait, and that of a quiet connection whenever it has to.
     fn set_limit(&mut self, limit: &mut Limit) {
         let known = limit.at_ns;
-        if known.is_some() && !self.quiet.is_limited() {
+        let quiet = self.hush();
+        if known.is_some() && !quiet.is_limited() {
             return;
         }
         let never = limit.ns == i64::MAX;
         let at = known.unwrap_or_else(|| if never { NEVER_DUE } else { self.worker.pacer.now_ns().saturating_add(limit.ns) });
         limit.at_ns = Some(at);
-        self.worker.limit(self.wire.control(), self.quiet.until(at));
+        self.worker.limit(self.wire.control(), quiet.until(at));
     }
 
     /// Takes the first bytes of what waits, and keeps them if they are sent back later.
@@ -253,8 +270,7 @@ impl<S: Transport> Session<S> {
         }
         let mut limit = Limit { ns: self.response_limit(), at_ns: None };
         if self.wire.waiting().is_empty() {
-            self.set_limit(&mut limit);
-            match self.wire.read_more().await {
+            match self.wait(&mut limit).await {
                 Err(Broken::Eof) => return Ok(()),
                 Err(Broken::Io(error)) if how == Close::Reset && end_of(&error) == ConnectionEnd::Reset => return Ok(()),
                 Err(broken) => return Err(self.fault(operation, broken)),

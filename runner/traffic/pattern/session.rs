@@ -1,6 +1,7 @@
 //! Plays one side of a pattern over a connection, transaction by transaction. In: a program, a wire, an identity. Out: done, or
 //! which step failed and how. What receiving means stands in `receive`.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::future::{Future as _, poll_fn};
 use std::rc::Rc;
@@ -128,6 +129,8 @@ pub struct Session<S> {
     pub patience_ns: i64,
     /// How long nothing may come, and when something last came.
     pub quiet: Quiet,
+    /// The same of all who share its connection, which somebody else watches; `None`: it has one of its own.
+    pub company: Option<Rc<Cell<Quiet>>>,
     /// Transactions so far, where a stream of a connection counts its own; `None`: who plays them counts.
     pub own_count: Option<u64>,
     /// Messages of filling are numbered over the whole connection, and come in this order.
@@ -163,6 +166,7 @@ impl<S: Transport> Session<S> {
             progress: Progress { sent_ns: NEVER, sent_bytes: 0, received_bytes: 0 },
             patience_ns: RESPONSE_LIMIT_NS,
             quiet: Quiet::ENDLESS,
+            company: None,
             own_count: None,
             ordered: true,
             captures: vec![Vec::new(); program.captures],
@@ -185,6 +189,21 @@ impl<S: Transport> Session<S> {
     /// The program that it plays.
     pub fn program(&self) -> &Rc<Program> {
         &self.program
+    }
+
+    /// How long nothing may come over its connection, and when something last came.
+    pub fn hush(&self) -> Quiet {
+        self.company.as_ref().map_or(self.quiet, |company| company.get())
+    }
+
+    /// Something has come; the clock is asked only if that matters.
+    pub fn hears(&mut self) {
+        self.quiet.heard(|| self.worker.pacer.now_ns());
+        if let Some(company) = &self.company {
+            let mut quiet = company.get();
+            quiet.heard(|| self.worker.pacer.now_ns());
+            company.set(quiet);
+        }
     }
 
     /// Numbers the messages of filling from 0 again.
@@ -452,7 +471,7 @@ impl<S: Transport> Session<S> {
             Broken::Aborted => return Cut::Aborted,
             Broken::Eof => (format!("the peer closed the connection{seen}"), ConnectionEnd::EarlyClose),
             Broken::TimedOut => {
-                if let Some(what) = self.quiet.broken(self.worker.pacer.now_ns()) {
+                if let Some(what) = self.hush().broken(self.worker.pacer.now_ns()) {
                     return Cut::Fault(Box::new(Fault { step: operation.step, what, end: ConnectionEnd::Timeout, corruption: None }));
                 }
                 let limit = operation.within_ns.map_or(self.response_limit(), |within| i64::try_from(within).unwrap_or(i64::MAX));
