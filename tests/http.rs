@@ -100,6 +100,29 @@ scenario to_nginx {
         client sends "body"
         client expects /^HTTP\/1\.1 201 Created\r\n(?:[^\r\n]+\r\n)*\r\nPUT client 4 site/
     }
+    # A session on one connection: what nginx sets is said back to it.
+    pattern tour {
+        client sends "GET / HTTP/1.1\r\nHost: site\r\n\r\n"
+        client expects /^HTTP\/1\.1 200 /
+        repeat 1..3 {
+            client sends "PUT /mirror HTTP/1.1\r\nHost: site\r\nX-Word: again\r\n\r\n"
+            client sends random 40B..100kB
+            client expects /\r\n\r\nPUT again \d+ site$/
+            pause 1ms
+        }
+        client sends "HEAD /gone HTTP/1.1\r\nHost: site\r\n\r\n"
+        client expects "HTTP/1.1 410"
+        client closes
+    }
+    pattern again {
+        repeat 2 {
+            client sends "PUT /mirror HTTP/1.1\r\nHost: site\r\nX-Word: again\r\n\r\n"
+            client sends 10kB
+            client expects /\r\n\r\nPUT again 10000 site$/
+        }
+    }
+    flow toured from client to site:8080 over http { pattern tour  total 5 }
+    flow second_tour from client to site:8082 { over http { version 2  streams 3 }  pattern again  total 2  transactions 9 }
     flow held   from client to site:8080 over http { rate 200/s  connections 2  total 2  transactions 120 }
     flow each   from client to site:8080 over http { total 60  connections 3 }
     flow moved  from client to site:8080 { over http { path "/moved" }  total 3 }
@@ -137,6 +160,12 @@ scenario to_nginx {
         held.failed_connections == 0
         held.transactions == 100
         held.backends == 0
+        toured.transactions == 5
+        toured.connections == 5
+        toured.http.client_errors == 5
+        toured.errors == 0
+        second_tour.transactions == 18
+        second_tour.errors == 0
     }
 }
 "#;
@@ -147,7 +176,7 @@ fn nginx_answers_and_ends_connections_in_its_own_order() {
         let Some(record) = passes(&place, "nginx", NGINX) else { return };
         let wrong = ("GET /gone".to_owned(), "got status 410 Gone, expected 200 to 399".to_owned());
         assert_eq!(failures(&record, "wrong"), [wrong]);
-        for flow in ["each", "moved", "gone", "filled", "put", "crowd", "bodies", "second"] {
+        for flow in ["each", "moved", "gone", "filled", "put", "crowd", "bodies", "second", "toured", "second_tour"] {
             assert_eq!(failures(&record, flow), [], "{flow}");
         }
         let ended = "the server ended the connection before it took the request (GOAWAY, NO_ERROR)";
@@ -175,6 +204,20 @@ scenario from_curl {
         }
     }
     service pages on server { listen http :8081  serve http_get("/", 2KiB) }
+    pattern pages {
+        server expects /^GET \/login /
+        server sends "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nin\n"
+        server expects /^GET \/page /
+        server sends "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\npage\n"
+        server closes
+    }
+    pattern leaf {
+        server expects /^GET \/page /
+        server sends "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\npage\n"
+        server closes
+    }
+    service sessions on server { listen http :8082  serve pages }
+    service leaves on server { listen http :8083  serve leaf }
     service safe on server { listen http :8443 { path "/text" { body "safe\n" } tls { name "server" } } }
     flow f from client to web { over http { path "/text" }  total 1 }
     timeline {
@@ -191,6 +234,9 @@ scenario from_curl {
         at 640ms  run on client "curl -sSk -w '%{http_version}' https://10.1.0.1:8443/text" as secure
         at 650ms  run on client "curl -sSk --http1.1 -w '%{http_version}' https://10.1.0.1:8443/text" as older
         at 660ms  run on client "h2load -n 300 -c 3 -m 20 http://10.1.0.1:8080/text" as load
+        at 670ms  run on client "curl -sS -i http://10.1.0.1:8082/login http://10.1.0.1:8082/page" as session
+        at 680ms  run on client "curl -sS --http2-prior-knowledge -w '%{http_version}' http://10.1.0.1:8083/page" as newer
+        at 690ms  run on client "curl -sS -o /dev/null -w '%{http_code}' http://10.1.0.1:8082/page" as early
         when load.status == 0 within 10s  stop web  as over
         at over + 100ms  run on client "curl -sS http://10.1.0.1:8080/text" as stopped
     }
@@ -212,6 +258,9 @@ scenario from_curl {
         secure.output matches /^safe\n2/
         older.output matches /^safe\n1\.1/
         load.output matches /300 succeeded, 0 failed, 0 errored/
+        session.output matches /^HTTP\/1\.1 200 OK\r?\n(?:[^\r\n]+\r?\n)*\r?\nin\nHTTP\/1\.1 200 OK\r?\n(?:[^\r\n]+\r?\n)*Connection: close\r?\n(?:[^\r\n]+\r?\n)*\r?\npage/
+        newer.output matches /^page\n2/
+        early.output matches /^400/
         stopped.status == 7
     }
 }
@@ -229,11 +278,11 @@ fn curl_is_answered() {
 #[test]
 fn what_http_cannot_do_here_is_refused_before_anything_is_made() {
     let place = Place::new();
-    let whole = "scn 1\npattern greeted {\n server sends \"hi\\r\\n\"\n client sends \"ho\\r\\n\"\n}\nscenario s {\n topology { node a, b\n link a <-> b }\n \
+    let whole = "scn 1\npattern greeted {\n server sends \"hi\\r\\n\"\n client sends \"ho\\r\\n\"\n}\npattern halved {\n client sends \"GET / HTTP/1.1\\r\\n\\r\\n\"\n client half closes\n server sends \"HTTP/1.1 200 OK\\r\\n\\r\\n\"\n}\nscenario s {\n topology { node a, b\n link a <-> b }\n \
                  flow f from a to b FLOW\n expect { f.sent > 0 }\n}\n";
     for (flow, words) in [
-        ("{ over http { version 2  streams 5 }  connections 2  rate 5/s  phase random  duration 1s }", "`phase random` with `streams`"),
-        ("over http { pattern greeted  total 1 }", "not one request as a text and then its answer"),
+        ("over http { pattern halved  total 1 }", "a pattern over `http` that half closes"),
+        ("over http { pattern greeted  total 1 }", "a pattern over `http` that the server begins"),
     ] {
         place.write("s.scn", whole.replace("FLOW", flow));
         let ended = place.scn(&["run", "s.scn", "--message-format", "short"]);

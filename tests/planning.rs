@@ -7,6 +7,12 @@ use crate::built::{Place, finish, repository, skip};
 const SMALL: &str = "scn 1\n\nuse std.patterns (sym)\n\nscenario small {\n    topology {\n        node a, b\n        link a <-> b\n    }\n    flow talk from a to b { pattern sym(64B)  total 10 }\n    expect { talk.transactions >= 1 }\n}\n";
 const LIBRARY: &str = "scn 1\n\npattern ask(n: size) {\n    client sends n\n    server sends n\n}\n";
 
+/// The same with what no version can run: over HTTP a server says only what it was asked for.
+fn beyond(text: &str) -> String {
+    let greeted = "pattern greeted {\n    server sends 1KiB\n    client sends 1KiB\n}\n\nscenario ";
+    text.replace("scenario ", greeted).replace("pattern sym(64B)", "over http  pattern greeted")
+}
+
 /// A file that tries the whole language.
 fn acceptance(name: &str) -> String {
     repository("tests/language/acceptance").join(name).to_string_lossy().into_owned()
@@ -86,10 +92,10 @@ fn a_picture_shows_one_scenario_that_can_be_read() {
 #[test]
 fn what_this_version_cannot_run_is_named_before_anything_is_made() {
     let place = Place::new();
-    place.write("a.scn", SMALL.replace("total 10", "over quic { streams 4 }  timeout { idle 1s }  total 10"));
+    place.write("a.scn", beyond(SMALL));
     let ended = place.scn(&["run", "a.scn", "--message-format", "short"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
-    assert!(ended.stderr.contains("with `streams` over `quic`"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("a pattern over `http` that the server begins"), "{}", ended.stderr);
     assert!(ended.stderr.contains("not_in_this_version") && ended.stderr.contains("nothing ran"), "{}", ended.stderr);
     assert!(!place.path().join("scn-results").exists());
 }
@@ -108,7 +114,7 @@ fn a_scenario_whose_needs_are_not_met_is_skipped() {
     assert!(results.to_string().contains("skipped"), "{results}");
     assert!(place.read("scn-results/report.html").contains("no_such_tool_here"));
     // What it asks for beyond this version is of no interest then.
-    place.write("a.scn", lacking.replace("total 10", "over quic { streams 4 }  timeout { idle 1s }  total 10"));
+    place.write("a.scn", beyond(&lacking));
     assert_eq!(place.scn(&["run", "a.scn"]).code, Some(4));
 }
 

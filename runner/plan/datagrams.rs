@@ -64,6 +64,12 @@ pub(crate) fn server_begins(pattern: &Pattern) -> bool {
     speaks_first(&pattern.steps).contains(&Side::Server)
 }
 
+/// Which of both is the first to send is drawn.
+pub(crate) fn either_begins(pattern: &Pattern) -> bool {
+    let first = speaks_first(&pattern.steps);
+    first.contains(&Side::Server) && first.contains(&Side::Client)
+}
+
 /// The longest message of filling, text or bytes, as far as it is known beforehand.
 fn longest(steps: &[Step]) -> u64 {
     let of = |step: &Step| match &step.kind {

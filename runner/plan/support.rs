@@ -3,7 +3,7 @@
 
 use scn_grammar::diagnostics::Diagnostic;
 use scn_grammar::scenario::expect::{Condition, Metric, Subject};
-use scn_grammar::scenario::flow::{Destination, Flow, Phase, Tool};
+use scn_grammar::scenario::flow::{Destination, Flow, Tool};
 use scn_grammar::scenario::stress::{Stress, StressTransport};
 use scn_grammar::scenario::timeline::{Action, StressSetting, Victim, When};
 use scn_grammar::scenario::topology::{Node, NodeKind};
@@ -15,7 +15,6 @@ use super::datagrams;
 use super::http;
 use super::multihomed;
 use super::pace::Pace;
-use super::side_by_side;
 
 /// The code of every problem here.
 pub const CODE: &str = "scn::run::not_in_this_version";
@@ -106,21 +105,18 @@ impl Missing {
                 beyond.into_iter().for_each(|what| self.add(flow.span, what));
             }
             Transport::Http { .. } => {
-                http::beyond(flow.pattern.as_ref()).into_iter().for_each(|what| self.add(flow.span, what));
+                http::flow(flow).into_iter().for_each(|what| self.add(flow.span, what));
             }
             Transport::Quic { streams, .. } => {
-                side_by_side::beyond(flow, *streams).into_iter().for_each(|what| self.add(flow.span, what));
+                if *streams > 1 && flow.pattern.as_ref().is_some_and(datagrams::either_begins) {
+                    self.add(flow.span, "a pattern that either end may begin, with `streams` over `quic`");
+                }
             }
         }
         let load = &flow.load;
         let pace = Pace::of_transactions(load, flow.pattern.as_ref(), &flow.transport);
         if load.bandwidth_bps.is_some() && pace.is_none() {
             self.add(flow.span, "`bandwidth` of transactions whose size only the run tells (say a `rate`)");
-        }
-        if let (Transport::Http { http, .. }, Phase::Random) = (&flow.transport, load.phase)
-            && http.streams > 1
-        {
-            self.add(flow.span, "`phase random` with `streams`");
         }
         let frames = matches!(flow.transport, Transport::Frames(_));
         if let (Destination::HostName(..), true) = (&flow.to, frames) {

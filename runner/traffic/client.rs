@@ -30,8 +30,9 @@ use super::multipath;
 use super::names;
 use super::pacer::NEVER_DUE;
 use super::pattern::session::{Identity, Session};
+use super::quic::streams as streams_of;
 use super::reconnect::Attempts;
-use super::registry::{Entry, Inbox, NOBODY};
+use super::registry::{Begun, Entry, Inbox, NOBODY};
 use super::starts::Starts;
 use super::wire::{Buffers, Wire};
 use super::worker::Worker;
@@ -232,6 +233,7 @@ impl<'a> Place<'a> {
             worker: worker.index,
             backend: AtomicU16::new(NOBODY),
             begun: AtomicU64::new(0),
+            streams: (1..streams_of(&worker.shared.plan.flows[flow])).map(|_| Begun::default()).collect(),
             waiting: AtomicWaker::new(),
             inbox: Inbox::default(),
             over: AtomicBool::default(),
@@ -335,7 +337,7 @@ impl<'a> Place<'a> {
 
     /// The place itself as the one who carries transactions.
     fn lane<'b>(&'b self, open: &'b Open) -> Lane<'b> {
-        Lane { place: self, control: self.control, open }
+        Lane { place: self, control: self.control, open, stream: 0 }
     }
 
     /// Nobody carries transactions on a connection any more: how it ended. Its socket is still open.

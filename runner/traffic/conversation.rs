@@ -40,8 +40,8 @@ pub trait Conversation {
     /// How long nothing may come, and when something last came.
     fn quiet(&self) -> Quiet;
 
-    /// From now on, at this instant, nothing has to have come.
-    fn heard(&mut self, now_ns: i64);
+    /// From now on nothing has to have come before.
+    fn heard(&mut self);
 
     /// Either end may end the connection between two transactions.
     fn may_end(&self) -> bool;
@@ -81,10 +81,10 @@ impl<S: Transport> Conversation for Session<S> {
         while self.wire.has_room() {
             match self.wire.poll_more(context) {
                 Poll::Pending => break,
-                Poll::Ready(Ok(())) => self.quiet.heard(|| worker.pacer.now_ns()),
+                Poll::Ready(Ok(())) => self.hears(),
                 // Something came since the limit was set.
-                Poll::Ready(Err(Broken::TimedOut)) if self.quiet.broken(worker.pacer.now_ns()).is_none() => {
-                    worker.limit(self.wire.control(), self.quiet.until(NEVER_DUE));
+                Poll::Ready(Err(Broken::TimedOut)) if self.hush().broken(worker.pacer.now_ns()).is_none() => {
+                    worker.limit(self.wire.control(), self.hush().until(NEVER_DUE));
                 }
                 Poll::Ready(Err(broken)) => return Poll::Ready(broken),
             }
@@ -93,11 +93,11 @@ impl<S: Transport> Conversation for Session<S> {
     }
 
     fn quiet(&self) -> Quiet {
-        self.quiet
+        self.hush()
     }
 
-    fn heard(&mut self, now_ns: i64) {
-        self.quiet.heard(|| now_ns);
+    fn heard(&mut self) {
+        self.hears();
     }
 
     fn may_end(&self) -> bool {

@@ -28,10 +28,19 @@ pub struct Entry {
     pub begun: AtomicU64,
     /// The server that waits for that; of datagrams, the client that waits for word of what arrived.
     pub waiting: AtomicWaker,
+    /// The same of its streams but the first.
+    pub streams: Box<[Begun]>,
     /// Of datagrams: what the server has to tell the client.
     pub inbox: Inbox,
     /// The client has ended it.
     pub over: AtomicBool,
+}
+
+/// How far a client is on a stream.
+#[derive(Debug, Default)]
+pub struct Begun {
+    count: AtomicU64,
+    waiting: AtomicWaker,
 }
 
 /// A transaction whose last datagram the server has received.
@@ -73,6 +82,12 @@ impl Inbox {
 }
 
 impl Entry {
+    /// Transactions that the client has begun on a stream, and the server that waits for that.
+    pub fn begun_on(&self, stream: u64) -> (&AtomicU64, &AtomicWaker) {
+        let other = stream.checked_sub(1).and_then(|other| self.streams.get(usize::try_from(other).ok()?));
+        other.map_or((&self.begun, &self.waiting), |other| (&other.count, &other.waiting))
+    }
+
     /// The node that accepted it; [`NOBODY`] before.
     pub fn backend(&self) -> u16 {
         self.backend.load(Ordering::Relaxed)

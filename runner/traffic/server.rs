@@ -366,10 +366,11 @@ impl<'a, S: Transport> Serving<'a, S> {
 
     /// Waits until the client began so many transactions more than `number`: a server that speaks first has no other sign of it.
     async fn begun(&mut self, entry: &Entry, number: u64) -> bool {
+        let (begun, waiting) = entry.begun_on(self.session.identity.stream);
         let mut arrives = std::pin::pin!(self.arrives());
         poll_fn(|context| {
-            entry.waiting.register(context.waker());
-            if entry.begun.load(Ordering::Acquire) > number {
+            waiting.register(context.waker());
+            if begun.load(Ordering::Acquire) > number {
                 return Poll::Ready(true);
             }
             // Bytes before the server spoke are read by its next step; an end is an end.

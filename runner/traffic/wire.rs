@@ -31,7 +31,34 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin {
     /// The socket under it, for tcp_info; `None`: it is no connection of the kernel.
     fn socket(&self) -> Option<RawFd>;
     /// Makes the coming close abortive (RST, or what stands for it).
-    fn abort(&self);
+    fn abort(&mut self);
+
+    /// It carries messages, of which either end knows when they are over; what follows is for those alone.
+    const MESSAGES: bool = false;
+
+    /// This end says something: whether what it has not taken of the message before is passed over.
+    fn speaks(&mut self) -> bool {
+        false
+    }
+
+    /// This end has said all of its message, and `untaken` bytes of the other's wait: whether they are passed over.
+    ///
+    /// # Errors
+    /// What is wrong with either message.
+    fn listens(&mut self, _untaken: usize) -> Result<bool, String> {
+        Ok(false)
+    }
+
+    /// This end waits for the other to end the connection: what it has not taken is passed over.
+    fn awaits_the_end(&mut self) {}
+
+    /// All of the message that is read has been taken.
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    /// Goes on while this end waits for nothing but the time.
+    fn carry_on(&mut self, _context: &mut Context<'_>) {}
 }
 
 /// One end of a connection.
@@ -73,7 +100,7 @@ impl<S: Transport> Wire<S> {
     }
 
     /// Makes the close abortive.
-    pub fn abort(&self) {
+    pub fn abort(&mut self) {
         self.stream.abort();
     }
 
@@ -88,6 +115,11 @@ impl<S: Transport> Wire<S> {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
         }
+    }
+
+    /// Takes all of what waits.
+    pub fn pass_over(&mut self) {
+        self.take(self.end - self.start);
     }
 
     /// Waits for at least one more byte.
@@ -209,6 +241,8 @@ fn write_some<S: Transport>(stream: &mut S, control: &Control, context: &mut Con
     match ready!(Pin::new(stream).poll_write(context, bytes)) {
         Ok(0) => Poll::Ready(Err(Broken::Io(io::ErrorKind::WriteZero.into()))),
         Ok(count) => Poll::Ready(Ok(count)),
+        // The other end has announced it.
+        Err(error) if S::MESSAGES && error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Err(Broken::Eof)),
         Err(error) => Poll::Ready(Err(Broken::Io(error))),
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Lane<'a> {
     pub place: &'a Place<'a>,
     pub control: &'a Rc<Control>,
     pub open: &'a Open,
+    /// Which of those who share the connection.
+    pub stream: u64,
 }
 
 /// What an idle connection met.
@@ -74,8 +76,9 @@ impl Lane<'_> {
     async fn transaction(&self, talk: &mut impl Conversation, number: u64, start: Start) -> Option<ConnectionEnd> {
         let (worker, flow, open) = (self.place.worker, self.place.run.flow, self.open);
         if !talk.speaks_first() {
-            open.entry.begun.fetch_add(1, Ordering::Release);
-            open.entry.waiting.wake();
+            let (begun, waiting) = open.entry.begun_on(self.stream);
+            begun.fetch_add(1, Ordering::Release);
+            waiting.wake();
         }
         let played = talk.play(number).await;
         let done_ns = worker.pacer.now_ns();

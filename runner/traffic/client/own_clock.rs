@@ -20,18 +20,18 @@ pub(super) fn met_by(run: &Run, worker: &Worker, broken: Broken) -> Option<Idle>
 }
 
 impl Lane<'_> {
-    /// The next start of the place's own clock.
+    /// The next start of the place's own clock; of several who wait for it the first to see it takes it.
     pub(super) async fn own_start(&self, talk: &mut impl Conversation) -> Option<Idle> {
         let Place { worker, run, .. } = self.place;
         let free_ns = worker.pacer.now_ns();
         self.place.miss(|start, now| start.saturating_add(START_PATIENCE_NS) <= now, ItemOutcome::Dropped);
-        let Some(intended_ns) = self.place.own_due_ns() else { return Some(Idle::Over) };
+        let Some((number, intended_ns)) = self.place.own_due() else { return Some(Idle::Over) };
         worker.limit(self.control, talk.quiet().until(NEVER_DUE));
         // What is due at the flow's end begins no more.
         let until = if intended_ns < run.until_ns() { intended_ns } else { NEVER_DUE };
         let mut sleep = std::pin::pin!(worker.pacer.sleep_until(until));
         let version = run.turning.version();
-        let met = poll_fn(|context| {
+        poll_fn(|context| {
             self.control.register(context);
             if self.is_over() {
                 return Poll::Ready(Some(Idle::Over));
@@ -43,16 +43,15 @@ impl Lane<'_> {
                 return Poll::Ready(met_by(run, worker, broken));
             }
             sleep.as_mut().poll(context).map(|()| {
+                if !self.place.takes(number) {
+                    return None;
+                }
                 // Waiting for the connection and standing still are no lateness of this program.
                 let lag = worker.pacer.now_ns() - intended_ns.max(free_ns).max(run.thawed_ns.get());
                 Some(Idle::Start(Start { intended_ns, lag_ns: u32::try_from(lag.max(0)).unwrap_or(u32::MAX) }))
             })
         })
-        .await;
-        if let (Clock::Own(_, k), Some(Idle::Start(_))) = (&mut *self.place.clock.borrow_mut(), &met) {
-            *k += 1;
-        }
-        met
+        .await
     }
 
     /// Watches a connection while its flow is paused; what it met, if not the pause's end alone.
@@ -77,7 +76,7 @@ impl Lane<'_> {
                 sleep.as_mut().poll(context).map(|()| None)
             })
             .await;
-            talk.heard(worker.pacer.now_ns());
+            talk.heard();
             if met.is_some() {
                 return met;
             }
@@ -87,12 +86,20 @@ impl Lane<'_> {
 }
 
 impl Place<'_> {
-    /// When the next start of its own clock is due, ns; `None`: it has none.
-    fn own_due_ns(&self) -> Option<i64> {
+    /// The next start of its own clock: its number and when it is due, ns; `None`: it has none.
+    fn own_due(&self) -> Option<(u64, i64)> {
         match &mut *self.clock.borrow_mut() {
-            Clock::Own(starts, k) => Some(starts.at(*k)),
+            Clock::Own(starts, k) => Some((*k, starts.at(*k))),
             _ => None,
         }
+    }
+
+    /// Takes a start of its own clock, unless somebody has.
+    fn takes(&self, number: u64) -> bool {
+        let Clock::Own(_, k) = &mut *self.clock.borrow_mut() else { return false };
+        let free = *k == number;
+        *k += u64::from(free);
+        free
     }
 
     /// Notes the place's own starts that come to nothing: those before the flow's end for which this holds of their instant and now.

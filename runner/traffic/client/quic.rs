@@ -1,6 +1,7 @@
 //! A place's connection of QUIC: its handshake, its streams side by side, its end. In: a UDP socket from the lab. Out: how the connection ended. What was said last is let
 //! arrive beside the connection's successor, as a kernel does for TCP.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -83,7 +84,7 @@ impl Place<'_> {
         let (worker, flow) = (self.worker, self.run.flow);
         let planned = &worker.shared.plan.flows[flow];
         let program = worker.program(Side::Client, flow);
-        let controls = self.controls(open, quic::streams(&planned.transport));
+        let controls = self.controls(open, quic::streams(planned));
         let streams = match link.streams(controls.len(), program.speaks_first) {
             Ok(streams) => streams,
             Err(error) => {
@@ -92,13 +93,17 @@ impl Place<'_> {
                 return self.lane(open).idle_break(Broken::Io(error), Quiet::ENDLESS);
             }
         };
+        let company = (controls.len() > 1).then(|| Rc::new(Cell::new(quiet)));
         let talks = controls.iter().zip(streams).zip(0..).map(|((control, stream), number)| {
             control.connection.set(open.number);
             let wire = Wire::new(stream, Rc::clone(control), Buffers::default());
             let identity = Identity { stream: number, ..identity.clone() };
             let mut session = Session::new(wire, Rc::clone(&program), Rc::clone(worker), identity);
             session.patience_ns = limits::response(planned);
-            session.quiet = quiet;
+            match &company {
+                Some(company) => session.company = Some(Rc::clone(company)),
+                None => session.quiet = quiet,
+            }
             session.own_count = Some(0);
             session
         });

@@ -26,10 +26,11 @@ impl Place<'_> {
         let streams = http::streams(&worker.shared.plan.flows[self.run.flow].transport);
         self.control.socket.set(Some(socket));
         let controls = self.controls(open, streams);
-        let talks = controls
-            .iter()
-            .map(|control| http::Talk::new(worker, control, carrier.link(), socket, identity.clone(), Rc::clone(&heard)))
-            .collect();
+        let talks = controls.iter().zip(0..).map(|(control, stream)| {
+            let identity = Identity { stream, ..identity.clone() };
+            http::Talk::new(worker, control, carrier.link(), socket, identity, Rc::clone(&heard))
+        });
+        let talks = talks.collect();
         let done = self.side_by_side(open, &controls, talks, |context| carrier.poll(context)).await;
         let end = self.closes(open);
         done.into_iter().for_each(|talk| drop(talk.close()));
@@ -60,7 +61,7 @@ impl Place<'_> {
         mut carry: impl FnMut(&mut Context<'_>) -> Poll<()>,
     ) -> Vec<C> {
         let members: Vec<u64> = controls.iter().map(|control| self.worker.enlist(control)).collect();
-        let lanes: Vec<Lane<'_>> = controls.iter().map(|control| Lane { place: self, control, open }).collect();
+        let lanes: Vec<Lane<'_>> = controls.iter().zip(0..).map(|(control, stream)| Lane { place: self, control, open, stream }).collect();
         let mut at_work: FuturesUnordered<_> = lanes.iter().zip(talks).map(|(lane, talk)| lane.converse(talk)).collect();
         let mut done = Vec::with_capacity(lanes.len());
         let mut told = false;

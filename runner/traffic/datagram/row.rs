@@ -86,6 +86,7 @@ pub(super) fn entry(flow: usize, number: u32, key: Key, worker: usize) -> Entry 
         worker,
         backend: AtomicU16::new(NOBODY),
         begun: AtomicU64::new(0),
+        streams: Box::default(),
         waiting: AtomicWaker::new(),
         inbox: Inbox::default(),
         over: AtomicBool::default(),

@@ -2,11 +2,11 @@
 //! writes to the wire is hyper's own. Header names come out as they are usually written: `Content-Length`.
 
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 
 use super::body::Outgoing;
-use super::{FILLING, NODE};
+use super::{CLOSES, FILLING, NODE, STREAM};
 
 /// Headers of one message.
 const MOST_HEADERS: usize = 100;
@@ -123,7 +123,10 @@ pub fn response_head(status: StatusCode, headers: &HeaderMap) -> Vec<u8> {
 fn text(first: String, headers: &HeaderMap) -> Vec<u8> {
     let mut text = first.into_bytes();
     // What our own ends tell each other is no word of the pattern.
-    for (name, value) in headers.iter().filter(|(name, _)| *name != NODE && *name != FILLING) {
+    let ours = |name: &HeaderName| {
+        [NODE, FILLING, STREAM, CLOSES].contains(&name.as_str()) || (name == CONNECTION && headers.contains_key(CLOSES))
+    };
+    for (name, value) in headers.iter().filter(|(name, _)| !ours(name)) {
         text.extend_from_slice(written(name.as_str()).as_bytes());
         text.extend_from_slice(b": ");
         text.extend_from_slice(value.as_bytes());
@@ -159,7 +162,10 @@ mod tests {
         assert_eq!(request_head(&head), text);
         assert_eq!(body.left(), 5);
         let text = b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\n\r\n";
-        let message = response(text, &Method::GET).unwrap();
+        let mut message = response(text, &Method::GET).unwrap();
+        for (name, value) in [(NODE, "s1"), (FILLING, "5"), (CLOSES, "1"), (CONNECTION.as_str(), "close")] {
+            message.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
         assert_eq!(response_head(message.status(), message.headers()), text);
     }
 

@@ -71,7 +71,7 @@ impl Transport for Message {
         Some(self.socket)
     }
 
-    fn abort(&self) {
-        // Patterns over HTTP neither close nor reset: the plan refuses them.
+    fn abort(&mut self) {
+        // Patterns over HTTP do not reset: the plan refuses them.
     }
 }

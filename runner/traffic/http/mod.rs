@@ -6,13 +6,16 @@
 //!
 //! ```text
 //! client place --> Talk --request by options---> Link ==socket== server --> answer by path
-//!                     \--Session on an Exchange--/                    \--> Session on a Message
+//!                     \--Session on an Exchange--/                    \--> Session on a Message, or on a visit
 //! ```
 //!
 //! A connection of HTTP/2 has as many who talk on it as the flow says `streams`: each has a `Link` that is a branch of the `Carrier`.
 //!
+//! A pattern of one request is played anew for each; of one with several, whose steps know of each other, the server's side is a visit that
+//! outlives the request.
+//!
 //! Our own servers add two headers, so that they are known behind a proxy too: [`NODE`] tells who answers, [`FILLING`] that the body
-//! is filling, and of what length. Each message of filling is number 0 of its own exchange, since a proxy mixes connections.
+//! is filling, and of what length. Messages of filling are numbered in each transaction by itself, since a proxy mixes connections.
 
 mod alone;
 mod answers;
@@ -27,6 +30,7 @@ mod request;
 pub mod server;
 mod talk;
 mod tasks;
+mod visit;
 
 use std::sync::Arc;
 
@@ -45,6 +49,10 @@ use crate::plan::types::{Plan, PlannedFlow, PlannedListener};
 pub const NODE: &str = "scn-node";
 /// The header that announces a body of filling: its length in bytes.
 pub const FILLING: &str = "scn-filling";
+/// The header that tells requests of one connection apart which belong to transactions of several: a number for each that is under way at once.
+pub const STREAM: &str = "scn-stream";
+/// The header of an answer whose `Connection: close` is no word of a pattern.
+pub const CLOSES: &str = "scn-closes";
 
 /// Whether a flow is one of these.
 pub fn carries(flow: &PlannedFlow) -> bool {

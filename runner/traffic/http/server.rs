@@ -1,5 +1,6 @@
 //! The server's side: takes requests on a connection and answers them until the client ends it, or the service is stopped. In: an
-//! accepted connection. Out: answers by path or by pattern, and what was wrong with requests, put down to the flow they belong to.
+//! accepted connection. Out: answers by path or by pattern, and what was wrong with requests, put down to the flow they belong to. Patterns
+//! of several requests are played in `visit`.
 //!
 //! A service that is stopped ends its connections after their answer, which says so (`Connection: close`), and those that are idle
 //! when requests on their way have had time to come.
@@ -32,7 +33,9 @@ use super::branch::WINDOW;
 use super::check::{Check, Wrong};
 use super::message::{MOST, Message};
 use super::tasks::{Streams, Tasks};
-use super::{NODE, form};
+use super::visit::{Answered, Visits};
+use super::{CLOSES, NODE, form};
+use crate::plan::http::is_single;
 use crate::traffic::control::{Control, Order};
 use crate::traffic::draw::Key;
 use crate::traffic::frame::{Header, UNKNOWN_CONNECTION, UNKNOWN_FLOW, Way};
@@ -47,23 +50,26 @@ use crate::traffic::worker::Worker;
 const GRACE_NS: i64 = 10_000_000;
 
 /// Requests of one connection of HTTP/2 that are under way at once; a flow asks no more.
-const MOST_STREAMS: u32 = 10_000;
+pub(super) const MOST_STREAMS: u32 = 10_000;
 
 /// One connection.
-struct Site {
-    worker: Rc<Worker>,
+pub(super) struct Site {
+    pub worker: Rc<Worker>,
     control: Rc<Control>,
-    listener: usize,
+    pub listener: usize,
     addresses: (SocketAddr, SocketAddr),
     socket: RawFd,
     entry: RefCell<Option<Arc<Entry>>>,
     /// Requests so far.
     number: Cell<u64>,
+    /// Its requests are answered each by itself.
+    single: bool,
+    pub visits: Visits,
 }
 
 /// A body that was read.
-struct Read {
-    bytes: Vec<u8>,
+pub(super) struct Read {
+    pub bytes: Vec<u8>,
     wrong: Option<Wrong>,
     whose: (u16, u32),
 }
@@ -72,6 +78,7 @@ struct Read {
 pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, stream: Stream, addresses: (SocketAddr, SocketAddr)) {
     let socket = stream.socket();
     control.socket.set(Some(socket));
+    let tasks = Tasks::default();
     let site = Rc::new(Site {
         worker: Rc::clone(worker),
         control: Rc::clone(control),
@@ -80,12 +87,13 @@ pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, 
         socket,
         entry: RefCell::default(),
         number: Cell::new(0),
+        single: is_single(worker.shared.plan.listeners[listener].pattern.as_ref()),
+        visits: Visits::new(tasks.clone()),
     });
     let service = service_fn(|request| {
         let site = Rc::clone(&site);
         async move { Ok::<_, Infallible>(site.answer(request).await) }
     });
-    let tasks = Tasks::default();
     let mut builder = auto::Builder::new(tasks.clone());
     // A client that ended its side still gets its answer. An answer is what the file says it is: no date.
     builder.http1().half_close(true).title_case_headers(true).auto_date_header(false);
@@ -96,10 +104,14 @@ pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, 
     let over = poll_fn(|context| {
         control.register(context);
         match control.order() {
-            Order::Go => streams.go_on(connection.as_mut(), context).map(|ended| {
-                ended.unwrap_or_else(|error| site.not_understood(error.as_ref()));
-                true
-            }),
+            Order::Go => match streams.go_on(connection.as_mut(), context) {
+                Poll::Ready(ended) => {
+                    ended.unwrap_or_else(|error| site.not_understood(error.as_ref()));
+                    Poll::Ready(true)
+                }
+                Poll::Pending if site.visits.is_closing() => Poll::Ready(false),
+                Poll::Pending => Poll::Pending,
+            },
             order => Poll::Ready(order >= Order::Abort),
         }
     });
@@ -112,7 +124,8 @@ pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, 
                 return Poll::Ready(());
             }
             // What the kernel has already is on its way to this task, which a busy worker has not told yet.
-            if told || grace.as_mut().poll(context).is_pending() || has_come(socket) {
+            let mut stays = || site.visits.are_under_way() || grace.as_mut().poll(context).is_pending() || has_come(socket);
+            if told || (!site.visits.is_closing() && stays()) {
                 return Poll::Pending;
             }
             // Of a connection on which nobody asked yet hyper would wait for the first request.
@@ -126,6 +139,8 @@ pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, 
         .await;
     }
     site.recognise();
+    site.visits.end(worker, control.order());
+    poll_fn(|context| Poll::Ready(streams.finish(context))).await;
     worker.sample(control);
     control.socket.set(None);
 }
@@ -172,14 +187,15 @@ impl Site {
         self.worker.shared.plan.listeners[self.listener].node.0 as u16
     }
 
-    fn header(&self, way: Way) -> Header {
+    /// Who sends what way on this connection.
+    pub fn header(&self, way: Way) -> Header {
         let entry = self.entry.borrow();
         let (flow, connection) = entry.as_ref().map_or((UNKNOWN_FLOW, UNKNOWN_CONNECTION), |entry| (entry.flow, entry.connection));
         Header { way, flow, run: self.worker.shared.run, connection, node: self.node(), sequence: 0, length: 0 }
     }
 
     /// Answers one request.
-    async fn answer(&self, request: Request<Incoming>) -> Response<Outgoing> {
+    async fn answer(self: &Rc<Self>, request: Request<Incoming>) -> Response<Outgoing> {
         self.recognise();
         let number = self.number.replace(self.number.get() + 1);
         let (mut head, body) = request.into_parts();
@@ -193,19 +209,20 @@ impl Site {
         let keep = answers.is_none();
         let read = match self.read(&head, body, keep).await {
             Ok(read) => read,
-            Err(status) => return self.signed(refusal(status), head.version),
+            Err(status) => return self.signed(Answered::last(refusal(status)), head.version),
         };
         let words = words(&head);
         if let Some(wrong) = read.wrong {
             let fault = Fault { step: 0, what: wrong.2.clone(), end: ConnectionEnd::Mismatch, corruption: Some(wrong) };
             self.worker.wrong(read.whose, (&words, None), Side::Server, fault);
-            return self.signed(refusal(StatusCode::BAD_REQUEST), head.version);
+            return self.signed(Answered::last(refusal(StatusCode::BAD_REQUEST)), head.version);
         }
-        let message = match answers {
-            Some(answers) => answers.message(&head.method, &head.uri, self.header(Way::Back)),
-            None => self.play(number, &head, read).await,
+        let answered = match answers {
+            Some(answers) => Answered::last(answers.message(&head.method, &head.uri, self.header(Way::Back))),
+            None if self.single => Answered::last(self.play(number, &head, read).await),
+            None => self.visit(&head, read).await,
         };
-        self.signed(message, head.version)
+        self.signed(answered, head.version)
     }
 
     /// Reads a request's body to its end.
@@ -229,21 +246,7 @@ impl Site {
 
     /// Plays the pattern's server on one request.
     async fn play(&self, number: u64, head: &Parts, read: Read) -> Response<Outgoing> {
-        let shared = &self.worker.shared;
-        let (flow, connection) = read.whose;
-        let key = self.entry.borrow().as_ref().map(|entry| Key::from_bits(entry.key));
-        let client = shared.plan.flows.get(flow as usize).map_or("", |flow| shared.node_name(flow.from));
-        let identity = Identity {
-            run: shared.run,
-            flow,
-            connection,
-            stream: 0,
-            node: self.node(),
-            key: key.unwrap_or_else(|| Key::of_seed(shared.plan.seed).part(u64::from(self.addresses.0.port()))),
-            client_name: client.into(),
-            server_name: shared.node_name(shared.plan.listeners[self.listener].node).into(),
-            filling: None,
-        };
+        let identity = self.identity(read.whose);
         let (mut came, body) = (form::request_head(head), read.bytes.len());
         came.extend(read.bytes);
         let wire = Wire::new(Message::new(self.socket, came), Rc::clone(&self.control), Buffers::default());
@@ -270,12 +273,33 @@ impl Site {
         refusal(StatusCode::BAD_REQUEST)
     }
 
+    /// This end of what is played with a client of this flow and connection.
+    pub fn identity(&self, (flow, connection): (u16, u32)) -> Identity {
+        let shared = &self.worker.shared;
+        let key = self.entry.borrow().as_ref().map(|entry| Key::from_bits(entry.key));
+        let client = shared.plan.flows.get(flow as usize).map_or("", |flow| shared.node_name(flow.from));
+        Identity {
+            run: shared.run,
+            flow,
+            connection,
+            stream: 0,
+            node: self.node(),
+            key: key.unwrap_or_else(|| Key::of_seed(shared.plan.seed).part(u64::from(self.addresses.0.port()))),
+            client_name: client.into(),
+            server_name: shared.node_name(shared.plan.listeners[self.listener].node).into(),
+            filling: None,
+        }
+    }
+
     /// Says who answers, and whether it is the last time: HTTP/2 says that of the connection, not in an answer.
-    fn signed(&self, mut answer: Response<Outgoing>, version: Version) -> Response<Outgoing> {
+    fn signed(&self, answered: Answered, version: Version) -> Response<Outgoing> {
+        let ends = answered.closes || (answered.last && self.control.order() != Order::Go);
+        let mut answer = answered.message;
         if version == Version::HTTP_2 {
             answer.headers_mut().remove(CONNECTION);
-        } else if self.control.order() != Order::Go {
+        } else if ends && answer.headers().get(CONNECTION).is_none_or(|said| said != "close") {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            answer.headers_mut().insert(CLOSES, HeaderValue::from_static("1"));
         }
         let shared = &self.worker.shared;
         let name = shared.node_name(shared.plan.listeners[self.listener].node);
@@ -292,12 +316,12 @@ fn unread(session: &mut Session<Message>, body: usize) -> usize {
 }
 
 /// A request in words: `GET /`.
-fn words(head: &Parts) -> String {
+pub(super) fn words(head: &Parts) -> String {
     format!("{} {}", head.method, head.uri.path_and_query().map_or("*", |target| target.as_str()))
 }
 
 /// An answer to what cannot be answered; a connection of HTTP/1.1 ends with it.
-fn refusal(status: StatusCode) -> Response<Outgoing> {
+pub(super) fn refusal(status: StatusCode) -> Response<Outgoing> {
     let mut answer = Response::new(Outgoing::Bytes(Default::default()));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

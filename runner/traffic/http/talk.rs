@@ -18,6 +18,8 @@ use super::check::Check;
 use super::exchange::Exchange;
 use super::link::{Arriving, Link};
 use super::request::Request;
+use super::streams;
+use crate::plan::http::is_single;
 use crate::traffic::control::{Broken, Control};
 use crate::traffic::conversation::Conversation;
 use crate::traffic::frame::{Header, Way};
@@ -65,13 +67,21 @@ impl Talk {
                 Asks::Request(Box::new(link), request)
             }
             None => {
-                let exchange = Exchange::new(link, socket, Rc::clone(worker));
+                let planned = &worker.shared.plan.flows[flow];
+                let several = !is_single(planned.pattern.as_ref());
+                let stream = (several && streams(&planned.transport) > 1).then_some(identity.stream);
+                let exchange = Exchange::new(link, socket, Rc::clone(worker), stream);
                 let wire = Wire::new(exchange, Rc::clone(control), Buffers::default());
                 let mut session = Session::new(wire, worker.program(Side::Client, flow), Rc::clone(worker), identity.clone());
                 session.patience_ns = limit_ns;
                 // Of a connection that others use too the session does not hear all.
                 session.quiet = if link_is_shared { Quiet::ENDLESS } else { heard.get() };
                 session.ordered = false;
+                if several {
+                    // Both ends count what is played on a stream.
+                    session.own_count = Some(0);
+                    session.identity.key = session.identity.key.part(identity.stream);
+                }
                 Asks::Pattern(Box::new(session))
             }
         };
@@ -262,12 +272,10 @@ impl Conversation for Talk {
         }
     }
 
-    fn heard(&mut self, now_ns: i64) {
-        let mut quiet = self.heard.get();
-        quiet.heard(|| now_ns);
-        self.heard.set(quiet);
+    fn heard(&mut self) {
+        self.hears();
         if let Asks::Pattern(session) = &mut self.asks {
-            session.quiet.heard(|| now_ns);
+            session.hears();
         }
     }
 

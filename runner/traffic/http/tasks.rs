@@ -51,4 +51,10 @@ impl Streams {
             }
         }
     }
+
+    /// The connection has ended: gives all that it has begun one turn more, in which it ends.
+    pub fn finish(&mut self, context: &mut Context<'_>) {
+        self.at_work.extend(self.begun.0.borrow_mut().drain(..));
+        while let Poll::Ready(Some(())) = self.at_work.poll_next_unpin(context) {}
+    }
 }

@@ -158,11 +158,16 @@ impl Program {
         program.keeps = program.operations.iter().any(|o| matches!(o.act, Act::SendBack));
         program.compares = program.operations.iter().any(|o| matches!(o.act, Act::TakeEcho));
         program.receives = program.operations.iter().any(|o| o.act.is_receiving());
-        let (sends, receives) = first_acts(&program.operations);
+        let (sends, receives) = next_acts(&program.operations, 0);
         // Where either end may begin, both must be told: the server that it may speak, the client's start to the server.
         program.speaks_first = if side == Side::Server { sends || !receives } else { !receives };
         program.allowance_ns = pauses(&pattern.steps, side);
         Ok(program)
+    }
+
+    /// What it does next, from this operation on, may be to send.
+    pub fn sends_next(&self, from: usize) -> bool {
+        next_acts(&self.operations, from).0
     }
 
     /// A step by its number: its text and its place.
@@ -195,10 +200,10 @@ impl Act {
     }
 }
 
-/// Whether the first thing that a side does may be to send, and to receive.
-fn first_acts(operations: &[Operation]) -> (bool, bool) {
+/// Whether the next thing that a side does, from this operation on, may be to send, and to receive.
+fn next_acts(operations: &[Operation], from: usize) -> (bool, bool) {
     let (mut sends, mut receives) = (false, false);
-    let (mut next, mut seen) = (vec![0], vec![false; operations.len()]);
+    let (mut next, mut seen) = (vec![from], vec![false; operations.len()]);
     while let Some(at) = next.pop() {
         let Some(operation) = operations.get(at).filter(|_| !seen[at]) else { continue };
         seen[at] = true;
@@ -207,6 +212,7 @@ fn first_acts(operations: &[Operation]) -> (bool, bool) {
             act if act.is_receiving() => receives = true,
             Act::Choose(ways) => next.extend(ways.iter().map(|(_, start)| *start)),
             Act::Jump(to) => next.push(*to),
+            Act::Again(begin) => next.extend([*begin, at + 1]),
             Act::Loop(count, end) => {
                 next.extend((count.least() == 0).then_some(*end));
                 next.extend((count.most() > 0).then_some(at + 1));

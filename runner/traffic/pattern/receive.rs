@@ -26,6 +26,7 @@ struct Limit {
 impl<S: Transport> Session<S> {
     /// Carries a receiving operation out.
     pub(super) async fn take(&mut self, operation: &Operation) -> Result<(), Cut> {
+        self.listen(operation)?;
         let ns = operation.within_ns.map_or(self.response_limit(), |within| i64::try_from(within).unwrap_or(i64::MAX));
         let mut limit = Limit { ns, at_ns: None };
         if self.program.keeps && !matches!(operation.act, Act::SendBack) {
@@ -46,7 +47,14 @@ impl<S: Transport> Session<S> {
             }
         };
         self.accept(operation, taken)?;
-        self.take_rest(operation, taken, &mut limit).await
+        match self.take_rest(operation, taken, &mut limit).await {
+            // Whoever is in between may have made the message shorter.
+            Err(Cut::Fault(_)) if self.wire.stream().is_over() => {
+                self.wire.pass_over();
+                Ok(())
+            }
+            passed => passed,
+        }
     }
 
     /// Waits until at least so many bytes are there.
@@ -59,7 +67,6 @@ impl<S: Transport> Session<S> {
 
     /// Waits for at least one byte more.
     async fn more(&mut self, operation: &Operation, limit: &mut Limit) -> Result<(), Cut> {
-        self.set_limit(limit);
         if !self.wire.has_room() {
             return Err(Cut::Fault(Box::new(Fault {
                 step: operation.step,
@@ -68,21 +75,39 @@ impl<S: Transport> Session<S> {
                 corruption: None,
             })));
         }
-        self.wire.read_more().await.map_err(|broken| self.fault(operation, broken))?;
-        self.quiet.heard(|| self.worker.pacer.now_ns());
+        self.wait(limit).await.map_err(|broken| self.fault(operation, broken))?;
+        self.hears();
         Ok(())
+    }
+
+    /// Waits for at least one byte more. What others of the same connection hear meanwhile keeps it from being quiet.
+    async fn wait(&mut self, limit: &mut Limit) -> Result<(), Broken> {
+        loop {
+            self.set_limit(limit);
+            match self.wire.read_more().await {
+                Err(Broken::TimedOut) if self.company.is_some() && self.goes_on(limit) => {}
+                read => return read,
+            }
+        }
+    }
+
+    /// A limit that is over was not that of the operation, and the connection is not quiet.
+    fn goes_on(&self, limit: &Limit) -> bool {
+        let now = self.worker.pacer.now_ns();
+        limit.at_ns.is_some_and(|at| now < at) && self.hush().broken(now).is_none()
     }
 
     /// Sets the limit of an operation when it first has to wait, and that of a quiet connection whenever it has to.
     fn set_limit(&mut self, limit: &mut Limit) {
         let known = limit.at_ns;
-        if known.is_some() && !self.quiet.is_limited() {
+        let quiet = self.hush();
+        if known.is_some() && !quiet.is_limited() {
             return;
         }
         let never = limit.ns == i64::MAX;
         let at = known.unwrap_or_else(|| if never { NEVER_DUE } else { self.worker.pacer.now_ns().saturating_add(limit.ns) });
         limit.at_ns = Some(at);
-        self.worker.limit(self.wire.control(), self.quiet.until(at));
+        self.worker.limit(self.wire.control(), quiet.until(at));
     }
 
     /// Takes the first bytes of what waits, and keeps them if they are sent back later.
@@ -238,10 +263,14 @@ impl<S: Transport> Session<S> {
 
     /// Waits for the end of the other side.
     pub(super) async fn take_end(&mut self, operation: &Operation, how: Close) -> Result<(), Cut> {
+        self.listen(operation)?;
+        if S::MESSAGES {
+            self.wire.pass_over();
+            self.wire.stream().awaits_the_end();
+        }
         let mut limit = Limit { ns: self.response_limit(), at_ns: None };
         if self.wire.waiting().is_empty() {
-            self.set_limit(&mut limit);
-            match self.wire.read_more().await {
+            match self.wait(&mut limit).await {
                 Err(Broken::Eof) => return Ok(()),
                 Err(Broken::Io(error)) if how == Close::Reset && end_of(&error) == ConnectionEnd::Reset => return Ok(()),
                 Err(broken) => return Err(self.fault(operation, broken)),

@@ -1,7 +1,9 @@
 //! Plays one side of a pattern over a connection, transaction by transaction. In: a program, a wire, an identity. Out: done, or
 //! which step failed and how. What receiving means stands in `receive`.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
+use std::future::{Future as _, poll_fn};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -127,6 +129,8 @@ pub struct Session<S> {
     pub patience_ns: i64,
     /// How long nothing may come, and when something last came.
     pub quiet: Quiet,
+    /// The same of all who share its connection, which somebody else watches; `None`: it has one of its own.
+    pub company: Option<Rc<Cell<Quiet>>>,
     /// Transactions so far, where a stream of a connection counts its own; `None`: who plays them counts.
     pub own_count: Option<u64>,
     /// Messages of filling are numbered over the whole connection, and come in this order.
@@ -162,6 +166,7 @@ impl<S: Transport> Session<S> {
             progress: Progress { sent_ns: NEVER, sent_bytes: 0, received_bytes: 0 },
             patience_ns: RESPONSE_LIMIT_NS,
             quiet: Quiet::ENDLESS,
+            company: None,
             own_count: None,
             ordered: true,
             captures: vec![Vec::new(); program.captures],
@@ -184,6 +189,21 @@ impl<S: Transport> Session<S> {
     /// The program that it plays.
     pub fn program(&self) -> &Rc<Program> {
         &self.program
+    }
+
+    /// How long nothing may come over its connection, and when something last came.
+    pub fn hush(&self) -> Quiet {
+        self.company.as_ref().map_or(self.quiet, |company| company.get())
+    }
+
+    /// Something has come; the clock is asked only if that matters.
+    pub fn hears(&mut self) {
+        self.quiet.heard(|| self.worker.pacer.now_ns());
+        if let Some(company) = &self.company {
+            let mut quiet = company.get();
+            quiet.heard(|| self.worker.pacer.now_ns());
+            company.set(quiet);
+        }
     }
 
     /// Numbers the messages of filling from 0 again.
@@ -239,6 +259,9 @@ impl<S: Transport> Session<S> {
                 Act::Pause(duration) => {
                     let pause = i64::try_from(key.part(turn).draw(duration)).unwrap_or(i64::MAX);
                     self.tell(operation, || format!("pauses {}", limits::in_words(pause)));
+                    if S::MESSAGES && !program.sends_next(at) {
+                        self.listen(operation)?;
+                    }
                     self.pause(pause).await?;
                 }
                 Act::Close(Close::Half) => {
@@ -294,6 +317,9 @@ impl<S: Transport> Session<S> {
 
     /// Carries a sending operation out.
     async fn say(&mut self, operation: &Operation, key: Key) -> Result<(), Cut> {
+        if self.wire.stream().speaks() {
+            self.wire.pass_over();
+        }
         match &operation.act {
             Act::SendFrame(size) => return self.send_frame(operation, self.identity.length(key, size).max(1) as u32).await,
             Act::SendFile(content) => {
@@ -320,8 +346,29 @@ impl<S: Transport> Session<S> {
 
     async fn pause(&mut self, pause_ns: i64) -> Result<(), Cut> {
         let until = self.worker.pacer.now_ns().saturating_add(pause_ns);
-        let control = Rc::clone(self.wire.control());
-        if self.worker.rest(&control, until).await { Ok(()) } else { Err(Cut::Aborted) }
+        let (control, worker) = (Rc::clone(self.wire.control()), Rc::clone(&self.worker));
+        let mut rest = std::pin::pin!(worker.rest(&control, until));
+        let rested = poll_fn(|context| {
+            self.wire.stream().carry_on(context);
+            rest.as_mut().poll(context)
+        });
+        if rested.await { Ok(()) } else { Err(Cut::Aborted) }
+    }
+
+    /// What this side has said is a whole message.
+    pub(super) fn listen(&mut self, operation: &Operation) -> Result<(), Cut> {
+        let untaken = self.wire.waiting().len();
+        match self.wire.stream().listens(untaken) {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                self.wire.pass_over();
+                Ok(())
+            }
+            Err(what) => {
+                let fault = Fault { step: operation.step, what, end: ConnectionEnd::Mismatch, corruption: None };
+                Err(Cut::Fault(Box::new(fault)))
+            }
+        }
     }
 
     /// How often a loop goes round.
@@ -424,7 +471,7 @@ impl<S: Transport> Session<S> {
             Broken::Aborted => return Cut::Aborted,
             Broken::Eof => (format!("the peer closed the connection{seen}"), ConnectionEnd::EarlyClose),
             Broken::TimedOut => {
-                if let Some(what) = self.quiet.broken(self.worker.pacer.now_ns()) {
+                if let Some(what) = self.hush().broken(self.worker.pacer.now_ns()) {
                     return Cut::Fault(Box::new(Fault { step: operation.step, what, end: ConnectionEnd::Timeout, corruption: None }));
                 }
                 let limit = operation.within_ns.map_or(self.response_limit(), |within| i64::try_from(within).unwrap_or(i64::MAX));

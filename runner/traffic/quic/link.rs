@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 
 use quinn::{ClientConfig, ConnectError, Connecting, Connection, Endpoint};
 
+use super::arriving::Arriving;
 use super::configure;
 use super::driver::Driver;
 use super::ends::{Gone, ORDERLY};
@@ -58,7 +59,7 @@ impl Opening {
 
     /// The connection that it became.
     pub fn link(self, connection: Connection) -> Link {
-        Link { driver: self.driver, endpoint: self.endpoint, connection, endings: Endings::default() }
+        Link { driver: self.driver, endpoint: self.endpoint, connection, endings: Endings::default(), arriving: Arriving::default() }
     }
 }
 
@@ -68,21 +69,28 @@ pub struct Link {
     endpoint: Endpoint,
     connection: Connection,
     endings: Endings,
+    arriving: Arriving,
 }
 
 impl Link {
     /// Lets it send and receive.
     pub fn poll(&mut self, context: &mut Context<'_>) {
         self.driver.poll(context);
+        self.arriving.poll(&self.connection, context);
     }
 
-    /// So many streams. Where this end speaks first they are opened in this order, so that both ends number them alike.
+    /// So many streams. Where this end speaks first they are opened in this order, so that both ends number them alike; where the other does, it opens them so.
     ///
     /// # Errors
     /// When the peer takes fewer.
-    pub fn streams(&self, count: usize, speaks_first: bool) -> io::Result<Vec<Stream>> {
+    pub fn streams(&mut self, count: usize, speaks_first: bool) -> io::Result<Vec<Stream>> {
+        self.endings = Endings::of(count > 1);
+        if !speaks_first && count == 1 {
+            return Ok(vec![Stream::unopened(&self.connection, &self.endings)]);
+        }
         if !speaks_first {
-            return Ok((0..count).map(|_| Stream::unopened(&self.connection, &self.endings)).collect());
+            let each = |number| Stream::opened_by(&self.connection, self.arriving.stream(number as u64), &self.endings);
+            return Ok((0..count).map(each).collect());
         }
         let mut streams = Vec::with_capacity(count);
         let mut context = Context::from_waker(std::task::Waker::noop());

@@ -10,6 +10,7 @@
 //!
 //! Each connection of a flow has a socket of its own. A lane of it repeats the pattern on one bidirectional stream, which is opened by whoever sends first on it.
 
+mod arriving;
 mod configure;
 mod driver;
 mod ends;
@@ -44,10 +45,11 @@ pub fn listens(listener: &Listener) -> bool {
     matches!(listener, Listener::Quic { .. })
 }
 
-/// Streams of one connection at once.
-pub fn streams(transport: &Transport) -> u64 {
-    match transport {
-        Transport::Quic { streams, .. } => (*streams).max(1),
+/// Streams of one connection at once: no more than it has transactions.
+pub fn streams(flow: &PlannedFlow) -> u64 {
+    let most = flow.load.transactions.or(flow.load.total.map(|_| 1)).unwrap_or(u64::MAX);
+    match &flow.transport {
+        Transport::Quic { streams, .. } => (*streams).min(most).max(1),
         _ => 1,
     }
 }

@@ -20,11 +20,11 @@ use quinn::{Connecting, Connection, Endpoint, Incoming};
 use scn_grammar::scenario::pattern::Side;
 use scn_reports::record::flow::ConnectionEnd;
 
-use super::LINGER_NS;
 use super::driver::Driver;
 use super::ends::{Gone, ORDERLY, told};
 use super::stream::{Endings, Stream};
 use super::udp::Udp;
+use super::{LINGER_NS, streams};
 use crate::traffic::Notice;
 use crate::traffic::client::CONNECT_LIMIT_NS;
 use crate::traffic::control::{Broken, Control, Order, Role};
@@ -177,11 +177,20 @@ impl Site {
 
     /// Plays the server on each stream until the connection is over, or is to end.
     async fn streams(&self, control: &Rc<Control>, connection: Connection, addresses: (SocketAddr, SocketAddr)) {
-        let endings = Endings::default();
+        let entry = self.worker.shared.registry.find(addresses.0, addresses.1);
+        let flow = entry.as_ref().and_then(|entry| self.worker.shared.plan.flows.get(entry.flow as usize));
+        let count = flow.map_or(1, streams);
+        let endings = Endings::of(count > 1);
         let mut at_work = FuturesUnordered::new();
         let begins = self.worker.program(Side::Server, self.listener).speaks_first;
-        if begins {
+        if begins && count == 1 {
             at_work.push(self.stream(Stream::unopened(&connection, &endings), 0, addresses));
+        }
+        // Opened in this order, so that both ends number them alike; the client sees one with its first bytes.
+        for number in (0..count).filter(|_| begins && count > 1) {
+            let Some(both) = connection.open_bi().now_or_never() else { break };
+            let Ok(both) = both else { break };
+            at_work.push(self.stream(Stream::open(&connection, both, &endings), number, addresses));
         }
         let theirs = futures_util::stream::unfold(&connection, |connection| async move {
             let both = if begins { Err(connection.closed().await) } else { connection.accept_bi().await };

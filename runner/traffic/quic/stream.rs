@@ -16,18 +16,29 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::ends::{ABORTED, ABORTED_REASON, Gone};
 use crate::traffic::wire::Transport;
 
-type Both = (SendStream, RecvStream);
+/// Both ways of it.
+pub type Both = (SendStream, RecvStream);
 type Ending = Pin<Box<dyn Future<Output = ()>>>;
-type Opening = Pin<Box<dyn Future<Output = Result<Both, ConnectionError>>>>;
+/// What becomes one.
+pub type Opening = Pin<Box<dyn Future<Output = Result<Both, ConnectionError>>>>;
 
 /// Streams of one connection that were closed at this end and whose peers have not got everything yet.
 #[derive(Clone, Default)]
-pub struct Endings(Rc<RefCell<FuturesUnordered<Ending>>>);
+pub struct Endings {
+    awaited: Rc<RefCell<FuturesUnordered<Ending>>>,
+    /// The connection has other streams: it outlives one that is reset.
+    several: bool,
+}
 
 impl Endings {
+    /// Of a connection with several streams, or with one.
+    pub fn of(several: bool) -> Endings {
+        Endings { several, ..Endings::default() }
+    }
+
     /// Waits until all that was said has arrived, or never will.
     pub fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut endings = self.0.borrow_mut();
+        let mut endings = self.awaited.borrow_mut();
         while ready!(endings.poll_next_unpin(context)).is_some() {}
         Poll::Ready(())
     }
@@ -38,6 +49,8 @@ pub struct Stream {
     connection: Connection,
     state: State,
     endings: Endings,
+    /// It was reset at this end: nothing of it has to arrive.
+    reset: bool,
 }
 
 enum State {
@@ -54,14 +67,18 @@ enum State {
 impl Stream {
     /// One that is open.
     pub fn open(connection: &Connection, both: Both, endings: &Endings) -> Stream {
-        Stream { connection: connection.clone(), state: State::Open(both), endings: endings.clone() }
+        Stream { connection: connection.clone(), state: State::Open(both), endings: endings.clone(), reset: false }
     }
 
     /// One that is opened by whoever sends first.
     pub fn unopened(connection: &Connection, endings: &Endings) -> Stream {
         let accepting = connection.clone();
-        let theirs: Opening = Box::pin(async move { accepting.accept_bi().await });
-        Stream { connection: connection.clone(), state: State::Unopened { theirs, ours: None }, endings: endings.clone() }
+        Stream::opened_by(connection, Box::pin(async move { accepting.accept_bi().await }), endings)
+    }
+
+    /// One that the peer opens so.
+    pub fn opened_by(connection: &Connection, theirs: Opening, endings: &Endings) -> Stream {
+        Stream { connection: connection.clone(), state: State::Unopened { theirs, ours: None }, endings: endings.clone(), reset: false }
     }
 
     /// Opens it from this end.
@@ -105,8 +122,16 @@ impl Transport for Stream {
         None
     }
 
-    fn abort(&self) {
-        self.connection.close(ABORTED, ABORTED_REASON);
+    fn abort(&mut self) {
+        if !self.endings.several {
+            return self.connection.close(ABORTED, ABORTED_REASON);
+        }
+        if let State::Open((send, receive)) = &mut self.state {
+            // What is over already needs no reset.
+            let _ = send.reset(ABORTED);
+            let _ = receive.stop(ABORTED);
+            self.reset = true;
+        }
     }
 }
 
@@ -140,9 +165,12 @@ impl AsyncWrite for Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         let State::Open((send, _)) = &mut self.state else { return };
+        if self.reset {
+            return;
+        }
         let _ = send.finish();
         let arrived = send.stopped();
-        self.endings.0.borrow_mut().push(Box::pin(async move {
+        self.endings.awaited.borrow_mut().push(Box::pin(async move {
             // Of a connection that is lost nothing arrives any more.
             let _ = arrived.await;
         }));

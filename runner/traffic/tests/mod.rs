@@ -5,6 +5,7 @@ mod ctraffic;
 mod datagrams;
 mod http;
 mod http2;
+mod http_talks;
 mod limits;
 mod loads;
 mod names;

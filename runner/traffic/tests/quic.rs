@@ -72,6 +72,71 @@ async fn streams_of_a_connection_carry_transactions_side_by_side() {
 }
 
 #[tokio::test]
+async fn a_stream_that_is_reset_leaves_the_others_alone() {
+    for end in ["client sends 33B\n server resets", "client resets"] {
+        let mixed = format!(
+            "pattern mixed {{\n choose {{\n 50% {{ client sends 40B\n server sends 40B\n {end} }}\n
+             50% {{ client sends 64B\n server pauses 100ms\n server sends 90kB }} }}\n}}\n"
+        );
+        let series = series_of(planned(&format!(
+            "{mixed}flow f from client to server {{ over quic {{ streams 8 }}  pattern mixed  total 4  transactions 8 }}"
+        )))
+        .await;
+        assert_eq!((failures(&series), series.connections.len()), (vec![], 4), "{end}");
+        assert!(series.items.iter().all(|item| item.outcome == ItemOutcome::Done), "{end}");
+        assert!(series.connections.iter().all(|c| c.end == ConnectionEnd::Closed), "{end}: {:?}", series.connections);
+        let (short, long): (Vec<&Item>, Vec<&Item>) = series.items.iter().partition(|item| item.back_bytes == 40);
+        let outlived = |long: &Item| short.iter().any(|item| item.connection == long.connection && item.done_ns < long.done_ns);
+        assert!(long.into_iter().any(outlived), "{end}: some are under way when another is reset");
+    }
+}
+
+#[tokio::test]
+async fn streams_of_a_connection_are_quiet_together() {
+    let flow = "over quic { streams 4 }  connections 2  total 2  transactions 4  timeout { idle 1s }  reconnect after 1ms";
+    // One stream alone waits for longer than that; there is always another that hears something.
+    let lively = "pattern lively {\n client sends 64B\n choose { 50% { server pauses 1500ms\n server sends 64B } 50% { repeat 60 { server sends 64B\n server pauses 30ms } } }\n}\n";
+    let series = series_of(planned(&format!("{lively}flow f from client to server {{ pattern lively  {flow} }}"))).await;
+    let alone = |c: u32| series.items.iter().filter(|item| item.connection == c && item.back_bytes == 64).count();
+    assert!(alone(0) + alone(1) > 0, "some waited for longer");
+    assert_eq!((done(&series), failures(&series)), (8, vec![]));
+    let silent = "pattern silent {\n client sends \"a\"\n server expects \"a\"\n server pauses 5s\n server sends \"b\"\n}\n";
+    let series = series_of(planned(&format!("{silent}flow f from client to server {{ pattern silent  {flow} }}"))).await;
+    assert_eq!(done(&series), 0);
+    assert!(failures(&series).iter().all(|(_, what)| *what == "nothing came over the connection for 1s"), "{:?}", series.failures);
+    assert!(series.connections.iter().all(|c| c.end == ConnectionEnd::Timeout), "{:?}", series.connections);
+}
+
+#[tokio::test]
+async fn streams_take_the_starts_of_their_connections_own_clock() {
+    for over in ["quic", "http"] {
+        let (said, pattern) = if over == "quic" { ("quic { streams 6 }", "pattern slow") } else { ("http { version 2  streams 6 }", "") };
+        let slow = "pattern slow {\n client sends 40B\n server pauses 50ms\n server sends 40B\n}\n";
+        let series = series_of(planned(&format!(
+            "{slow}flow f from client to server {{ over {said}  {pattern}  connections 2  rate 100/s  phase random  duration 1s }}"
+        )))
+        .await;
+        // Each connection has 50 starts, one each 20ms from an instant of its own.
+        assert_eq!((failures(&series), series.connections.len()), (vec![], 2), "{over}");
+        let mut starts: Vec<i64> = series.items.iter().map(|item| item.intended_ns).collect();
+        starts.sort_unstable();
+        assert!((99..=101).contains(&starts.len()), "{over}: {}", starts.len());
+        assert!(starts.windows(2).all(|pair| pair[0] < pair[1]), "{over}: no start is taken twice");
+    }
+}
+
+#[tokio::test]
+async fn a_server_begins_on_streams_that_it_opens() {
+    let news = "pattern news {\n choose { 50% { server sends 3kB } 50% { repeat 1..3 { server sends 40B } } }\n server pauses 30ms\n client sends 64B\n server sends 64B\n}\n";
+    let flow = "flow f from client to server { over quic { streams 6 }  pattern news  connections 2";
+    let series = series_of(planned(&format!("{news}{flow}  total 4  transactions 30 }}"))).await;
+    assert_eq!((done(&series), failures(&series), series.connections.len()), (120, vec![], 4));
+    assert!(series.connections.iter().all(|c| c.end == ConnectionEnd::Closed && c.transactions == 30), "{:?}", series.connections);
+    let series = series_of(planned(&format!("{news}{flow}  rate 100/s  duration 500ms }}"))).await;
+    assert_eq!((done(&series), failures(&series), series.connections.len()), (50, vec![], 2));
+}
+
+#[tokio::test]
 async fn sessions_names_and_certificates_of_clients_are_those_of_tls() {
     let series = series_of(planned(&format!(
         "{BOTH}service web on server {{ listen quic :443 {{ name \"a.example.com\"  alpn \"x/2\", \"x/1\"  verify on  ciphers \"TLS_CHACHA20_POLY1305_SHA256\" }}  serve both(64B) }}

@@ -84,7 +84,7 @@ impl Transport for Stream {
         Some(Stream::socket(self))
     }
 
-    fn abort(&self) {
+    fn abort(&mut self) {
         // Without it the close is an orderly one; the other side then reports that.
         let _ = SockRef::from(&self.below()).set_linger(Some(Duration::ZERO));
     }

@@ -107,9 +107,9 @@ async fn sessions_are_resumed_where_both_ends_want_it() {
 async fn a_connection_is_closed_with_a_word_unless_it_is_cut() {
     for (cut, expected) in [(false, None), (true, Some(std::io::ErrorKind::ConnectionReset))] {
         let (client, server) = shake(&ends("", "")).await;
-        let (client, server) = (client.unwrap(), server.unwrap());
+        let (mut client, server) = (client.unwrap(), server.unwrap());
         if cut {
-            crate::traffic::wire::Transport::abort(&client);
+            crate::traffic::wire::Transport::abort(&mut client);
         }
         drop(client);
         let Stream::Secured(mut server) = server else { panic!("it is plain") };
