@@ -140,7 +140,11 @@ pub async fn serve(worker: &Rc<Worker>, listener: usize, control: &Rc<Control>, 
     }
     site.recognise();
     site.visits.end(worker, control.order());
-    poll_fn(|context| Poll::Ready(streams.finish(context))).await;
+    poll_fn(|context| {
+        streams.finish(context);
+        Poll::Ready(())
+    })
+    .await;
     worker.sample(control);
     control.socket.set(None);
 }

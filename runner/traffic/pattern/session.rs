@@ -259,10 +259,7 @@ impl<S: Transport> Session<S> {
                 Act::Pause(duration) => {
                     let pause = i64::try_from(key.part(turn).draw(duration)).unwrap_or(i64::MAX);
                     self.tell(operation, || format!("pauses {}", limits::in_words(pause)));
-                    if S::MESSAGES && !program.sends_next(at) {
-                        self.listen(operation)?;
-                    }
-                    self.pause(pause).await?;
+                    self.pause(operation, pause, at).await?;
                 }
                 Act::Close(Close::Half) => {
                     self.half_closed = true;
@@ -344,7 +341,11 @@ impl<S: Transport> Session<S> {
         self.send_composed(operation).await
     }
 
-    async fn pause(&mut self, pause_ns: i64) -> Result<(), Cut> {
+    /// Waits, and goes on at an operation then: a message that is whole by then does not wait.
+    async fn pause(&mut self, operation: &Operation, pause_ns: i64, next: usize) -> Result<(), Cut> {
+        if S::MESSAGES && !self.program.sends_next(next) {
+            self.listen(operation)?;
+        }
         let until = self.worker.pacer.now_ns().saturating_add(pause_ns);
         let (control, worker) = (Rc::clone(self.wire.control()), Rc::clone(&self.worker));
         let mut rest = std::pin::pin!(worker.rest(&control, until));
