@@ -79,7 +79,7 @@ pub struct Selection {
     /// Files, folders (searched for *.scn) or globs
     #[arg(default_value = ".", value_name = "PATH")]
     pub paths: Vec<String>,
-    /// Only scenarios whose tags or name match: `smoke and not slow`, `vip_*`
+    /// Only scenarios whose tags or name match: `smoke and not slow`, `vip_*`, `'vip[family=ipv6]'`
     #[arg(long, value_name = "EXPRESSION")]
     pub filter: Option<String>,
     /// Parameters of the scenarios

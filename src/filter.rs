@@ -1,6 +1,7 @@
 //! `--filter`: a boolean expression over a scenario's tags and name. In: its text. Out: yes or no for each scenario.
 //!
-//! `smoke`, `ha and not slow`, `(ha or dns) and vip_*`. A word is a tag, or a glob for the name.
+//! `smoke`, `ha and not slow`, `(ha or dns) and vip_*`. A word is a tag, or a glob for the name: as it is declared, for all variants, or as it is
+//! printed, for one of them: `beta[fam=v4]`.
 
 use globset::{Glob, GlobMatcher};
 
@@ -26,8 +27,8 @@ impl Filter {
     /// # Errors
     /// One sentence that names the word it stumbled over.
     pub fn parse(text: &str) -> Result<Filter, String> {
-        let spaced = text.replace('(', " ( ").replace(')', " ) ");
-        let mut words: Vec<&str> = spaced.split_whitespace().rev().collect();
+        let parts = split(text);
+        let mut words: Vec<&str> = parts.iter().rev().map(String::as_str).collect();
         let filter = parse_or(&mut words, 0).map_err(|why| format!("the filter `{text}` {why}"))?;
         match words.pop() {
             None => Ok(filter),
@@ -39,12 +40,44 @@ impl Filter {
     #[must_use]
     pub fn selects(&self, name: &str, tags: &[String]) -> bool {
         match self {
-            Filter::Word(word, glob) => tags.contains(word) || glob.is_match(name),
+            Filter::Word(word, glob) => {
+                let declared = name.split('[').next().unwrap_or(name);
+                tags.contains(word) || word == name || glob.is_match(name) || glob.is_match(declared)
+            }
             Filter::Not(inner) => !inner.selects(name, tags),
             Filter::And(left, right) => left.selects(name, tags) && right.selects(name, tags),
             Filter::Or(left, right) => left.selects(name, tags) || right.selects(name, tags),
         }
     }
+}
+
+/// The words and parentheses of an expression. What stands in brackets belongs to its word.
+fn split(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut depth) = (Vec::new(), String::new(), 0usize);
+    for letter in text.chars() {
+        match letter {
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        let apart = depth == 0 && matches!(letter, '(' | ')');
+        if apart || (depth == 0 && letter.is_whitespace()) {
+            words.push(std::mem::take(&mut word));
+        }
+        if apart {
+            words.push(letter.to_string());
+        } else if depth > 0 || !letter.is_whitespace() {
+            word.push(letter);
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// A word as a glob. Only the printed name of a variant has a `=`: its brackets stand for themselves, and hold no letters to choose from.
+fn glob(word: &str) -> Result<Glob, globset::Error> {
+    if word.contains('=') { Glob::new(&word.replace('[', "\\[").replace(']', "\\]")) } else { Glob::new(word) }
 }
 
 /// Words are popped from the end: the list is reversed.
@@ -79,7 +112,7 @@ fn parse_word(words: &mut Vec<&str>, depth: usize) -> Result<Filter, String> {
         }
         Some(word @ (")" | "and" | "or")) => Err(format!("has `{word}` where a tag or a name was expected")),
         Some(word) => {
-            let glob = Glob::new(word).map_err(|error| format!("has the glob `{word}`, which cannot be read: {}", error.kind()))?;
+            let glob = glob(word).map_err(|error| format!("has the glob `{word}`, which cannot be read: {}", error.kind()))?;
             Ok(Filter::Word(word.to_owned(), glob.compile_matcher()))
         }
     }
@@ -104,7 +137,22 @@ mod tests {
     }
 
     #[test]
+    fn a_scenario_is_known_by_its_declared_and_its_printed_name() {
+        let selects = |filter: &str, name: &str| Filter::parse(filter).unwrap().selects(name, &[]);
+        for filter in ["beta", "be?a", "beta[fam=v4]", "beta[fam=*]", "not beta[fam=v6]", "alpha or (beta[fam=v4])", "[a-c]eta"] {
+            assert!(selects(filter, "beta[fam=v4]"), "{filter}");
+        }
+        for filter in ["bet", "beta[fam=v6]", "beta[fam=v]", "not beta", "beta and not beta[fam=v4]"] {
+            assert!(!selects(filter, "beta[fam=v4]"), "{filter}");
+        }
+        assert!(!selects("beta[fam=v4]", "betaf"), "what stands in the brackets is no class of letters");
+        assert!(selects("beta[text=\"a (b)\",size=1kB] and beta", "beta[text=\"a (b)\",size=1kB]"));
+        assert!(selects("beta[name=z-a]", "beta[name=z-a]"));
+    }
+
+    #[test]
     fn mistakes_are_named() {
+        assert!(Filter::parse("be[ta").unwrap_err().contains("the glob `be[ta`"));
         assert!(Filter::parse("ha and").unwrap_err().contains("ends where"));
         assert!(Filter::parse("(ha").unwrap_err().contains("lacks a `)`"));
         assert!(Filter::parse("ha slow").unwrap_err().contains("`slow`"));

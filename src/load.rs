@@ -18,6 +18,8 @@ use crate::uses::Projects;
 
 /// A larger file is refused: scenarios are written by people.
 const MAX_FILE: u64 = 8 << 20;
+/// So many names of scenarios are listed where none was selected.
+const NAMES_SHOWN: usize = 20;
 /// Folders deeper than this are not searched.
 const MAX_FOLDERS: usize = 32;
 
@@ -34,8 +36,8 @@ pub struct Loaded {
     pub libraries: BTreeMap<FileId, Vec<(String, String)>>,
     /// Problems of all the files.
     pub diagnostics: Vec<Diagnostic>,
-    /// Scenarios before the filter.
-    pub found: usize,
+    /// The names of the scenarios before the filter, in the order found.
+    pub found: Vec<String>,
 }
 
 impl Loaded {
@@ -48,6 +50,18 @@ impl Loaded {
             if !self.diagnostics.iter().any(same) {
                 self.diagnostics.push(problem);
             }
+        }
+    }
+
+    /// That no scenario was selected, and which ones there are.
+    #[must_use]
+    pub fn nothing_selected(&self) -> String {
+        let count = self.found.len();
+        let names = self.found.iter().take(NAMES_SHOWN).map(|name| format!("`{name}`")).collect::<Vec<String>>().join(", ");
+        match count {
+            0 => "no scenario was selected (0 found)".to_owned(),
+            1..=NAMES_SHOWN => format!("no scenario was selected ({count} found: {names})"),
+            _ => format!("no scenario was selected ({count} found: {names} and {} more)", count - NAMES_SHOWN),
         }
     }
 
@@ -91,7 +105,7 @@ pub fn load(selection: &Selection) -> Result<Loaded, String> {
             entry.into_iter().for_each(|(count, _)| *count += 1);
         }
         loaded.diagnostics.extend(others);
-        loaded.found += scenarios.len();
+        loaded.found.extend(scenarios.iter().map(|scenario| scenario.name.clone()));
         let selected = |s: &Scenario| filter.as_ref().is_none_or(|f| f.selects(&s.name, &s.tags));
         loaded.scenarios.extend(scenarios.into_iter().filter(selected).map(|s| (file, s)));
     }
@@ -227,5 +241,20 @@ fn take_in(name: String, bytes: io::Result<Vec<u8>>, loaded: &mut Loaded) -> Opt
                 None
             }
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_selected_nothing_is_told_what_there_is() {
+        let told = |found: &[&str]| {
+            Loaded { found: found.iter().map(|name| (*name).to_owned()).collect(), ..Loaded::default() }.nothing_selected()
+        };
+        assert_eq!(told(&[]), "no scenario was selected (0 found)");
+        assert_eq!(told(&["alpha", "beta[fam=v4]"]), "no scenario was selected (2 found: `alpha`, `beta[fam=v4]`)");
+        assert!(told(&["x"; NAMES_SHOWN + 2]).ends_with("`x` and 2 more)"));
     }
 }

@@ -111,7 +111,7 @@ fn what_the_kernel_does_not_have_stops_the_run_before_its_traffic() {
         )
     };
     for (flow, words) in [
-        ("over tcp { congestion nosuch }", "an option of f cannot be had: `congestion`: "),
+        ("over tcp { congestion nosuch }", "an option of f cannot be had: `congestion nosuch`: this kernel has no such algorithm"),
         ("over tls { keepalive 1500ms }", "an option of f cannot be had: `keepalive`: 1500ms are no whole seconds"),
         (
             "over http { send_buffer 1GiB }",

@@ -113,7 +113,7 @@ impl<'a> Draft<'_, 'a> {
     /// The flow but for its name and node.
     fn one_flow(&mut self, flow: &FlowDecl, carrier: Carrier, from: Option<&Point>) -> Option<Flow> {
         let to = self.destination(&flow.to, carrier);
-        let found = self.options(&flow.options, &FLOW_OPTIONS);
+        let found = self.options_beside(&flow.options, &FLOW_OPTIONS, |option| carrier.place_in_over(option));
         self.check_rows(&found, FLOW_ROWS, carrier);
         let load = self.load(&found, carrier);
         let frame = self.described(flow, &found, carrier);

@@ -74,12 +74,23 @@ fn said_otherwise(text: &str, known: &Known) -> Option<String> {
 impl Draft<'_, '_> {
     /// The options of a block by name; what is unknown or said twice is reported and left out.
     pub(super) fn options<'o>(&mut self, options: &'o Block<TreeOption>, known: &Known) -> Found<'o> {
+        self.options_beside(options, known, |_| None)
+    }
+
+    /// The same; `elsewhere` tells of a word that is unknown here to which other block it belongs.
+    pub(super) fn options_beside<'o>(
+        &mut self,
+        options: &'o Block<TreeOption>,
+        known: &Known,
+        elsewhere: impl Fn(&str) -> Option<String>,
+    ) -> Found<'o> {
         let mut found = Found::default();
         self.each(options, |draft, option| {
             let (text, span) = (option.name.text.as_str(), option.name.span);
             let once = known.once.iter().find(|name| **name == text);
             let Some(name) = once.or_else(|| known.many.iter().find(|name| **name == text)) else {
-                let help = said_otherwise(text, known).or_else(|| suggest(text, known.once.iter().chain(known.many).copied()));
+                let near = || suggest(text, known.once.iter().chain(known.many).copied());
+                let help = said_otherwise(text, known).or_else(|| elsewhere(text)).or_else(near);
                 draft.context.raise(ResolveError::UnknownOption { what: known.what, name: text.into(), span, help });
                 return;
             };

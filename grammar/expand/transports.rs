@@ -5,7 +5,7 @@ use super::draft::Draft;
 use super::net_error::NetError;
 use super::options::{Found, Known};
 use super::reading::Bounds;
-use super::transport_options::{OVER_ROWS, OptionRow, TOOLS, listed, of_tool};
+use super::transport_options::{FLOW_ROWS, OVER_ROWS, OptionRow, TOOLS, listed, of_tool};
 use super::{frames, http};
 use crate::quantity::Dimension;
 use crate::resolve::{ResolveError, suggest::suggest};
@@ -37,6 +37,23 @@ impl Carrier {
         let kind = row.transports.contains(&self.kind);
         self.tool.map_or(kind, |tool| row.tools.contains(&tool) && (kind || row.transports.is_empty()))
     }
+
+    /// Where an option of transports belongs that was said of the flow itself; `None`: it is none of theirs.
+    pub fn place_in_over(self, option: &str) -> Option<String> {
+        let row = OVER_ROWS.iter().find(|row| row.name == option)?;
+        if self.has(row) {
+            return Some(format!("`{option}` is an option of `over {} {{ }}`", self.kind.word()));
+        }
+        let have: Vec<&str> = row.transports.iter().map(|kind| kind.word()).collect();
+        let verb = if have.len() == 1 { "has" } else { "have" };
+        Some(format!("`{option}` is an option in the block of `over`: {} {verb} it", listed(&have)))
+    }
+}
+
+/// Where an option of flows belongs that was said of their transport; `None`: it is none of theirs.
+fn place_in_flow(option: &str) -> Option<String> {
+    let known = FLOW_ROWS.iter().any(|row| row.name == option);
+    known.then(|| format!("`{option}` is an option of the flow: say it in the flow's own block"))
 }
 
 /// Every option of `over`, of whatever transport.
@@ -147,7 +164,7 @@ impl Draft<'_, '_> {
     pub(super) fn transport(&mut self, flow: &FlowDecl, carrier: Carrier, frame: Option<frames::Described>) -> Transport {
         let empty = Vec::new();
         let block = flow.over.as_ref().map_or(&empty, |over| &over.options);
-        let found = self.options(block, &OVER_OPTIONS);
+        let found = self.options_beside(block, &OVER_OPTIONS, place_in_flow);
         self.check_rows(&found, OVER_ROWS, carrier);
         let socket = self.socket(&found);
         let streams = |draft: &mut Self| {

@@ -329,3 +329,20 @@ fn what_people_wrote_checks() {
     }
     assert!(wrong.is_empty(), "\n{wrong}");
 }
+
+#[test]
+fn an_option_in_the_wrong_block_is_told_its_own() {
+    let helps = |statement: &str| {
+        let text = format!("scn 1\n\nscenario s {{\ntopology {{\nnode a, b\nlink a <-> b\n}}\n{statement}\nexpect {{ f.sent > 0 }}\n}}\n");
+        let unknown = checked(&text).1.diagnostics.into_iter().filter(|d| d.code == "scn::resolve::unknown_option");
+        unknown.map(|diagnostic| diagnostic.help.unwrap_or_default()).collect::<Vec<String>>()
+    };
+    let flow = |head: &str, options: &str| helps(&format!("flow f from a to b {head} {{ total 5  {options} }}"));
+    assert_eq!(flow("over http", "path \"/\""), ["`path` is an option of `over http { }`"]);
+    assert_eq!(flow("", "congestion bbr  ttl 9"), ["`congestion` is an option of `over tcp { }`", "`ttl` is an option of `over tcp { }`"]);
+    assert_eq!(flow("via ping", "ttl 9"), ["`ttl` is an option of `over icmp { }`"]);
+    assert_eq!(flow("over udp", "path \"/\""), ["`path` is an option in the block of `over`: http has it"]);
+    let inside = "`rate` is an option of the flow: say it in the flow's own block";
+    assert_eq!(helps("flow f from a to b { over tcp { rate 20/s }  total 5 }"), [inside]);
+    assert_eq!(flow("", "conections 3"), ["did you mean `connections`?"]);
+}

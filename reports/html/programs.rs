@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn outputs_are_bounded_and_say_what_is_missing() {
-        let line = |n: i64| Line { at_ns: n * 1_000_000, stream: Stream::Output, text: format!("{n} {}", "x".repeat(1000)) };
+        let text = |n: i64| format!("{n} {}", "x".repeat(1000));
+        let line = |n: i64| Line { at_ns: n * 1_000_000, stream: Stream::Output, text: text(n), open: false };
         let output = Output { lines: (0..100).map(line).collect(), left_out: 2000, after: 50 };
         let wrote = wrote(&output).unwrap();
         assert_eq!(wrote.summary, "the last 40 of 2100 lines that it wrote");

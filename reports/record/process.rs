@@ -90,6 +90,25 @@ pub struct Line {
     pub stream: Stream,
     /// Without its end.
     pub text: String,
+    /// It has no end: whoever wrote it closed the stream behind it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
+}
+
+/// The text that lines make, each with whether it is open. A line end stands behind each but the last, if that is open: what is behind
+/// another one was written by somebody else.
+#[must_use]
+pub fn text_of<'a>(lines: impl Iterator<Item = (&'a str, bool)>) -> String {
+    let (mut text, mut last_is_open) = (String::new(), false);
+    for (line, open) in lines {
+        text.push_str(line);
+        text.push('\n');
+        last_is_open = open;
+    }
+    if last_is_open {
+        text.pop();
+    }
+    text
 }
 
 /// Where a line was written to.
@@ -100,4 +119,28 @@ pub enum Stream {
     Output,
     /// Standard error output.
     Errors,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_open_only_if_its_record_says_so() {
+        let closed = r#"{"at_ns":5,"stream":"output","text":"200"}"#;
+        let mut line: Line = serde_json::from_str(closed).unwrap();
+        assert!(!line.open, "records of before say nothing of it");
+        assert_eq!(serde_json::to_string(&line).unwrap(), closed);
+        line.open = true;
+        let open = r#"{"at_ns":5,"stream":"output","text":"200","open":true}"#;
+        assert_eq!(serde_json::to_string(&line).unwrap(), open);
+        assert_eq!(serde_json::from_str::<Line>(open).unwrap(), line);
+    }
+
+    #[test]
+    fn only_the_last_line_may_have_no_end() {
+        assert_eq!(text_of([("a", false), ("b", true)].into_iter()), "a\nb");
+        assert_eq!(text_of([("a", true), ("b", false)].into_iter()), "a\nb\n");
+        assert_eq!(text_of([].into_iter()), "");
+    }
 }

@@ -26,7 +26,7 @@ use super::timeline::{Driven, Progress, Timeline};
 use super::tools::Tools;
 use crate::emulate::Traces;
 use crate::judge;
-use crate::lab::{KernelLab, LabError, preflight, read_secrets};
+use crate::lab::{Backlog, KernelLab, LabError, preflight, read_secrets};
 use crate::plan::turns::Turn;
 use crate::plan::types::Plan;
 use crate::traffic::secrets::Secrets;
@@ -177,7 +177,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     begin_captures(&mut lab, &traffic, &request.captures);
     warnings.extend(lab.count_anew().err().map(|error| format!("the kernel's counts begin before the timeline: {error}")));
 
-    let start = Instant::now() + LEAD;
+    let (start, backlog) = (Instant::now() + LEAD, Backlog::look());
     let started = (request.wall_clock)(SystemTime::now() + LEAD);
     let clock = Clock::starting_at(start.into_std());
     begin_traffic(&lab, &traffic, plan, clock);
@@ -193,7 +193,7 @@ async fn run_in(request: Request, observe: &mut dyn FnMut(Progress<'_>)) -> Resu
     let (samples, interfaces) = (lab.samples(), lab.interfaces());
 
     let measured = collect(load.tools, traffic, (plan, clock), (&cut, &cut_stresses)).await;
-    warnings.extend(of_timeline.into_iter().chain(measured.warnings));
+    warnings.extend(of_timeline.into_iter().chain(measured.warnings).chain(backlog.told()));
     // Who interrupts a run has seen enough.
     let hold = request.hold.filter(|_| !matches!(ended, Ended::Interrupted(_)));
     let ns = |at| clock.ns_of(at);

@@ -104,6 +104,11 @@ impl Evidence<'_> {
         }
     }
 
+    /// What a text was at an instant, for people; empty if nothing was written, `None` if it is no text.
+    pub fn text(&self, asked: &Asked<'_>, until_ns: i64) -> Option<String> {
+        matches!(asked.subject, Subject::Process(_) | Subject::Output(_)).then(|| self.programs.text(asked.metric, until_ns))
+    }
+
     /// Every change in a window; nothing if it cannot be told at one moment.
     pub fn steps(&self, asked: &Asked<'_>, window: Window) -> Steps {
         let steps = match &asked.subject {

@@ -1,5 +1,6 @@
 //! One expectation to its outcome. In: the flows, the events, an expectation. Out: its outcome in words and numbers.
 
+use scn_grammar::quantity::Dimension;
 use scn_grammar::scenario::expect::{Expectation, Form, Subject};
 use scn_reports::record::{Ended, Outcome, RunRecord, Verdict};
 
@@ -57,10 +58,14 @@ impl Court<'_> {
         let decided_ns = finding.ruling.decided_ns;
         let worst = finding.measured.iter().zip(&ready.metrics).find_map(|(m, metric)| {
             let (value, at) = m.worst?;
-            Some((show::value(value, metric.dimension), at))
+            Some((show::value(value, of_worst(metric)), at))
         });
         let shown = finding.ruling.shown.filter(|_| expectation.form != Form::Whole);
-        let mut measured = words::measured(&ready, &finding.measured, self.evidence.context, &name);
+        let text = |metric: &Asked<'_>| {
+            let until_ns = shown.map(|moment| moment.from_ns).or(finding.window.map(|window| window.to_ns.saturating_sub(1)))?;
+            self.evidence.text(metric, until_ns)
+        };
+        let mut measured = words::measured(&ready, &finding.measured, self.evidence.context, &name, &text);
         if let Some(moment) = shown {
             let held = matches!(expectation.form, Form::Always | Form::Never) && finding.ruling.verdict == Verdict::Pass;
             measured.push_str(&if held {
@@ -225,12 +230,15 @@ impl Court<'_> {
         truncated.or_else(|| self.cut())
     }
 
-    /// When a condition over counters and gauges took its final truth.
+    /// When a condition over counters and gauges took its final truth. What had it all the time could have changed until the end.
     fn turning_point(&self, ready: &Ready<'_>, window: Window, truth: Truth) -> Option<i64> {
         let question = Question { ready, evidence: &self.evidence, window, judged_from_ns: window.from_ns, every_ns: 1 };
         let moments = question.moments();
         let last_other = moments.iter().rposition(|m| m.truth != truth);
-        last_other.map_or(moments.first(), |at| moments.get(at + 1)).or(moments.last()).map(|m| m.from_ns)
+        match last_other {
+            Some(at) => moments.get(at + 1).or(moments.last()).map(|moment| moment.from_ns),
+            None => Some(window.to_ns.saturating_sub(1)),
+        }
     }
 
     /// `always`, `never`, `within`: over the time in which everything was there.
@@ -311,11 +319,45 @@ impl Court<'_> {
         } else {
             ready.flows().into_iter().filter_map(|flow| self.evidence.flows.get(flow.index())).collect()
         };
-        let excuse = lateness::excuse(&flows, &self.record.events, window, self.record.tolerance_ns);
+        let tolerance_ns = self.record.tolerance_ns;
+        let entries = || {
+            let why = lateness::of_entries(&self.record.events, window, tolerance_ns)?;
+            (!self.fails_in_time(expectation, ready, finding, window)).then_some(why)
+        };
+        let excuse = lateness::of_flows(&flows, window, tolerance_ns).or_else(entries);
         let excuse = excuse.or_else(|| if of_packets(ready) { links::late(self.record) } else { None });
         if let Some(excuse) = excuse {
             finding.doubt(&excuse, "in time");
         }
+    }
+
+    /// Whether it fails however the late entries of the timeline changed the loads that it speaks of. An entry changes nothing before its
+    /// time, and of what came afterwards it changes what came in its lateness. `always` and `never` fail at one moment already.
+    fn fails_in_time(&self, expectation: &Expectation, ready: &Ready<'_>, finding: &Finding, window: Window) -> bool {
+        let metrics: Vec<_> = ready.metrics.iter().map(|asked| asked.metric).collect();
+        if finding.ruling.verdict != Verdict::Fail || !lateness::is_limited(&metrics) {
+            return false;
+        }
+        let fails = |stretch: Window, measured: &[Measured], truth: Truth| {
+            let late_ns = lateness::together_ns(&self.record.events, window, stretch.to_ns, self.record.tolerance_ns);
+            lateness::holds(ready, &self.evidence, measured, stretch, late_ns) == truth
+        };
+        let failed = match expectation.form {
+            Form::Whole => return fails(window, &finding.measured, Truth::No),
+            Form::Within { .. } => return false,
+            Form::Always => Truth::No,
+            Form::Never => Truth::Yes,
+        };
+        let every_ns = i64::try_from(expectation.sampled_every_ns).unwrap_or(i64::MAX);
+        let question = Question { ready, evidence: &self.evidence, window, judged_from_ns: window.from_ns, every_ns };
+        let first = finding.ruling.decided_ns.map(|from_ns| {
+            let to_ns = from_ns.saturating_add(every_ns);
+            Moment { from_ns, to_ns, since_ns: to_ns, truth: Truth::No, badness: f64::NAN }
+        });
+        first
+            .into_iter()
+            .chain(finding.ruling.shown)
+            .any(|moment| fails(Window { from_ns: moment.from_ns, to_ns: moment.to_ns }, &question.values(&moment), failed))
     }
 
     /// Links that can't be trusted, or that lost packets of themselves, decide nothing about flows and about links.
@@ -352,6 +394,11 @@ fn of_packets(ready: &Ready<'_>) -> bool {
         .subjects()
         .iter()
         .any(|subject| matches!(subject, Subject::Flow(_) | Subject::Link(_) | Subject::Interface(..) | Subject::Stress(_)))
+}
+
+/// What the worst sample of a metric is: of outages that are counted it is the longest.
+fn of_worst(metric: &Asked<'_>) -> Dimension {
+    if metric.name == "outage.count" { Dimension::Duration } else { metric.dimension }
 }
 
 /// For counters and gauges the shown moment is the worst sample.

@@ -20,6 +20,7 @@ use crate::plan::sample;
 use crate::plan::types::{self, Plan, PlannedFlow};
 
 mod counted;
+mod decided;
 
 const FAILURE: u32 = 0;
 const NEVER_HAPPENED: u32 = 1;

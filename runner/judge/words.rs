@@ -5,11 +5,12 @@ use scn_grammar::scenario::expect::{Expectation, Form, Subject};
 use scn_grammar::scenario::metrics::Measures;
 
 use super::condition::{Ready, metric_name};
+use super::evidence::Asked;
 use super::moments::range;
 use super::range::Range;
 use crate::measure::{Context, Measured, show};
 
-/// One metric with its value: `steady.outage.max = 353.2ms ± 2.5ms`.
+/// One metric with its value: `steady.outage.max = 353.2ms ± 2.5ms`. `text` shows what a text was that was to match.
 fn metric(
     ready: &Ready<'_>,
     at: usize,
@@ -17,13 +18,19 @@ fn metric(
     values: &[Range],
     context: &Context,
     name: &dyn Fn(&Subject) -> String,
+    text: &dyn Fn(&Asked<'_>) -> Option<String>,
 ) -> String {
     let metric = &ready.metrics[at];
     let event = metric.event.and_then(|id| context.names.get(id.index())).map(|event| format!("({event})")).unwrap_or_default();
     let called = format!("{}{event}", metric_name(metric, name));
     match (measured.value, metric.row().map(|row| row.measures)) {
         (Some(value), Some(Measures::Truth)) => format!("{called} is {}", value == 1.0),
-        (Some(value), Some(Measures::Text)) => format!("{called} {}", if value == 1.0 { "matches" } else { "does not match" }),
+        (Some(1.0), Some(Measures::Text)) => format!("{called} matches"),
+        (Some(_), Some(Measures::Text)) => match text(metric) {
+            Some(text) if text.is_empty() => format!("{called} is empty"),
+            Some(text) => format!("{called} does not match: {text}"),
+            None => format!("{called} does not match"),
+        },
         (Some(value), _) => {
             let limit = ready.limit(at, values);
             format!("{called} = {}", show::with_error(value, measured.below, measured.above, metric.dimension, limit))
@@ -33,9 +40,15 @@ fn metric(
 }
 
 /// All metrics of a condition with their values.
-pub(super) fn measured(ready: &Ready<'_>, measured: &[Measured], context: &Context, name: &dyn Fn(&Subject) -> String) -> String {
+pub(super) fn measured(
+    ready: &Ready<'_>,
+    measured: &[Measured],
+    context: &Context,
+    name: &dyn Fn(&Subject) -> String,
+    text: &dyn Fn(&Asked<'_>) -> Option<String>,
+) -> String {
     let values: Vec<Range> = measured.iter().map(range).collect();
-    let parts: Vec<String> = measured.iter().enumerate().map(|(at, m)| metric(ready, at, m, &values, context, name)).collect();
+    let parts: Vec<String> = measured.iter().enumerate().map(|(at, m)| metric(ready, at, m, &values, context, name, text)).collect();
     parts.join(", ")
 }
 

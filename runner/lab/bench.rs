@@ -31,6 +31,8 @@ const UP_WITHIN: Duration = Duration::from_secs(1);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_micros(100);
 /// The kernel asks three times, a second apart.
 const HEARD_WITHIN: Duration = Duration::from_secs(3);
+/// Where a question or its answer may be lost, it is asked again so often that of 50 % nearly always one comes through.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// What a capture's socket may hold while nobody reads it, bytes. Who is not root gets as much of it as the machine allows.
 const CAPTURE_BUFFER_BYTES: usize = 16 << 20;
 /// An announcement is said so often: a frame may meet a full queue.
@@ -60,8 +62,8 @@ pub(crate) enum Step {
     Announce(Interface),
     /// Interfaces ask for neighbours.
     Ask(usize, Vec<(u32, IpAddr)>),
-    /// Wait until no interface of a namespace asks any more.
-    Heard(usize),
+    /// Wait until no interface of these namespaces asks any more.
+    Heard(Vec<Hearing>),
     /// Remember which neighbours an interface has learned: it forgets them when its carrier goes.
     Remember(usize, u32),
     /// An interface knows again what it knew, and what it has asked for in vain and would ask for again a second later. Before its carrier
@@ -75,6 +77,39 @@ pub(crate) enum Step {
         /// Who has which address.
         owners: Arc<BTreeMap<IpAddr, Interface>>,
     },
+}
+
+/// A namespace that has asked for neighbours.
+#[derive(Debug, Clone)]
+pub(crate) struct Hearing {
+    /// The namespace.
+    pub(crate) slot: usize,
+    /// Of what it asks for: that over links on which the question or its answer may be lost.
+    pub(crate) doubtful: Vec<Doubtful>,
+}
+
+/// A neighbour that is asked for and may not hear of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Doubtful {
+    /// The interface that asks.
+    pub(crate) index: u32,
+    /// Its name, with its node's.
+    pub(crate) place: String,
+    /// The neighbour's address.
+    pub(crate) address: IpAddr,
+}
+
+impl Doubtful {
+    /// The warning that nothing came.
+    pub(crate) fn unanswered(&self) -> String {
+        let Doubtful { place, address, .. } = self;
+        let protocol = if address.is_ipv4() { "ARP" } else { "neighbour discovery" };
+        format!(
+            "no answer to {protocol} for {address} came to {place} within {} s, over links that lose or corrupt packets: until one comes, what \
+             {place} is to send there waits, and some of it is lost unsent",
+            HEARD_WITHIN.as_secs()
+        )
+    }
 }
 
 /// An interface and the addresses it speaks for.
@@ -138,12 +173,7 @@ impl Bench {
                         let _ = self.socket(slot)?.run(vec![messages::ask(index, address)]);
                     }
                 }
-                Step::Heard(slot) => {
-                    while Instant::now() < heard_by && !self.neighbours(slot, None, |state| state == NeighbourState::Incomplete)?.is_empty()
-                    {
-                        std::thread::sleep(LOOK_AGAIN_AFTER);
-                    }
-                }
+                Step::Heard(all) => warnings.extend(self.hear(&all, heard_by)?),
                 Step::Remember(slot, index) => {
                     use NeighbourState::{Delay, Incomplete, Probe, Reachable, Stale};
                     let known =
@@ -167,6 +197,52 @@ impl Bench {
             }
         }
         Ok(warnings)
+    }
+
+    /// Waits until nothing is asked for any more, and asks again where a question or an answer may have been lost. Out: warnings of what was not
+    /// found there.
+    fn hear(&mut self, all: &[Hearing], until: Instant) -> Result<Vec<String>, LabError> {
+        let mut waiting: Vec<&Hearing> = all.iter().collect();
+        let mut again_at = Instant::now() + ASK_AGAIN_AFTER;
+        while !waiting.is_empty() && Instant::now() < until {
+            let again = Instant::now() >= again_at;
+            if again {
+                again_at = Instant::now() + ASK_AGAIN_AFTER;
+            }
+            let mut still = Vec::with_capacity(waiting.len());
+            for hearing in waiting {
+                let silent = self.neighbours(hearing.slot, None, |state| state == NeighbourState::Incomplete)?;
+                if again {
+                    self.ask_again(hearing, &silent)?;
+                }
+                if !silent.is_empty() {
+                    still.push(hearing);
+                }
+            }
+            waiting = still;
+            if !waiting.is_empty() {
+                std::thread::sleep(LOOK_AGAIN_AFTER);
+            }
+        }
+        // Not only of those still waited for: the kernel may have given some up.
+        let mut warnings = Vec::new();
+        for hearing in all.iter().filter(|hearing| !hearing.doubtful.is_empty()) {
+            use NeighbourState::{Failed, Incomplete};
+            let missing = self.neighbours(hearing.slot, None, |state| [Incomplete, Failed].contains(&state))?;
+            let missing = hearing.doubtful.iter().filter(|doubtful| missing.contains(&doubtful.address));
+            warnings.extend(missing.map(Doubtful::unanswered));
+        }
+        Ok(warnings)
+    }
+
+    /// Asks once more for those of the doubtful that have not answered: who is asked for already is asked again only when it was forgotten.
+    fn ask_again(&mut self, hearing: &Hearing, silent: &BTreeSet<IpAddr>) -> Result<(), LabError> {
+        for doubtful in hearing.doubtful.iter().filter(|doubtful| silent.contains(&doubtful.address)) {
+            let (index, address) = (doubtful.index, doubtful.address);
+            // A refusal of the one leaves the other done; what is not asked for now is asked for when there is something to send.
+            let _ = self.socket(hearing.slot)?.run(vec![messages::forget(index, address), messages::ask(index, address)]);
+        }
+        Ok(())
     }
 
     /// A namespace has an address at this moment.

@@ -2,6 +2,7 @@
 //! sockets, and no change to any other thread. A move takes about 2 us and a socket about 10 us, so that one thread does for
 //! hundreds of nodes.
 
+use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
@@ -18,6 +19,7 @@ use super::error::LabError;
 use super::namespace::Namespace;
 use super::packet;
 use super::process::{Query, Resolver};
+use crate::traffic::open_account;
 use crate::traffic::sockets::{Answer, Packets, Sockets, Streams};
 
 /// A request.
@@ -30,6 +32,8 @@ enum Wanted {
     Packets { kind: Packets, count: usize, answer: oneshot::Sender<io::Result<Vec<OwnedFd>>> },
     /// A bound socket of UDP.
     UdpListener { address: SocketAddr, answer: oneshot::Sender<io::Result<OwnedFd>> },
+    /// What the kernel counts of UDP.
+    AccountOfUdp { answer: oneshot::Sender<io::Result<Vec<File>>> },
     /// A socket of frames at an interface.
     Frames { interface: String, answer: oneshot::Sender<io::Result<OwnedFd>> },
 }
@@ -97,6 +101,7 @@ fn serve(namespaces: &[Namespace], congestion: &[Option<String>], todo: &Receive
             Wanted::Listener { over, address, answer } => drop(answer.send(entered.and_then(|()| listener(over, address, control)))),
             Wanted::Packets { kind, count, answer } => drop(answer.send(entered.and_then(|()| packets(kind, count)))),
             Wanted::UdpListener { address, answer } => drop(answer.send(entered.and_then(|()| udp_listener(address)))),
+            Wanted::AccountOfUdp { answer } => drop(answer.send(entered.and_then(|()| open_account()))),
             Wanted::Frames { interface, answer } => drop(answer.send(entered.and_then(|()| packet::at(&interface).map(OwnedFd::from)))),
         }
     }
@@ -179,6 +184,10 @@ impl Sockets for Door {
 
     fn udp_listener(&self, node: NodeId, address: SocketAddr) -> Answer<OwnedFd> {
         self.ask(node, |answer| Wanted::UdpListener { address, answer })
+    }
+
+    fn account_of_udp(&self, node: NodeId) -> Answer<Vec<File>> {
+        self.ask(node, |answer| Wanted::AccountOfUdp { answer })
     }
 
     fn look_up(&self, node: NodeId, name: &str, limit: Duration) -> Answer<Vec<IpAddr>> {

@@ -419,7 +419,7 @@ mod tests {
             Step::Await(awaited) => format!("await {}.{}{}", awaited.slot, awaited.index, if awaited.port { "p" } else { "" }),
             Step::Announce(from) => format!("tell {}.{}", from.slot, from.index),
             Step::Ask(slot, asked) => format!("ask {slot} x{}", asked.len()),
-            Step::Heard(slot) => format!("heard {slot}"),
+            Step::Heard(all) => format!("heard x{}", all.len()),
             Step::Remember(slot, index) => format!("note {slot}.{index}"),
             Step::Answer { slot, index, .. } => format!("answer {slot}.{index}"),
         };

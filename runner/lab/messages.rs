@@ -139,6 +139,11 @@ pub(crate) fn ask(index: u32, address: IpAddr) -> RouteNetlinkMessage {
     RouteNetlinkMessage::NewNeighbour(message)
 }
 
+/// Makes an interface forget a neighbour, or that it asks for it.
+pub(crate) fn forget(index: u32, address: IpAddr) -> RouteNetlinkMessage {
+    RouteNetlinkMessage::DelNeighbour(neighbour_message(index, address))
+}
+
 fn neighbour_message(index: u32, address: IpAddr) -> NeighbourMessage {
     let mut message = NeighbourMessage::default();
     message.header.family = family(address);

@@ -8,6 +8,7 @@
 
 mod addresses;
 mod announce;
+mod backlog;
 mod bench;
 mod build;
 mod capture;
@@ -84,6 +85,7 @@ use crate::emulate::Traces;
 use crate::measure::{interfaces, links};
 use crate::plan::types::Plan;
 
+pub use self::backlog::Backlog;
 pub use self::doctor::{Finding, State, doctor};
 pub use self::door::Door;
 pub use self::enter::{Privilege, enter};
@@ -169,10 +171,11 @@ impl KernelLab {
         let faults = Faults::new(plan, layout);
         progress("neighbours");
         let meeting = faults.meeting(plan);
-        keeper.call(|bench| bench.perform(meeting))??;
+        let unmet = keeper.call(|bench| bench.perform(meeting))??;
         let doors = DoorKeeper::start(Arc::clone(&built.namespaces), congestion)?;
         let programs = Programs::prepare(plan, &built.namespaces, doors.door(), to_hold)?;
-        let warnings = warnings.into_iter().chain(programs.iter().flat_map(|programs| programs.warnings().to_vec())).collect();
+        let of_programs = programs.iter().flat_map(|programs| programs.warnings().to_vec());
+        let warnings = warnings.into_iter().chain(unmet).chain(of_programs).collect();
         Ok(KernelLab {
             programs,
             captures,
@@ -198,7 +201,7 @@ impl KernelLab {
         self.doors.door().with(self.programs.as_ref().and_then(Programs::resolver))
     }
 
-    /// What a reader should know about the building: settings that the kernel lacks or refused.
+    /// What a reader should know about the building: settings that the kernel lacks or refused, neighbours that were not found.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings

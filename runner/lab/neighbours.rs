@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::bench::{Awaited, Interface, Step};
+use scn_grammar::scenario::impairment::{Impairment, Loss};
+
+use super::bench::{Awaited, Doubtful, Hearing, Interface, Step};
 use super::faults::{Faults, Todo};
 use crate::plan::network::Network;
 use crate::plan::types::Plan;
@@ -42,25 +44,50 @@ impl Faults {
         }
         let forwarding = plan.nodes.iter().enumerate().filter(|(_, node)| node.forwarding).map(|(node, _)| node);
         forwarding.for_each(|node| wanted.entry(node).or_default().extend(&ends));
-        let mut asking = Vec::new();
+        let losing = self.losing(plan);
+        let (mut asking, mut hearing) = (Vec::new(), Vec::new());
         for (node, mut wanted) in wanted.into_iter().filter(|(node, _)| !self.layout.host[*node]) {
             wanted.extend(plan.nodes[node].routes.iter().map(|route| route.via));
             let wanted = wanted.into_iter().filter(|address| owners.get(address).is_some_and(|owner| owner.slot != node));
-            let asked: Vec<(u32, IpAddr)> = wanted.filter_map(|address| Some((self.facing(node, address)?, address))).collect();
-            if !asked.is_empty() {
-                asking.push((node, asked));
+            let asked: Vec<(usize, IpAddr)> = wanted.filter_map(|address| Some((self.facing(node, address)?, address))).collect();
+            if asked.is_empty() {
+                continue;
             }
+            let indices = &self.layout.interfaces[node];
+            let doubtful = |&(at, address): &(usize, IpAddr)| {
+                let interface = &self.nodes[node].interfaces[at];
+                let place = format!("{}.{}", self.nodes[node].name, interface.name);
+                losing.contains(&interface.link).then_some(Doubtful { index: indices[at], place, address })
+            };
+            hearing.push(Hearing { slot: node, doubtful: asked.iter().filter_map(doubtful).collect() });
+            asking.push(Step::Ask(node, asked.into_iter().map(|(at, address)| (indices[at], address)).collect()));
         }
-        let slots: Vec<usize> = asking.iter().map(|(node, _)| *node).collect();
-        let ask = asking.into_iter().map(|(slot, asked)| Step::Ask(slot, asked));
-        ask.chain(slots.into_iter().map(Step::Heard)).collect()
+        asking.extend((!hearing.is_empty()).then_some(Step::Heard(hearing)));
+        asking
     }
 
-    /// The interface of a node in whose subnet an address is.
-    fn facing(&self, node: usize, address: IpAddr) -> Option<u32> {
-        let interfaces = self.nodes[node].interfaces.iter().zip(&self.layout.interfaces[node]);
-        let near = interfaces.flat_map(|(interface, index)| interface.addresses.iter().map(move |prefix| (*prefix, *index)));
-        near.filter(|(prefix, _)| Network::of(*prefix).contains(address)).max_by_key(|(prefix, _)| prefix.length).map(|(_, index)| index)
+    /// Links that a frame between neighbours may cross where some are lost from the beginning: those that lose, and those that bridges join to them.
+    fn losing(&self, plan: &Plan) -> BTreeSet<usize> {
+        let loses = |way: &Impairment| way.loss != Loss::None || way.corrupt_nano > 0;
+        let all = plan.links.iter().enumerate().filter(|(_, link)| loses(&link.forward) || loses(&link.back));
+        let mut todo: Vec<usize> = all.map(|(link, _)| link).collect();
+        let mut found: BTreeSet<usize> = todo.iter().copied().collect();
+        while let Some(here) = todo.pop() {
+            let bridges = self.layout.links[here].ends.iter().filter(|end| end.bridge.is_some());
+            for joined in bridges.flat_map(|end| &self.nodes[end.node].interfaces).map(|interface| interface.link) {
+                if found.insert(joined) {
+                    todo.push(joined);
+                }
+            }
+        }
+        found
+    }
+
+    /// The interface of a node in whose subnet an address is: its position.
+    fn facing(&self, node: usize, address: IpAddr) -> Option<usize> {
+        let interfaces = self.nodes[node].interfaces.iter().enumerate();
+        let near = interfaces.flat_map(|(at, interface)| interface.addresses.iter().map(move |prefix| (*prefix, at)));
+        near.filter(|(prefix, _)| Network::of(*prefix).contains(address)).max_by_key(|(prefix, _)| prefix.length).map(|(_, at)| at)
     }
 
     /// Links have come back: wait for both ends, and tell the neighbours.
@@ -151,5 +178,23 @@ mod tests {
         let found: Vec<(String, String)> = faults.meeting(&plan).iter().filter_map(asked).collect();
         let wanted = [("a", "10.0.0.254"), ("s", "10.9.0.254"), ("r", "10.0.0.1 10.9.0.1")];
         assert_eq!(found, wanted.map(|(node, addresses)| (node.to_owned(), addresses.to_owned())));
+    }
+
+    #[test]
+    fn what_is_asked_over_links_that_lose_is_doubtful_and_told() {
+        let net = "bridge lan\nnode a, s\nrouter r\nlink a 10.0.0.1/24 <-> lan { loss 50% }
+            link r 10.0.0.254/24 <-> lan\nlink r 10.9.0.254/24 <-> s 10.9.0.1/24";
+        let plan =
+            sample::plan(&format!("topology {{ {net} }}\nflow f from a to s {{ total 1 }}\nexpect {{ f.transactions == 1 }}")).unwrap();
+        let faults = Faults::new(&plan, Layout::of(&plan, &Machine::default()).unwrap());
+        let steps = faults.meeting(&plan);
+        let Some(Step::Heard(hearing)) = steps.last() else { panic!("{steps:?}") };
+        assert_eq!(hearing.len(), 3, "all are waited for");
+        let doubtful: Vec<&Doubtful> = hearing.iter().flat_map(|one| &one.doubtful).collect();
+        // Between the bridge and the router nothing is lost, but what the router asks goes on to where it is.
+        let found: Vec<String> = doubtful.iter().map(|one| format!("{} {}", one.place, one.address)).collect();
+        assert_eq!(found, ["a.eth0 10.0.0.254", "r.eth0 10.0.0.1"]);
+        let told = doubtful[0].unanswered();
+        assert!(told.starts_with("no answer to ARP for 10.0.0.254 came to a.eth0 within 3 s, over links that lose"), "{told}");
     }
 }

@@ -1,7 +1,8 @@
 //! Outages (RFC 6414, timestamp-based, loss-based and rate-based methods). In: a series. Out: how long nothing came, with its error.
 //!
 //! T is the time between two items when all is well, as `regular` finds it. Of a flow to a group each receiver has gaps of its own. While a flow is paused nothing is offered that could come: a pause is an
-//! edge, and no outage. A gap between two received items (or between one and the window's edge, or the flow's start or stop) is an outage of
+//! edge, and no outage. What starts with the flow or after a pause has its way to go first: its connection's opening and its own, as the run's medians tell
+//! them. A gap between two received items (or between one and the window's edge, or the flow's start or stop) is an outage of
 //! *gap − T*. `outage.max` is the longest, whatever its size. Those of at least 3 T and 10 ms are counted and summed.
 //!
 //! The error is T (nothing is seen between two items), the links' own lateness, and the program's: the p99 of `lag` in the
@@ -51,12 +52,15 @@ pub(super) struct Gap {
 /// Calls with every gap of a window, in order, of one receiver after the other. The edges of the window and of the flow's runs are boundaries.
 pub(super) fn gaps(flow: &Series<'_>, window: Window, by: By, mut visit: impl FnMut(Gap)) {
     let order = if by == By::Received { Order::Done } else { Order::DoneBySent };
-    let trip_ns = if by == By::Received { trip_ns(flow) } else { 0 };
+    let (trip_ns, opening_ns) =
+        if by == By::Received { (median_ns(flow, Family::Service), median_ns(flow, Family::ConnectTime)) } else { (0, 0) };
     let pieces = flow.offered(window);
     for (receiver, piece) in flow.receivers().flat_map(|receiver| pieces.iter().map(move |piece| (receiver, *piece))) {
-        // What starts when a pause is over has its way to go first.
+        // What starts with the flow, or when a pause is over, has its way to go first.
         let resumed = flow.record.paused_ns.iter().any(|(_, to)| *to == piece.from_ns);
-        let mut last = if resumed { piece.from_ns.saturating_add(trip_ns).min(piece.to_ns) } else { piece.from_ns };
+        let begun = flow.runs.iter().any(|(from, _)| *from == piece.from_ns);
+        let way_ns = trip_ns + if begun { opening_ns } else { 0 };
+        let mut last = if resumed || begun { piece.from_ns.saturating_add(way_ns).min(piece.to_ns) } else { piece.from_ns };
         let mut before = None;
         let mut gap = |from_ns: i64, to_ns: i64, before, ended_by| {
             let regular = flow.regular_gap_of(piece, (before, ended_by), (from_ns, to_ns));
@@ -73,10 +77,9 @@ pub(super) fn gaps(flow: &Series<'_>, window: Window, by: By, mut visit: impl Fn
     }
 }
 
-/// How long an item is under way when all is well, ns: the median service time, of flows that are paused.
-fn trip_ns(flow: &Series<'_>) -> i64 {
-    let running = flow.running().filter(|_| !flow.record.paused_ns.is_empty());
-    let median = running.and_then(|running| flow.distribution(Family::Service, running).statistic("p50").value);
+/// How long something takes when all is well, ns: an item on its way, or a connection that is opened.
+fn median_ns(flow: &Series<'_>, family: Family) -> i64 {
+    let median = flow.running().and_then(|running| flow.distribution(family, running).statistic("p50").value);
     median.map_or(0, |ns| ns as i64)
 }
 

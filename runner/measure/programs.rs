@@ -5,7 +5,7 @@
 use regex::Regex;
 use scn_grammar::scenario::expect::{Metric, Shape, Subject};
 use scn_reports::record::RunRecord;
-use scn_reports::record::process::{CommandRecord, Output, ProcessRecord, Stream};
+use scn_reports::record::process::{CommandRecord, Line, Output, ProcessRecord, Stream, text_of};
 
 use super::{Measured, Steps, Window};
 
@@ -13,6 +13,8 @@ use super::{Measured, Steps, Window};
 const SEARCH_LIMIT: usize = 1 << 28;
 /// Letters of what was found that are shown.
 const SHOWN: usize = 60;
+/// Letters of a text that are shown of its beginning, and as many of its end.
+const SHOWN_OF_TEXT: usize = 90;
 
 /// What a record says of programs and commands.
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +113,23 @@ impl<'a> Programs<'a> {
         let mut texts = command.into_iter().chain(copies).flat_map(|(output, until)| parts(output, &metric.name, until));
         let found = texts.find_map(|text| regex.find(&text).map(|found| found.as_str().chars().take(SHOWN).collect::<String>()))?;
         Some(format!("found {found:?}"))
+    }
+
+    /// What a text was at an instant, for people: its beginning and its end. Of several copies it is that of the first which wrote
+    /// something; empty: none did.
+    #[must_use]
+    pub fn text(&self, metric: &Metric, until_ns: i64) -> String {
+        let command = self.command(&metric.subject).map(|command| (&command.output, i64::MAX));
+        let copies = self.copies(&metric.subject).into_iter().map(|copy| (&copy.output, until_ns));
+        let mut texts = command.into_iter().chain(copies).map(|(output, until)| parts(output, &metric.name, until));
+        let Some(parts) = texts.find(|parts| parts.iter().any(|part| !part.is_empty())) else { return String::new() };
+        let count: usize = parts.iter().map(|part| part.chars().count()).sum();
+        if parts.len() == 1 && count <= 2 * SHOWN_OF_TEXT {
+            return format!("{:?}", parts[0]);
+        }
+        let begin: String = parts.iter().flat_map(|part| part.chars()).take(SHOWN_OF_TEXT).collect();
+        let end: String = parts.iter().flat_map(|part| part.chars()).skip(count.saturating_sub(SHOWN_OF_TEXT)).collect();
+        format!("{begin:?} ... {end:?}")
     }
 
     /// Processor time over time.
@@ -261,9 +280,9 @@ fn truth(output: &Output, name: &str, regex: &Regex, until_ns: i64) -> f64 {
 /// What was written until an instant: one text, or two with a gap between them.
 fn parts(output: &Output, name: &str, until_ns: i64) -> Vec<String> {
     let (head, tail) = output.lines.split_at((output.after as usize).min(output.lines.len()));
-    let text = |lines: &[scn_reports::record::process::Line]| {
+    let text = |lines: &[Line]| {
         let told = lines.iter().filter(|line| line.at_ns <= until_ns && (name == "log" || line.stream == Stream::Output));
-        told.map(|line| format!("{}\n", line.text)).collect::<String>()
+        text_of(told.map(|line| (line.text.as_str(), line.open)))
     };
     let gap = output.left_out > 0 && tail.first().is_none_or(|line| line.at_ns <= until_ns);
     if gap { vec![text(head), text(tail)] } else { vec![text(&output.lines)] }
@@ -274,7 +293,7 @@ mod tests {
     use scn_grammar::scenario::expect::{Metric, Subject};
     use scn_grammar::scenario::metrics::{self, OwnerKind};
     use scn_grammar::scenario::{EventId, ProcessId};
-    use scn_reports::record::process::{LifeRecord, Line};
+    use scn_reports::record::process::LifeRecord;
 
     use super::*;
     use crate::measure::build::{MS, S};
@@ -290,7 +309,7 @@ mod tests {
     }
 
     fn line(at_ns: i64, stream: Stream, text: &str) -> Line {
-        Line { at_ns, stream, text: text.to_owned() }
+        Line { at_ns, stream, text: text.to_owned(), open: false }
     }
 
     /// Two copies of one program: the first dies at 3 s and is back at 4 s, the second runs all the time.
@@ -378,5 +397,34 @@ mod tests {
         assert_eq!(matching(&record, &lb, "log", "done").last(), 1.0);
         record.commands[0].ended_ns = None;
         assert_eq!(of(&record, &events).there(&counters), None);
+    }
+
+    #[test]
+    fn a_text_ends_where_the_program_ended_it() {
+        let (mut record, events) = (record(), vec!["counters".to_owned()]);
+        let counters = metric(Subject::Output(EventId(0)), "output");
+        let matches =
+            |record: &Left, regex: &str| of(record, &events).steps(&counters, Some(&Regex::new(regex).unwrap()), whole()).unwrap().last();
+        assert_eq!((matches(&record, "^errors 0$"), matches(&record, "^errors 0\n$")), (0.0, 1.0));
+        record.commands[0].output.lines[0].open = true;
+        assert_eq!((matches(&record, "^errors 0$"), matches(&record, "^errors 0\n$")), (1.0, 0.0));
+        // What comes behind it stands on a line of its own: another life of the program wrote it, or it stands in the error output.
+        record.commands[0].output.lines.push(line(2 * S, Stream::Output, "errors 1"));
+        assert_eq!(matches(&record, "^errors 0\nerrors 1\n$"), 1.0);
+    }
+
+    #[test]
+    fn texts_are_shown_with_their_beginning_and_their_end() {
+        let (mut record, events) = (record(), vec!["counters".to_owned()]);
+        let shown = |record: &Left, subject: Subject, name: &str, until_ns| of(record, &events).text(&metric(subject, name), until_ns);
+        let (lb, counters) = (Subject::Process(ProcessId(0)), Subject::Output(EventId(0)));
+        assert_eq!(shown(&record, counters.clone(), "output", S), r#""errors 0\n""#);
+        assert_eq!(shown(&record, lb.clone(), "log", 3 * S), r#""listening\nodd\n""#);
+        assert_eq!(shown(&record, lb.clone(), "output", 3 * S), r#""listening\n""#);
+        assert_eq!(shown(&record, lb, "output", -S), "", "nothing was written yet");
+        record.commands[0].output.lines = vec![line(S, Stream::Output, &format!("begin {} end", "x".repeat(500)))];
+        let long = shown(&record, counters, "output", S);
+        assert!(long.starts_with("\"begin xxx") && long.contains("xxx\" ... \"xxx") && long.ends_with("xxx end\\n\""), "{long}");
+        assert!(long.chars().count() < 200, "{long}");
     }
 }

@@ -99,9 +99,9 @@ impl Series<'_> {
 
 #[cfg(test)]
 mod tests {
-    use scn_reports::record::flow::{FlowRecord, Item};
+    use scn_reports::record::flow::{Connection, FlowRecord, Item};
 
-    use super::super::build::{MS, S, done, flow, lost, regular};
+    use super::super::build::{MS, S, done, flow, lost, open, regular};
     use super::super::tests::{value, whole};
 
     /// Twenty at once every 200 ms, but for those between two instants.
@@ -138,6 +138,20 @@ mod tests {
         record.items.extend((200..600).step_by(100).map(|at| lost(at * MS, S)));
         record.items.sort_by_key(|item| item.done_ns);
         assert_eq!(value(&record, "outage.max"), Some(320e6), "601 - 181 less the 100 between two starts");
+    }
+
+    #[test]
+    fn the_way_of_the_first_is_no_outage() {
+        let mut record = flow("f", 2 * S, 10 * MS);
+        record.items = regular(0, 2 * S, 10 * MS, 300 * MS);
+        assert_eq!((value(&record, "outage.max"), value(&record, "outage.count")), (Some(0.0), Some(0.0)));
+        // A connection has to be opened before.
+        record.connections = vec![Connection { established_ns: 200 * MS, ..open(0) }];
+        record.items = regular(200 * MS, 2 * S, 10 * MS, 300 * MS);
+        assert_eq!((value(&record, "outage.max"), value(&record, "outage.count")), (Some(0.0), Some(0.0)));
+        // What does not come at first is one none the less.
+        record.items = regular(S, 2 * S, 10 * MS, 300 * MS);
+        assert_eq!((value(&record, "outage.max"), value(&record, "outage.count")), (Some(790e6), Some(1.0)), "1.3 s less 0.5 s less T");
     }
 
     #[test]

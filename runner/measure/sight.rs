@@ -101,7 +101,7 @@ fn thrown_away(measured: &mut Measured, datagrams: &Datagrams, name: &str, windo
 
 #[cfg(test)]
 mod tests {
-    use scn_reports::record::flow::{FlowRecord, NEVER};
+    use scn_reports::record::flow::{Connection, FlowRecord, NEVER};
     use scn_reports::record::packet::{Datagrams, Missed};
 
     use super::*;
@@ -153,7 +153,7 @@ mod tests {
         assert!(names.iter().all(|name| all.contains(&name.as_str())) && names.len() == all.len(), "{names:?}");
         // Nothing came at all: that lasted as long as it watched.
         record.items.clear();
-        record.connections = vec![open(0)];
+        record.connections = vec![Connection { established_ns: 0, ..open(0) }];
         assert_eq!(measured(&record, "received", 0, 6 * S).value, Some(0.0));
         assert_eq!(measured(&record, "outage.max", 0, 6 * S).value, Some((5 * S - 100 * MS) as f64));
         record.interval_ns = 0;

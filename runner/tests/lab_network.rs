@@ -8,6 +8,7 @@ mod topology;
 use std::time::{Duration, Instant};
 
 use lab_support::{BOUND, Net, carrier_becomes, connect, echo, in_own_process, ip, kernel_descriptors, prefix, serve, threads};
+use scn_grammar::scenario::impairment::{Impairment, Loss};
 use scn_grammar::scenario::timeline::{Action, Target};
 use scn_grammar::scenario::topology::NodeKind;
 use scn_grammar::scenario::{LinkId, NodeId};
@@ -194,6 +195,29 @@ fn a_silence_that_met_nothing_is_told() {
             let end = lab.apply(&Action::Unsilence(target())).unwrap();
             assert!(end.warnings[0].ends_with("had no effect: nothing came to cross it"), "{end:?}");
             assert!(lab.effects().unwrap().is_empty());
+        }
+    });
+}
+
+#[test]
+fn neighbours_are_found_over_a_link_that_loses_or_it_is_told() {
+    in_own_process("neighbours_are_found_over_a_link_that_loses_or_it_is_told", || {
+        for (ratio_nano, found) in [(500_000_000, true), (1_000_000_000, false)] {
+            let mut net = Net::new();
+            let [near, far] = ["near", "far"].map(|name| net.node(name, NodeKind::Router));
+            let link = net.link(Wire, [(near, &["10.2.0.1/24", "fd00:2::1/64"]), (far, &["10.2.0.2/24", "fd00:2::2/64"])]);
+            let loses = || Impairment { loss: Loss::Random { ratio_nano }, ..Impairment::default() };
+            net.impair(link, loses(), loses());
+            net.route(near, "10.3.0.0/24", "10.2.0.2");
+            net.route(near, "fd00:3::/64", "fd00:2::2");
+            let lab = net.build();
+            for words in
+                ["no answer to ARP for 10.2.0.2 came to near.eth0", "no answer to neighbour discovery for fd00:2::2 came to near.eth0"]
+            {
+                let told = lab.warnings().iter().any(|warning| warning.starts_with(words));
+                assert_eq!(told, !found, "{words}: {:?}", lab.warnings());
+            }
+            assert!(lab.destroy().is_empty());
         }
     });
 }

@@ -185,7 +185,7 @@ pub async fn once(worker: &Rc<Worker>, run: &Rc<Run>, control: &Rc<Control>, num
     place.forget_missed();
     // What no connection stood for did not happen, and is not forgotten.
     if let Clock::Opened(Some(start)) = place.clock.into_inner() {
-        let outcome = if control.order() == Order::Go { ItemOutcome::Dropped } else { run.fate_of_waiting() };
+        let outcome = if control.order() == Order::Go { ItemOutcome::Dropped } else { run.fate_of_waiting(worker) };
         flow::unsent(worker, run.flow, start, outcome);
     }
 }
@@ -299,7 +299,7 @@ impl<'a> Place<'a> {
             filling: self.run.stream.as_ref().map(|stream| stream.size),
         };
         self.control.connection.set(open.number);
-        let quiet = Quiet::of(planned, open.row.borrow().established_ns);
+        let quiet = Quiet::of(planned, open.row.borrow().established_ns, self.control.stood_ns.get());
         let stream = match established {
             Established::Stream(stream) => stream,
             Established::Quic(link) => return Box::pin(self.over_quic(*link, open, &identity, quiet)).await,

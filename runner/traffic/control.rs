@@ -74,6 +74,8 @@ pub struct Control {
     pub idle: Cell<bool>,
     /// It was killed without a word to its peers.
     pub silent: Cell<bool>,
+    /// For how long it has stood still in all, ns; not yet what it stands still for now.
+    pub stood_ns: Cell<i64>,
     order: Cell<Order>,
     /// Since when it stands still, ns, and what the kernel had thrown away at its socket by then.
     still: Cell<Option<(i64, u32)>>,
@@ -95,6 +97,7 @@ impl Control {
             start: Cell::new(None),
             idle: Cell::new(false),
             silent: Cell::new(false),
+            stood_ns: Cell::new(0),
             still: Cell::new(None),
             missed: Cell::new(0),
             order: Cell::new(Order::Go),
@@ -152,6 +155,7 @@ impl Control {
     pub fn thaw(&self, now_ns: i64, thrown_away: u32) -> Option<i64> {
         let (since_ns, before) = self.still.take()?;
         self.missed.set(self.missed.get() + thrown_away.saturating_sub(before));
+        self.stood_ns.set(self.stood_ns.get() + (now_ns - since_ns));
         self.wake();
         let limit = self.deadline_ns.get();
         (limit != NEVER_DUE).then(|| limit.saturating_add(now_ns - since_ns))

@@ -215,8 +215,8 @@ impl Run {
     }
 
     /// What becomes of a start that waits when the run ends.
-    pub fn fate_of_waiting(&self) -> ItemOutcome {
-        if self.killed.get() { ItemOutcome::Dropped } else { ItemOutcome::Unfinished }
+    pub fn fate_of_waiting(&self, worker: &Worker) -> ItemOutcome {
+        if self.killed.get() || !worker.finishing.get() { ItemOutcome::Dropped } else { ItemOutcome::Unfinished }
     }
 
     /// It begins now.
@@ -490,7 +490,7 @@ async fn dispatch(worker: &Rc<Worker>, run: &Rc<Run>, mut starts: Starts) {
 /// Lets the connections end: those at work after their transaction.
 async fn drain(worker: &Rc<Worker>, run: &Rc<Run>) {
     for start in run.waiting.take() {
-        unsent(worker, run.flow, start, run.fate_of_waiting());
+        unsent(worker, run.flow, start, run.fate_of_waiting(worker));
     }
     let order = if worker.finishing.get() { Order::Abort } else { Order::Drain };
     worker.order(run.role(), order);
@@ -508,7 +508,7 @@ async fn drain(worker: &Rc<Worker>, run: &Rc<Run>) {
     }
     // Connections that ended may have given back what they had taken.
     for start in run.waiting.take() {
-        unsent(worker, run.flow, start, run.fate_of_waiting());
+        unsent(worker, run.flow, start, run.fate_of_waiting(worker));
     }
     run.sockets.borrow_mut().clear();
 }

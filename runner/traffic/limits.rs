@@ -31,15 +31,23 @@ pub fn in_words(limit_ns: i64) -> String {
 pub struct Quiet {
     most_ns: Option<i64>,
     heard_ns: i64,
+    /// For how long who listens had stood still in all by then.
+    stood_ns: i64,
 }
 
 impl Quiet {
     /// Without a limit.
-    pub const ENDLESS: Quiet = Quiet { most_ns: None, heard_ns: 0 };
+    pub const ENDLESS: Quiet = Quiet { most_ns: None, heard_ns: 0, stood_ns: 0 };
 
-    /// Of a flow's connection that is established now.
-    pub fn of(flow: &PlannedFlow, now_ns: i64) -> Quiet {
-        Quiet { most_ns: said(flow.timeouts.idle_ns), heard_ns: now_ns }
+    /// Of a flow's connection that is established now; `stood_ns`: for how long who listens has stood still in all.
+    pub fn of(flow: &PlannedFlow, now_ns: i64, stood_ns: i64) -> Quiet {
+        Quiet { most_ns: said(flow.timeouts.idle_ns), heard_ns: now_ns, stood_ns }
+    }
+
+    /// What it is for one that has stood still for so long in all: what came meanwhile could not be heard, so that time does not count.
+    pub fn standing(self, stood_ns: i64) -> Quiet {
+        let heard_ns = self.heard_ns.saturating_add(stood_ns - self.stood_ns);
+        Quiet { heard_ns, stood_ns, ..self }
     }
 
     /// There is a limit.
@@ -47,10 +55,10 @@ impl Quiet {
         self.most_ns.is_some()
     }
 
-    /// Something came; the clock is asked only if that matters.
-    pub fn heard(&mut self, now_ns: impl FnOnce() -> i64) {
+    /// Something came; the clock is asked only if that matters. `stood_ns` as in [`Quiet::of`].
+    pub fn heard(&mut self, now_ns: impl FnOnce() -> i64, stood_ns: i64) {
         if self.is_limited() {
-            self.heard_ns = now_ns();
+            (self.heard_ns, self.stood_ns) = (now_ns(), stood_ns);
         }
     }
 
@@ -72,14 +80,25 @@ mod tests {
 
     #[test]
     fn a_connection_is_quiet_from_the_last_that_came() {
-        let mut quiet = Quiet { most_ns: Some(2_000_000_000), heard_ns: 100 };
+        let mut quiet = Quiet { most_ns: Some(2_000_000_000), heard_ns: 100, stood_ns: 0 };
         assert_eq!((quiet.until(i64::MAX), quiet.until(7)), (2_000_000_100, 7));
         assert_eq!(quiet.broken(2_000_000_099), None);
         assert_eq!(quiet.broken(2_000_000_100).as_deref(), Some("nothing came over the connection for 2s"));
-        quiet.heard(|| 500);
+        quiet.heard(|| 500, 0);
         assert_eq!((quiet.broken(2_000_000_100), quiet.until(i64::MAX)), (None, 2_000_000_500));
         let mut endless = Quiet::ENDLESS;
-        endless.heard(|| panic!("nobody asks"));
+        endless.heard(|| panic!("nobody asks"), 7);
         assert_eq!((endless.until(5), endless.broken(i64::MAX)), (5, None));
+    }
+
+    #[test]
+    fn the_time_in_which_nobody_listened_does_not_count() {
+        let mut quiet = Quiet { most_ns: Some(1_000), heard_ns: 100, stood_ns: 50 };
+        assert_eq!((quiet.standing(50).until(i64::MAX), quiet.standing(350).until(i64::MAX)), (1_100, 1_400));
+        assert_eq!(quiet.standing(350).broken(1_399), None);
+        assert!(quiet.standing(350).broken(1_400).is_some());
+        assert_eq!(quiet.standing(350).standing(350), quiet.standing(350), "it counts once");
+        quiet.heard(|| 2_000, 350);
+        assert_eq!((quiet.standing(350).until(i64::MAX), quiet.standing(360).until(i64::MAX)), (3_000, 3_010));
     }
 }

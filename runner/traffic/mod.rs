@@ -15,6 +15,7 @@ mod control;
 mod conversation;
 mod ctraffic;
 mod datagram;
+mod deliveries;
 mod draw;
 mod flow;
 mod frame;
@@ -60,7 +61,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-pub(crate) use datagram::is_identified;
+pub(crate) use datagram::{is_identified, open_account};
 use scn_grammar::scenario::pattern::{Pattern, Side};
 use scn_grammar::scenario::transport::Listener;
 use scn_grammar::scenario::{FlowId, NodeId, ServiceId, StressId};

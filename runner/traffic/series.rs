@@ -11,6 +11,7 @@ use scn_reports::record::packet::{Datagrams, Missed, Packet, PacketFate};
 use scn_reports::record::tool::ToolRecord;
 
 use super::datagram::log::{Log, Note};
+use super::deliveries::{self, Delivery};
 use super::frames::log as frames;
 use super::secrets;
 
@@ -89,6 +90,8 @@ pub struct Part {
     corrupt: Vec<Corruption>,
     log: Log,
     lookups: Vec<LookUp>,
+    /// What servers had whole of what nothing answers.
+    delivered: Vec<Delivery>,
     /// Of a flow of frames: what it notes besides.
     pub frames: frames::Log,
 }
@@ -115,6 +118,13 @@ impl Part {
     pub fn connection(&mut self, number: u32, connection: Connection) {
         if self.has_room(self.connections.len(), MAX_CONNECTIONS, connection.opened_ns) {
             self.connections.push((number, connection));
+        }
+    }
+
+    /// A server received a transaction whole that it does not answer.
+    pub fn delivered(&mut self, delivery: Delivery) {
+        if self.has_room(self.delivered.len(), MAX_ITEMS, delivery.at_ns) {
+            self.delivered.push(delivery);
         }
     }
 
@@ -222,6 +232,7 @@ pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>, watched_ns: Option
     let mut series = FlowSeries::default();
     let mut connections = Vec::new();
     let mut log = Log::default();
+    let mut delivered = Vec::new();
     let mut frames = frames::Log::default();
     let mut failures: BTreeMap<(String, String), FailureKind> = BTreeMap::new();
     for part in parts {
@@ -239,6 +250,7 @@ pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>, watched_ns: Option
         series.corrupt.extend(part.corrupt);
         log.join(part.log);
         series.lookups.extend(part.lookups);
+        delivered.extend(part.delivered);
         frames.join(part.frames);
         for (key, kind) in part.failures {
             failures
@@ -257,6 +269,7 @@ pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>, watched_ns: Option
         series.items.extend(items);
         series.datagrams = Some(datagrams);
     }
+    deliveries::settle(&mut series.items, delivered, &connections);
     connections.sort_by_key(|(number, connection)| (connection.opened_ns, *number));
     let positions = positions(&connections);
     let position = |number: u32| positions.get(number as usize).copied().unwrap_or(u32::MAX);

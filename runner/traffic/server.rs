@@ -21,6 +21,7 @@ use super::Notice;
 use super::accepting::{accept, poll_accept};
 use super::client::CONNECT_LIMIT_NS;
 use super::control::{Broken, Control, Order, Role};
+use super::deliveries::{self, Delivery};
 use super::draw::Key;
 use super::frame::{UNKNOWN_CONNECTION, UNKNOWN_FLOW};
 use super::http;
@@ -225,6 +226,8 @@ pub struct Serving<'a, S> {
     addresses: (SocketAddr, SocketAddr),
     entry: Option<Arc<Entry>>,
     node: u16,
+    /// Its client is not answered: that a transaction was received whole is noted here.
+    notes: bool,
 }
 
 impl<'a, S: Transport> Serving<'a, S> {
@@ -250,7 +253,7 @@ impl<'a, S: Transport> Serving<'a, S> {
         };
         let wire = Wire::new(stream, Rc::clone(&control), Buffers::default());
         let session = Session::new(wire, worker.program(Side::Server, listener), Rc::clone(worker), identity);
-        Serving { worker, control, session, addresses, entry: None, node: node.0 as u16 }
+        Serving { worker, control, session, addresses, entry: None, node: node.0 as u16, notes: false }
     }
 
     /// Of a connection that has several, the one with this number.
@@ -269,7 +272,12 @@ impl<'a, S: Transport> Serving<'a, S> {
                 self.look_again();
             }
             self.recognise();
-            match self.session.play(number).await {
+            let played = self.session.play(number).await;
+            if played.is_ok() {
+                self.recognise();
+                self.delivered(number);
+            }
+            match played {
                 Ok(Played::Open) => number += 1,
                 Ok(Played::Closed) | Err(Cut::Aborted) => break,
                 Err(Cut::Fault(fault)) => {
@@ -290,6 +298,15 @@ impl<'a, S: Transport> Serving<'a, S> {
         }
         self.worker.sample(&self.control);
         self.session.wire.close();
+    }
+
+    /// A transaction was received whole.
+    fn delivered(&self, number: u64) {
+        if let Some(flow) = self.control.flow.get().filter(|_| self.notes && self.entry.is_some()) {
+            let (connection, number) = (self.control.connection.get(), u32::try_from(number).unwrap_or(u32::MAX));
+            let delivery = Delivery { connection, number, at_ns: self.worker.pacer.now_ns() };
+            self.worker.parts.borrow_mut()[flow].delivered(delivery);
+        }
     }
 
     /// Finds out whom it serves: from the client's own word, else from a header that came.
@@ -330,6 +347,7 @@ impl<'a, S: Transport> Serving<'a, S> {
         identity.client_name = self.worker.shared.node_name(flow.from).into();
         self.control.flow.set(Some(identity.flow as usize));
         self.control.connection.set(identity.connection);
+        self.notes = deliveries::are_noted(&self.worker.shared.plan, flow);
     }
 
     /// Waits until the client begins the next transaction; `false`: there will be none.

@@ -11,6 +11,7 @@ use scn_grammar::scenario::{FlowId, NodeId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Notice;
+use super::datagram::Overflows;
 use super::frames::lane::Lane;
 use super::frames::{self, Template, Watched};
 use super::live::Live;
@@ -180,6 +181,8 @@ pub struct Shared {
     pub stresses: Vec<Stress>,
     /// The listeners.
     pub listeners: Vec<Standing>,
+    /// What found no room in the nodes that send and receive datagrams.
+    pub overflows: Overflows,
     /// The identifier of the next echo socket.
     pub next_echo: AtomicU16,
     /// The timeline's clock, once it is known.
@@ -218,6 +221,7 @@ impl Shared {
             flows,
             stresses,
             listeners,
+            overflows: Overflows::default(),
             next_echo: AtomicU16::new(run as u16),
             clock: OnceLock::new(),
             ended_ns: AtomicI64::new(i64::MAX),

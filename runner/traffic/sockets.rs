@@ -1,5 +1,6 @@
 //! What traffic asks of the lab: sockets in a node's namespace, and what a name means there. In: nothing. Out: the trait. Opens nothing itself.
 
+use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -91,6 +92,12 @@ pub trait Sockets: Send + Sync {
     /// # Errors
     /// The kernel's: EADDRINUSE when the port is in use, EADDRNOTAVAIL when the node has no such address.
     fn udp_listener(&self, node: NodeId, address: SocketAddr) -> Answer<OwnedFd>;
+
+    /// What the kernel of a node counts of UDP: files of `/proc/net`, which stay those of the node.
+    ///
+    /// # Errors
+    /// Those of `/proc`, which may not be there.
+    fn account_of_udp(&self, node: NodeId) -> Answer<Vec<File>>;
 
     /// A non-blocking, close-on-exec socket of whole frames, bound to an interface of a node; it receives nothing until it is bound to a
     /// protocol too.

@@ -19,6 +19,10 @@ use super::sockets::Streams;
 /// What kernels before 6.5 say of any segment size that was asked for, until there is a connection.
 const UNTOLD_MSS: u32 = 536;
 
+/// The congestion controls that the kernel has, and those of them that need no privilege.
+const AVAILABLE: &str = "/proc/sys/net/ipv4/tcp_available_congestion_control";
+const ALLOWED: &str = "/proc/sys/net/ipv4/tcp_allowed_congestion_control";
+
 /// Connections that may wait to be accepted where nothing is said; the kernel lowers it to the node's `somaxconn`.
 const BACKLOG: i32 = 65_535;
 
@@ -71,7 +75,7 @@ pub fn set(options: &Socket, over: Streams, socket: &SockRef<'_>, ipv6: bool) ->
         below.set_common(socket, ipv6)?;
     }
     if let Some(name) = congestion {
-        socket.set_tcp_congestion(name.as_bytes()).map_err(|error| refused("congestion", &error))?;
+        socket.set_tcp_congestion(name.as_bytes()).map_err(|error| no_congestion(name, &error))?;
         let kept = socket.tcp_congestion()?;
         let kept = String::from_utf8_lossy(&kept).trim_end_matches('\0').to_owned();
         if kept != *name {
@@ -95,6 +99,19 @@ pub fn set(options: &Socket, over: Streams, socket: &SockRef<'_>, ipv6: bool) ->
         keep("user_timeout", milliseconds(limit), socket.set_tcp_user_timeout(Some(limit)), kept)?;
     }
     Ok(())
+}
+
+/// Why a congestion control cannot be had, and which can.
+fn no_congestion(name: &str, error: &io::Error) -> io::Error {
+    let (why, list) = match error.raw_os_error() {
+        Some(libc::ENOENT) => ("this kernel has no such algorithm", AVAILABLE),
+        Some(libc::EPERM) => ("only root may take this algorithm", ALLOWED),
+        _ => return refused(&format!("congestion {name}"), error),
+    };
+    let there = std::fs::read_to_string(list).map(|text| text.split_whitespace().collect::<Vec<&str>>().join(", ")).unwrap_or_default();
+    let verb = if list == AVAILABLE { "it has" } else { "others may take" };
+    let there = if there.is_empty() { there } else { format!("; {verb} {there}") };
+    io::Error::new(error.kind(), format!("`congestion {name}`: {why}{there}"))
 }
 
 /// Those of a listener. It must not listen yet: who connects before has others.
@@ -198,7 +215,13 @@ mod tests {
     fn what_the_kernel_refuses_is_told_by_the_options_name() {
         let refused = |options: Socket| set(&options, Streams::Tcp, &SockRef::from(&socket(Domain::IPV4)), false).unwrap_err().to_string();
         let unknown = refused(Socket { congestion: Some("nosuch".to_owned()), ..Socket::default() });
-        assert!(unknown.starts_with("`congestion`: "), "{unknown}");
+        let there = std::fs::read_to_string(AVAILABLE).unwrap();
+        let there: Vec<&str> = there.split_whitespace().collect();
+        assert_eq!(unknown, format!("`congestion nosuch`: this kernel has no such algorithm; it has {}", there.join(", ")));
+        let privileged = no_congestion("bbr", &io::Error::from_raw_os_error(libc::EPERM)).to_string();
+        assert!(privileged.starts_with("`congestion bbr`: only root may take this algorithm; others may take "), "{privileged}");
+        let other = no_congestion("bbr", &io::Error::from_raw_os_error(libc::ENOPROTOOPT)).to_string();
+        assert!(other.starts_with("`congestion bbr`: Protocol not available"), "{other}");
         let fraction = refused(Socket { keepalive_ns: Some(1_500_000_000), ..Socket::default() });
         assert_eq!(fraction, "`keepalive`: 1500ms are no whole seconds, in which the kernel counts");
         let fraction = refused(Socket { user_timeout_ns: Some(1_500_500_000), ..Socket::default() });

@@ -40,7 +40,10 @@ pub fn check(arguments: &CheckArguments) -> Exit {
     }
     if loaded.has_errors(selection.strict) {
         Exit::Invalid
-    } else if loaded.scenarios.is_empty() && (loaded.files.is_empty() || loaded.found > 0) {
+    } else if loaded.scenarios.is_empty() && (loaded.files.is_empty() || !loaded.found.is_empty()) {
+        if selection.message_format == MessageFormat::Human {
+            tell(&loaded.nothing_selected());
+        }
         Exit::NothingSelected
     } else {
         Exit::Pass
@@ -49,7 +52,7 @@ pub fn check(arguments: &CheckArguments) -> Exit {
 
 /// `3 scenarios`; of libraries, which hold none, `2 files`.
 fn what_was_checked(loaded: &Loaded) -> String {
-    let (count, what) = if loaded.found == 0 { (loaded.files.len(), "file") } else { (loaded.scenarios.len(), "scenario") };
+    let (count, what) = if loaded.found.is_empty() { (loaded.files.len(), "file") } else { (loaded.scenarios.len(), "scenario") };
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 

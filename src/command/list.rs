@@ -37,7 +37,7 @@ pub fn list(arguments: &ListArguments) -> Exit {
     if loaded.has_errors(selection.strict) {
         Exit::Invalid
     } else if loaded.scenarios.is_empty() {
-        tell(&format!("no scenario was selected ({} found)", loaded.found));
+        tell(&loaded.nothing_selected());
         Exit::NothingSelected
     } else {
         Exit::Pass

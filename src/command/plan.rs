@@ -37,7 +37,7 @@ pub fn plan(arguments: &PlanArguments) -> Exit {
         return Exit::Invalid;
     }
     if plans.is_empty() {
-        tell(&format!("no scenario was selected ({} found)", loaded.found));
+        tell(&loaded.nothing_selected());
         return Exit::NothingSelected;
     }
     match arguments.format {

@@ -126,7 +126,7 @@ fn prepare(mut loaded: Loaded, arguments: &RunArguments, seed: u64) -> Result<Ve
         return Err(Exit::Invalid);
     }
     if jobs.is_empty() {
-        tell(&format!("no scenario was selected ({} found)", loaded.found));
+        tell(&loaded.nothing_selected());
         return Err(Exit::NothingSelected);
     }
     Ok(jobs)

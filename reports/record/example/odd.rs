@@ -115,7 +115,7 @@ pub(crate) fn empty() -> RunRecord {
 
 /// A program that ended unasked, and what it wrote.
 fn program() -> ProcessRecord {
-    let line = |at_ns, stream, text: &str| Line { at_ns, stream, text: text.to_owned() };
+    let line = |at_ns, stream, text: &str| Line { at_ns, stream, text: text.to_owned(), open: false };
     let lines =
         vec![line(-200_000_000, Stream::Output, "listening"), line(12_000_000, Stream::Errors, "cannot bind: \u{1b}[31maddress in use")];
     ProcessRecord {

@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_command_has_values_once_it_has_ended() {
         let mut ran = Ran::begun(0);
-        let line = |stream, text: &str| Written { at: Instant::now(), stream, text: text.to_owned() };
+        let line = |stream, text: &str| Written { at: Instant::now(), stream, text: text.to_owned(), open: false };
         ran.output.add(line(Stream::Output, "errors 0"));
         ran.output.add(line(Stream::Errors, "odd"));
         let regex = Regex::new("odd").unwrap();

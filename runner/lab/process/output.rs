@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-use scn_reports::record::process::{Line, Output, Stream};
+use scn_reports::record::process::{Line, Output, Stream, text_of};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe::Receiver as Pipe;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -30,6 +30,8 @@ pub(super) struct Written {
     pub(super) stream: Stream,
     /// Without its end.
     pub(super) text: String,
+    /// It has no end: the stream was closed behind it.
+    pub(super) open: bool,
 }
 
 /// Reads both pipes until they close. To be called inside the runtime.
@@ -47,7 +49,10 @@ async fn lines_of(mut pipe: Pipe, stream: Stream, tell: Sender<Written>) {
     loop {
         let got = pipe.read(&mut chunk).await.unwrap_or(0);
         let at = Instant::now();
-        let line = |bytes: &[u8]| Written { at, stream, text: String::from_utf8_lossy(bytes).trim_end_matches('\r').to_owned() };
+        let line = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes).trim_end_matches('\r').to_owned();
+            Written { at, stream, text, open: false }
+        };
         open.extend_from_slice(&chunk[..got]);
         let mut whole = Vec::new();
         let mut from = 0;
@@ -60,7 +65,7 @@ async fn lines_of(mut pipe: Pipe, stream: Stream, tell: Sender<Written>) {
         }
         open.drain(..from);
         if got == 0 && !open.is_empty() {
-            whole.push(line(&open));
+            whole.push(Written { text: String::from_utf8_lossy(&open).into_owned(), open: true, ..line(&[]) });
         }
         for line in whole {
             if tell.send(line).await.is_err() {
@@ -111,7 +116,7 @@ impl Store {
     pub(super) fn texts(&self, both: bool) -> Vec<String> {
         let text = |lines: &mut dyn Iterator<Item = &Written>| {
             let told = lines.filter(|line| both || line.stream == Stream::Output);
-            told.map(|line| format!("{}\n", line.text)).collect::<String>()
+            text_of(told.map(|line| (line.text.as_str(), line.open)))
         };
         match self.left_out {
             0 => vec![text(&mut self.head.iter().chain(&self.tail))],
@@ -121,7 +126,7 @@ impl Store {
 
     /// As it is recorded; `ns` tells an instant on the run's clock.
     pub(super) fn record(self, ns: &dyn Fn(Instant) -> i64) -> Output {
-        let line = |line: Written| Line { at_ns: ns(line.at), stream: line.stream, text: line.text };
+        let line = |line: Written| Line { at_ns: ns(line.at), stream: line.stream, text: line.text, open: line.open };
         Output {
             after: u32::try_from(self.head.len()).unwrap_or(u32::MAX),
             lines: self.head.into_iter().chain(self.tail).map(line).collect(),
@@ -137,7 +142,7 @@ mod tests {
     use super::*;
 
     fn written(text: &str) -> Written {
-        Written { at: Instant::now(), stream: Stream::Output, text: text.to_owned() }
+        Written { at: Instant::now(), stream: Stream::Output, text: text.to_owned(), open: false }
     }
 
     #[tokio::test]
@@ -151,15 +156,30 @@ mod tests {
         drop(to_output);
         let mut rest = Vec::new();
         for _ in 0..3 {
-            rest.push(lines.recv().await.unwrap().text);
+            let line = lines.recv().await.unwrap();
+            rest.push((line.text, line.open));
         }
-        assert_eq!(rest, ["two", "", "last"]);
+        assert_eq!(rest, [("two".to_owned(), false), (String::new(), false), ("last".to_owned(), true)]);
         to_errors.write_all(&[b'x'; LONGEST_LINE + 1]).unwrap();
         drop(to_errors);
         let long = lines.recv().await.unwrap();
         assert_eq!((long.text.len(), long.stream), (LONGEST_LINE, Stream::Errors));
         assert_eq!(lines.recv().await.unwrap().text, "x");
         assert!(lines.recv().await.is_none(), "both pipes are closed");
+    }
+
+    #[test]
+    fn a_text_has_no_end_that_nobody_wrote() {
+        let (mut store, last) = (Store::default(), Written { open: true, ..written("10000 200") });
+        store.add(written("one"));
+        assert_eq!(store.texts(false), ["one\n"]);
+        store.add(last);
+        assert_eq!(store.texts(false), ["one\n10000 200"]);
+        let lines = store.clone().record(&|_| 0).lines;
+        assert_eq!(lines.iter().map(|line| line.open).collect::<Vec<_>>(), [false, true]);
+        // Another life of the same program.
+        store.add(written("two"));
+        assert_eq!(store.texts(false), ["one\n10000 200\ntwo\n"]);
     }
 
     #[test]

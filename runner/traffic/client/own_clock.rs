@@ -119,7 +119,7 @@ impl Place<'_> {
         if self.worker.shared.plan.flows[self.run.flow].load.total.is_none() || self.control.order() != Order::Go {
             let end = self.run.until_ns();
             self.miss(|start, now| start.saturating_add(START_PATIENCE_NS) <= now.min(end), ItemOutcome::Dropped);
-            self.miss(|start, now| start < now, self.run.fate_of_waiting());
+            self.miss(|start, now| start < now, self.run.fate_of_waiting(self.worker));
         }
     }
 }

@@ -45,6 +45,8 @@ impl Place<'_> {
         let controls = (0..streams.min(most)).map(|_| {
             let control = Rc::new(Control::new(self.run.role(), Some(self.run.flow)));
             control.give(self.control.order());
+            // What the place heard last is the first that they have heard.
+            control.stood_ns.set(self.control.stood_ns.get());
             control
         });
         let controls: Vec<Rc<Control>> = controls.collect();

@@ -23,6 +23,7 @@ pub mod icmp;
 mod lane;
 pub mod log;
 pub mod options;
+mod overflow;
 mod post;
 mod receivers;
 mod row;
@@ -42,6 +43,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 pub use options::Options;
+pub use overflow::{Overflows, open_account};
 pub use socket::{set_number, thrown_away};
 
 use super::frame::HEADER;
@@ -114,9 +116,13 @@ fn packets(flow: &PlannedFlow, target: SocketAddr) -> Packets {
     if flow.transport.kind() == TransportKind::Icmp { Packets::Echo { ipv6 } } else { Packets::Udp { ipv6 } }
 }
 
-/// Tries the options of every flow on a socket of its own, so that what the kernel refuses is known before anything is sent.
+/// Tries the options of every flow on a socket of its own, so that what the kernel refuses is known before anything is sent; from then on its node's
+/// account of what found no room is kept.
 pub async fn try_options(shared: &Shared) -> Result<(), TrafficError> {
     for flow in shared.plan.flows.iter().filter(|flow| carries(flow) || quic::carries(flow)) {
+        if flow.transport.kind() == TransportKind::Udp {
+            shared.overflows.watch(&*shared.sockets, flow.from).await;
+        }
         let refused = |error| TrafficError::Option { owner: flow.name.clone(), error };
         let sockets = shared.sockets.packets(flow.from, packets(flow, flow.target), 1).await.map_err(refused)?;
         for socket in &sockets {
@@ -133,6 +139,9 @@ impl Traffic {
         let planned = &self.shared.plan.listeners[listener];
         let address = SocketAddr::new(planned.address, planned.port);
         let bound = SocketAddr::new(group::bound(planned.address), planned.port);
+        if matches!(planned.listener, Listener::Udp { .. }) {
+            self.shared.overflows.watch(&*self.shared.sockets, planned.node).await;
+        }
         let socket = self.shared.sockets.udp_listener(planned.node, bound).await.map_err(|error| TrafficError::Listen {
             listener: planned.name.clone(),
             node: self.shared.node_name(planned.node).to_owned(),

@@ -17,6 +17,7 @@ use crate::traffic::control::{Order, Start};
 use crate::traffic::draw::Key;
 use crate::traffic::flow;
 use crate::traffic::registry::{Entry, Inbox, NOBODY};
+use crate::traffic::sockets::Packets;
 
 impl Lane {
     /// Ends it; the fate of what is under way was not seen.
@@ -31,7 +32,7 @@ impl Lane {
         for exchange in under_way.into_values() {
             if exchange.is_unsent() {
                 let start = Start { intended_ns: exchange.intended_ns, lag_ns: exchange.lag_ns };
-                flow::unsent(&lanes.worker, lanes.run.flow, start, lanes.run.fate_of_waiting());
+                flow::unsent(&lanes.worker, lanes.run.flow, start, lanes.run.fate_of_waiting(&lanes.worker));
                 lanes.over(exchange);
                 continue;
             }
@@ -57,6 +58,12 @@ impl Lane {
         row.transactions = transactions.first().copied().unwrap_or(0);
         self.control.socket.set(None);
         let lost = self.control.late_for(thrown_away(self.socket.as_fd()).saturating_sub(self.strange));
+        let shared = &lanes.worker.shared;
+        let lost = match lanes.kind {
+            // What came with a wrong checksum is the network's.
+            Packets::Udp { .. } => shared.overflows.limit(shared.plan.flows[lanes.run.flow].from, lost),
+            Packets::Echo { .. } | Packets::Raw { .. } => lost,
+        };
         if lost > 0 {
             let missed = Missed { from_ns: row.opened_ns, to_ns: lanes.worker.pacer.now_ns(), count: u64::from(lost) };
             lanes.worker.parts.borrow_mut()[lanes.run.flow].thrown_away(missed);

@@ -253,6 +253,7 @@ impl Lanes {
                 over = upcoming.k >= count && self.run.waiting.borrow().is_empty();
                 self.did_all.set(over);
             }
+            self.leaves_its_place(over);
             let mut lingers = NEVER_DUE;
             if over && self.under_way.get() == 0 {
                 lingers = self.lingers_until();
@@ -279,6 +280,13 @@ impl Lanes {
                 tokio::task::yield_now().await;
             }
             self.run.event(&self.worker, next.min(due).min(until).min(self.oldest()).min(lingers)).await;
+        }
+    }
+
+    /// The place of a stream whose time is over is another's.
+    fn leaves_its_place(&self, over: bool) {
+        if let Some(stream) = self.run.stream.as_ref().filter(|_| over) {
+            self.worker.stream_leaves(stream);
         }
     }
 
@@ -578,7 +586,7 @@ impl Lanes {
 
     fn forget_waiting(&self) {
         for start in self.run.waiting.take() {
-            self.unsent(start, self.run.fate_of_waiting());
+            self.unsent(start, self.run.fate_of_waiting(&self.worker));
         }
     }
 

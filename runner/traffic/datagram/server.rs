@@ -277,6 +277,9 @@ impl Server {
     fn look(&self) -> u32 {
         let (now, (from_ns, before)) = (self.worker.pacer.now_ns(), self.looked.get());
         let lost = self.control.late_for(thrown_away(self.socket.as_fd()));
+        // What came with a wrong checksum is the network's.
+        let shared = &self.worker.shared;
+        let lost = shared.overflows.limit(shared.plan.listeners[self.listener].node, lost);
         self.looked.set((now, lost));
         if lost > before {
             // Whose they were nobody knows.

@@ -319,7 +319,7 @@ fn socket_address(name: &libc::sockaddr_in6) -> Option<SocketAddr> {
     }
 }
 
-/// Datagrams that the kernel threw away at a socket for lack of room since it was made.
+/// Datagrams that the kernel threw away at a socket since it was made: for lack of room, or for a wrong checksum.
 pub fn thrown_away(socket: BorrowedFd<'_>) -> u32 {
     let mut info = [0u32; MEMINFO_DROPS + 1];
     let mut length = size_of::<[u32; MEMINFO_DROPS + 1]>() as libc::socklen_t;

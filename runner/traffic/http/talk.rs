@@ -94,6 +94,7 @@ impl Talk {
     async fn wait<T>(&mut self, mut poll: impl FnMut(&mut Asks, &mut Context<'_>) -> Poll<Result<T, Broken>>) -> Result<T, Cut> {
         let (quiet, limit_ns) = (self.quiet(), self.limit_ns);
         let (worker, control, heard, asks) = (&self.worker, &self.control, &self.heard, &mut self.asks);
+        // As it would be if nothing had ever stood still.
         let mut limit = None;
         let came = poll_fn(|context| {
             match (control.interrupted(context), limit) {
@@ -107,7 +108,7 @@ impl Talk {
             if came.is_pending() && limit.is_none() {
                 let at = worker.pacer.now_ns().saturating_add(limit_ns);
                 worker.limit(control, quiet.until(at));
-                limit = Some(at);
+                limit = Some(at.saturating_sub(control.stood_ns.get()));
             }
             came
         });
@@ -119,7 +120,7 @@ impl Talk {
     /// Something came.
     fn hears(&self) {
         let mut quiet = self.heard.get();
-        quiet.heard(|| self.worker.pacer.now_ns());
+        quiet.heard(|| self.worker.pacer.now_ns(), self.control.stood_ns.get());
         self.heard.set(quiet);
     }
 
@@ -266,9 +267,10 @@ impl Conversation for Talk {
     }
 
     fn quiet(&self) -> Quiet {
+        let heard = self.heard.get().standing(self.control.stood_ns.get());
         match &self.asks {
-            Asks::Request(..) => self.heard.get(),
-            Asks::Pattern(session) => self.heard.get().max(session.quiet),
+            Asks::Request(..) => heard,
+            Asks::Pattern(session) => heard.max(session.hush()),
         }
     }
 
@@ -298,9 +300,11 @@ impl Conversation for Talk {
     }
 }
 
-/// Whether a limit that is over was that of a connection over which others have heard something since; it is set anew then.
+/// Whether a limit that is over was that of a connection over which others have heard something since; it is set anew then. `limit_ns`: the other limit, as it
+/// would be if nothing had ever stood still.
 fn goes_on(worker: &Worker, control: &Control, quiet: Quiet, limit_ns: i64) -> bool {
-    let now = worker.pacer.now_ns();
+    let (now, stood_ns) = (worker.pacer.now_ns(), control.stood_ns.get());
+    let (quiet, limit_ns) = (quiet.standing(stood_ns), limit_ns.saturating_add(stood_ns));
     let goes_on = now < limit_ns && quiet.broken(now).is_none();
     if goes_on {
         worker.limit(control, quiet.until(limit_ns));

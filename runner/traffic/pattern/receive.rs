@@ -20,6 +20,7 @@ const MOST_HELD: usize = 16 * 1024 * 1024;
 /// The limit of one operation; set when it first has to wait.
 struct Limit {
     ns: i64,
+    /// When it is over for one that has never stood still: each instant of standing still puts it off.
     at_ns: Option<i64>,
 }
 
@@ -94,7 +95,7 @@ impl<S: Transport> Session<S> {
     /// A limit that is over was not that of the operation, and the connection is not quiet.
     fn goes_on(&self, limit: &Limit) -> bool {
         let now = self.worker.pacer.now_ns();
-        limit.at_ns.is_some_and(|at| now < at) && self.hush().broken(now).is_none()
+        limit.at_ns.is_some_and(|at| now < at.saturating_add(self.stood_ns())) && self.hush().broken(now).is_none()
     }
 
     /// Sets the limit of an operation when it first has to wait, and that of a quiet connection whenever it has to.
@@ -105,8 +106,10 @@ impl<S: Transport> Session<S> {
             return;
         }
         let never = limit.ns == i64::MAX;
-        let at = known.unwrap_or_else(|| if never { NEVER_DUE } else { self.worker.pacer.now_ns().saturating_add(limit.ns) });
-        limit.at_ns = Some(at);
+        let stood_ns = self.stood_ns();
+        let first = || if never { NEVER_DUE } else { self.worker.pacer.now_ns().saturating_add(limit.ns) };
+        let at = known.map_or_else(first, |known| known.saturating_add(stood_ns));
+        limit.at_ns = Some(at.saturating_sub(stood_ns));
         self.worker.limit(self.wire.control(), quiet.until(at));
     }
 

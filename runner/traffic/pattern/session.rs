@@ -191,17 +191,23 @@ impl<S: Transport> Session<S> {
         &self.program
     }
 
-    /// How long nothing may come over its connection, and when something last came.
+    /// How long nothing may come over its connection, and when something last came. The time in which it stood still does not count.
     pub fn hush(&self) -> Quiet {
-        self.company.as_ref().map_or(self.quiet, |company| company.get())
+        self.company.as_ref().map_or(self.quiet, |company| company.get()).standing(self.stood_ns())
+    }
+
+    /// For how long it has stood still in all, ns.
+    pub(super) fn stood_ns(&self) -> i64 {
+        self.wire.control().stood_ns.get()
     }
 
     /// Something has come; the clock is asked only if that matters.
     pub fn hears(&mut self) {
-        self.quiet.heard(|| self.worker.pacer.now_ns());
+        let stood_ns = self.stood_ns();
+        self.quiet.heard(|| self.worker.pacer.now_ns(), stood_ns);
         if let Some(company) = &self.company {
             let mut quiet = company.get();
-            quiet.heard(|| self.worker.pacer.now_ns());
+            quiet.heard(|| self.worker.pacer.now_ns(), stood_ns);
             company.set(quiet);
         }
     }
@@ -458,7 +464,8 @@ impl<S: Transport> Session<S> {
                 self.worker.transaction_sent(self.identity.flow);
             }
         }
-        self.worker.limit(self.wire.control(), self.quiet.until(now.saturating_add(self.patience_ns)));
+        let quiet = self.quiet.standing(self.stood_ns());
+        self.worker.limit(self.wire.control(), quiet.until(now.saturating_add(self.patience_ns)));
     }
 
     fn compose(&mut self, pieces: &[Piece]) {

@@ -58,6 +58,8 @@ struct Alive {
     began_ns: Option<i64>,
     /// It was told to end.
     ending: bool,
+    /// Its time is over, and it only waits for its last answers: its place is free.
+    leaving: bool,
 }
 
 /// Settings of the number of streams: the entry, and the value before it.
@@ -149,9 +151,9 @@ impl Mix {
     pub fn to_start(&mut self, now_ns: i64, draw: impl Fn(u64) -> Drawn) -> Vec<(u64, Drawn)> {
         let mut starts = Vec::new();
         let wanted = usize::try_from(self.streams.value(now_ns)).unwrap_or(usize::MAX);
-        while self.runs && !self.paused && self.alive.len() < wanted && self.total.is_none_or(|total| self.next < total) {
+        while self.runs && !self.paused && self.places() < wanted && self.total.is_none_or(|total| self.next < total) {
             let drawn = draw(self.next);
-            self.alive.insert(self.next, Alive { drawn, began_ns: None, ending: false });
+            self.alive.insert(self.next, Alive { drawn, began_ns: None, ending: false, leaving: false });
             starts.push((self.next, drawn));
             self.next += 1;
         }
@@ -161,8 +163,8 @@ impl Mix {
     /// Streams that are too many now, the last that came first: each is told once.
     pub fn to_stop(&mut self, now_ns: i64) -> Vec<(u64, Drawn)> {
         let wanted = usize::try_from(self.streams.value(now_ns)).unwrap_or(usize::MAX);
-        let going_on = self.alive.values().filter(|stream| !stream.ending).count();
-        let last = self.alive.iter_mut().rev().filter(|(_, stream)| !stream.ending);
+        let going_on = self.going_on();
+        let last = self.alive.iter_mut().rev().filter(|(_, stream)| !stream.ending && !stream.leaving);
         let too_many = last.take(going_on.saturating_sub(wanted));
         too_many
             .map(|(number, stream)| {
@@ -175,10 +177,27 @@ impl Mix {
     /// The number of streams is still changing, or is not what it has become.
     pub fn is_gliding(&self, now_ns: i64) -> bool {
         let wanted = usize::try_from(self.streams.value(now_ns)).unwrap_or(usize::MAX);
-        let going_on = self.alive.values().filter(|stream| !stream.ending).count();
+        let going_on = self.going_on();
         let may_start = !self.paused && self.total.is_none_or(|total| self.next < total);
-        let differs = going_on > wanted || (may_start && self.alive.len() < wanted);
+        let differs = going_on > wanted || (may_start && self.places() < wanted);
         self.runs && (differs || self.streams.changes_after(now_ns).is_some())
+    }
+
+    /// Places that are taken.
+    fn places(&self) -> usize {
+        self.alive.values().filter(|stream| !stream.leaving).count()
+    }
+
+    /// Streams that nobody told to end, and whose time is not over.
+    fn going_on(&self) -> usize {
+        self.alive.values().filter(|stream| !stream.ending && !stream.leaving).count()
+    }
+
+    /// A stream's time is over: what it still waits for takes no place. `false`: that is known.
+    pub fn leaves(&mut self, number: u64) -> bool {
+        let leaves = self.alive.get_mut(&number).is_some_and(|stream| !std::mem::replace(&mut stream.leaving, true));
+        self.count();
+        leaves
     }
 
     /// A stream begins, however late; one that was told to end before never did.
@@ -233,7 +252,7 @@ impl Mix {
 
     /// Streams alive now.
     pub fn active(&self) -> u64 {
-        self.alive.values().filter(|stream| stream.began_ns.is_some()).count() as u64
+        self.alive.values().filter(|stream| stream.began_ns.is_some() && !stream.leaving).count() as u64
     }
 
     /// Fewest and most alive since this was asked last.

@@ -266,6 +266,19 @@ impl Worker {
         self.changed();
     }
 
+    /// A stream's time is over. Its successor comes though its last answers may not, but not at once behind one that has failed.
+    pub fn stream_leaves(self: &Rc<Self>, stream: &Stream) {
+        if open(&stream.fate.cause).is_some() && stream.fate.answered.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let (stress, now_ns) = (&self.shared.stresses[stream.stress], self.pacer.now_ns());
+        let leaves = open(&stress.mix).leaves(stream.number);
+        if leaves && !self.finishing.get() {
+            self.changed();
+            stress.keep_going(&self.shared, now_ns, now_ns);
+        }
+    }
+
     /// A stream is over, and its successor may come.
     pub fn stream_ended(self: &Rc<Self>, flow: usize, stream: &Stream) {
         let (stress, now_ns) = (&self.shared.stresses[stream.stress], self.pacer.now_ns());

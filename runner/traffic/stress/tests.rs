@@ -116,6 +116,21 @@ async fn streams_replace_each_other_and_are_those_of_the_seed() {
     assert!(left_out < 5 && (0..5).all(|first| numbers.contains(&first)), "{numbers:?}");
 }
 
+#[test]
+fn what_a_stream_still_waits_for_takes_no_place() {
+    let planned = stress(said(2), true).stresses.remove(0);
+    let mut mix = Mix::new(&planned);
+    mix.start(0);
+    let draw = |number| mix::draw(&planned, 1, 0, number);
+    assert_eq!(mix.to_start(0, draw).len(), 2);
+    mix.began(0, 0);
+    mix.began(1, 0);
+    assert!(mix.leaves(0) && !mix.leaves(0));
+    assert_eq!((mix.active(), mix.to_start(5, draw).len(), mix.is_over()), (1, 1, false));
+    mix.over(0, 9, "udp", Some(3), None);
+    assert_eq!((mix.to_start(9, draw).len(), mix.to_stop(9).len(), mix.ended.len()), (0, 0, 1));
+}
+
 #[tokio::test]
 async fn nothing_is_sent_while_a_stress_is_paused() {
     let mut running = started(said(8), true).await;

@@ -1,5 +1,6 @@
 //! How long a flow waits for its server, and how often it comes back.
 
+use super::super::strike::{Blow, Struck};
 use super::http::{failures, planned, series_of};
 use super::*;
 use scn_reports::record::flow::ConnectionEnd;
@@ -44,6 +45,31 @@ async fn a_quiet_connection_has_broken() {
         let broken = |c: &&scn_reports::record::flow::Connection| c.end == ConnectionEnd::Timeout;
         assert!(series.connections.iter().filter(broken).all(|c| c.closed_ns - c.established_ns >= 40_000_000), "{:?}", series.connections);
     }
+}
+
+/// A flow whose client stands still for longer than its connections may be quiet.
+async fn frozen(over: &str) {
+    const IDLE_NS: i64 = 1_000_000_000;
+    let flow = format!("flow f from client to server {{ over {over}  connections 2  rate 100/s  duration 30s  timeout {{ idle 1s }} }}");
+    let mut running = start(planned(&flow)).await;
+    running.at_least("transactions", 20).await;
+    let client = Struck { listeners: vec![], flows: vec![FLOW] };
+    let frozen_ns = running.clock.now_ns();
+    running.traffic.strike(&client, Blow::Freeze, frozen_ns).await.unwrap();
+    while running.clock.now_ns() < frozen_ns + IDLE_NS + IDLE_NS / 10 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    running.traffic.strike(&client, Blow::Thaw, running.clock.now_ns()).await.unwrap();
+    let before = running.traffic.live(FLOW).get("transactions").unwrap();
+    running.at_least("transactions", before + 40).await;
+    running.stop().await;
+    let series = running.finish().await;
+    assert_eq!((series.connections.len(), failures(&series)), (2, vec![]), "{over}");
+}
+
+#[tokio::test]
+async fn a_client_that_stands_still_hears_nothing_and_breaks_nothing() {
+    tokio::join!(frozen("tcp"), frozen("http"), frozen("http { version 2  streams 2 }"), frozen("quic { streams 2 }"));
 }
 
 /// A flow to a port where nobody listens.

@@ -16,6 +16,7 @@ mod schedule;
 mod tls;
 mod trouble;
 
+use std::fs::File;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
@@ -32,7 +33,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::secrets::Secrets;
 use super::sockets::{Answer, Packets, Sockets, Streams};
-use super::{Files, FlowSeries, Notice, Traffic, TrafficResult};
+use super::{Files, FlowSeries, Notice, Traffic, TrafficResult, open_account};
 use crate::engine::clock::Clock;
 use crate::plan::sample;
 use crate::plan::types::{Plan, PlannedFlow};
@@ -88,6 +89,10 @@ impl Sockets for Loopback {
 
     fn udp_listener(&self, _node: NodeId, address: SocketAddr) -> Answer<OwnedFd> {
         Box::pin(async move { bound(address) })
+    }
+
+    fn account_of_udp(&self, _node: NodeId) -> Answer<Vec<File>> {
+        Box::pin(async { open_account() })
     }
 
     fn look_up(&self, _node: NodeId, name: &str, _limit: Duration) -> Answer<Vec<IpAddr>> {

@@ -82,8 +82,8 @@ async fn starts_without_a_free_connection_are_dropped_not_lost() {
     assert_eq!(series.items.len(), 150);
     let unfinished_sent = series.items.iter().filter(|i| i.outcome == ItemOutcome::Unfinished && i.sent_ns != NEVER).count();
     assert_eq!((count(ItemOutcome::Done), count(ItemOutcome::Failed), unfinished_sent), (0, 0, 2));
-    // Those whose patience of a second was over before the end at 1.5 s.
-    assert!((45..=50).contains(&count(ItemOutcome::Dropped)), "{}", count(ItemOutcome::Dropped));
+    // Their patience of a second was over, or the flow was.
+    assert_eq!(count(ItemOutcome::Dropped), 148);
 }
 
 #[tokio::test]

@@ -12,6 +12,10 @@ use super::{Heard, Row, Side, Told, Work, changing, streams, words};
 
 /// Half of the last digit that a line tells of an instant, ns.
 const ROUNDED_NS: i64 = 50_000_000;
+/// It writes so much at once over TCP where nothing is said, bytes.
+const LARGEST_WRITE: u64 = 131_072;
+/// A stream of TCP that has a rate writes at least so often where nothing is said, 1/s: it refuses a rate that is not one write a second.
+const WRITES: u64 = 10;
 /// It has no end of its own: until it is told to.
 const ENDLESS_S: &str = "1000000";
 /// What its complaints hold; it ends with 0 whatever happened.
@@ -68,8 +72,11 @@ fn client(work: &Work<'_>) -> Vec<String> {
     add("-t", (!own_end).then_some(seconds));
     add("-P", (work.load.connections > 1).then(|| work.load.connections.to_string()));
     // Its rate is that of each stream.
-    add("-b", work.load.bandwidth_bps.map(|bits| (bits / streams(work)).max(1).to_string()));
-    add("-l", work.size().map(|bytes| bytes.to_string()));
+    let rate = work.load.bandwidth_bps.map(|bits| (bits / streams(work)).max(1));
+    add("-b", rate.map(|bits| bits.to_string()));
+    let unsaid = |_: &u64| !work.is_udp() && !ROW.options.says(work.arguments, &["-l", "--len"]);
+    let fitting = || rate.filter(unsaid).map(|bits| (bits / 8 / WRITES).clamp(1, LARGEST_WRITE));
+    add("-l", work.size().or_else(fitting).map(|bytes| bytes.to_string()));
     add("-M", work.socket().and_then(|socket| socket.mss).map(|mss| mss.to_string()));
     all.extend(work.is_udp().then(|| "-u".to_owned()));
     all.extend(work.target.is_ipv6().then(|| "-V".to_owned()));
@@ -298,5 +305,19 @@ mod tests {
             told("over udp via iperf { duration 1s  connections 2  bandwidth 1Mbit/s }"),
             "-c 10.0.0.2 -p 20000 -y C -i 0.1 -t 1 -P 2 -b 500000 -u"
         );
+    }
+
+    #[test]
+    fn a_rate_of_tcp_has_writes_that_fit_it() {
+        let told = |said: &str| client(&work(&format!("via iperf {{ duration 1s  {said} }}")).work()).join(" ");
+        let all = |rest: &str| format!("-c 10.0.0.2 -p 20000 -y C -i 0.1 -t 1 {rest}");
+        assert_eq!(told("bandwidth 1Mbit/s"), all("-b 1000000 -l 12500"));
+        assert_eq!(told("bandwidth 1Mbit/s  connections 2"), all("-P 2 -b 500000 -l 6250"));
+        assert_eq!(told("bandwidth 8bit/s"), all("-b 8 -l 1"));
+        assert_eq!(told("bandwidth 1Gbit/s"), all("-b 1000000000 -l 131072"));
+        assert_eq!(told("bandwidth 1Mbit/s  size 1000B"), all("-b 1000000 -l 1000"));
+        for said in ["--len=5000", "-l 5000", "-l5000", "-Nl5000"] {
+            assert_eq!(told(&format!("bandwidth 1Mbit/s  arguments \"{said}\"")), all("-b 1000000"), "{said}");
+        }
     }
 }

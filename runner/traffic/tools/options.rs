@@ -32,9 +32,14 @@ impl Options {
         found
     }
 
+    /// These arguments of the scenario hold one of the options, however it is written.
+    pub(super) fn says(&self, said: &[String], names: &[&str]) -> bool {
+        self.all_names(said).any(|name| names.contains(&name.as_str()))
+    }
+
     /// With these arguments of the scenario it may last longer than its duration says.
     pub(super) fn lengthen(&self, said: &[String]) -> bool {
-        self.all_names(said).any(|name| self.longer.contains(&name.as_str()))
+        self.says(said, self.longer)
     }
 
     /// The options of the tool among the scenario's arguments: what stands behind two strokes is of the test itself.
