@@ -120,7 +120,7 @@ fn pauses_and_settings_are_in_the_packets() {
         // Ten that stay, those by the clock, and two that become six.
         assert_eq!(count(opened), 10 + 75 + 6);
         // 64 bytes, or what headers are with it, of the three flows over TCP: 225, 75 and 40 requests.
-        assert_eq!(count("tcp.dstport == 8080 && tcp.len == 64"), 225 + 75 + 40);
+        assert_eq!(count("tcp.dstport == 8080 && tcp.len == 64 && !tcp.analysis.retransmission"), 225 + 75 + 40);
         let record = record(&place, "scn-results/pauses.pauses.run.json");
         let steady = &record["flows"][0];
         assert_eq!(steady["paused_ns"], serde_json::json!([[500_000_000, 1_000_000_000]]));

@@ -53,6 +53,8 @@ pub(crate) fn own(kind: NodeKind) -> &'static [(&'static str, &'static str)] {
         ("net.ipv6.conf.default.dad_transmits", "0"),
         ("net.ipv6.conf.default.accept_ra", "0"),
         ("net.ipv6.conf.default.router_solicitations", "0"),
+        // ping has a socket for its own echoes alone: one that hears those of all others in the node may have no room for its own.
+        ("net.ipv4.ping_group_range", "0 0"),
         // Nothing listens to reports of multicast groups; each would flood the whole broadcast domain.
         ("net.ipv6.conf.default.mldv1_unsolicited_report_interval", "86400000"),
         ("net.ipv6.conf.default.mldv2_unsolicited_report_interval", "86400000"),

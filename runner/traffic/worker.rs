@@ -21,7 +21,8 @@ use tokio::sync::mpsc;
 use super::Notice;
 use super::control::{Control, Order, Role};
 use super::datagram;
-use super::flow::{self, Run};
+use super::deliveries;
+use super::flow::{self, DRAIN_LIMIT_NS, Run};
 use super::frame::UNKNOWN_FLOW;
 use super::frames;
 use super::http;
@@ -44,6 +45,8 @@ use crate::engine::clock::Clock;
 const TELL_EVERY_NS: i64 = 1_000_000;
 /// Tasks get so long to end when everything ends, ns.
 const FINISH_LIMIT_NS: i64 = 1_000_000_000;
+/// Between two looks at what is still read, ns.
+const LOOK_AGAIN_NS: i64 = 1_000_000;
 
 /// A worker's own state; lives and dies on its thread.
 pub struct Worker {
@@ -460,8 +463,25 @@ impl Worker {
         backend
     }
 
+    /// Reads on what flows that are over have sent and nothing answers, as long as a transaction under way may take: their clients see no more
+    /// of it than that their kernels took it.
+    async fn read_to_the_end(&self) {
+        let plan = &self.shared.plan;
+        let over = |flow: usize| self.shared.flows[flow].starts().ongoing.is_empty();
+        let noted: Vec<bool> = plan.flows.iter().enumerate().map(|(at, flow)| deliveries::are_noted(plan, flow) && over(at)).collect();
+        let reads = |control: &Rc<Control>| {
+            let of_flow = control.flow.get().is_some_and(|flow| noted[flow]);
+            matches!(control.role, Role::Server(_)) && of_flow && !control.stands_still()
+        };
+        let limit = self.pacer.now_ns().saturating_add(DRAIN_LIMIT_NS);
+        while self.pacer.now_ns() < limit && self.members.borrow().values().any(reads) {
+            self.pacer.sleep_until(self.pacer.now_ns().saturating_add(LOOK_AGAIN_NS)).await;
+        }
+    }
+
     /// Ends every task.
     async fn finish(&self) {
+        self.read_to_the_end().await;
         self.finishing.set(true);
         self.shared.ended_ns.fetch_min(self.pacer.now_ns(), Ordering::SeqCst);
         self.runs.borrow().iter().for_each(|run| run.stop(i64::MIN));

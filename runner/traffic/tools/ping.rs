@@ -176,7 +176,9 @@ fn read(work: &Work<'_>, heard: &Heard) -> Told {
         match sign {
             Sign::Answer(_, trip) => {
                 echo.answers_ns.push(line.at_ns);
-                echo.sent_ns = echo.sent_ns.or(trip.map(|trip| line.at_ns - trip));
+                // The first answer knows better than the line before the sending.
+                let told = trip.filter(|_| echo.answers_ns.len() == 1).map(|trip| line.at_ns - trip);
+                echo.sent_ns = told.or(echo.sent_ns);
             }
             Sign::Refused(_, why) => echo.refused = Some((line.at_ns, why)),
             // Said right before the next one is sent.
