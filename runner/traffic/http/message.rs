@@ -35,6 +35,16 @@ impl Message {
     }
 }
 
+/// Goes on with an answer; how much of it was taken.
+pub fn append(said: &mut Vec<u8>, bytes: &[u8]) -> io::Result<usize> {
+    if said.len() + bytes.len() > MOST {
+        let what = format!("an answer of a pattern is of {MOST} bytes at most");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+    }
+    said.extend_from_slice(bytes);
+    Ok(bytes.len())
+}
+
 impl AsyncRead for Message {
     fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let count = room.remaining().min(self.came.len() - self.taken);
@@ -49,12 +59,7 @@ impl AsyncRead for Message {
 
 impl AsyncWrite for Message {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.said.len() + bytes.len() > MOST {
-            let what = format!("an answer of a pattern is of {MOST} bytes at most");
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, what)));
-        }
-        self.said.extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
+        Poll::Ready(append(&mut self.said, bytes))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

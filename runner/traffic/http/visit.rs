@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{mpsc, oneshot};
 
 use super::body::Outgoing;
-use super::message::MOST;
+use super::message::append;
 use super::server::{MOST_STREAMS, Read, Site, refusal, words};
 use super::tasks::Tasks;
 use super::{STREAM, form};
@@ -256,12 +256,7 @@ impl AsyncRead for Visit {
 
 impl AsyncWrite for Visit {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.said.len() + bytes.len() > MOST {
-            let what = format!("an answer of a pattern is of {MOST} bytes at most");
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, what)));
-        }
-        self.said.extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
+        Poll::Ready(append(&mut self.said, bytes))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
