@@ -19,11 +19,15 @@ const LARGEST_DATAGRAM: u64 = 65_507;
 /// Datagrams may leave a node of this run many in one piece, which the kernel cuts where it must: nothing on a link acts on single packets,
 /// counts or captures them, and no node is told to do without offloads.
 pub(crate) fn may_be_joined(plan: &Plan) -> bool {
-    let plain = |link: &super::types::PlannedLink| link.engine == Engine::Direct && !link.packets_alone;
     let off = plan.nodes.iter().flat_map(|node| &node.interfaces).any(|interface| interface.settings.offload == Some(false));
     let captured = plan.timeline.iter().any(|entry| matches!(entry.action, Action::Capture { .. }));
     let counted = !measured::interfaces(&plan.expectations, &plan.timeline).is_empty();
-    plan.links.iter().all(plain) && plan.interfaces.is_empty() && !off && !captured && !counted
+    is_prompt(plan) && plan.interfaces.is_empty() && !off && !captured && !counted
+}
+
+/// What is sent is there at once: no link keeps it for a while, or acts on single packets.
+pub(crate) fn is_prompt(plan: &Plan) -> bool {
+    plan.links.iter().all(|link| link.engine == Engine::Direct && !link.packets_alone)
 }
 
 /// A flow that gains by it: as fast as it can, or nearly.
@@ -68,6 +72,19 @@ pub(crate) fn server_begins(pattern: &Pattern) -> bool {
 pub(crate) fn either_begins(pattern: &Pattern) -> bool {
     let first = speaks_first(&pattern.steps);
     first.contains(&Side::Server) && first.contains(&Side::Client)
+}
+
+/// The server sends nothing.
+pub(crate) fn is_one_way(pattern: &Pattern) -> bool {
+    fn only_client(steps: &[Step]) -> bool {
+        steps.iter().all(|step| match &step.kind {
+            StepKind::Sends { by, .. } | StepKind::Echoes { by } => *by == Side::Client,
+            StepKind::Repeat { steps, .. } => only_client(steps),
+            StepKind::Choose { branches } => branches.iter().all(|branch| only_client(&branch.steps)),
+            StepKind::Expects { .. } | StepKind::Pause { .. } | StepKind::Closes { .. } => true,
+        })
+    }
+    only_client(&pattern.steps)
 }
 
 /// The longest message of filling, text or bytes, as far as it is known beforehand.

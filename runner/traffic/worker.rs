@@ -166,7 +166,8 @@ impl Worker {
         let part = |flow: usize| match shared.plan.flows.get(flow) {
             // A flow of frames is all on one worker.
             Some(planned) if frames::carries(planned) => Part::new(1),
-            _ if flow < streams => Part::new(workers),
+            // With few connections it is not on all.
+            Some(planned) if flow < streams => Part::new(shared.spread(planned.id)),
             _ => Part::of_streams(workers),
         };
         let parts = (0..shared.plan.flows.len()).map(part).collect();

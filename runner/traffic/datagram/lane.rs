@@ -27,6 +27,7 @@ use super::post::Post;
 use super::row::{entry, row};
 use super::run::Lanes;
 use super::socket::{set_number, thrown_away};
+use super::window::{AWAKE_NS, Window};
 use super::{Packets, icmp};
 use crate::traffic::control::{Control, Start};
 use crate::traffic::draw::Key;
@@ -93,6 +94,12 @@ pub(super) struct State {
     /// The kernel takes no more now.
     pub(super) blocked: bool,
     left_behind: bool,
+    /// How far it is ahead of the server.
+    pub(super) window: Window,
+    /// When the server told something last, ns.
+    told_ns: i64,
+    /// It waits for the server, but no longer than until this instant, ns.
+    pub(super) held_until_ns: Option<i64>,
     /// Of each row.
     pub(super) transactions: Vec<u32>,
 }
@@ -216,6 +223,7 @@ impl Lane {
         let stage = self.stage(lanes, now_ns);
         let result = exchange.go_on(&stage, &mut state.post);
         self.complete(&mut state);
+        state.window.begin(exchange.sent_bytes);
         drop(state);
         lanes.worker.tell_step(lanes.run.flow, || format!("client sends {}B to {}", exchange.sent_bytes, self.remote(lanes)));
         lanes.wrote(exchange.sent_bytes);
@@ -248,7 +256,7 @@ impl Lane {
                 }
                 self.wait(lanes, exchange);
                 if lanes.identified {
-                    lanes.is_free(self);
+                    self.is_free_or_held(lanes);
                 }
             }
             Ok(Next::Message | Next::Time) => self.wait(lanes, exchange),
@@ -332,7 +340,11 @@ impl Lane {
                 if self.entry.inbox.has_some() || self.state.borrow().blocked != blocked {
                     return Poll::Ready(Some(None));
                 }
-                ready.as_mut().poll(context).map(|ready| Some(ready.ok()))
+                let ready = ready.as_mut().poll(context).map(|ready| Some(ready.ok()));
+                if ready.is_pending() && self.is_held() && lanes.worker.pacer.now_ns() < self.state.borrow().told_ns + AWAKE_NS {
+                    context.waker().wake_by_ref();
+                }
+                ready
             })
             .await;
             let Some(ready) = met else { return };
@@ -374,6 +386,8 @@ impl Lane {
         let mut done = 0;
         for told in all.drain(..) {
             let mut state = self.state.borrow_mut();
+            state.window.told(told.number);
+            state.told_ns = told.at_ns;
             let Some(key) = self.key(lanes, told.number, told.node) else { continue };
             let exchange = match state.under_way.remove(&key) {
                 Some(mut exchange) if exchange.next != Next::Nothing => {
@@ -412,6 +426,7 @@ impl Lane {
         }
         lanes.told.replace(all);
         lanes.worker.items_done(lanes.run.flow, done);
+        self.let_go(lanes);
     }
 
     fn came_late(&self, lanes: &Lanes, at_ns: i64) {

@@ -1,8 +1,9 @@
 //! What both ends noted of each datagram, and how the notes of the two become one row. In: notes. Out: [`Packet`]s. Measures nothing.
 
+use scn_reports::record::flow::NEVER;
 use scn_reports::record::packet::{Missed, Packet, PacketFate, PacketWay};
 
-use scn_reports::record::flow::NEVER;
+use super::notes::Notes;
 
 /// One end's note of one datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,9 +31,9 @@ impl Note {
 #[derive(Debug, Default)]
 pub struct Log {
     /// Datagrams sent.
-    pub sent: Vec<Note>,
+    pub sent: Notes,
     /// Datagrams received, copies too.
-    pub received: Vec<Note>,
+    pub received: Notes,
     /// Round trips, where the other end takes no notes.
     pub rounds: Vec<Packet>,
     /// When answers came to what had been counted as lost, ns.
@@ -44,8 +45,8 @@ pub struct Log {
 impl Log {
     /// Takes another worker's notes in.
     pub fn join(&mut self, other: Log) {
-        self.sent.extend(other.sent);
-        self.received.extend(other.received);
+        self.sent.join(other.sent);
+        self.received.join(other.received);
         self.rounds.extend(other.rounds);
         self.late_ns.extend(other.late_ns);
         self.thrown_away.extend(other.thrown_away);
@@ -60,14 +61,12 @@ impl Log {
     }
 
     /// The same in the order of sockets, ways and numbers, behind the round trips.
-    pub fn into_rows(mut self, limit_ns: i64, until_ns: i64) -> Vec<Packet> {
+    pub fn into_rows(self, limit_ns: i64, until_ns: i64) -> Vec<Packet> {
         let key = |note: &Note| (note.connection, note.back, note.sequence);
-        self.sent.sort_unstable();
-        self.received.sort_unstable();
         let mut packets = self.rounds;
         packets.reserve(self.sent.len());
-        let mut received = self.received.into_iter().peekable();
-        for sent in self.sent {
+        let mut received = self.received.into_sorted().into_iter().peekable();
+        for sent in self.sent.into_sorted() {
             // What was received and never sent is no datagram of this flow.
             while received.next_if(|note| key(note) < key(&sent)).is_some() {}
             let way = if sent.back { PacketWay::Back } else { PacketWay::Forward };
@@ -106,8 +105,12 @@ mod tests {
     #[test]
     fn the_two_ends_make_one_row_of_each_datagram_and_each_copy() {
         let log = Log {
-            sent: vec![note(false, 2, 20), note(false, 1, 10), note(true, 1, 12), note(false, 3, 30), note(false, 4, 900)],
-            received: vec![note(false, 1, 16), note(false, 1, 11), note(true, 1, 14), note(false, 3, 230), note(false, 77, 5)],
+            sent: [note(false, 2, 20), note(false, 1, 10), note(true, 1, 12), note(false, 3, 30), note(false, 4, 900)]
+                .into_iter()
+                .collect(),
+            received: [note(false, 1, 16), note(false, 1, 11), note(true, 1, 14), note(false, 3, 230), note(false, 77, 5)]
+                .into_iter()
+                .collect(),
             ..Log::default()
         };
         let packets = log.into_packets(100, 950);

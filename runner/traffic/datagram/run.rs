@@ -57,6 +57,10 @@ pub struct Lanes {
     pub(super) receivers: Vec<u16>,
     /// Many datagrams go to the kernel, and come from it, in one piece.
     pub(super) joins: bool,
+    /// It begins no more than the server at the other end takes in.
+    pub(super) heeds_server: bool,
+    /// Its lanes on all workers.
+    pub(super) all: usize,
     /// How long an answer may take, ns.
     pub(super) limit_ns: i64,
     /// Without a rate: a lane begins the next one when it is done.
@@ -146,6 +150,8 @@ impl Lanes {
         let planned = &plan.flows[run.flow];
         let program = worker.program(Side::Client, run.flow);
         let steps = pattern(planned);
+        let own_server = own_server(plan, planned, target);
+        let dense = datagrams::is_dense(planned);
         Lanes {
             worker: Rc::clone(worker),
             run: Rc::clone(run),
@@ -154,8 +160,10 @@ impl Lanes {
             target,
             identified: matches!(packets(planned, target), Packets::Echo { .. })
                 || steps.is_some_and(|pattern| is_identified(&pattern.steps)),
-            own_server: own_server(plan, planned, target),
-            joins: datagrams::is_dense(planned) && datagrams::may_be_joined(plan) && !worker.shared.captured.load(Ordering::Relaxed),
+            own_server,
+            joins: dense && datagrams::may_be_joined(plan) && !worker.shared.captured.load(Ordering::Relaxed),
+            heeds_server: dense && datagrams::is_prompt(plan) && own_server && planned.spread_by.is_none(),
+            all: usize::try_from(planned.load.connections).unwrap_or(usize::MAX),
             receivers: group::receivers(planned),
             limit_ns: response_limit(planned).saturating_add(program.allowance_ns),
             program,
@@ -366,9 +374,9 @@ impl Lanes {
             return self.idle.borrow_mut().pop_front();
         }
         let lanes = self.lanes.borrow();
-        let turn = self.turn.get();
-        self.turn.set(turn + 1);
-        lanes.get(turn % lanes.len().max(1)).cloned()
+        let free = (self.turn.get()..).take(lanes.len()).find(|turn| !lanes[turn % lanes.len()].is_held())?;
+        self.turn.set(free + 1);
+        Some(Rc::clone(&lanes[free % lanes.len()]))
     }
 
     fn serve_waiting(self: &Rc<Self>, now_ns: i64) {
@@ -456,7 +464,10 @@ impl Lanes {
 
     /// A lane's pause is over.
     pub(super) fn begins_next(&self, lane: &Rc<Lane>) {
-        self.idle.borrow_mut().push_back(Rc::clone(lane));
+        if self.closed_loop || !self.identified {
+            self.idle.borrow_mut().push_back(Rc::clone(lane));
+        }
+        self.run.wake();
     }
 
     /// A lane may begin its next transaction.
@@ -464,7 +475,8 @@ impl Lanes {
         if self.closed_loop && self.interval_ns > 0 {
             lane.begins_at(self, self.worker.pacer.now_ns().saturating_add(self.interval_ns));
         } else if self.closed_loop || !self.identified {
-            self.idle.borrow_mut().push_back(Rc::clone(lane));
+            self.begins_next(lane);
+        } else if !self.run.waiting.borrow().is_empty() {
             self.run.wake();
         }
     }

@@ -26,6 +26,7 @@ use super::log::Note;
 use super::post::Post;
 use super::seen::Seen;
 use super::socket::{self, Arrivals, Way, set_number, thrown_away};
+use super::window::AWAKE_NS;
 use crate::plan::datagrams;
 use crate::plan::types::PlannedFlow;
 use crate::traffic::Notice;
@@ -170,6 +171,8 @@ struct Server {
     program: Rc<Program>,
     state: RefCell<State>,
     arrivals: RefCell<Arrivals>,
+    /// Until when it looks for more without sleeping, ns.
+    awake_until_ns: Cell<i64>,
 }
 
 #[derive(Default)]
@@ -207,6 +210,7 @@ impl Server {
             program: worker.program(Side::Server, listener),
             state: RefCell::default(),
             arrivals: RefCell::new(Arrivals::new()),
+            awake_until_ns: Cell::new(i64::MIN),
         }
     }
 
@@ -223,7 +227,13 @@ impl Server {
                 }
                 match sleep.as_mut().poll(context) {
                     Poll::Ready(()) => Poll::Ready(Some(None)),
-                    Poll::Pending => ready.as_mut().poll(context).map(|ready| Some(ready.ok())),
+                    Poll::Pending => {
+                        let ready = ready.as_mut().poll(context).map(|ready| Some(ready.ok()));
+                        if ready.is_pending() && self.awake_until_ns.get() > self.worker.pacer.now_ns() {
+                            context.waker().wake_by_ref();
+                        }
+                        ready
+                    }
                 }
             })
             .await;
@@ -268,6 +278,10 @@ impl Server {
                 }
             }
             state.word.deliver();
+            // Only a client on another core goes on meanwhile.
+            if state.word.to.as_ref().is_some_and(|entry| entry.worker != self.worker.index) {
+                self.awake_until_ns.set(self.worker.pacer.now_ns().saturating_add(AWAKE_NS));
+            }
             drop(state);
             self.flush(false);
         }

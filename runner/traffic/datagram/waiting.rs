@@ -11,10 +11,14 @@ use super::run::Lanes;
 use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::session::Fault;
 
+/// A lane that waits for a server that says nothing begins another one so often, so that the end of an outage is seen, ns.
+const PROBE_NS: i64 = 1_000_000;
 /// Lost transactions that are remembered, for their answers to be called late.
 const MOST_LOST: usize = 65_536;
 /// In a lane's agenda: not a transaction, but that it may begin its next one.
 const NEXT: u64 = u64::MAX;
+/// The same of one that waits for the server.
+const HELD: u64 = u64::MAX - 1;
 /// Why nothing came, where the client did not look.
 const STOOD_STILL: &str = ": its own client stood still";
 
@@ -22,9 +26,9 @@ impl State {
     /// Something is to be done at this instant.
     pub(super) fn remind(&mut self, at_ns: i64, key: u64) {
         self.agenda.push((at_ns, key));
-        let under_way = &self.under_way;
+        let (under_way, held) = (&self.under_way, self.held_until_ns);
         let waits = |key: &u64, at_ns: i64| under_way.get(key).is_some_and(|exchange| exchange.wake_ns == at_ns);
-        self.agenda.tidy(under_way.len(), |(at_ns, key)| *key == NEXT || waits(key, *at_ns));
+        self.agenda.tidy(under_way.len(), |(at_ns, key)| *key == NEXT || (*key == HELD && held == Some(*at_ns)) || waits(key, *at_ns));
     }
 
     /// Takes a transaction out, for good.
@@ -63,6 +67,38 @@ impl Lane {
         lanes.look_at(self, at_ns);
     }
 
+    /// What it began is on its way: it may begin its next one, unless it is as far ahead of the server as it may be.
+    pub(super) fn is_free_or_held(self: &Rc<Self>, lanes: &Rc<Lanes>) {
+        if !self.is_full(lanes) {
+            return lanes.is_free(self);
+        }
+        let until_ns = lanes.worker.pacer.now_ns().saturating_add(PROBE_NS);
+        let mut state = self.state.borrow_mut();
+        state.held_until_ns = Some(until_ns);
+        state.remind(until_ns, HELD);
+        drop(state);
+        lanes.look_at(self, until_ns);
+    }
+
+    fn is_full(&self, lanes: &Lanes) -> bool {
+        let state = self.state.borrow();
+        lanes.heeds_server && state.window.is_full(lanes.all, state.post.joins)
+    }
+
+    /// It waits for the server.
+    pub(super) fn is_held(&self) -> bool {
+        self.state.borrow().held_until_ns.is_some()
+    }
+
+    /// The server has taken more in: it waits no longer, if there is room now.
+    pub(super) fn let_go(self: &Rc<Self>, lanes: &Rc<Lanes>) {
+        if !self.is_held() || self.is_full(lanes) {
+            return;
+        }
+        self.state.borrow_mut().held_until_ns = None;
+        lanes.is_free(self);
+    }
+
     /// Sees to everything whose time has come.
     pub(super) fn due(self: &Rc<Self>, lanes: &Rc<Lanes>, now_ns: i64) {
         self.drop_expired(lanes, now_ns);
@@ -75,6 +111,12 @@ impl Lane {
             self.state.borrow_mut().agenda.pop();
             if key == NEXT {
                 lanes.begins_next(self);
+            } else if key == HELD {
+                // Once let go it may have been held again.
+                let held = self.state.borrow_mut().held_until_ns.take_if(|until_ns| *until_ns == at_ns);
+                if held.is_some() {
+                    lanes.begins_next(self);
+                }
             } else {
                 self.time_is_over(lanes, key, now_ns);
             }

@@ -7,6 +7,7 @@ use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
 use scn_reports::record::packet::{Missed, Packet, PacketFate};
 
 use crate::traffic::datagram::log::{Log as Notes, Note};
+use crate::traffic::datagram::notes::Notes as Arrivals;
 
 /// A frame that was handed to the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +77,7 @@ impl Log {
         self.sent.sort_unstable_by_key(|sent| (sent.lane, sent.item));
         let watched = if self.unwatched { i64::MIN } else { until_ns };
         if self.alike {
-            return self.into_alike(&mut notes.received, limit_ns, watched);
+            return self.into_alike(&notes.received, limit_ns, watched);
         }
         notes.sent = self.sent.iter().map(|sent| Note::forward(sent.lane, sent.item, sent.sent_ns)).collect();
         let mut packets = notes.into_rows(limit_ns, watched);
@@ -114,9 +115,10 @@ impl Log {
     }
 
     /// Of frames that are all alike: what came is what was sent first and has not come. Which one it really was nobody knows.
-    fn into_alike(self, received: &mut [Note], limit_ns: i64, until_ns: i64) -> Rows {
-        received.sort_unstable_by_key(|note| note.at_ns);
-        let mut waiting: VecDeque<i64> = received.iter().map(|note| note.at_ns).collect();
+    fn into_alike(self, received: &Arrivals, limit_ns: i64, until_ns: i64) -> Rows {
+        let mut waiting: Vec<i64> = received.iter().map(|note| note.at_ns).collect();
+        waiting.sort_unstable();
+        let mut waiting = VecDeque::from(waiting);
         let mut sent = self.sent.clone();
         sent.sort_unstable_by_key(|sent| sent.sent_ns);
         let mut items = Vec::with_capacity(sent.len());
