@@ -276,6 +276,34 @@ fn what_finds_no_room_in_our_own_socket_makes_a_loss_uncertain() {
     assert_eq!(lost["error"], format!("+0 −{thrown_away}"), "{lost}");
 }
 
+/// As fast as it can, to a server that stands still for a while.
+const POURED: &str = "scn 1
+use std.patterns (stream)
+scenario poured {
+    topology {
+        node a, b
+        link a 10.1.0.1/24 <-> b 10.1.0.2/24
+    }
+    service sink on b { listen udp :7000  serve stream(64B) }
+    flow f from a to sink over udp { pattern stream(64B)  duration 1s }
+    timeline { at 300ms  freeze b for 300ms }
+    expect {
+        f.loss == 0%
+        f.outage.max > 280ms
+    }
+}
+";
+
+#[test]
+fn what_is_sent_as_fast_as_it_can_waits_for_a_server_that_stands_still() {
+    for place in places() {
+        place.write("poured.scn", POURED);
+        assert_passes(&until_told(|| place.scn(&["run", "poured.scn"])));
+        let record = record(&place, "poured.poured.run.json");
+        assert!(!record["warnings"].to_string().contains("found no room"), "{}", record["warnings"]);
+    }
+}
+
 /// Whether a frame is an IPv4 UDP datagram to this port.
 fn is_datagram_to(frame: &[u8], port: u16) -> bool {
     let Some(packet) = frame.get(14..).filter(|_| frame.get(12..14) == Some(&[8, 0])) else { return false };
