@@ -34,6 +34,7 @@ mod pattern;
 mod quic;
 mod reconnect;
 mod registry;
+mod runs;
 mod sctp_options;
 pub mod secrets;
 mod series;

@@ -13,6 +13,7 @@ use scn_reports::record::tool::ToolRecord;
 use super::datagram::log::{Log, Note};
 use super::deliveries::{self, Delivery};
 use super::frames::log as frames;
+use super::runs::Runs;
 use super::secrets;
 
 /// Kinds of failures that are kept; what comes after is counted under [`OTHER`].
@@ -79,7 +80,7 @@ pub struct FailureKind {
 /// One worker's part of a flow. Connections carry the numbers that they were opened under.
 #[derive(Debug, Default)]
 pub struct Part {
-    items: Vec<Item>,
+    items: Runs<Item>,
     /// Only what went wrong is kept.
     of_streams: bool,
     workers: usize,
@@ -230,7 +231,7 @@ impl Part {
 /// ends stopped to listen, both ns. `watched_ns`: of a flow that sends nothing, when it looked.
 pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>, watched_ns: Option<&[(i64, i64)]>) -> FlowSeries {
     let mut series = FlowSeries::default();
-    let mut connections = Vec::new();
+    let (mut items, mut connections) = (Runs::default(), Vec::new());
     let mut log = Log::default();
     let mut delivered = Vec::new();
     let mut frames = frames::Log::default();
@@ -240,11 +241,7 @@ pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>, watched_ns: Option
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        if series.items.is_empty() {
-            series.items = part.items;
-        } else {
-            series.items.extend(part.items);
-        }
+        items.join(part.items);
         connections.extend(part.connections);
         series.tcp.extend(part.tcp);
         series.corrupt.extend(part.corrupt);
@@ -263,6 +260,7 @@ pub fn merge(parts: Vec<Part>, datagrams: Option<(i64, i64)>, watched_ns: Option
                 .or_insert(kind);
         }
     }
+    series.items = items.into_rows();
     if let Some((limit_ns, until_ns)) = datagrams {
         let (datagrams, items) = both_ends(log, frames, (limit_ns, until_ns), watched_ns);
         failures.extend(never_came(items.iter().filter(|item| item.outcome == ItemOutcome::Failed), limit_ns));

@@ -3,7 +3,7 @@
 use scn_reports::record::flow::NEVER;
 use scn_reports::record::packet::{Missed, Packet, PacketFate, PacketWay};
 
-use super::notes::Notes;
+use crate::traffic::runs::Runs;
 
 /// One end's note of one datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,9 +31,9 @@ impl Note {
 #[derive(Debug, Default)]
 pub struct Log {
     /// Datagrams sent.
-    pub sent: Notes,
+    pub sent: Runs<Note>,
     /// Datagrams received, copies too.
-    pub received: Notes,
+    pub received: Runs<Note>,
     /// Round trips, where the other end takes no notes.
     pub rounds: Vec<Packet>,
     /// When answers came to what had been counted as lost, ns.
@@ -65,8 +65,11 @@ impl Log {
         let key = |note: &Note| (note.connection, note.back, note.sequence);
         let mut packets = self.rounds;
         packets.reserve(self.sent.len());
-        let mut received = self.received.into_sorted().into_iter().peekable();
-        for sent in self.sent.into_sorted() {
+        let (mut sent, mut received) = (self.sent.into_rows(), self.received.into_rows());
+        sent.sort_unstable();
+        received.sort_unstable();
+        let mut received = received.into_iter().peekable();
+        for sent in sent {
             // What was received and never sent is no datagram of this flow.
             while received.next_if(|note| key(note) < key(&sent)).is_some() {}
             let way = if sent.back { PacketWay::Back } else { PacketWay::Forward };

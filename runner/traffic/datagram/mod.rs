@@ -17,12 +17,11 @@
 mod agenda;
 mod awake;
 mod errors;
-mod exchange;
+pub mod exchange;
 mod group;
 pub mod icmp;
 mod lane;
 pub mod log;
-pub mod notes;
 pub mod options;
 mod overflow;
 mod post;

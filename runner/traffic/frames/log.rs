@@ -7,7 +7,7 @@ use scn_reports::record::flow::{Item, ItemOutcome, NEVER};
 use scn_reports::record::packet::{Missed, Packet, PacketFate};
 
 use crate::traffic::datagram::log::{Log as Notes, Note};
-use crate::traffic::datagram::notes::Notes as Arrivals;
+use crate::traffic::runs::Runs;
 
 /// A frame that was handed to the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,7 +115,7 @@ impl Log {
     }
 
     /// Of frames that are all alike: what came is what was sent first and has not come. Which one it really was nobody knows.
-    fn into_alike(self, received: &Arrivals, limit_ns: i64, until_ns: i64) -> Rows {
+    fn into_alike(self, received: &Runs<Note>, limit_ns: i64, until_ns: i64) -> Rows {
         let mut waiting: Vec<i64> = received.iter().map(|note| note.at_ns).collect();
         waiting.sort_unstable();
         let mut waiting = VecDeque::from(waiting);
