@@ -283,7 +283,7 @@ impl<'a> Place<'a> {
     }
 
     /// Runs transactions on an established connection until it ends. What only some transports need has memory of its own, that those
-    /// without it hold many connections in little.
+    /// without it hold many connections in little: what is awaited where it is made would be part of this one's.
     async fn transact(&mut self, established: Established, open: &Open) -> ConnectionEnd {
         let (worker, flow) = (self.worker, self.run.flow);
         let planned = &worker.shared.plan.flows[flow];
@@ -302,26 +302,33 @@ impl<'a> Place<'a> {
         let quiet = Quiet::of(planned, open.row.borrow().established_ns, self.control.stood_ns.get());
         let stream = match established {
             Established::Stream(stream) => stream,
-            Established::Quic(link) => return Box::pin(self.over_quic(*link, open, &identity, quiet)).await,
+            Established::Quic(link) => {
+                let talks = Box::pin(self.over_quic(*link, open, &identity, quiet));
+                return talks.await;
+            }
         };
         if http::is_multiplexed(&planned.transport) {
-            return match Box::pin(http::Carrier::new(stream)).await {
-                Ok(carrier) => Box::pin(self.multiplex(carrier, open, &identity, quiet)).await,
-                Err(broken) => self.lane(open).idle_break(broken, Quiet::ENDLESS),
+            let carrier = Box::pin(http::Carrier::new(stream));
+            let talks = match carrier.await {
+                Ok(carrier) => Box::pin(self.multiplex(carrier, open, &identity, quiet)),
+                Err(broken) => return self.lane(open).idle_break(broken, Quiet::ENDLESS),
             };
+            return talks.await;
         }
         if http::carries(planned) {
             let socket = stream.socket();
-            return match http::Link::alone(stream).await {
+            let link = Box::pin(http::Link::alone(stream));
+            let talks = match link.await {
                 Ok(link) => {
                     let heard = Rc::new(Cell::new(quiet));
-                    Box::pin(self.alone(open, http::Talk::new(worker, self.control, link, socket, identity, heard))).await
+                    Box::pin(self.alone(open, http::Talk::new(worker, self.control, link, socket, identity, heard)))
                 }
-                Err(broken) => self.lane(open).idle_break(broken, Quiet::ENDLESS),
+                Err(broken) => return self.lane(open).idle_break(broken, Quiet::ENDLESS),
             };
+            return talks.await;
         }
         let wire = Wire::new(stream, Rc::clone(self.control), std::mem::take(&mut self.buffers));
-        let mut session = Session::new(wire, worker.program(Side::Client, flow), Rc::clone(worker), identity);
+        let mut session = Box::new(Session::new(wire, worker.program(Side::Client, flow), Rc::clone(worker), identity));
         session.patience_ns = limits::response(planned);
         session.quiet = quiet;
         self.alone(open, session).await

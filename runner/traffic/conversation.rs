@@ -53,6 +53,57 @@ pub trait Conversation {
     fn close(self) -> Buffers;
 }
 
+/// One that has memory of its own: what is handed from one task to the next is small, and a task that holds it is.
+impl<C: Conversation> Conversation for Box<C> {
+    async fn play(&mut self, number: u64) -> Result<Played, Cut> {
+        (**self).play(number).await
+    }
+
+    fn progress(&self) -> Progress {
+        (**self).progress()
+    }
+
+    fn status(&self) -> u16 {
+        (**self).status()
+    }
+
+    fn peer_node(&self) -> u16 {
+        (**self).peer_node()
+    }
+
+    fn know_server(&mut self, name: &str) {
+        (**self).know_server(name);
+    }
+
+    fn speaks_first(&self) -> bool {
+        (**self).speaks_first()
+    }
+
+    fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
+        (**self).poll_idle(context)
+    }
+
+    fn quiet(&self) -> Quiet {
+        (**self).quiet()
+    }
+
+    fn heard(&mut self) {
+        (**self).heard();
+    }
+
+    fn may_end(&self) -> bool {
+        (**self).may_end()
+    }
+
+    fn step(&self, step: u32) -> (String, Option<Span>) {
+        (**self).step(step)
+    }
+
+    fn close(self) -> Buffers {
+        (*self).close()
+    }
+}
+
 impl<S: Transport> Conversation for Session<S> {
     async fn play(&mut self, number: u64) -> Result<Played, Cut> {
         Session::play(self, number).await

@@ -173,7 +173,7 @@ pub fn serve(worker: &Rc<Worker>, (listener, life): (usize, u64), stream: std::n
                 Some(stream) if http::listens(&task.shared.plan.listeners[listener]) => {
                     Box::pin(http::server::serve(&task, listener, &control, stream, (client, address))).await;
                 }
-                Some(stream) => Serving::new(&task, listener, Rc::clone(&control), stream, (client, address)).run().await,
+                Some(stream) => Box::new(Serving::new(&task, listener, Rc::clone(&control), stream, (client, address))).run().await,
             }
         };
         control.carry(serving).await;
@@ -262,7 +262,7 @@ impl<'a, S: Transport> Serving<'a, S> {
     }
 
     /// Plays the server until the client ends it.
-    pub async fn run(mut self) {
+    pub async fn run(mut self: Box<Self>) {
         // A connection that is over may be a former one of the same port: its client tells of the new one in this moment.
         self.look_up(|entry| !entry.is_over());
         self.attribute();

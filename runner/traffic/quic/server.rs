@@ -239,7 +239,7 @@ impl Site {
         if self.control.order() != Order::Go {
             control.give(Order::Drain);
         }
-        let mut serving = Serving::new(&self.worker, self.listener, Rc::clone(&control), stream, addresses);
+        let mut serving = Box::new(Serving::new(&self.worker, self.listener, Rc::clone(&control), stream, addresses));
         serving.of_stream(number);
         serving.run().await;
         self.worker.dismiss(member);
