@@ -16,11 +16,13 @@ use scn_grammar::scenario::timeline::Action;
 use scn_reports::record::flow::{Connection, ConnectionEnd, ItemOutcome, NEVER};
 
 use super::batch::{BATCH, Batch, Written};
+use super::express::Express;
 use super::lane::Lane;
 use super::log::Departure;
 use super::mark::MOST_NUMBERS;
 use super::template::Template;
 use super::{LIMIT_NS, routed};
+use crate::plan::express;
 use crate::plan::pace::Pace;
 use crate::plan::types::{Plan, PlannedFlow};
 use crate::traffic::Notice;
@@ -145,7 +147,8 @@ impl<'w> Sender<'w> {
         shared.lanes().push(Arc::clone(&lane));
         shared.live.connections.fetch_add(1, Ordering::Relaxed);
         let count = planned.load.total.unwrap_or(MOST_NUMBERS).min(MOST_NUMBERS);
-        let batch = Batch::new(&template, routed);
+        let express = short_way(worker, planned, &template, &socket).await;
+        let batch = Batch::new(&template, routed, express);
         let mut starts = run.starts(worker);
         let at_ns = starts.as_mut().filter(|_| count > 0).map_or(NEVER_DUE, |starts| starts.at(0));
         let watched = !super::ends::arrive_at(&worker.shared.plan, planned).is_empty();
@@ -390,6 +393,25 @@ impl<'w> Sender<'w> {
             self.at_ns = starts.at(self.next);
         }
     }
+}
+
+/// The short way to the interface that a packet socket is bound to, where nobody minds and the kernel has one. Without it frames are sent all the same,
+/// only not so many.
+async fn short_way(worker: &Worker, planned: &PlannedFlow, template: &Template, beside: &OwnedFd) -> Option<Express> {
+    let shared = &worker.shared;
+    if shared.captured.load(Ordering::Relaxed) || !express::may_go(&shared.plan, planned) {
+        return None;
+    }
+    let given = shared.sockets.packets(planned.from, Packets::Express, 1).await;
+    let made = given.and_then(|mut sockets| {
+        let socket = sockets.pop().ok_or_else(|| io::Error::other("the lab gave no socket"))?;
+        Express::new(socket, beside.as_fd(), template.longest)
+    });
+    match &made {
+        Ok(_) => tracing::debug!(flow = planned.name, "frames go the short way"),
+        Err(error) => tracing::debug!(flow = planned.name, %error, "frames go the long way"),
+    }
+    made.ok()
 }
 
 /// The kernel has no room at this moment.
