@@ -67,7 +67,7 @@ struct Sender<'w> {
     version: u64,
     /// Somebody looks where the frames arrive.
     watched: bool,
-    /// Frames of this run whose fate is to be sealed: item and instant.
+    /// Frames of this run whose fate is to be sealed: item and instant. Where nobody looks no fate is known.
     under_way: VecDeque<(u64, i64)>,
     /// Frames of this run whose fate is sealed.
     fates: u64,
@@ -237,8 +237,7 @@ impl<'w> Sender<'w> {
         let end = self.run.until_ns();
         let mut dropped = 0;
         while self.next < self.count && self.batch.count() < BATCH && dropped < DROPPED_IN_A_ROW {
-            if self.sent.saturating_sub(self.settled()) >= self.lane.room() / 2 {
-                // More is under way than can be told apart.
+            if self.is_crowded() {
                 break;
             }
             let due = if self.starts.is_some() { self.at_ns } else { now_ns };
@@ -262,7 +261,7 @@ impl<'w> Sender<'w> {
             self.batch.write(&self.template, self.lane.number, item, due, lag_ns);
         }
         self.flush();
-        if self.sent.saturating_sub(self.settled()) >= self.lane.room() / 2 {
+        if self.is_crowded() {
             return self.next_seal();
         }
         if self.starts.is_some() { self.at_ns } else { now_ns }
@@ -304,7 +303,9 @@ impl<'w> Sender<'w> {
         for (written, place) in self.batch.written()[first..first + taken].iter().zip(0i64..) {
             let Written { item, intended_ns, lag_ns, payload } = *written;
             let sent_ns = before_ns + place * each;
-            self.under_way.push_back((item, sent_ns));
+            if self.watched {
+                self.under_way.push_back((item, sent_ns));
+            }
             part.departed(Departure { lane: self.lane.number, payload, item, intended_ns, sent_ns, lag_ns });
         }
         self.last_ns = self.last_ns.max(before_ns);
@@ -323,6 +324,11 @@ impl<'w> Sender<'w> {
         self.worker.parts.borrow_mut()[self.run.flow].failure(&step, None, what, self.worker.pacer.now_ns());
         let start = Start { intended_ns: written.intended_ns, lag_ns: written.lag_ns };
         flow::unsent(self.worker, self.run.flow, start, ItemOutcome::Dropped);
+    }
+
+    /// More is under way than can be told apart.
+    fn is_crowded(&self) -> bool {
+        self.watched && self.sent.saturating_sub(self.settled()) >= self.lane.room() / 2
     }
 
     /// Those whose fate is known.
@@ -355,7 +361,7 @@ impl<'w> Sender<'w> {
             }
         }
         (self.lost, self.unknown) = (self.lost + lost, self.unknown + unknown);
-        if lost > 0 && self.watched {
+        if lost > 0 {
             let live = &self.worker.shared.flows[self.run.flow].live;
             live.lost.fetch_add(lost, Ordering::Relaxed);
             live.errors.fetch_add(lost, Ordering::Relaxed);
