@@ -11,6 +11,7 @@ mod ecn;
 mod ends;
 mod engines;
 mod errors;
+pub(crate) mod express;
 mod flows;
 mod frames;
 mod graph;
