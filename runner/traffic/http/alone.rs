@@ -12,6 +12,7 @@ use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
+use super::below::{Below, Emptied};
 use super::body::Outgoing;
 use crate::traffic::control::Broken;
 use crate::traffic::gate::Gate;
@@ -23,30 +24,37 @@ type Answer = Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>>>>;
 pub struct Alone {
     /// Hyper's parts tell each other of every request and of every answer.
     gate: Gate,
+    emptied: Emptied,
     parts: Parts,
 }
 
 /// What hyper makes of a connection.
 struct Parts {
     /// Holds the socket until the link is dropped, also when it has ended.
-    connection: Pin<Box<Connection<TokioIo<Stream>, Outgoing>>>,
+    connection: Pin<Box<Connection<TokioIo<Below>, Outgoing>>>,
     sender: SendRequest<Outgoing>,
     answer: Option<Answer>,
+    /// The last answer is whole, and another request can be sent.
+    rests: bool,
     ended: Option<hyper::Result<()>>,
 }
 
 impl Alone {
     /// Takes a connected socket.
     pub async fn new(stream: Stream) -> Result<Alone, Broken> {
-        let handshake = Builder::new().title_case_headers(true).handshake(TokioIo::new(stream)).await;
+        let gate = Gate::default();
+        let below = Below::new(stream, gate.news());
+        let emptied = below.emptied();
+        let handshake = Builder::new().title_case_headers(true).handshake(TokioIo::new(below)).await;
         let (sender, connection) = handshake.map_err(|error| broken(&error))?;
-        let parts = Parts { connection: Box::pin(connection), sender, answer: None, ended: None };
-        Ok(Alone { gate: Gate::default(), parts })
+        let parts = Parts { connection: Box::pin(connection), sender, answer: None, rests: false, ended: None };
+        Ok(Alone { gate, emptied, parts })
     }
 
     /// Sends a request; its answer comes by [`Alone::poll_answer`].
     pub fn send(&mut self, request: Request<Outgoing>) {
         let parts = &mut self.parts;
+        parts.rests = false;
         self.gate.quietly(|| parts.answer = Some(Box::pin(parts.sender.send_request(request))));
     }
 
@@ -68,6 +76,11 @@ impl Alone {
 
     /// Waits until the connection ends by itself.
     pub fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
+        // What is at rest ends with what comes from the other end: there is none.
+        if self.parts.rests && self.parts.ended.is_none() && self.emptied.is_so() {
+            self.gate.register(context);
+            return Poll::Pending;
+        }
         self.gate.pass(context, |context| self.parts.poll_end(context))
     }
 }
@@ -113,7 +126,10 @@ impl Parts {
             ready = self.sender.poll_ready(context);
         }
         match ready {
-            Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
+            Poll::Ready(ready) => {
+                self.rests = ready.is_ok();
+                Poll::Ready(self.rests)
+            }
             Poll::Pending if self.ended.is_some() => Poll::Ready(false),
             Poll::Pending => Poll::Pending,
         }

@@ -48,7 +48,7 @@ impl Answers {
         if !matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             *message.body_mut() = answer.content.body(header);
             if let (Some(length), true) = (answer.content.filling(), method != Method::HEAD) {
-                message.headers_mut().insert(FILLING, HeaderValue::from(length));
+                message.headers_mut().insert(&FILLING, HeaderValue::from(length));
             }
         }
         message

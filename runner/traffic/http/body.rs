@@ -44,7 +44,7 @@ impl Content {
     pub fn body(&self, header: Header) -> Outgoing {
         match self {
             Content::Bytes(bytes) => Outgoing::Bytes(bytes.clone()),
-            Content::Filled(size) => Outgoing::Filled(Frame::new(&Header { length: *size, ..header }), 0),
+            Content::Filled(size) => Outgoing::Filled(Box::new((Frame::new(&Header { length: *size, ..header }), 0))),
         }
     }
 }
@@ -54,8 +54,8 @@ impl Content {
 pub enum Outgoing {
     /// These bytes; empty once they are sent.
     Bytes(Bytes),
-    /// Filling, and how much of it is sent.
-    Filled(Frame, usize),
+    /// Filling, and how much of it is sent. It has memory of its own, since hyper hands messages on by value, most of which have none.
+    Filled(Box<(Frame, usize)>),
 }
 
 impl Outgoing {
@@ -63,7 +63,7 @@ impl Outgoing {
     pub fn left(&self) -> u64 {
         match self {
             Outgoing::Bytes(bytes) => bytes.len() as u64,
-            Outgoing::Filled(frame, at) => frame.length().saturating_sub(*at) as u64,
+            Outgoing::Filled(filling) => filling.0.length().saturating_sub(filling.1) as u64,
         }
     }
 
@@ -71,7 +71,8 @@ impl Outgoing {
     pub fn piece(&mut self, most: usize) -> Bytes {
         match self {
             Outgoing::Bytes(bytes) => bytes.split_to(most.min(bytes.len())),
-            Outgoing::Filled(frame, at) => {
+            Outgoing::Filled(filling) => {
+                let (frame, at) = &mut **filling;
                 let end = frame.length().min(at.saturating_add(most));
                 let mut piece = Vec::with_capacity(end - *at);
                 frame.append(*at, end, &mut piece);

@@ -25,11 +25,11 @@ pub struct Check {
 impl Check {
     /// Of a message with these headers. `ought` says who sends to whom, as far as this end knows.
     pub fn new(headers: &HeaderMap, ought: Header) -> Check {
-        let said = headers.get(FILLING);
+        let said = headers.get(&FILLING);
         let announced = said.and_then(|value| value.to_str().ok()?.parse::<u32>().ok());
         // A length that nobody can read verifies nothing.
         let damaged = said.is_some() && announced.is_none();
-        let wrong = damaged.then(|| (CorruptionKind::Content, 0, format!("the header `{FILLING}` is damaged")));
+        let wrong = damaged.then(|| (CorruptionKind::Content, 0, format!("the header `{}` is damaged", FILLING.as_str())));
         let ought = Header { length: announced.unwrap_or(0), ..ought };
         let short = announced.is_some() && (ought.length as usize) < HEADER;
         let frame = short.then(|| Frame::new(&ought));
@@ -129,7 +129,7 @@ mod tests {
     fn checked(announced: Option<&'static str>, bytes: &[u8], piece: usize) -> Option<String> {
         let mut headers = HeaderMap::new();
         if let Some(length) = announced {
-            headers.insert(FILLING, length.parse().expect("a header"));
+            headers.insert(&FILLING, length.parse().expect("a header"));
         }
         let mut check = Check::new(&headers, header(0));
         bytes.chunks(piece).for_each(|piece| check.take(piece));

@@ -19,6 +19,7 @@
 
 mod alone;
 mod answers;
+mod below;
 mod body;
 mod branch;
 mod check;
@@ -34,6 +35,7 @@ mod visit;
 
 use std::sync::Arc;
 
+use hyper::header::HeaderName;
 use scn_grammar::scenario::pattern::Pattern;
 use scn_grammar::scenario::transport::{Http, HttpVersion, Listener, Transport};
 
@@ -46,9 +48,9 @@ pub use talk::Talk;
 use crate::plan::types::{Plan, PlannedFlow, PlannedListener};
 
 /// The header in which a server of ours tells its node's name.
-pub const NODE: &str = "scn-node";
+pub static NODE: HeaderName = HeaderName::from_static("scn-node");
 /// The header that announces a body of filling: its length in bytes.
-pub const FILLING: &str = "scn-filling";
+pub static FILLING: HeaderName = HeaderName::from_static("scn-filling");
 /// The header that tells requests of one connection apart which belong to transactions of several: a number for each that is under way at once.
 pub const STREAM: &str = "scn-stream";
 /// The header of an answer whose `Connection: close` is no word of a pattern.

@@ -48,7 +48,7 @@ impl Request {
         }
         let content = Content::of(said.body.as_ref());
         if let Some(length) = content.filling() {
-            headers.insert(FILLING, length.into());
+            headers.insert(&FILLING, length.into());
         }
         let mut request = hyper::Request::new(content.body(NOBODYS));
         *request.method_mut() = Method::from_bytes(said.method.as_bytes()).map_err(|_| format!("{:?} is no method", said.method))?;
@@ -69,12 +69,16 @@ impl Request {
         }))
     }
 
-    /// The message; `header` says who fills its body.
-    pub fn message(&self, header: Header) -> hyper::Request<Outgoing> {
+    /// The message; `header` says who fills its body. `used` holds the headers of a message that is no more: where their room is, others find some too.
+    pub fn message(&self, header: Header, mut used: HeaderMap) -> hyper::Request<Outgoing> {
+        used.clear();
+        for (name, value) in &self.headers {
+            used.append(name, value.clone());
+        }
         let mut message = hyper::Request::new(self.content.body(header));
         *message.method_mut() = self.method.clone();
         *message.uri_mut() = self.target.clone();
-        *message.headers_mut() = self.headers.clone();
+        *message.headers_mut() = used;
         *message.version_mut() = self.version;
         message
     }
@@ -87,11 +91,9 @@ impl Request {
     /// What is wrong with a status.
     pub fn wrong(&self, status: StatusCode) -> Option<String> {
         let code = status.as_u16();
-        let (fine, expected) = match self.status {
-            Some(wanted) => (code == wanted, wanted.to_string()),
-            None => ((200..400).contains(&code), "200 to 399".to_owned()),
-        };
-        (!fine).then(|| format!("got status {status}, expected {expected}"))
+        let fine = self.status.map_or((200..400).contains(&code), |wanted| code == wanted);
+        let expected = || self.status.map_or("200 to 399".to_owned(), |wanted| wanted.to_string());
+        (!fine).then(|| format!("got status {status}, expected {}", expected()))
     }
 }
 

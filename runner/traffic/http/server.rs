@@ -215,10 +215,9 @@ impl Site {
             Ok(read) => read,
             Err(status) => return self.signed(Answered::last(refusal(status)), head.version),
         };
-        let words = words(&head);
         if let Some(wrong) = read.wrong {
             let fault = Fault { step: 0, what: wrong.2.clone(), end: ConnectionEnd::Mismatch, corruption: Some(wrong) };
-            self.worker.wrong(read.whose, (&words, None), Side::Server, fault);
+            self.worker.wrong(read.whose, (&words(&head), None), Side::Server, fault);
             return self.signed(Answered::last(refusal(StatusCode::BAD_REQUEST)), head.version);
         }
         let answered = match answers {
@@ -308,7 +307,7 @@ impl Site {
         let shared = &self.worker.shared;
         let name = shared.node_name(shared.plan.listeners[self.listener].node);
         if let Ok(name) = HeaderValue::from_str(name) {
-            answer.headers_mut().insert(NODE, name);
+            answer.headers_mut().insert(&NODE, name);
         }
         answer
     }

@@ -45,6 +45,8 @@ pub struct Talk {
     progress: Progress,
     node: u16,
     status: u16,
+    /// The room of the last answer's headers.
+    used: HeaderMap,
 }
 
 /// What it asks.
@@ -87,11 +89,16 @@ impl Talk {
         };
         let progress = Progress { sent_ns: NEVER, sent_bytes: 0, received_bytes: 0 };
         let (worker, control) = (Rc::clone(worker), Rc::clone(control));
-        Talk { worker, control, identity, limit_ns, heard, asks, progress, node: NOBODY, status: 0 }
+        Talk { worker, control, identity, limit_ns, heard, asks, progress, node: NOBODY, status: 0, used: HeaderMap::new() }
     }
 
-    /// Waits for something to come, within the limit of an answer. What is there already needs no limit, and so no reading of the clock.
-    async fn wait<T>(&mut self, mut poll: impl FnMut(&mut Asks, &mut Context<'_>) -> Poll<Result<T, Broken>>) -> Result<T, Cut> {
+    /// Waits for something to come, within the limit of an answer, from an instant on or from now. What is there already needs no limit, and so no reading of
+    /// the clock.
+    async fn wait<T>(
+        &mut self,
+        from_ns: Option<i64>,
+        mut poll: impl FnMut(&mut Asks, &mut Context<'_>) -> Poll<Result<T, Broken>>,
+    ) -> Result<T, Cut> {
         let (quiet, limit_ns) = (self.quiet(), self.limit_ns);
         let (worker, control, heard, asks) = (&self.worker, &self.control, &self.heard, &mut self.asks);
         // As it would be if nothing had ever stood still.
@@ -106,7 +113,7 @@ impl Talk {
             }
             let came = poll(asks, context);
             if came.is_pending() && limit.is_none() {
-                let at = worker.pacer.now_ns().saturating_add(limit_ns);
+                let at = from_ns.unwrap_or_else(|| worker.pacer.now_ns()).saturating_add(limit_ns);
                 worker.limit(control, quiet.until(at));
                 limit = Some(at.saturating_sub(control.stood_ns.get()));
             }
@@ -129,24 +136,24 @@ impl Talk {
         let header = self.header(Way::Forward);
         self.progress = Progress { sent_ns: self.worker.pacer.now_ns(), sent_bytes: 0, received_bytes: 0 };
         self.worker.transaction_sent(self.identity.flow);
-        let message = request.message(header);
+        let message = request.message(header, std::mem::take(&mut self.used));
         let sent_bytes = message.body().left();
         if let Asks::Request(link, _) = &mut self.asks {
             link.send(message);
         }
         let flow = self.identity.flow as usize;
         self.worker.tell_step(flow, || format!("client sent {} with a body of {sent_bytes}B", request.words));
-        let answer = self.wait(|asks, context| asks.link().poll_answer(context)).await?;
+        let answer = self.wait(Some(self.progress.sent_ns), |asks, context| asks.link().poll_answer(context)).await?;
         self.progress.sent_bytes = sent_bytes;
         self.node = node_of(&self.worker, answer.headers());
         self.status = answer.status().as_u16();
         if let Some(wrong) = request.wrong(answer.status()) {
             return Err(mismatch(wrong));
         }
-        let (head, mut body) = answer.into_parts();
+        let (mut head, mut body) = answer.into_parts();
         self.worker.tell_step(flow, || format!("client received the answer's head: {} {:?}", head.status, head.version));
         let mut check = Check::new(&head.headers, self.header(Way::Back));
-        while let Some(bytes) = self.wait(|asks, context| asks.link().poll_body(context, &mut body)).await? {
+        while let Some(bytes) = self.wait(None, |asks, context| asks.link().poll_body(context, &mut body)).await? {
             self.progress.received_bytes += bytes.len() as u64;
             check.take(&bytes);
         }
@@ -157,7 +164,10 @@ impl Talk {
             return Err(Cut::Fault(Box::new(fault)));
         }
         drop::<Arriving>(body);
-        let open = self.wait(|asks, context| asks.link().poll_reuse(context).map(Ok)).await?;
+        // Emptied at once: what they hold is hyper's room to read into.
+        head.headers.clear();
+        self.used = head.headers;
+        let open = self.wait(None, |asks, context| asks.link().poll_reuse(context).map(Ok)).await?;
         Ok(if open { Played::Open } else { Played::Closed })
     }
 
@@ -175,7 +185,7 @@ impl Talk {
         let left = session.wire.waiting().len();
         session.wire.take(left);
         self.hears();
-        let open = self.wait(|asks, context| asks.rest(context)).await?;
+        let open = self.wait(None, |asks, context| asks.rest(context)).await?;
         Ok(if open { played } else { Played::Closed })
     }
 
@@ -319,7 +329,7 @@ fn mismatch(what: String) -> Cut {
 
 /// The node that says in its headers that it answers; [`NOBODY`]: none of ours.
 pub fn node_of(worker: &Worker, headers: &HeaderMap) -> u16 {
-    let Some(name) = headers.get(NODE) else { return NOBODY };
+    let Some(name) = headers.get(&NODE) else { return NOBODY };
     let node = worker.shared.plan.nodes.iter().position(|node| node.name.as_bytes() == name.as_bytes());
     node.and_then(|node| u16::try_from(node).ok()).unwrap_or(NOBODY)
 }

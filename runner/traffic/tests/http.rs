@@ -215,6 +215,28 @@ async fn a_server_that_says_nothing_is_given_up_after_the_flows_own_limit() {
     assert!(item.done_ns - item.sent_ns >= 200_000_000, "{item:?}");
 }
 
+#[tokio::test]
+async fn a_connection_that_the_server_ends_after_its_answer_is_succeeded_by_another() {
+    let mut plan = planned("flow f from client to server { over http  rate 20/s  duration 400ms }");
+    plan.listeners.clear();
+    let port = plan.flows[0].target.port();
+    serve_on(port, |mut stream| {
+        let mut came = Vec::new();
+        let mut piece = [0; 1024];
+        while !came.ends_with(b"\r\n\r\n") {
+            match stream.read(&mut piece) {
+                Ok(count @ 1..) => came.extend_from_slice(&piece[..count]),
+                _ => return,
+            }
+        }
+        // It is not announced: the client sees it while it waits for its next request's time.
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    });
+    let series = series_of(plan).await;
+    assert_eq!((done(&series), failures(&series)), (8, vec![]));
+    assert!(series.connections.iter().all(|c| c.transactions <= 1 && c.end == ConnectionEnd::Closed), "{:?}", series.connections);
+}
+
 /// Reads an answer's head and so many bytes of its body.
 fn read_answer(stream: &mut TcpStream, body: usize) -> String {
     let mut came = Vec::new();
