@@ -11,7 +11,6 @@ mod ecn;
 mod ends;
 mod engines;
 mod errors;
-pub(crate) mod express;
 mod flows;
 mod frames;
 mod graph;

@@ -1,13 +1,11 @@
-//! Frames on their way to the kernel: room that is made ready once and written again and again, sent many with one call, the short way where there is
-//! one. In: a template, items. Out: how many the kernel took. Opens nothing.
+//! Frames on their way to the kernel: room that is made ready once and written again and again, sent many with one call. In: a template, items. Out:
+//! how many the kernel took. Opens nothing.
 
 use std::io;
 use std::mem::size_of;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use super::express::{Express, Handed};
 use super::template::{IPV6_HEADER, Template};
 
 /// Frames of one call.
@@ -35,30 +33,20 @@ pub struct Batch {
     written: [Written; BATCH],
     lengths: [usize; BATCH],
     count: usize,
-    /// The short way. What it has no room for at this moment, or refuses, goes the long one, whose answer is the one that counts.
-    express: Option<Express>,
-    /// Those of this batch that go the long way.
-    long: Range<usize>,
-    /// They stand in the memory of the short way.
-    inside: bool,
     /// The kernel routes what is sent: IPv6 or not.
     routed: Option<bool>,
     destination_at: usize,
 }
 
 impl Batch {
-    /// Room for frames of this form. `routed`: they are packets of IPv6 (`true`) or IPv4 that the kernel is to route. `express`: frames may go that way.
-    pub fn new(template: &Template, routed: Option<bool>, mut express: Option<Express>) -> Batch {
+    /// Room for frames of this form. `routed`: they are packets of IPv6 (`true`) or IPv4 that the kernel is to route.
+    pub fn new(template: &Template, routed: Option<bool>) -> Batch {
         let stride = template.longest.next_multiple_of(64).max(64);
         let mut room = vec![0; stride * BATCH];
         room.chunks_exact_mut(stride).for_each(|room| template.prepare(room));
-        if let Some(express) = &mut express {
-            express.prepare(|room| template.prepare(room));
-        }
         let network = template.network.map_or(ETHERNET, |network| network.at);
         let destination_at = network + if routed == Some(true) { IPV6_HEADER - 16 } else { 16 };
-        let (written, lengths) = ([Written::default(); BATCH], [0; BATCH]);
-        Batch { room, stride, written, lengths, count: 0, express, long: 0..BATCH, inside: false, routed, destination_at }
+        Batch { room, stride, written: [Written::default(); BATCH], lengths: [0; BATCH], count: 0, routed, destination_at }
     }
 
     /// How many wait to be sent.
@@ -69,15 +57,7 @@ impl Batch {
     /// Writes the frame of an item; there must be room.
     pub fn write(&mut self, template: &Template, lane: u32, item: u64, intended_ns: i64, lag_ns: u32) {
         let at = self.count;
-        if at == 0 {
-            self.inside = self.express.as_mut().is_some_and(Express::begin);
-            self.long = if self.inside { 0..0 } else { 0..BATCH };
-        }
-        let room = match &mut self.express {
-            Some(express) if self.inside => express.frame_mut(at),
-            _ => &mut self.room[at * self.stride..(at + 1) * self.stride],
-        };
-        let length = template.write(item, lane, room);
+        let length = template.write(item, lane, &mut self.room[at * self.stride..(at + 1) * self.stride]);
         let payload = (length - template.payload_at) as u32;
         (self.written[at], self.lengths[at]) = (Written { item, intended_ns, lag_ns, payload }, length);
         self.count += 1;
@@ -90,46 +70,11 @@ impl Batch {
 
     /// Forgets them.
     pub fn clear(&mut self) {
-        if std::mem::take(&mut self.inside) {
-            // A way that has broken off does not come back.
-            self.express = self.express.take().filter(|_| self.long.end < BATCH);
-            self.express.as_mut().into_iter().for_each(Express::end);
-        }
         self.count = 0;
     }
 
     /// Sends those from a place on: how many the kernel took. The error is that of the first one.
     pub fn send(&mut self, socket: BorrowedFd<'_>, first: usize) -> io::Result<usize> {
-        if let Some(express) = self.express.as_mut().filter(|_| self.inside && !self.long.contains(&first)) {
-            let sent = match express.send(&self.lengths[..self.count]) {
-                Handed::Sent(sent) => sent,
-                Handed::Refused(sent) => {
-                    self.long = first + sent..first + sent + 1;
-                    sent
-                }
-                Handed::Broken(sent) => {
-                    self.long = first + sent..BATCH;
-                    sent
-                }
-            };
-            if sent > 0 {
-                return Ok(sent);
-            }
-        }
-        self.send_long(socket, first)
-    }
-
-    /// A frame of the batch.
-    fn frame(&self, at: usize) -> &[u8] {
-        match &self.express {
-            Some(express) if self.inside => express.frame(at, self.lengths[at]),
-            _ => &self.room[at * self.stride..at * self.stride + self.lengths[at]],
-        }
-    }
-
-    /// The long way, from a place on.
-    fn send_long(&self, socket: BorrowedFd<'_>, first: usize) -> io::Result<usize> {
-        let end = self.count.min(self.long.end);
         // SAFETY: all of these are integers and pointers, for which all zeros are valid.
         let (mut parts, mut headers, mut names) = unsafe {
             (
@@ -139,8 +84,8 @@ impl Batch {
             )
         };
         let skipped = if self.routed.is_some() { ETHERNET } else { 0 };
-        for at in first..end {
-            let frame = self.frame(at);
+        for at in first..self.count {
+            let frame = &self.room[at * self.stride..at * self.stride + self.lengths[at]];
             let part = &frame[skipped..];
             parts[at] = libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() };
             let header = &mut headers[at].msg_hdr;
@@ -153,8 +98,9 @@ impl Batch {
         }
         // SAFETY: each header from `first` on points at memory of this function and of this value that lives through the call, with its true
         // length; the kernel only reads it and writes the headers' own `msg_len`.
-        let sent =
-            unsafe { libc::sendmmsg(socket.as_raw_fd(), headers[first..].as_mut_ptr(), (end - first) as _, libc::MSG_DONTWAIT as _) };
+        let sent = unsafe {
+            libc::sendmmsg(socket.as_raw_fd(), headers[first..].as_mut_ptr(), (self.count - first) as _, libc::MSG_DONTWAIT as _)
+        };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
 }

@@ -8,7 +8,6 @@
 //!
 //! ```text
 //! run --template--> batch --sendmmsg--> interface ===> interface --filter--> ring --> receive
-//!  |                  +-----express------^                                               |
 //!  ^   departures, what could not be sent                                     arrivals   |
 //!  +-------------------------- lane: what has come -------------------------------------+      both --> log --> items, packets
 //! ```
@@ -16,7 +15,6 @@
 mod batch;
 mod described;
 mod ends;
-mod express;
 mod filter;
 mod headers;
 pub mod lane;

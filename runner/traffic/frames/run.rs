@@ -16,13 +16,11 @@ use scn_grammar::scenario::timeline::Action;
 use scn_reports::record::flow::{Connection, ConnectionEnd, ItemOutcome, NEVER};
 
 use super::batch::{BATCH, Batch, Written};
-use super::express::Express;
 use super::lane::Lane;
 use super::log::Departure;
 use super::mark::MOST_NUMBERS;
 use super::template::Template;
 use super::{LIMIT_NS, routed};
-use crate::plan::express;
 use crate::plan::pace::Pace;
 use crate::plan::types::{Plan, PlannedFlow};
 use crate::traffic::Notice;
@@ -67,7 +65,7 @@ struct Sender<'w> {
     version: u64,
     /// Somebody looks where the frames arrive.
     watched: bool,
-    /// Frames of this run whose fate is to be sealed: item and instant. Where nobody looks no fate is known.
+    /// Frames of this run whose fate is to be sealed: item and instant.
     under_way: VecDeque<(u64, i64)>,
     /// Frames of this run whose fate is sealed.
     fates: u64,
@@ -147,8 +145,7 @@ impl<'w> Sender<'w> {
         shared.lanes().push(Arc::clone(&lane));
         shared.live.connections.fetch_add(1, Ordering::Relaxed);
         let count = planned.load.total.unwrap_or(MOST_NUMBERS).min(MOST_NUMBERS);
-        let express = short_way(worker, planned, &template, &socket).await;
-        let batch = Batch::new(&template, routed, express);
+        let batch = Batch::new(&template, routed);
         let mut starts = run.starts(worker);
         let at_ns = starts.as_mut().filter(|_| count > 0).map_or(NEVER_DUE, |starts| starts.at(0));
         let watched = !super::ends::arrive_at(&worker.shared.plan, planned).is_empty();
@@ -237,7 +234,8 @@ impl<'w> Sender<'w> {
         let end = self.run.until_ns();
         let mut dropped = 0;
         while self.next < self.count && self.batch.count() < BATCH && dropped < DROPPED_IN_A_ROW {
-            if self.is_crowded() {
+            if self.sent.saturating_sub(self.settled()) >= self.lane.room() / 2 {
+                // More is under way than can be told apart.
                 break;
             }
             let due = if self.starts.is_some() { self.at_ns } else { now_ns };
@@ -261,7 +259,7 @@ impl<'w> Sender<'w> {
             self.batch.write(&self.template, self.lane.number, item, due, lag_ns);
         }
         self.flush();
-        if self.is_crowded() {
+        if self.sent.saturating_sub(self.settled()) >= self.lane.room() / 2 {
             return self.next_seal();
         }
         if self.starts.is_some() { self.at_ns } else { now_ns }
@@ -303,9 +301,7 @@ impl<'w> Sender<'w> {
         for (written, place) in self.batch.written()[first..first + taken].iter().zip(0i64..) {
             let Written { item, intended_ns, lag_ns, payload } = *written;
             let sent_ns = before_ns + place * each;
-            if self.watched {
-                self.under_way.push_back((item, sent_ns));
-            }
+            self.under_way.push_back((item, sent_ns));
             part.departed(Departure { lane: self.lane.number, payload, item, intended_ns, sent_ns, lag_ns });
         }
         self.last_ns = self.last_ns.max(before_ns);
@@ -324,11 +320,6 @@ impl<'w> Sender<'w> {
         self.worker.parts.borrow_mut()[self.run.flow].failure(&step, None, what, self.worker.pacer.now_ns());
         let start = Start { intended_ns: written.intended_ns, lag_ns: written.lag_ns };
         flow::unsent(self.worker, self.run.flow, start, ItemOutcome::Dropped);
-    }
-
-    /// More is under way than can be told apart.
-    fn is_crowded(&self) -> bool {
-        self.watched && self.sent.saturating_sub(self.settled()) >= self.lane.room() / 2
     }
 
     /// Those whose fate is known.
@@ -361,7 +352,7 @@ impl<'w> Sender<'w> {
             }
         }
         (self.lost, self.unknown) = (self.lost + lost, self.unknown + unknown);
-        if lost > 0 {
+        if lost > 0 && self.watched {
             let live = &self.worker.shared.flows[self.run.flow].live;
             live.lost.fetch_add(lost, Ordering::Relaxed);
             live.errors.fetch_add(lost, Ordering::Relaxed);
@@ -399,25 +390,6 @@ impl<'w> Sender<'w> {
             self.at_ns = starts.at(self.next);
         }
     }
-}
-
-/// The short way to the interface that a packet socket is bound to, where nobody minds and the kernel has one. Without it frames are sent all the same,
-/// only not so many.
-async fn short_way(worker: &Worker, planned: &PlannedFlow, template: &Template, beside: &OwnedFd) -> Option<Express> {
-    let shared = &worker.shared;
-    if shared.captured.load(Ordering::Relaxed) || !express::may_go(&shared.plan, planned) {
-        return None;
-    }
-    let given = shared.sockets.packets(planned.from, Packets::Express, 1).await;
-    let made = given.and_then(|mut sockets| {
-        let socket = sockets.pop().ok_or_else(|| io::Error::other("the lab gave no socket"))?;
-        Express::new(socket, beside.as_fd(), template.longest)
-    });
-    match &made {
-        Ok(_) => tracing::debug!(flow = planned.name, "frames go the short way"),
-        Err(error) => tracing::debug!(flow = planned.name, %error, "frames go the long way"),
-    }
-    made.ok()
 }
 
 /// The kernel has no room at this moment.
