@@ -180,7 +180,8 @@ pub(super) fn total(flow: &Series<'_>, context: &Context, window: Window) -> Mea
     Measured::about(sum, error_ns(flow, context, window) * outages.len() as f64, received).worst(worst(&outages))
 }
 
-/// `outage.loss.max`: the items lost in one disruption times T. Dropped items were never sent, so they are not in it.
+/// `outage.loss.max`: the items lost in one disruption times T. Dropped items were never sent, so they are not in it. A closed loop that lost some
+/// sent no more meanwhile.
 pub(super) fn by_loss(flow: &Series<'_>, context: &Context, window: Window) -> Measured {
     let sent = flow.rows(Order::Sent, window).len() as u64;
     if sent == 0 {
@@ -190,6 +191,10 @@ pub(super) fn by_loss(flow: &Series<'_>, context: &Context, window: Window) -> M
     let Some(most) = disruptions.iter().copied().reduce(|a, b: Disruption| if b.lost > a.lost { b } else { a }) else {
         return Measured::exact(0.0, sent);
     };
+    if flow.record.interval_ns == 0 {
+        let name = &flow.record.name;
+        return Measured::nothing(format!("{name} is a closed loop, which waits while nothing comes: how many it lost tells no time"));
+    }
     let regular = flow.regular_gap_between(most.first_ns, most.last_ns);
     let outage = most.lost as f64 * regular;
     let mut measured = Measured::about(outage, error_ns(flow, context, window), sent).worst(Some((outage, most.first_ns)));

@@ -445,7 +445,7 @@ impl Traffic {
         standing.open.store(true, Ordering::SeqCst);
         let workers = self.workers();
         // A worker that broke has told so.
-        let _ = workers[datagram::home(&self.shared.plan, listener, workers.len())].send(Command::Listen(listener, socket));
+        let _ = workers[datagram::pour::home(&self.shared.plan, listener, workers.len())].send(Command::Listen(listener, socket));
         Ok(())
     }
 }

@@ -1,25 +1,13 @@
 //! Rows of what happened, in little room: at a high rate many rows differ from the one before by one step alone, and a stretch of such rows is kept as
 //! its first one and their number. In: rows in the order of what happened. Out: the same rows, in that order. Memory that is touched for the
-//! first time costs more than the rest of a row's way.
+//! first time costs more than the rest of a row's way. Judges and sorts nothing.
 
 use scn_reports::record::flow::{Item, NEVER};
-
-use super::datagram::exchange::MESSAGES;
-use super::datagram::log::Note;
 
 /// A row that others may follow in a stretch.
 pub trait Row: Copy + PartialEq {
     /// The row so many places behind this one in a stretch; `None`: none follows such a row.
     fn behind(&self, places: u32) -> Option<Self>;
-}
-
-/// The next datagram of those that left or came together: of the next transaction, a nanosecond later.
-impl Row for Note {
-    fn behind(&self, places: u32) -> Option<Note> {
-        let sequence = self.sequence.wrapping_add(u64::from(places) * MESSAGES);
-        // What answers a question has an instant of its own besides.
-        (self.asked_ns == NEVER).then(|| Note { sequence, at_ns: self.at_ns + i64::from(places), ..*self })
-    }
 }
 
 /// The next item of those that started by one reading of the clock, and went and came together.
@@ -108,34 +96,19 @@ impl<R: Row> FromIterator<R> for Runs<R> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use scn_reports::record::flow::ItemOutcome;
 
     use super::*;
 
-    fn come_out_as_they_went_in<R: Row + std::fmt::Debug>(all: &[R], firsts: usize) {
+    /// The rows come out as they went in, and this many were kept.
+    pub fn come_out_as_they_went_in<R: Row + std::fmt::Debug>(all: &[R], firsts: usize) {
         let rows: Runs<R> = all.iter().copied().collect();
         assert_eq!((rows.len(), rows.firsts.len()), (all.len(), firsts));
         assert_eq!(rows.iter().collect::<Vec<_>>(), all);
         let mut twice = rows.clone();
         twice.join(rows);
         assert_eq!((twice.len(), twice.into_rows()), (2 * all.len(), [all, all].concat()));
-    }
-
-    #[test]
-    fn datagrams_that_go_together_are_one_row() {
-        let note = |number: u64, at_ns| Note::forward(3, number * MESSAGES, at_ns);
-        let mut all: Vec<Note> = (0..1000).map(|n| note(n, 50 + n as i64)).collect();
-        // A gap in time, one in the numbers, another socket, the other way, a second message of one transaction, an answer, a copy.
-        all.extend([
-            note(1000, 1051),
-            note(1002, 1052),
-            Note { connection: 4, ..note(1003, 1053) },
-            Note { back: true, ..note(1004, 1054) },
-        ]);
-        all.extend([Note::forward(3, 1004 * MESSAGES + 1, 1055), Note { asked_ns: 7, ..note(1005, 1056) }]);
-        all.extend([note(1006, 1057), note(1006, 1058)]);
-        come_out_as_they_went_in(&all, 9);
     }
 
     #[test]

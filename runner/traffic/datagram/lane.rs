@@ -27,7 +27,7 @@ use super::post::Post;
 use super::row::{entry, row};
 use super::run::Lanes;
 use super::socket::{set_number, thrown_away};
-use super::window::{AWAKE_NS, Window};
+use super::window::{LOOK_NS, Window};
 use super::{Packets, icmp};
 use crate::traffic::control::{Control, Start};
 use crate::traffic::draw::Key;
@@ -223,7 +223,6 @@ impl Lane {
         let stage = self.stage(lanes, now_ns);
         let result = exchange.go_on(&stage, &mut state.post);
         self.complete(&mut state);
-        state.window.begin(exchange.sent_bytes);
         drop(state);
         lanes.worker.tell_step(lanes.run.flow, || format!("client sends {}B to {}", exchange.sent_bytes, self.remote(lanes)));
         lanes.wrote(exchange.sent_bytes);
@@ -254,6 +253,7 @@ impl Lane {
                     exchange.peer_node = told.node;
                     return self.done_and_free(lanes, exchange, told.at_ns);
                 }
+                self.state.borrow_mut().window.wrote(exchange.number, exchange.outgoing, exchange.sent_bytes);
                 self.wait(lanes, exchange);
                 if lanes.identified {
                     self.is_free_or_held(lanes);
@@ -297,6 +297,7 @@ impl Lane {
             }
             exchange.sent_ns = now;
         }
+        self.state.borrow_mut().window.over(exchange.number);
         self.remember_lost(&exchange, lanes.each());
         if fault.end == ConnectionEnd::Timeout {
             lanes.may_come_late(exchange.sent_ns);
@@ -341,7 +342,7 @@ impl Lane {
                     return Poll::Ready(Some(None));
                 }
                 let ready = ready.as_mut().poll(context).map(|ready| Some(ready.ok()));
-                if ready.is_pending() && self.is_held() && lanes.worker.pacer.now_ns() < self.state.borrow().told_ns + AWAKE_NS {
+                if ready.is_pending() && self.is_held() && lanes.worker.pacer.now_ns() < self.state.borrow().told_ns + LOOK_NS {
                     context.waker().wake_by_ref();
                 }
                 ready
@@ -386,7 +387,7 @@ impl Lane {
         let mut done = 0;
         for told in all.drain(..) {
             let mut state = self.state.borrow_mut();
-            state.window.told(told.number);
+            state.window.over(told.number);
             state.told_ns = told.at_ns;
             let Some(key) = self.key(lanes, told.number, told.node) else { continue };
             let exchange = match state.under_way.remove(&key) {

@@ -3,7 +3,8 @@
 use scn_reports::record::flow::NEVER;
 use scn_reports::record::packet::{Missed, Packet, PacketFate, PacketWay};
 
-use crate::traffic::runs::Runs;
+use super::exchange::MESSAGES;
+use crate::traffic::runs::{Row, Runs};
 
 /// One end's note of one datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +25,15 @@ impl Note {
     /// One of the way to the server.
     pub fn forward(connection: u32, sequence: u64, at_ns: i64) -> Note {
         Note { connection, back: false, sequence, at_ns, asked_ns: NEVER }
+    }
+}
+
+/// The next datagram of those that left or came together: of the next transaction, a nanosecond later.
+impl Row for Note {
+    fn behind(&self, places: u32) -> Option<Note> {
+        let sequence = self.sequence.wrapping_add(u64::from(places) * MESSAGES);
+        // What answers a question has an instant of its own besides.
+        (self.asked_ns == NEVER).then(|| Note { sequence, at_ns: self.at_ns + i64::from(places), ..*self })
     }
 }
 
@@ -100,6 +110,7 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::runs::tests::come_out_as_they_went_in;
 
     fn note(back: bool, sequence: u64, at_ns: i64) -> Note {
         Note { connection: 3, back, sequence, at_ns, asked_ns: NEVER }
@@ -131,5 +142,21 @@ mod tests {
                 (Forward, Unseen, 900, NEVER),
             ]
         );
+    }
+
+    #[test]
+    fn datagrams_that_go_together_are_one_row() {
+        let note = |number: u64, at_ns| Note::forward(3, number * MESSAGES, at_ns);
+        let mut all: Vec<Note> = (0..1000).map(|n| note(n, 50 + n as i64)).collect();
+        // A gap in time, one in the numbers, another socket, the other way, a second message of one transaction, an answer, a copy.
+        all.extend([
+            note(1000, 1051),
+            note(1002, 1052),
+            Note { connection: 4, ..note(1003, 1053) },
+            Note { back: true, ..note(1004, 1054) },
+        ]);
+        all.extend([Note::forward(3, 1004 * MESSAGES + 1, 1055), Note { asked_ns: 7, ..note(1005, 1056) }]);
+        all.extend([note(1006, 1057), note(1006, 1058)]);
+        come_out_as_they_went_in(&all, 9);
     }
 }

@@ -17,7 +17,7 @@
 mod agenda;
 mod awake;
 mod errors;
-pub mod exchange;
+mod exchange;
 mod group;
 pub mod icmp;
 mod lane;
@@ -25,6 +25,7 @@ pub mod log;
 pub mod options;
 mod overflow;
 mod post;
+pub mod pour;
 mod receivers;
 mod row;
 pub mod run;
@@ -34,6 +35,7 @@ pub mod server;
 mod socket;
 mod take;
 mod target;
+mod upcoming;
 mod waiting;
 mod window;
 
@@ -52,7 +54,6 @@ use super::quic;
 use super::shared::Shared;
 use super::sockets::Packets;
 use super::{Traffic, TrafficError};
-use crate::plan::datagrams;
 use crate::plan::types::{Plan, PlannedFlow};
 
 /// An item without an answer after this long is lost, ns.
@@ -110,21 +111,6 @@ pub fn is_identified(steps: &[Step]) -> bool {
     let mut whole = true;
     walk(steps, &mut whole);
     whole
-}
-
-/// The worker of so many that a listener stands on. What a flow of one socket pours out is taken in beside it, not by turns with it: its client
-/// is on the first worker. What is answered stays on one worker, where neither end has to wake the other.
-pub fn home(plan: &Plan, listener: usize, workers: usize) -> usize {
-    let planned = &plan.listeners[listener];
-    let is_poured = |flow: &PlannedFlow| {
-        let comes = carries(flow) && flow.backends.contains(&planned.node) && flow.target.port() == planned.port;
-        comes
-            && flow.load.connections <= 1
-            && datagrams::is_dense(flow)
-            && pattern(flow).is_some_and(|pattern| datagrams::is_one_way(&pattern))
-    };
-    let poured = matches!(planned.listener, Listener::Udp { .. }) && datagrams::is_prompt(plan) && plan.flows.iter().any(is_poured);
-    if poured && workers > 1 { 1 + listener % (workers - 1) } else { listener % workers.max(1) }
 }
 
 /// The sockets that a flow sends by to a target.

@@ -18,8 +18,10 @@ use super::exchange::Exchange;
 use super::group;
 use super::lane::Lane;
 use super::post::MOST_TOGETHER;
+use super::pour::{self, Room};
 use super::socket::{self, Arrivals};
 use super::target::{find_target, pause_after_failure};
+use super::upcoming::Upcoming;
 use super::{Options, Packets, is_identified, own_server, packets, pattern, response_limit};
 use crate::plan::datagrams;
 use crate::traffic::Notice;
@@ -28,7 +30,6 @@ use crate::traffic::flow::{self, DRAIN_LIMIT_NS, Run, START_PATIENCE_NS};
 use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::program::Program;
 use crate::traffic::registry::Told;
-use crate::traffic::starts::Starts;
 use crate::traffic::worker::Worker;
 
 /// Transactions that are started before others get their turn.
@@ -57,10 +58,8 @@ pub struct Lanes {
     pub(super) receivers: Vec<u16>,
     /// Many datagrams go to the kernel, and come from it, in one piece.
     pub(super) joins: bool,
-    /// It begins no more than the server at the other end takes in.
-    pub(super) heeds_server: bool,
-    /// Its lanes on all workers.
-    pub(super) all: usize,
+    /// How far each socket may be ahead of the server; `None`: it does not heed it.
+    pub(super) room: Option<Room>,
     /// How long an answer may take, ns.
     pub(super) limit_ns: i64,
     /// Without a rate: a lane begins the next one when it is done.
@@ -93,29 +92,6 @@ pub struct Lanes {
     did_all: Cell<bool>,
     /// When the last of the items was sent that nothing came for in time, ns; [`NEVER`]: there is none.
     awaited_ns: Cell<i64>,
-}
-
-/// The next start of an open loop that falls to this worker.
-struct Upcoming<'a> {
-    k: u64,
-    /// When; [`NEVER_DUE`]: there is none.
-    at_ns: i64,
-    count: u64,
-    own: &'a dyn Fn(u64) -> u64,
-    /// `None`: there is no open loop.
-    starts: Option<Starts>,
-}
-
-impl Upcoming<'_> {
-    fn look(&mut self) {
-        let starts = self.starts.as_mut().filter(|_| self.k < self.count);
-        self.at_ns = starts.map_or(NEVER_DUE, |starts| starts.at(self.k));
-    }
-
-    fn pass(&mut self) {
-        self.k = (self.own)(self.k + 1);
-        self.look();
-    }
 }
 
 /// Carries a run out. `workers` share the flow.
@@ -151,7 +127,6 @@ impl Lanes {
         let program = worker.program(Side::Client, run.flow);
         let steps = pattern(planned);
         let own_server = own_server(plan, planned, target);
-        let dense = datagrams::is_dense(planned);
         Lanes {
             worker: Rc::clone(worker),
             run: Rc::clone(run),
@@ -161,9 +136,8 @@ impl Lanes {
             identified: matches!(packets(planned, target), Packets::Echo { .. })
                 || steps.is_some_and(|pattern| is_identified(&pattern.steps)),
             own_server,
-            joins: dense && datagrams::may_be_joined(plan) && !worker.shared.captured.load(Ordering::Relaxed),
-            heeds_server: dense && datagrams::is_prompt(plan) && own_server && planned.spread_by.is_none(),
-            all: usize::try_from(planned.load.connections).unwrap_or(usize::MAX),
+            joins: datagrams::is_dense(planned) && datagrams::may_be_joined(plan) && !worker.shared.captured.load(Ordering::Relaxed),
+            room: pour::room(plan, planned).filter(|_| own_server && run.stream.is_none()),
             receivers: group::receivers(planned),
             limit_ns: response_limit(planned).saturating_add(program.allowance_ns),
             program,
@@ -220,8 +194,7 @@ impl Lanes {
         let count = load.total.unwrap_or(u64::MAX);
         let own = |from| flow::own_start(from, load.total, self.run.part.0, self.run.part.1);
         let (mut over, mut limit, mut looked) = (false, NEVER_DUE, false);
-        let mut upcoming = Upcoming { k: own(0), at_ns: NEVER_DUE, count, own: &own, starts: self.run.starts(&self.worker) };
-        upcoming.look();
+        let mut upcoming = Upcoming::new(count, &own, self.run.starts(&self.worker));
         let mut version = self.run.turning.version();
         loop {
             if version != self.run.turning.version() {
@@ -374,9 +347,9 @@ impl Lanes {
             return self.idle.borrow_mut().pop_front();
         }
         let lanes = self.lanes.borrow();
-        let free = (self.turn.get()..).take(lanes.len()).find(|turn| !lanes[turn % lanes.len()].is_held())?;
-        self.turn.set(free + 1);
-        Some(Rc::clone(&lanes[free % lanes.len()]))
+        let turn = self.turn.get();
+        self.turn.set(turn + 1);
+        lanes.get(turn % lanes.len().max(1)).cloned()
     }
 
     fn serve_waiting(self: &Rc<Self>, now_ns: i64) {
@@ -464,9 +437,7 @@ impl Lanes {
 
     /// A lane's pause is over.
     pub(super) fn begins_next(&self, lane: &Rc<Lane>) {
-        if self.closed_loop || !self.identified {
-            self.idle.borrow_mut().push_back(Rc::clone(lane));
-        }
+        self.idle.borrow_mut().push_back(Rc::clone(lane));
         self.run.wake();
     }
 
@@ -476,8 +447,6 @@ impl Lanes {
             lane.begins_at(self, self.worker.pacer.now_ns().saturating_add(self.interval_ns));
         } else if self.closed_loop || !self.identified {
             self.begins_next(lane);
-        } else if !self.run.waiting.borrow().is_empty() {
-            self.run.wake();
         }
     }
 

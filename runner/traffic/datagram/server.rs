@@ -24,11 +24,11 @@ use super::exchange::{Exchange, MESSAGES, Next, Stage};
 use super::group;
 use super::log::Note;
 use super::post::Post;
+use super::pour;
 use super::seen::Seen;
 use super::socket::{self, Arrivals, Way, set_number, thrown_away};
-use super::window::AWAKE_NS;
+use super::window::LOOK_NS;
 use crate::plan::datagrams;
-use crate::plan::types::PlannedFlow;
 use crate::traffic::Notice;
 use crate::traffic::control::{Control, Role};
 use crate::traffic::draw::Key;
@@ -87,13 +87,7 @@ pub fn listen(worker: &Rc<Worker>, listener: usize, socket: OwnedFd) {
 /// The flows of datagrams that come here.
 fn flows(worker: &Worker, listener: usize) -> impl Iterator<Item = usize> {
     let plan = &worker.shared.plan;
-    let planned = &plan.listeners[listener];
-    let comes = move |flow: &PlannedFlow| {
-        // Where a name leads nobody knows before.
-        let may_come = flow.backends.contains(&planned.node) || flow.looked_up().is_some();
-        may_come && flow.target.port() == planned.port && super::carries(flow)
-    };
-    (0..plan.flows.len()).filter(move |flow| comes(&plan.flows[*flow]))
+    (0..plan.flows.len()).filter(move |flow| pour::comes(&plan.listeners[listener], &plan.flows[*flow]))
 }
 
 /// A dense flow comes here.
@@ -131,17 +125,18 @@ struct Word {
 impl Word {
     fn tell(&mut self, to: &Arc<Entry>, complete: Complete) {
         if !self.to.as_ref().is_some_and(|known| Arc::ptr_eq(known, to)) {
-            self.deliver();
+            self.deliver(to.worker);
             self.to = Some(Arc::clone(to));
         }
         self.complete.push(complete);
     }
 
-    fn deliver(&mut self) {
-        if let Some(entry) = self.to.as_ref().filter(|_| !self.complete.is_empty()) {
-            entry.inbox.tell(&mut self.complete);
-            entry.waiting.wake();
-        }
+    /// Whether there was something for a client on another worker than this one.
+    fn deliver(&mut self, worker: usize) -> bool {
+        let Some(entry) = self.to.as_ref().filter(|_| !self.complete.is_empty()) else { return false };
+        entry.inbox.tell(&mut self.complete);
+        entry.waiting.wake();
+        entry.worker != worker
     }
 }
 
@@ -171,6 +166,8 @@ struct Server {
     program: Rc<Program>,
     state: RefCell<State>,
     arrivals: RefCell<Arrivals>,
+    /// A client that heeds it sends as fast as it can.
+    is_poured: bool,
     /// Until when it looks for more without sleeping, ns.
     awake_until_ns: Cell<i64>,
 }
@@ -210,6 +207,7 @@ impl Server {
             program: worker.program(Side::Server, listener),
             state: RefCell::default(),
             arrivals: RefCell::new(Arrivals::new()),
+            is_poured: pour::comes_poured(&worker.shared.plan, planned),
             awake_until_ns: Cell::new(i64::MIN),
         }
     }
@@ -277,10 +275,9 @@ impl Server {
                     arrivals.pieces(at).zip(now..).for_each(|(bytes, at_ns)| self.take_in(&mut state, bytes, way, at_ns));
                 }
             }
-            state.word.deliver();
-            // Only a client on another core goes on meanwhile.
-            if state.word.to.as_ref().is_some_and(|entry| entry.worker != self.worker.index) {
-                self.awake_until_ns.set(self.worker.pacer.now_ns().saturating_add(AWAKE_NS));
+            // A client on another core goes on meanwhile.
+            if state.word.deliver(self.worker.index) && self.is_poured {
+                self.awake_until_ns.set(self.worker.pacer.now_ns().saturating_add(LOOK_NS));
             }
             drop(state);
             self.flush(false);
@@ -485,7 +482,7 @@ impl Server {
             let result = under_way.exchange.go_on(&self.stage(&known.identity, now), &mut state.post);
             self.settle(state, lane, under_way, result, now);
         }
-        state.word.deliver();
+        state.word.deliver(self.worker.index);
     }
 
     /// Sends what was written, as far as the kernel takes it.

@@ -11,8 +11,6 @@ use super::run::Lanes;
 use crate::traffic::pacer::NEVER_DUE;
 use crate::traffic::pattern::session::Fault;
 
-/// A lane that waits for a server that says nothing begins another one so often, so that the end of an outage is seen, ns.
-const PROBE_NS: i64 = 1_000_000;
 /// Lost transactions that are remembered, for their answers to be called late.
 const MOST_LOST: usize = 65_536;
 /// In a lane's agenda: not a transaction, but that it may begin its next one.
@@ -69,20 +67,20 @@ impl Lane {
 
     /// What it began is on its way: it may begin its next one, unless it is as far ahead of the server as it may be.
     pub(super) fn is_free_or_held(self: &Rc<Self>, lanes: &Rc<Lanes>) {
-        if !self.is_full(lanes) {
-            return lanes.is_free(self);
-        }
-        let until_ns = lanes.worker.pacer.now_ns().saturating_add(PROBE_NS);
+        let Some(room) = lanes.room.filter(|_| self.is_full(lanes)) else { return lanes.is_free(self) };
+        let until_ns = lanes.worker.pacer.now_ns().saturating_add(room.probe_ns);
         let mut state = self.state.borrow_mut();
         state.held_until_ns = Some(until_ns);
         state.remind(until_ns, HELD);
         drop(state);
         lanes.look_at(self, until_ns);
+        // It looks for word without sleeping now.
+        self.control.wake();
     }
 
     fn is_full(&self, lanes: &Lanes) -> bool {
         let state = self.state.borrow();
-        lanes.heeds_server && state.window.is_full(lanes.all, state.post.joins)
+        lanes.room.is_some_and(|room| state.window.is_full(room.bytes, state.post.joins))
     }
 
     /// It waits for the server.

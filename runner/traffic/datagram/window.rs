@@ -4,42 +4,46 @@
 
 use super::post::MOST_TOGETHER;
 
-/// Bytes that may be on their way in pieces of many datagrams: one that is read and one that waits have room in a socket that the kernel gives its usual
-/// 208 KiB.
-const ROOM: u64 = 2 * MOST_TOGETHER as u64;
 /// What the kernel counts for a datagram that comes alone: so much beside its bytes, and of these up to twice as much.
 const ALONE: u64 = 768;
-
 /// So long after the last word both ends look for the next one without sleeping: an idle core takes a good part of it to wake, in which much could have
 /// been sent, ns.
-pub const AWAKE_NS: i64 = 200_000;
+pub const LOOK_NS: i64 = 200_000;
 
 /// What of a lane is on its way.
 #[derive(Debug, Default)]
 pub struct Window {
-    /// Transactions begun, and their bytes.
-    begun: u64,
-    bytes: u64,
-    /// The number behind the last transaction of which the server told. What it has not told of before that is lost, or comes out of order.
+    /// The number behind the last transaction that was written.
+    next: u64,
+    /// The number behind the last transaction that is over. What is not over before that is lost, or comes out of order.
     over: u64,
+    /// Transactions that were written, their datagrams and their bytes.
+    written: (u64, u64, u64),
+    /// Their datagrams differ in size.
+    uneven: bool,
 }
 
 impl Window {
-    /// A transaction of so many bytes was begun.
-    pub fn begin(&mut self, bytes: u64) {
-        (self.begun, self.bytes) = (self.begun + 1, self.bytes + bytes);
+    /// A transaction was written to its end: so many datagrams of so many bytes in all.
+    pub fn wrote(&mut self, number: u64, datagrams: u32, bytes: u64) {
+        let (datagrams, before) = (u64::from(datagrams), self.written);
+        self.uneven |= datagrams != 1 || (before.0 > 0 && before.2 != before.0 * bytes);
+        self.written = (before.0 + 1, before.1 + datagrams, before.2 + bytes);
+        self.next = self.next.max(number + 1);
     }
 
-    /// The server has the transaction of this number.
-    pub fn told(&mut self, number: u64) {
+    /// The transaction of this number is over: the server has it, or it is lost.
+    pub fn over(&mut self, number: u64) {
         self.over = self.over.max(number + 1);
     }
 
-    /// As much as there is room for is on its way. `lanes` share the server's socket; `joined`: many datagrams are one piece to the kernel.
-    pub fn is_full(&self, lanes: usize, joined: bool) -> bool {
-        let mean = self.bytes / self.begun.max(1);
-        let each = if joined { mean } else { ALONE + 2 * mean };
-        self.begun.saturating_sub(self.over).saturating_mul(each) >= ROOM / (lanes as u64).max(1)
+    /// As much is on its way as there is room for, in bytes. `joined`: many datagrams of one size are one piece to the kernel.
+    pub fn is_full(&self, room: u64, joined: bool) -> bool {
+        let (transactions, datagrams, bytes) = self.written;
+        let alone = !joined || self.uneven || 2 * bytes > transactions * MOST_TOGETHER as u64;
+        let counted = if alone { datagrams * ALONE + 2 * bytes } else { bytes };
+        let under_way = self.next.saturating_sub(self.over);
+        under_way > 0 && under_way.saturating_mul(counted / transactions.max(1)) >= room
     }
 }
 
@@ -47,29 +51,39 @@ impl Window {
 mod tests {
     use super::*;
 
-    /// Begins transactions of 1000 bytes until it is full: how many.
-    fn fill(window: &mut Window, lanes: usize, joined: bool) -> u32 {
-        let mut begun = 0;
-        while !window.is_full(lanes, joined) {
-            window.begin(1000);
-            begun += 1;
+    /// Writes transactions of so many bytes until it is full: how many.
+    fn fill(window: &mut Window, bytes: u64, room: u64, joined: bool) -> u64 {
+        let before = window.next;
+        while !window.is_full(room, joined) {
+            window.wrote(window.next, 1, bytes);
         }
-        begun
+        window.next - before
     }
 
     #[test]
     fn it_is_full_of_what_nobody_told_of_and_what_is_lost_leaves_room() {
         let mut window = Window::default();
-        assert_eq!(fill(&mut window, 1, true), 130);
-        window.told(99);
-        assert_eq!(fill(&mut window, 1, true), 100, "those before it are told of, or lost");
-        window.told(50);
-        assert!(window.is_full(1, true), "what comes out of order makes no more room");
-        window.told(229);
-        assert_eq!(fill(&mut window, 10, true), 13, "several lanes share it");
-        window.told(242);
-        assert_eq!(fill(&mut window, 1, false), 47, "what stands alone takes more");
-        window.told(289);
-        assert_eq!(fill(&mut window, 1000, true), 1, "one is never too many");
+        assert_eq!(fill(&mut window, 1000, 130_000, true), 130);
+        window.over(99);
+        assert_eq!(fill(&mut window, 1000, 130_000, true), 100, "those before it are told of, or lost");
+        window.over(50);
+        assert!(window.is_full(130_000, true), "what comes out of order makes no more room");
+        window.over(229);
+        assert_eq!(fill(&mut window, 1000, 130_000, false), 47, "what stands alone takes more");
+        window.over(276);
+        assert_eq!(fill(&mut window, 1000, 10, true), 1, "one is never too many");
+        window.over(277);
+        assert_eq!(fill(&mut window, 900, 130_000, true), 47, "what differs in size goes alone");
+    }
+
+    #[test]
+    fn every_datagram_of_a_transaction_counts() {
+        let mut window = Window::default();
+        window.wrote(0, 100, 6400);
+        assert!(!window.is_full(100_000, true));
+        window.wrote(1, 100, 6400);
+        assert!(window.is_full(100_000, true), "each of the 200 takes the kernel {ALONE} bytes and more");
+        let mut large = Window::default();
+        assert_eq!(fill(&mut large, 40_000, 130_000, true), 2, "no two of them are one piece");
     }
 }

@@ -76,9 +76,10 @@ impl Alone {
 
     /// Waits until the connection ends by itself.
     pub fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
+        // Before anything is looked at: what comes from now on wakes this task.
+        self.gate.register(context);
         // What is at rest ends with what comes from the other end: there is none.
         if self.parts.rests && self.parts.ended.is_none() && self.emptied.is_so() {
-            self.gate.register(context);
             return Poll::Pending;
         }
         self.gate.pass(context, |context| self.parts.poll_end(context))
