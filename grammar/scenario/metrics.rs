@@ -319,7 +319,7 @@ pub const METRICS: &[MetricRow] = &[
     flow("outage.max", Duration, Interval, over(ANY).tools(&[Ping]).expected(), "Longest time without a received item, less the regular time between two (RFC 6414, timestamp-based, receiver)."),
     flow("outage.total", Duration, Interval, over(ANY).tools(&[Ping]).expected(), "Sum of the outages of at least 3 regular gaps and 10 ms (RFC 6414)."),
     flow("outage.count", Count, Interval, over(ANY).tools(&[Ping]).expected(), "Number of outages of at least 3 regular gaps and 10 ms (RFC 6414)."),
-    flow("outage.loss.max", Duration, Interval, over(ANY), "Items lost in one disruption times the regular time between two (RFC 6414, packet-loss-based; RFC 3357)."),
+    flow("outage.loss.max", Duration, Interval, over(ANY), "Items lost in one disruption times the regular time between two (RFC 6414, packet-loss-based; RFC 3357). Not of a closed loop that lost some: it waits while nothing comes."),
     flow("outage.tx.max", Duration, Interval, over(ANY), "Longest time between the sending of two items that came back, less the regular time (RFC 6414, timestamp-based, sender)."),
     flow("outage.rate.max", Duration, Interval, over(ANY).expected(), "Longest time with less than 95 % of the offered rate, in bins (RFC 6412, rate-derived)."),
     from_event("failover_time", "From the event to the sending of the first item that came back after the disruption (RFC 6414)."),

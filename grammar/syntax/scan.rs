@@ -359,7 +359,8 @@ impl<'a> Scanner<'a> {
         if self.bytes.get(start + length) == Some(&b'"') && matches!(word, "r" | "hex") {
             return self.text(start, start + length, false);
         }
-        let member = start > 0 && self.bytes[start - 1] == b'.';
+        // Of a range, `..` is no dot of a member.
+        let member = self.text[..start].ends_with('.') && !self.text[..start].ends_with("..");
         let before_value = matches!(
             word,
             "expects" | "sends" | "line" | "matches" | "log" | "and" | "or" | "not" | "if" | "then" | "else" | "within" | "choice"

@@ -212,6 +212,14 @@ proptest! {
     }
 }
 
+#[test]
+fn a_keyword_behind_the_dots_of_a_range_is_one_however_it_is_spaced() {
+    for text in ["let a = 1..else/x/\n", "let a = 1 .. else /x/\n"] {
+        let tokens = scanned(text).tokens;
+        assert!(tokens.iter().any(|token| &text[token.clone()] == "/x/"), "{text}: a regex follows `else`");
+    }
+}
+
 fn texts_once() -> &'static [(String, String)] {
     static TEXTS: std::sync::LazyLock<Vec<(String, String)>> = std::sync::LazyLock::new(texts);
     &TEXTS
