@@ -225,8 +225,9 @@ impl KernelLab {
         // themselves at random in a network's first second.
         for _ in 0..BEGINNINGS {
             self.counters.iter().for_each(|counters| counters.begin(at));
-            self.wires.iter().try_for_each(|wires| wires.begin(at))?;
-            if self.wires.is_none() || self.counters.as_ref().is_none_or(Counters::at_rest) {
+            let Some(wires) = &self.wires else { break };
+            wires.begin(at)?;
+            if self.counters.as_ref().is_none_or(Counters::at_rest) && wires.at_rest()? {
                 break;
             }
         }

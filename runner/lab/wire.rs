@@ -127,7 +127,15 @@ impl Wires {
         let ahead = at.saturating_duration_since(Instant::now());
         let at_ns = now_ns() + u64::try_from(ahead.as_nanos()).unwrap_or(0);
         let begin = move |lines: &mut [Line]| lines.iter_mut().for_each(|line| line.begin(at_ns));
+        // The kernel has counted a frame that waits to be read: it would be in the counts of the wire alone.
+        self.shards.iter().for_each(|shard| shard.tell(Order::TakeIn));
         self.shards.iter().try_for_each(|shard| shard.call(begin))
+    }
+
+    /// No frame has come since the timeline began.
+    pub(crate) fn at_rest(&self) -> Result<bool, LabError> {
+        let rests = |lines: &mut [Line]| lines.iter().all(Line::at_rest);
+        self.shards.iter().try_fold(true, |so_far, shard| Ok(so_far && shard.call(rests)?))
     }
 
     /// Frames that came to a wire so far, and those that a cut or a partition has taken.

@@ -33,6 +33,8 @@ pub(crate) struct Line {
     /// Where somebody asks for what it does over time.
     pub(crate) watch: Option<Box<Watch>>,
     began_ns: Option<u64>,
+    /// Frames that were on each way then.
+    began_with: [u64; 2],
 }
 
 /// Now on the monotonic clock, ns.
@@ -49,7 +51,7 @@ impl Line {
     /// `watched`: somebody asks for what it does over time.
     pub(crate) fn new(taps: [Socket; 2], ways: [Way<Stored>; 2], watched: bool) -> Self {
         let late = Histogram::new_with_bounds(1, LATEST_NS, DIGITS).expect("constant bounds that the histogram takes");
-        Line { taps, ways, late, log: None, watch: watched.then(|| Box::new(Watch::new())), began_ns: None }
+        Line { taps, ways, late, log: None, watch: watched.then(|| Box::new(Watch::new())), began_ns: None, began_with: [0; 2] }
     }
 
     /// Remembers how much later than meant a frame went out one way, ns.
@@ -97,11 +99,17 @@ impl Line {
         self.began_ns = Some(at_ns);
         self.log.iter().for_each(|log| log.borrow_mut().began_ns = Some(at_ns));
         self.ways.iter_mut().for_each(|way| way.begin(at_ns));
+        self.began_with = [0, 1].map(|end| self.ways[end].counts().entered);
         self.late.reset();
         if let Some(watch) = &mut self.watch {
             watch.begin(at_ns);
             self.look(now_ns());
         }
+    }
+
+    /// Nothing has come since the timeline began.
+    pub(crate) fn at_rest(&self) -> bool {
+        self.ways.iter().zip(self.began_with).all(|(way, before)| way.counts().entered == before)
     }
 
     /// What the kernel could not keep for us came in, too.

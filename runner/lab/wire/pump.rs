@@ -26,6 +26,8 @@ const BELL: u64 = u64::MAX - 1;
 const CLOCK_STEP_NS: u64 = 1_000_000;
 /// Two looks at the clocks that are farther apart than this were interrupted, ns; they take less than a tenth of it.
 const UNINTERRUPTED_NS: u64 = 2000;
+/// Batches of one end that are taken in at once, at most.
+const TURNS: usize = 64;
 /// How often they are looked at again.
 const LOOKS: usize = 4;
 /// Nothing to do.
@@ -36,6 +38,8 @@ pub(crate) type Work = Box<dyn FnOnce(&mut [Line]) + Send>;
 
 /// What the lab wants of the pump.
 pub(crate) enum Order {
+    /// To take in all that has come: what is done next finds no frame that came before it.
+    TakeIn,
     /// To do something with the lines, between two frames.
     Do(Work),
     /// To end.
@@ -138,6 +142,7 @@ impl Pump {
         let _ = nix::unistd::read(&self.bell, &mut [0; 64]);
         while let Ok(order) = self.orders.try_recv() {
             match order {
+                Order::TakeIn => (0..self.wanted.len()).for_each(|way| self.take_all_in(way)),
                 Order::Do(work) => work(&mut self.lines),
                 Order::Stop => return true,
             }
@@ -158,20 +163,29 @@ impl Pump {
         }
     }
 
-    /// Takes in what has come at one end.
-    fn take_in(&mut self, way: usize) {
+    /// Takes in all that has come at one end, but does not run after those that come faster.
+    fn take_all_in(&mut self, way: usize) {
+        for _ in 0..TURNS {
+            if self.take_in(way) == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Takes in what has come at one end: how many frames of a batch.
+    fn take_in(&mut self, way: usize) -> usize {
         let (line, end) = (&mut self.lines[way / 2], way % 2);
         // An end that is down says so once, and has no frames.
         let count = self.receiver.receive(&line.taps[end]).unwrap_or(0);
         if count == 0 {
-            return;
+            return 0;
         }
         let (now, wall_ahead) = clocks_now();
         let was_set = wall_ahead.abs_diff(std::mem::replace(&mut self.wall_ahead, wall_ahead)) > CLOCK_STEP_NS;
         let arrived = |wall: Option<u64>| wall.filter(|_| !was_set).map_or(now, |wall| wall.wrapping_sub(wall_ahead).min(now));
         if line.log.is_none() && line.ways[end].is_open() {
             self.pass(way, count, arrived);
-            return;
+            return count;
         }
         let pool = &self.pool;
         for at in 0..count {
@@ -192,6 +206,7 @@ impl Pump {
             }
         }
         self.plan(way);
+        count
     }
 
     /// Sends on what has come at the end of an open way, as it is.

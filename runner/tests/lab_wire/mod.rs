@@ -152,6 +152,21 @@ fn a_share_of_many_packets_is_lost_and_each_is_accounted_for() {
 }
 
 #[test]
+fn what_came_before_the_beginning_is_not_counted_after_it() {
+    in_own_process("lab_wire::what_came_before_the_beginning_is_not_counted_after_it", || {
+        let (net, [a, b], _) = pair(Impairment::default(), Impairment::default());
+        let lab = net.build();
+        acquaint(&lab, [a, b]);
+        let socket = inside(&lab.door(), a, || UdpSocket::bind("0.0.0.0:0").unwrap()).join().unwrap();
+        for _ in 0..200 {
+            socket.send_to(&[7; 100], ("10.1.0.2", PORT)).unwrap();
+            lab.begin(Instant::now()).unwrap();
+            assert_eq!(account(&lab).entered[0], 0);
+        }
+    });
+}
+
+#[test]
 fn the_same_seed_loses_the_same_packets() {
     in_own_process("lab_wire::the_same_seed_loses_the_same_packets", || {
         let lost = |seed: u64| {
