@@ -14,6 +14,7 @@
 //! serves for `random` too), at a place that depends on the message's number and direction, so that the receiver verifies content by comparing
 //! memory and a message in the wrong place has the wrong content.
 
+use std::io::IoSlice;
 use std::sync::LazyLock;
 
 /// Bytes of the header.
@@ -26,10 +27,14 @@ pub const UNKNOWN_FLOW: u16 = u16::MAX;
 pub const UNKNOWN_CONNECTION: u32 = u32::MAX;
 
 const VERSION: u8 = 1;
-/// The filling repeats after this many bytes; prime, so that no shift by a round number goes unseen.
-const PERIOD: usize = 65_521;
+/// Copies between places that lie alike within so many bytes are fast.
+pub const ALIGNED: usize = 64;
+/// The filling repeats after this many bytes: a prime number of them, so that no shift by another round number goes unseen, each aligned.
+const PERIOD: usize = ALIGNED * 1021;
 /// The longest piece that lies in the table in one.
 const PIECE: usize = 65_536;
+/// One call is given so many pieces: over TCP each call ends with a packet that is not full, so that calls of 64 KiB make twice as many packets.
+const MOST_PIECES: usize = 17;
 
 #[repr(align(4096))]
 struct Table([u8; PERIOD + PIECE]);
@@ -138,9 +143,10 @@ fn check(bytes: &[u8; HEADER]) -> u32 {
     (sum >> 32) as u32
 }
 
-/// Where in the table a message's filling begins.
+/// Where in the table a message's filling begins; of one that is numbered by its header this is aligned.
 fn base(header: &Header) -> usize {
-    (header.sequence.wrapping_mul(4_099).wrapping_add(header.way as u64 * 32_749) % PERIOD as u64) as usize
+    let base = (header.sequence.wrapping_mul(4_099).wrapping_add(header.way as u64 * 32_749) % PERIOD as u64) as usize;
+    if (header.length as usize) < HEADER { base } else { base / ALIGNED * ALIGNED }
 }
 
 /// The bytes of one message, without holding them.
@@ -183,6 +189,18 @@ impl Frame {
         let left = self.length.saturating_sub(at).min(PIECE);
         let start = (self.base + at) % PERIOD;
         &TABLE.0[start..start + left]
+    }
+
+    /// The bytes from a place on, as many as one call of the kernel is given, and in how many pieces they lie.
+    pub fn pieces(&self, at: usize) -> ([IoSlice<'_>; MOST_PIECES], usize) {
+        let mut pieces = [IoSlice::new(&[]); MOST_PIECES];
+        let (mut at, mut count) = (at, 0);
+        while count < MOST_PIECES && at < self.length {
+            let piece = self.piece(at);
+            pieces[count] = IoSlice::new(piece);
+            (at, count) = (at + piece.len(), count + 1);
+        }
+        (pieces, count)
     }
 
     /// Appends the bytes from `at` to `end` to a buffer.
@@ -262,5 +280,35 @@ mod tests {
         let mut bytes = Vec::new();
         a.append(0, 31, &mut bytes);
         assert!(b.first_wrong(0, &bytes).is_some());
+    }
+
+    #[test]
+    fn pieces_are_the_bytes_and_lie_as_they_do_in_the_message() {
+        for length in [32u32, 4097, 65_536, 1 << 20, 3_000_000] {
+            let frame = Frame::new(&header(length));
+            let (mut bytes, mut sent) = (Vec::new(), Vec::new());
+            frame.append(0, length as usize, &mut bytes);
+            while sent.len() < bytes.len() {
+                let at = sent.len();
+                let (pieces, count) = frame.pieces(at);
+                assert!(count > 0);
+                for piece in &pieces[..count] {
+                    let aligned = piece.as_ptr() as usize % ALIGNED == sent.len() % ALIGNED;
+                    assert!(aligned || sent.len() < HEADER, "at {} of {length}", sent.len());
+                    sent.extend_from_slice(piece);
+                }
+            }
+            assert!(sent == bytes, "{length}");
+        }
+        assert_eq!(Frame::new(&header(1 << 20)).pieces(0).0.iter().map(|piece| piece.len()).sum::<usize>(), 1 << 20, "a MiB is one call");
+    }
+
+    #[test]
+    fn a_shift_by_a_round_number_is_seen() {
+        let frame = Frame::new(&header(3_000_000));
+        let mut bytes = Vec::new();
+        frame.append(HEADER, HEADER + 1000, &mut bytes);
+        let round = (6..21).map(|power| 1 << power).chain((1..20).map(|times| times * 100_000)).chain((1..40).map(|times| times * 1448));
+        round.for_each(|shift| assert!(frame.first_wrong(HEADER + shift, &bytes).is_some(), "{shift}"));
     }
 }

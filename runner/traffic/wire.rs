@@ -12,10 +12,11 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::control::{Broken, Control};
+use super::frame::{ALIGNED, Frame};
 
 /// The receive buffer at first, and the size that it grows to by itself, bytes.
 const FIRST_BUFFER: usize = 4096;
-const GROWS_TO: usize = 64 * 1024;
+const GROWS_TO: usize = 256 * 1024;
 /// Receive buffers of a thread that are lent to whoever reads next, at most.
 const MOST_SPARE: usize = 64;
 /// At most so many bytes wait to be taken; what needs more fails.
@@ -68,6 +69,8 @@ pub struct Wire<S> {
     received: Vec<u8>,
     start: usize,
     end: usize,
+    /// How many bytes have come on the whole, in what is left by [`ALIGNED`].
+    phase: u8,
     /// What is to be sent next; kept by the connection so that it is allocated once.
     pub outgoing: Vec<u8>,
     /// The peer has ended its side.
@@ -80,7 +83,7 @@ impl<S: Transport> Wire<S> {
         control.socket.set(stream.socket());
         let Buffers { received, mut outgoing } = buffers;
         outgoing.clear();
-        Wire { stream, control, received, start: 0, end: 0, outgoing, ended: false }
+        Wire { stream, control, received, start: 0, end: 0, phase: 0, outgoing, ended: false }
     }
 
     /// Closes the connection and gives the buffers back.
@@ -113,7 +116,7 @@ impl<S: Transport> Wire<S> {
     pub fn take(&mut self, count: usize) {
         self.start += count.min(self.end - self.start);
         if self.start == self.end {
-            (self.start, self.end) = (0, 0);
+            self.begin_anew();
         }
     }
 
@@ -151,6 +154,7 @@ impl<S: Transport> Wire<S> {
             return Poll::Ready(Err(Broken::Eof));
         }
         self.end += count;
+        self.phase = ((usize::from(self.phase) + count) % ALIGNED) as u8;
         if self.end == self.received.len() && self.received.len() < GROWS_TO {
             self.received.resize(self.received.len() * 2, 0);
         }
@@ -170,9 +174,17 @@ impl<S: Transport> Wire<S> {
         }
     }
 
+    /// Nothing waits: what comes next goes to where it lies as it does in the sender's memory, which the kernel copies and this end compares faster.
+    fn begin_anew(&mut self) {
+        let begin = self.received.as_ptr().align_offset(ALIGNED) + usize::from(self.phase);
+        let begin = if begin < self.received.len() { begin } else { 0 };
+        (self.start, self.end) = (begin, begin);
+    }
+
     fn make_room(&mut self) {
         if self.received.is_empty() {
             self.received = SPARE.with_borrow_mut(Vec::pop).unwrap_or_else(|| vec![0; FIRST_BUFFER]);
+            self.begin_anew();
         }
         if self.end < self.received.len() {
             return;
@@ -207,6 +219,28 @@ impl<S: Transport> Wire<S> {
         .await
     }
 
+    /// The stream takes several pieces by one call.
+    pub fn takes_pieces(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    /// Sends bytes of a message from a place on, as many as the stream takes by one call; how many.
+    pub async fn send_some(&mut self, frame: &Frame, at: usize) -> Result<usize, Broken> {
+        poll_fn(|context| {
+            if let Some(broken) = self.control.interrupted(context) {
+                return Poll::Ready(Err(broken));
+            }
+            let (pieces, count) = frame.pieces(at);
+            taken::<S>(ready!(Pin::new(&mut self.stream).poll_write_vectored(context, &pieces[..count])))
+        })
+        .await
+    }
+
+    /// Waits until all that was written is with the kernel.
+    pub async fn flush(&mut self) -> Result<(), Broken> {
+        poll_fn(|context| flush(&mut self.stream, &self.control, context)).await
+    }
+
     /// Sends these bytes.
     pub async fn send(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         let mut sent = 0;
@@ -238,7 +272,12 @@ fn write_some<S: Transport>(stream: &mut S, control: &Control, context: &mut Con
     if let Some(broken) = control.interrupted(context) {
         return Poll::Ready(Err(broken));
     }
-    match ready!(Pin::new(stream).poll_write(context, bytes)) {
+    taken::<S>(ready!(Pin::new(stream).poll_write(context, bytes)))
+}
+
+/// What an attempt to write came to.
+fn taken<S: Transport>(written: io::Result<usize>) -> Poll<Result<usize, Broken>> {
+    match written {
         Ok(0) => Poll::Ready(Err(Broken::Io(io::ErrorKind::WriteZero.into()))),
         Ok(count) => Poll::Ready(Ok(count)),
         // The other end has announced it.

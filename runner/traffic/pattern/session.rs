@@ -28,6 +28,8 @@ use crate::traffic::worker::Worker;
 pub const RESPONSE_LIMIT_NS: i64 = 10_000_000_000;
 /// The longest filling; longer draws are cut to it.
 pub const MOST_FILLING: u64 = 1 << 30;
+/// Filling up to this length is copied together: that costs less than a list of its pieces.
+const COMPOSED: usize = 4096;
 /// Filling up to this length is sent by one write.
 const IN_ONE: usize = 64 * 1024;
 /// The part of the seed that draws of both sides come from.
@@ -423,20 +425,39 @@ impl<S: Transport> Session<S> {
         let frame = Frame::new(&Header { way, flow, run, connection, node, sequence: self.outgoing, length });
         self.outgoing += 1;
         self.sent = Sent::Frame(frame);
-        let first = frame.length().min(IN_ONE);
+        let sent = if frame.length() > COMPOSED && self.wire.takes_pieces() {
+            self.send_pieces(&frame).await
+        } else {
+            self.send_copied(&frame).await
+        };
+        sent.map_err(|broken| self.fault(operation, broken))?;
+        self.progress.sent_bytes += frame.length() as u64;
+        Ok(())
+    }
+
+    /// Sends a message from where its bytes lie.
+    async fn send_pieces(&mut self, frame: &Frame) -> Result<(), Broken> {
+        let mut at = 0;
+        while at < frame.length() {
+            self.begin_send();
+            at += self.wire.send_some(frame, at).await?;
+        }
+        self.wire.flush().await
+    }
+
+    /// Sends a message whose beginning is put together first: as one piece, where pieces are seen.
+    async fn send_copied(&mut self, frame: &Frame) -> Result<(), Broken> {
+        let mut at = frame.length().min(IN_ONE);
         self.wire.outgoing.clear();
-        frame.append(0, first, &mut self.wire.outgoing);
+        frame.append(0, at, &mut self.wire.outgoing);
         self.begin_send();
-        let mut at = first;
-        let mut result = self.wire.send_outgoing().await;
-        while result.is_ok() && at < frame.length() {
+        self.wire.send_outgoing().await?;
+        while at < frame.length() {
             self.begin_send();
             let piece = frame.piece(at);
+            self.wire.send(piece).await?;
             at += piece.len();
-            result = self.wire.send(piece).await;
         }
-        result.map_err(|broken| self.fault(operation, broken))?;
-        self.progress.sent_bytes += frame.length() as u64;
         Ok(())
     }
 
