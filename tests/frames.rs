@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::built::{Place, finish, scenario, until_told};
+use crate::built::{Place, finish, is_root, scenario, until_told};
 use crate::http::places;
 use crate::loads::{captured, fields, there_is_tshark};
 
@@ -246,4 +246,155 @@ fn what_nobody_could_see_is_inconclusive() {
     assert!(ended.stdout.contains("have no room for an identity"), "{ended:?}");
     assert!(ended.stdout.contains("nobody of scn's looks"), "{ended:?}");
     assert!(!ended.stdout.contains('✓'), "{ended:?}");
+}
+
+/// Frames that go the short way: as many as can be, and some that a program looks at where they arrive. To the address that they come from there is no
+/// way: an answer would be asked for by ARP, which is counted too. Tshark ends by a signal where it may not read its settings, as an ordinary user in the
+/// home of root.
+const MANY: &str = r#"scn 1
+
+scenario many {
+    timeout 60s
+    topology {
+        node a, b
+        interface a.eth0 { sysctl "net.ipv6.conf.eth0.disable_ipv6" = 1 }
+        link a.eth0 10.0.0.1/24 <-> b.eth0 10.0.0.2/24
+    }
+    process looks on b {
+        run "exec dumpcap -q -i eth0 -B 64 -f 'udp dst port 7' -w /tmp/seen.pcapng"
+        ready log /File:/ within 20s
+        stop SIGINT within 5s
+    }
+    flow some from a.eth0 to b.eth0 over frames {
+        frame { ipv4 { source 192.0.2.9  ttl 9  identification 0..65535 }  udp { source 1000..1999  destination 7 }  payload random 16B..1400B }
+        rate 25k/s
+        total 10000
+    }
+    flow most from a.eth0 to b.eth0 over frames { frame { ipv4 { source 192.0.2.9  ttl 9 }  udp { destination 9 }  payload 18B }  peer none  total 400000 }
+    flow long from a.eth0 to b.eth0 over frames { frame { ipv4 { source 192.0.2.9  ttl 9 }  udp { destination 9 }  payload random 18B..1472B }  rate 50k/s  total 20000 }
+    timeline {
+        at 0s  run on b "awk '/eth0:/ {print $3}' /proc/net/dev > /tmp/before"
+        at 500ms  start some
+        at 3s  start long
+        at 6s  stop looks
+        at 6s  start most
+        at 9s  run on b "awk -v before=$(cat /tmp/before) '/eth0:/ {print $3 - before}' /proc/net/dev"  as counted
+        at 9s  run on b "HOME=/tmp tshark -n -r /tmp/seen.pcapng -o ip.check_checksum:TRUE -o udp.check_checksum:TRUE -Y 'ip.checksum.status == 1 && udp.checksum.status == 1' -T fields -e udp.srcport | sort | uniq -c | awk '$1 == 10' | wc -l"  as looked
+    }
+    expect {
+        some.sent == 10000
+        some.received == 10000
+        some.duplicates == 0
+        some.reordered == 0
+        some.corrupt == 0
+        long.received == 20000
+        long.corrupt == 0
+        most.sent == 400000
+        most.dropped == 0
+        counted.output matches /^430000\n/
+        looked.output matches /^1000\n/
+    }
+}
+"#;
+
+/// The kernel is Linux 6.17 or later.
+fn is_new_kernel() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(['.', '-']).map_while(|number| number.trim().parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(17))
+}
+
+/// The flows of a run that went the short way, one line each.
+fn short_ways(stderr: &str) -> usize {
+    stderr.lines().filter(|line| line.contains("frames go the short way")).count()
+}
+
+#[test]
+fn what_goes_the_short_way_is_whole_and_all_of_it_arrives() {
+    if !there_is_tshark() {
+        return;
+    }
+    for place in places() {
+        place.write("many.scn", MANY);
+        let run = || finish(place.command(&["run", "many.scn"]).env("SCN_LOG", "scn_runner::traffic=debug"));
+        let ended = until_told(run);
+        assert_eq!(ended.code, Some(0), "stdout:\n{}\nstderr:\n{}", ended.stdout, ended.stderr);
+        // An older kernel has no such way, and may let an ordinary user keep no memory for it: the same holds of the long one.
+        let ways = short_ways(&ended.stderr);
+        assert!(ways == 3 || ways == 0 && !(is_new_kernel() && is_root()), "each flow begins it anew: {}", ended.stderr);
+    }
+}
+
+/// A link that loses its carrier while frames are sent; a program at the sender keeps them from the short way. Until the sender's kernel has heard of it,
+/// some frames are refused: they are told, each once.
+const CUT: &str = r#"scn 1
+
+scenario cut {
+    timeout 60s
+    topology {
+        node a, b
+        bridge lan
+        link near: a.eth0 10.0.0.1/24 <-> lan
+        link lan <-> b.eth0 10.0.0.2/24
+    }
+    PROGRAM
+    flow f from a.eth0 to b.eth0 over frames { frame { ipv4 { ttl 9 }  udp { source 1..9 }  payload 64B }  rate 25k/s  duration 3s }
+    timeline {
+        at 0s  start f
+        at 1s for 500ms  down near
+    }
+    expect {
+        f.sent + f.dropped == 75000
+        f.dropped < 100
+        f.lost > 11000
+        f.lost < 14000
+        f.duplicates == 0
+        f.outage.max > 450ms
+        f.outage.max < 600ms
+    }
+}
+"#;
+
+#[test]
+fn a_link_that_is_cut_loses_the_same_whichever_way_frames_go() {
+    for (program, short) in [("", 1), ("process looks on a { run \"exec sleep 99\" }", 0)] {
+        let place = Place::new();
+        place.write("cut.scn", CUT.replace("PROGRAM", program));
+        let ended = until_told(|| finish(place.command(&["run", "cut.scn"]).env("SCN_LOG", "scn_runner::traffic=debug")));
+        assert_eq!(ended.code, Some(0), "stdout:\n{}\nstderr:\n{}", ended.stdout, ended.stderr);
+        assert!(short_ways(&ended.stderr) <= short, "{}", ended.stderr);
+    }
+}
+
+/// The same link, cut again and again while it has as many frames as can be, so that some are refused amid others of one call.
+const FLAPPING: &str = r#"scn 1
+
+scenario flapping {
+    timeout 60s
+    topology {
+        node a, b
+        bridge lan
+        link near: a.eth0 10.0.0.1/24 <-> lan
+        link lan <-> b.eth0 10.0.0.2/24
+    }
+    flow f from a.eth0 to b.eth0 over frames { frame { ipv4 { ttl 9 }  udp { source 1..9 }  payload 64B }  total 1000000 }
+    timeline {
+        at 0s  start f
+        every 100ms from 100ms to 900ms  down near for 20ms
+    }
+    expect {
+        f.sent + f.dropped == 1000000
+        f.dropped < 1000
+        f.duplicates == 0
+    }
+}
+"#;
+
+#[test]
+fn a_frame_that_is_refused_amid_others_is_neither_lost_count_of_nor_sent_twice() {
+    for place in places() {
+        place.write("flapping.scn", FLAPPING);
+        let ended = until_told(|| place.scn(&["run", "flapping.scn"]));
+        assert_eq!(ended.code, Some(0), "stdout:\n{}\nstderr:\n{}", ended.stdout, ended.stderr);
+    }
 }

@@ -122,15 +122,16 @@ fn socket(over: Streams, domain: Domain, congestion: Option<&str>) -> io::Result
 }
 
 fn packets(kind: Packets, count: usize) -> io::Result<Vec<OwnedFd>> {
-    let (kind, ipv6) = match kind {
-        Packets::Udp { ipv6 } => ((Type::DGRAM, Protocol::UDP), ipv6),
-        Packets::Echo { ipv6: false } => ((Type::RAW, Protocol::ICMPV4), false),
-        Packets::Echo { ipv6: true } => ((Type::RAW, Protocol::ICMPV6), true),
+    let domain = |ipv6| if ipv6 { Domain::IPV6 } else { Domain::IPV4 };
+    let one = || match kind {
+        Packets::Udp { ipv6 } => Socket::new(domain(ipv6), Type::DGRAM.nonblocking(), Some(Protocol::UDP)),
+        Packets::Echo { ipv6: false } => Socket::new(Domain::IPV4, Type::RAW.nonblocking(), Some(Protocol::ICMPV4)),
+        Packets::Echo { ipv6: true } => Socket::new(Domain::IPV6, Type::RAW.nonblocking(), Some(Protocol::ICMPV6)),
         // Of this protocol the kernel takes packets with their headers.
-        Packets::Raw { ipv6 } => ((Type::RAW, Protocol::from(libc::IPPROTO_RAW)), ipv6),
+        Packets::Raw { ipv6 } => Socket::new(domain(ipv6), Type::RAW.nonblocking(), Some(Protocol::from(libc::IPPROTO_RAW))),
+        Packets::Express => packet::express(),
     };
-    let domain = if ipv6 { Domain::IPV6 } else { Domain::IPV4 };
-    (0..count).map(|_| Ok(Socket::new(domain, kind.0.nonblocking(), Some(kind.1))?.into())).collect()
+    (0..count).map(|_| Ok(one()?.into())).collect()
 }
 
 fn udp_listener(address: SocketAddr) -> io::Result<OwnedFd> {

@@ -46,6 +46,13 @@ pub(crate) fn at(interface: &str) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// A socket that takes frames out of memory, to no interface yet. With this much room it holds as many as that memory does.
+pub(crate) fn express() -> io::Result<Socket> {
+    let socket = Socket::new(Domain::from(libc::AF_XDP), Type::RAW.nonblocking(), None)?;
+    enlarge(&socket, FLOW_BUFFER)?;
+    Ok(socket)
+}
+
 /// A socket that gets every frame that comes in at an interface and sends out there; each frame with its virtio header.
 pub(crate) fn tap(index: u32, buffer_bytes: usize) -> io::Result<Socket> {
     let socket = receiver(buffer_bytes)?;

@@ -32,9 +32,13 @@ pub(crate) fn is_prompt(plan: &Plan) -> bool {
 
 /// A flow that gains by it: as fast as it can, or nearly.
 pub(crate) fn is_dense(flow: &PlannedFlow) -> bool {
+    matches!(flow.transport, Transport::Udp { .. }) && is_near(flow)
+}
+
+/// What a flow sends follows each other as fast as can be, or nearly.
+pub(crate) fn is_near(flow: &PlannedFlow) -> bool {
     let paced = flow.load.rate_nano.is_some() || flow.load.bandwidth_bps.is_some();
-    let near = !paced || (1..=NEAR_NS).contains(&flow.interval_ns);
-    matches!(flow.transport, Transport::Udp { .. }) && near
+    !paced || (1..=NEAR_NS).contains(&flow.interval_ns)
 }
 
 /// A step, or one inside it, ends the connection.

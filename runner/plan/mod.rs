@@ -11,6 +11,7 @@ mod ecn;
 mod ends;
 mod engines;
 mod errors;
+pub(crate) mod express;
 mod flows;
 mod frames;
 mod graph;
@@ -264,7 +265,7 @@ fn assemble(
 ) -> Plan {
     let Network { nodes, links, interfaces } = network;
     let descriptors = descriptors::descriptors(&nodes, &links, &listeners.list, (&flows, &stresses), &timeline);
-    Plan {
+    let mut plan = Plan {
         version: VERSION,
         scenario: scenario.name.clone(),
         doc: scenario.doc.clone(),
@@ -291,5 +292,7 @@ fn assemble(
         expectations: scenario.expectations.clone(),
         descriptors,
         once: false,
-    }
+    };
+    plan.descriptors = plan.descriptors.saturating_add(express::descriptors(&plan));
+    plan
 }

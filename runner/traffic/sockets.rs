@@ -65,6 +65,8 @@ pub enum Packets {
         /// IPv6, else IPv4.
         ipv6: bool,
     },
+    /// Whole frames out of memory that the kernel knows (AF_XDP), to an interface that it is still to be bound to.
+    Express,
 }
 
 /// The door through which sockets come. The lab implements it; tests implement it on loopback.

@@ -62,7 +62,7 @@ impl Lane {
         let lost = match lanes.kind {
             // What came with a wrong checksum is the network's.
             Packets::Udp { .. } => shared.overflows.limit(shared.plan.flows[lanes.run.flow].from, lost),
-            Packets::Echo { .. } | Packets::Raw { .. } => lost,
+            Packets::Echo { .. } | Packets::Raw { .. } | Packets::Express => lost,
         };
         if lost > 0 {
             let missed = Missed { from_ns: row.opened_ns, to_ns: lanes.worker.pacer.now_ns(), count: u64::from(lost) };

@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! run --template--> batch --sendmmsg--> interface ===> interface --filter--> ring --> receive
+//!  |                  +--shortcut, express--^                                            |
 //!  ^   departures, what could not be sent                                     arrivals   |
 //!  +-------------------------- lane: what has come -------------------------------------+      both --> log --> items, packets
 //! ```
@@ -15,6 +16,8 @@
 mod batch;
 mod described;
 mod ends;
+mod exchange;
+mod express;
 mod filter;
 mod headers;
 pub mod lane;
@@ -23,6 +26,7 @@ mod mark;
 pub mod receive;
 mod ring;
 pub mod run;
+mod shortcut;
 mod sums;
 mod template;
 #[cfg(test)]

@@ -16,11 +16,14 @@ use scn_grammar::scenario::timeline::Action;
 use scn_reports::record::flow::{Connection, ConnectionEnd, ItemOutcome, NEVER};
 
 use super::batch::{BATCH, Batch, Written};
+use super::express::{Express, Interface};
 use super::lane::Lane;
 use super::log::Departure;
 use super::mark::MOST_NUMBERS;
+use super::shortcut::Shortcut;
 use super::template::Template;
 use super::{LIMIT_NS, routed};
+use crate::plan::express;
 use crate::plan::pace::Pace;
 use crate::plan::types::{Plan, PlannedFlow};
 use crate::traffic::Notice;
@@ -145,7 +148,7 @@ impl<'w> Sender<'w> {
         shared.lanes().push(Arc::clone(&lane));
         shared.live.connections.fetch_add(1, Ordering::Relaxed);
         let count = planned.load.total.unwrap_or(MOST_NUMBERS).min(MOST_NUMBERS);
-        let batch = Batch::new(&template, routed);
+        let batch = Batch::new(&template, routed, short_way(worker, planned, &template, &socket).await);
         let mut starts = run.starts(worker);
         let at_ns = starts.as_mut().filter(|_| count > 0).map_or(NEVER_DUE, |starts| starts.at(0));
         let watched = !super::ends::arrive_at(&worker.shared.plan, planned).is_empty();
@@ -388,6 +391,29 @@ impl<'w> Sender<'w> {
             flow::unsent(self.worker, self.run.flow, Start { intended_ns: self.at_ns, lag_ns: 0 }, ItemOutcome::Dropped);
             self.next += 1;
             self.at_ns = starts.at(self.next);
+        }
+    }
+}
+
+/// The short way to the interface that a packet socket is bound to, where nobody minds and the kernel has one. Until it has come, and without it,
+/// frames are sent all the same, only not so many.
+async fn short_way(worker: &Worker, planned: &PlannedFlow, template: &Arc<Template>, beside: &OwnedFd) -> Shortcut {
+    let shared = &worker.shared;
+    if shared.captured.load(Ordering::Relaxed) || !express::may_go(&shared.plan, planned) {
+        return Shortcut::default();
+    }
+    let given = shared.sockets.packets(planned.from, Packets::Express, 1).await;
+    let given = given.and_then(|mut sockets| sockets.pop().ok_or_else(|| io::Error::other("the lab gave no socket")));
+    match given.and_then(|socket| Ok((socket, Interface::of(beside.as_fd())?))) {
+        Ok((socket, interface)) => {
+            let template = Arc::clone(template);
+            Shortcut::made(&planned.name, move |unwanted| {
+                Express::new(socket, interface, template.longest, |room| template.prepare(room), unwanted)
+            })
+        }
+        Err(error) => {
+            tracing::debug!(flow = planned.name, %error, "frames go the long way");
+            Shortcut::default()
         }
     }
 }

@@ -76,7 +76,7 @@ impl Sockets for Loopback {
                 Packets::Udp { ipv6: true } => (socket2::Domain::IPV6, socket2::Type::DGRAM, socket2::Protocol::UDP),
                 Packets::Echo { ipv6: false } => (socket2::Domain::IPV4, socket2::Type::RAW, socket2::Protocol::ICMPV4),
                 Packets::Echo { ipv6: true } => (socket2::Domain::IPV6, socket2::Type::RAW, socket2::Protocol::ICMPV6),
-                Packets::Raw { .. } => return Err(io::Error::from_raw_os_error(libc::EPERM)),
+                Packets::Raw { .. } | Packets::Express => return Err(io::Error::from_raw_os_error(libc::EPERM)),
             };
             let one = || -> io::Result<OwnedFd> {
                 let socket = socket2::Socket::new(domain, sort, Some(protocol))?;
