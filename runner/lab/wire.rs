@@ -128,7 +128,7 @@ impl Wires {
         let at_ns = now_ns() + u64::try_from(ahead.as_nanos()).unwrap_or(0);
         let begin = move |lines: &mut [Line]| lines.iter_mut().for_each(|line| line.begin(at_ns));
         // The kernel has counted a frame that waits to be read: it would be in the counts of the wire alone.
-        self.shards.iter().for_each(|shard| shard.tell(Order::TakeIn));
+        self.shards.iter().for_each(|shard| shard.tell(Order::Clear));
         self.shards.iter().try_for_each(|shard| shard.call(begin))
     }
 

@@ -38,8 +38,8 @@ pub(crate) type Work = Box<dyn FnOnce(&mut [Line]) + Send>;
 
 /// What the lab wants of the pump.
 pub(crate) enum Order {
-    /// To take in all that has come: what is done next finds no frame that came before it.
-    TakeIn,
+    /// To take in all that has come and to let out what need not wait: what is done next finds neither.
+    Clear,
     /// To do something with the lines, between two frames.
     Do(Work),
     /// To end.
@@ -142,7 +142,10 @@ impl Pump {
         let _ = nix::unistd::read(&self.bell, &mut [0; 64]);
         while let Ok(order) = self.orders.try_recv() {
             match order {
-                Order::TakeIn => (0..self.wanted.len()).for_each(|way| self.take_all_in(way)),
+                Order::Clear => {
+                    (0..self.wanted.len()).for_each(|way| self.take_all_in(way));
+                    self.let_out();
+                }
                 Order::Do(work) => work(&mut self.lines),
                 Order::Stop => return true,
             }
