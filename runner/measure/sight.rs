@@ -1,4 +1,4 @@
-//! What the receiving end of a flow of frames could see: nothing where nobody looks, how many but not which where all frames are alike, and less
+//! What the receiving end of a flow of frames or datagrams could see: nothing where nobody looks, how many but not which where all frames are alike, and less
 //! than came where its kernel had no room. In: a series. Out: why a metric has no value, and how far the truth may lie from one that it has.
 
 use scn_grammar::scenario::metrics;
@@ -44,7 +44,7 @@ pub(super) fn blind(flow: &Series<'_>, name: &str) -> Option<String> {
         };
     }
     if datagrams.unwatched && !OF_SENDER.contains(&name) && family(name) != "lag" {
-        return Some(format!("nobody of scn's looks where the frames of {} arrive", flow.record.name));
+        return Some(format!("nobody of scn's looks where what {} sends arrives", flow.record.name));
     }
     let which = OF_WHICH.contains(&name) || OF_WHICH_FAMILIES.contains(&family(name));
     (datagrams.alike && which)

@@ -401,7 +401,9 @@ impl Traffic {
             let (paused_ns, intervals_ns) = turning::told(flow, &shared.turns(), &ran_ns);
             let finished = shared.finished.load(Ordering::SeqCst) && !late;
             let watched_ns = flow.watches().then(|| turning::unpaused(&ran_ns, &paused_ns));
-            FlowSeries { ran_ns, paused_ns, intervals_ns, finished, ..series::merge(parts, datagrams, watched_ns.as_deref()) }
+            let mut series = series::merge(parts, datagrams, watched_ns.as_deref());
+            datagram::see_who_looks(&self.shared.plan, flow, &mut series);
+            FlowSeries { ran_ns, paused_ns, intervals_ns, finished, ..series }
         });
         let mut flows: Vec<FlowSeries> = flows.collect();
         let kinds = flows.split_off(self.shared.stresses.first().map_or(flows.len(), stress::Stress::first));

@@ -422,7 +422,8 @@ impl Minder {
             return;
         };
         let matches = match self.copy.ready.as_ref().map(|ready| &ready.look) {
-            Some(Look::Log(regex)) => life.ready.is_none() && regex.is_match(&line.text),
+            // The end of a line may be of two characters.
+            Some(Look::Log(regex)) => life.ready.is_none() && regex.is_match(line.text.trim_end_matches('\r')),
             _ => false,
         };
         self.report.output.add(Written { text: self.tools.secrets.mask(line.text), ..line });

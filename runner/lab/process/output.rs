@@ -50,7 +50,7 @@ async fn lines_of(mut pipe: Pipe, stream: Stream, tell: Sender<Written>) {
         let got = pipe.read(&mut chunk).await.unwrap_or(0);
         let at = Instant::now();
         let line = |bytes: &[u8]| {
-            let text = String::from_utf8_lossy(bytes).trim_end_matches('\r').to_owned();
+            let text = String::from_utf8_lossy(bytes).into_owned();
             Written { at, stream, text, open: false }
         };
         open.extend_from_slice(&chunk[..got]);
@@ -159,7 +159,7 @@ mod tests {
             let line = lines.recv().await.unwrap();
             rest.push((line.text, line.open));
         }
-        assert_eq!(rest, [("two".to_owned(), false), (String::new(), false), ("last".to_owned(), true)]);
+        assert_eq!(rest, [("two\r".to_owned(), false), (String::new(), false), ("last".to_owned(), true)], "as it was written");
         to_errors.write_all(&[b'x'; LONGEST_LINE + 1]).unwrap();
         drop(to_errors);
         let long = lines.recv().await.unwrap();

@@ -42,6 +42,7 @@ mod window;
 use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::pattern::{Pattern, Payload, Side, Step, StepKind};
 use scn_grammar::scenario::transport::{Listener, Transport, TransportKind};
+use scn_reports::record::flow::{ItemOutcome, NEVER};
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
@@ -53,7 +54,8 @@ use super::frame::HEADER;
 use super::quic;
 use super::shared::Shared;
 use super::sockets::Packets;
-use super::{Traffic, TrafficError};
+use super::{FlowSeries, Traffic, TrafficError};
+use crate::plan::datagrams;
 use crate::plan::types::{Plan, PlannedFlow};
 
 /// An item without an answer after this long is lost, ns.
@@ -91,6 +93,15 @@ pub fn own_server(plan: &Plan, flow: &PlannedFlow, target: SocketAddr) -> bool {
     let found = flow.looked_up().map(|_| plan.holders(target.ip()));
     let nodes = found.as_ref().unwrap_or(&flow.backends);
     matches!(flow.transport, Transport::Udp { .. }) && !nodes.is_empty() && nodes.iter().all(serves)
+}
+
+/// Notes that nobody of scn's looks where a flow's datagrams arrive: nothing answers them, the server is not the program's own, and of none of them
+/// anything was heard.
+pub fn see_who_looks(plan: &Plan, flow: &PlannedFlow, series: &mut FlowSeries) {
+    let one_way = flow.pattern.as_ref().is_some_and(datagrams::is_one_way);
+    let Some(seen) = series.datagrams.as_mut().filter(|_| one_way && flow.transport.kind() == TransportKind::Udp) else { return };
+    let mut fates = series.items.iter().filter(|item| item.sent_ns != NEVER).map(|item| item.outcome);
+    seen.unwatched = !own_server(plan, flow, flow.target) && fates.all(|fate| fate == ItemOutcome::Unfinished);
 }
 
 /// Every message of a pattern can be told from all others by its header.

@@ -53,6 +53,25 @@ fn failed(series: &FlowSeries) -> usize {
 }
 
 #[tokio::test]
+async fn nobody_looks_where_nothing_answers_and_the_server_is_anothers() {
+    let unwatched = |series: &FlowSeries| series.datagrams.as_ref().unwrap().unwatched;
+    let one_way = || pattern(vec![("client sends", filled(Client, 1000))]);
+    let plan = udp(one_way(), None, paced(1000, 20), Ipv4Addr::LOCALHOST);
+    let other = UdpSocket::bind(plan.flows[0].target).unwrap();
+    assert!(unwatched(&played(plan).await));
+    drop(other);
+    assert!(
+        !unwatched(&played(udp(one_way(), None, paced(1000, 20), Ipv4Addr::LOCALHOST)).await),
+        "the kernel there says that nobody has the port"
+    );
+    assert!(!unwatched(&played(udp(one_way(), Some(one_way()), paced(1000, 20), Ipv4Addr::LOCALHOST)).await));
+    let asked = udp(sym(100), None, paced(1000, 20), Ipv4Addr::LOCALHOST);
+    let mute = UdpSocket::bind(asked.flows[0].target).unwrap();
+    assert!(!unwatched(&played(asked).await), "an answer is missed");
+    drop(mute);
+}
+
+#[tokio::test]
 async fn both_ends_count_every_datagram() {
     for (pattern, back) in [(sym(100), 500), (pattern(vec![("client sends", filled(Client, 1000))]), 0)] {
         let series = played(udp(pattern.clone(), Some(pattern), paced(1000, 500), Ipv4Addr::LOCALHOST)).await;

@@ -17,6 +17,8 @@ use super::{Heard, Row, Side, Told, Work, changing, streams, words};
 
 /// What takes so much of a segment of the path's MTU: headers of IPv4 and TCP with and without timestamps, of IPv6 too.
 const HEADERS: [u64; 4] = [52, 40, 72, 60];
+/// What timestamps take of a segment, bytes.
+const TIMESTAMPS: u64 = 12;
 
 /// Says one that is told to end.
 const TERMINATED: &str = "the client has terminated";
@@ -178,7 +180,7 @@ fn one_end(work: &Work<'_>, end: &End, document: &Value, server: bool, told: &mu
     told.error_ns = told.error_ns.max(error);
     let sockets: Vec<i64> = document["start"]["connected"].as_array().into_iter().flatten().filter_map(|c| c["socket"].as_i64()).collect();
     let mut retransmits = vec![0u64; sockets.len()];
-    let mss = document["start"]["tcp_mss_default"].as_u64().unwrap_or(0);
+    let sizes = sizes(&document["start"]);
     let first = told.streams.len();
     if !server {
         let place = |c: &Value, end: &str| format!("{}:{}", c[format!("{end}_host")].as_str().unwrap_or(""), c[format!("{end}_port")]);
@@ -210,7 +212,7 @@ fn one_end(work: &Work<'_>, end: &End, document: &Value, server: bool, told: &mu
                 at_ns: to_ns,
                 connection: u32::try_from(first + stream).unwrap_or(u32::MAX),
                 rtt_us: u32::try_from(count("rtt")).unwrap_or(u32::MAX),
-                cwnd: segments(count("snd_cwnd"), count("pmtu"), mss),
+                cwnd: segments(count("snd_cwnd"), count("pmtu"), &sizes),
                 retransmits: u32::try_from(retransmits[stream]).unwrap_or(u32::MAX),
                 ..TcpSample::default()
             });
@@ -255,10 +257,18 @@ fn whole(from_ns: i64, to_ns: i64, back: bool, datagrams: bool) -> Report {
     Report { from_ns, to_ns, back, receiver: true, datagrams, bytes: 0, packets: 0, lost: 0, reordered: 0, jitter_ns: -1 }
 }
 
+/// What the beginning of a report tells of the size of segments, bytes: what the system gave, or what was asked for, of which timestamps take a part.
+fn sizes(start: &Value) -> Vec<u64> {
+    let asked = start["tcp_mss"].as_u64();
+    let sizes = [start["tcp_mss_default"].as_u64(), asked.and_then(|size| size.checked_sub(TIMESTAMPS)), asked];
+    sizes.into_iter().flatten().filter(|size| *size > 0).collect()
+}
+
 /// A congestion window in segments: iperf3 tells bytes. The segments' size is the one of which the window is a whole number.
-fn segments(bytes: u64, mtu: u64, mss: u64) -> u32 {
-    let sizes = std::iter::once(mss).chain(HEADERS.iter().filter_map(|headers| mtu.checked_sub(*headers)));
-    let whole = sizes.filter(|size| *size > 0).find(|size| bytes.is_multiple_of(*size)).unwrap_or(mss.max(1));
+fn segments(bytes: u64, mtu: u64, sizes: &[u64]) -> u32 {
+    let of_mtu = HEADERS.iter().filter_map(|headers| mtu.checked_sub(*headers)).filter(|size| *size > 0);
+    let mut all = sizes.iter().copied().chain(of_mtu);
+    let whole = all.clone().find(|size| bytes.is_multiple_of(*size)).or_else(|| all.next()).unwrap_or(1);
     u32::try_from((bytes + whole / 2) / whole).unwrap_or(u32::MAX)
 }
 
@@ -309,6 +319,15 @@ mod tests {
 
     fn heard(client: &str, server: &str) -> Heard {
         Heard { client: end(client, 0), server: Some(end(server, 0)) }
+    }
+
+    #[test]
+    fn windows_are_whole_segments() {
+        let start = |text: &str| sizes(&serde_json::from_str(text).unwrap());
+        assert_eq!(segments(4_115_880, 1500, &start(r#"{"tcp_mss": 900}"#)), 4635, "888 bytes and timestamps");
+        assert_eq!(segments(9000, 1500, &start(r#"{"tcp_mss": 900}"#)), 10, "without timestamps");
+        assert_eq!(segments(14_480, 1500, &start(r#"{"tcp_mss_default": 1448}"#)), 10);
+        assert_eq!(segments(14_480, 1500, &start("{}")), 10, "by the path's MTU");
     }
 
     #[test]

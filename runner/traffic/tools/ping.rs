@@ -11,7 +11,7 @@ use scn_grammar::scenario::flow::ToolKind;
 use scn_grammar::scenario::transport::Transport;
 
 use super::options::Options;
-use super::placed::Line;
+use super::placed::{End, Line};
 use super::{Heard, Row, Told, Work, changing, words};
 
 /// Between two echoes if no rate is said, ns: ping's own.
@@ -24,6 +24,8 @@ const RESPONSE_NS: u64 = 1_000_000_000;
 const NUMBERS: i64 = 1 << 16;
 /// Payload if no size is said, bytes.
 const SIZE: u64 = 56;
+/// Payload with room for the time at which it was sent, without which ping tells no round trip, bytes.
+const TIMED: u64 = 16;
 
 pub(super) const ROW: Row = Row {
     kind: ToolKind::Ping,
@@ -101,6 +103,12 @@ fn beyond(work: &Work<'_>) -> Vec<(String, &'static str)> {
     let mut beyond = changing(work);
     if interval_ns(work) < LEAST_NS {
         beyond.push(("more than 1000 echoes per second".to_owned(), "its least interval is 1ms; write `over icmp` without `via ping`"));
+    }
+    if work.size().is_some_and(|bytes| bytes < TIMED) {
+        beyond.push((
+            format!("a `size` of less than {TIMED}B"),
+            "it has no room for its time then, and tells no round trip; write `over icmp` without `via ping`",
+        ));
     }
     beyond
 }
@@ -195,6 +203,7 @@ fn read(work: &Work<'_>, heard: &Heard) -> Told {
     let response = i64::try_from(work.timeouts.response_ns.unwrap_or(RESPONSE_NS)).unwrap_or(i64::MAX);
     let bytes = u32::try_from(work.size().unwrap_or(SIZE)).unwrap_or(u32::MAX);
     let mut before: Option<i64> = None;
+    let broke_off = end.told_ns.is_some() || failed(end).is_some();
     for at in 1..=until {
         let echo = known.remove(&at).unwrap_or_default();
         let sent_ns = echo.sent_ns.unwrap_or_else(|| before.map_or(end.started_ns, |before| before.saturating_add(interval)));
@@ -204,19 +213,24 @@ fn read(work: &Work<'_>, heard: &Heard) -> Told {
         let answers_ns: Vec<i64> = echo.answers_ns.into_iter().filter(in_time).collect();
         // One that was sent a moment before ping was told to end, or ended by force, may still have been answered.
         let quiet = answers_ns.is_empty() && echo.refused.is_none();
-        let unseen = quiet && (end.told_ns.is_some() || end.bad_end().is_some()) && end.ended_ns - sent_ns < response;
+        let unseen = quiet && broke_off && end.ended_ns - sent_ns < response;
         told.echoes.push(Echo { sent_ns, answers_ns, refused: echo.refused, unseen, bytes });
         before = Some(sent_ns);
     }
     told
 }
 
-/// Its own errors. An exit with 1 says that no answer came, which is no error of its own.
+/// How it failed. An exit with 1 says that no answer came, which is no failure of its own.
+fn failed(end: &End) -> Option<String> {
+    end.bad_end().filter(|_| end.status != Some(1))
+}
+
+/// Its own errors.
 fn complaints(heard: &Heard, known: &BTreeMap<i64, Known>, told: &mut Told) {
     let end = &heard.client;
     let first = |line: &&Line| line.errors && line.text.starts_with("ping:");
     let when = end.lines.iter().find(first).map_or(end.ended_ns, |line| line.at_ns);
-    let bad = end.bad_end().filter(|_| end.told_ns.is_none() && end.status != Some(1));
+    let bad = failed(end).filter(|_| end.told_ns.is_none());
     match (end.complaint("ping"), bad) {
         (Some(words), _) => told.errors.push((when, words)),
         (None, Some(how)) => told.errors.push((end.ended_ns, format!("it ended with {how}"))),
@@ -229,7 +243,8 @@ fn complaints(heard: &Heard, known: &BTreeMap<i64, Known>, told: &mut Told) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::placed::End;
+    use scn_grammar::scenario::pattern::Varying;
+
     use super::*;
     use crate::traffic::tools::series::tests::work;
 
@@ -298,6 +313,14 @@ mod tests {
         let nothing = heard(&[(1, "PING x"), (600, "3 packets transmitted, 0 received, 100% packet loss, time 206ms")], 1);
         let told = read(&flow.work(), &nothing);
         assert_eq!((told.echoes.len(), told.errors.len()), (3, 0), "no answer is loss, not a failure of ping");
+        let refused =
+            [(5, "ping: local error: message too long, mtu=1500"), (400, "2 packets transmitted, 0 received, +2 errors, 100% packet loss")];
+        let told = read(&flow.work(), &heard(&refused, 1));
+        assert_eq!(
+            (told.echoes.len(), told.echoes.iter().any(|echo| echo.unseen)),
+            (2, false),
+            "it knows that nothing came, however soon it ends"
+        );
         let told = read(&flow.work(), &heard(&[(5, "ping: connect: Network is unreachable")], 2));
         assert_eq!((told.echoes, told.errors), (Vec::new(), vec![(5 * MS, "connect: Network is unreachable".to_owned())]));
         let told = read(&flow.work(), &heard(&[], 137));
@@ -319,6 +342,9 @@ mod tests {
             told("via ping { over icmp { ttl 9  dscp 46  df on }  total 3  size 64B  timeout { response 200ms } }"),
             "-n -D -O -i 1 -c 3 -W 0.2 -s 64 -t 9 -Q 184 -M do 10.0.0.2"
         );
-        assert_eq!(beyond(&work("via ping { rate 1000/s  duration 1s }").work()), []);
+        assert_eq!(beyond(&work("via ping { rate 1000/s  duration 1s  size 16B }").work()), []);
+        let mut small = work("via ping { duration 1s  size 16B }");
+        small.flow.load.size = Some(Varying::Fixed(8));
+        assert_eq!(beyond(&small.work())[0].0, "a `size` of less than 16B", "no room for the time");
     }
 }
