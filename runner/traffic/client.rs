@@ -67,8 +67,10 @@ struct Open {
     /// From where, once that is known.
     local: Option<SocketAddr>,
     entry: Arc<Entry>,
-    /// Transactions that were begun, or that somebody waits to begin.
+    /// Transactions that were begun.
     begun: Cell<u64>,
+    /// Those, and those that somebody waits to begin.
+    claimed: Cell<u64>,
     /// Those that are under way.
     under_way: Cell<u32>,
     /// It begins no other transaction.
@@ -89,12 +91,18 @@ impl Open {
             local: None,
             entry,
             begun: Cell::new(0),
+            claimed: Cell::new(0),
             under_way: Cell::new(0),
             ending: Cell::new(false),
             broke: Cell::new(false),
             end: Cell::new(None),
             others: RefCell::default(),
         }
+    }
+
+    /// Something has changed for those who carry transactions on it.
+    fn wake_others(&self) {
+        self.others.borrow().iter().for_each(|other| other.wake());
     }
 
     /// One of those who carry transactions on it has ended so. What is not in good order tells how the connection ended.
@@ -308,7 +316,7 @@ impl<'a> Place<'a> {
             }
         };
         if http::is_multiplexed(&planned.transport) {
-            let carrier = Box::pin(http::Carrier::new(stream));
+            let carrier = Box::pin(http::Carrier::new(stream, http::streams(&planned.transport)));
             let talks = match carrier.await {
                 Ok(carrier) => Box::pin(self.multiplex(carrier, open, &identity, quiet)),
                 Err(broken) => return self.lane(open).idle_break(broken, Quiet::ENDLESS),

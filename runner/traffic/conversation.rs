@@ -34,6 +34,11 @@ pub trait Conversation {
     /// The client sends before it receives anything.
     fn speaks_first(&self) -> bool;
 
+    /// How many may carry transactions at once on the connection, as the peer says at this moment.
+    fn most_at_once(&mut self) -> u64 {
+        u64::MAX
+    }
+
     /// Watches the connection between two transactions, until it ends.
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Broken>;
 
@@ -77,6 +82,10 @@ impl<C: Conversation> Conversation for Box<C> {
 
     fn speaks_first(&self) -> bool {
         (**self).speaks_first()
+    }
+
+    fn most_at_once(&mut self) -> u64 {
+        (**self).most_at_once()
     }
 
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Broken> {

@@ -29,6 +29,8 @@ pub(super) struct Lane<'a> {
 /// What an idle connection met.
 pub(super) enum Idle {
     Start(Start),
+    /// The peer takes fewer at once than it did.
+    NoRoom,
     Broken(Broken),
     Over,
 }
@@ -40,15 +42,22 @@ impl Lane<'_> {
         let most = load.transactions.or(load.total.map(|_| 1));
         let open = self.open;
         let end = loop {
-            let number = open.begun.get();
-            if most.is_some_and(|most| number >= most) {
-                // Others may be at work on the last of them.
-                open.note(ConnectionEnd::Closed);
-                return talk;
-            }
-            open.begun.set(number + 1);
-            let start = match self.next_start(&mut talk).await {
+            let met = match self.claim(&mut talk, most).await {
+                Ok(true) => self.next_start(&mut talk).await,
+                Ok(false) => {
+                    // Others may be at work on the last of them.
+                    open.note(ConnectionEnd::Closed);
+                    return talk;
+                }
+                Err(met) => met,
+            };
+            let start = match met {
                 Idle::Start(start) => start,
+                Idle::NoRoom => {
+                    open.claimed.set(open.claimed.get() - 1);
+                    open.wake_others();
+                    continue;
+                }
                 Idle::Over => break self.ordered_end(),
                 // Those at work tell what became of it.
                 Idle::Broken(_) if open.under_way.get() > 0 => break ConnectionEnd::Closed,
@@ -56,6 +65,10 @@ impl Lane<'_> {
                 Idle::Broken(Broken::Eof) if talk.may_end() && open.row.borrow().transactions > 0 => break ConnectionEnd::Closed,
                 Idle::Broken(broken) => break self.idle_break(broken, talk.quiet()),
             };
+            let number = open.begun.replace(open.begun.get() + 1);
+            if most == Some(number + 1) {
+                open.wake_others();
+            }
             open.under_way.set(open.under_way.get() + 1);
             let ended = self.transaction(&mut talk, number, start).await;
             open.under_way.set(open.under_way.get() - 1);
@@ -68,8 +81,36 @@ impl Lane<'_> {
         };
         open.note(end);
         open.ending.set(true);
-        open.others.borrow().iter().for_each(|other| other.wake());
+        open.wake_others();
         talk
+    }
+
+    /// Waits until there is a transaction for this one to begin, and claims it; `false`: all that the connection has are begun.
+    async fn claim(&self, talk: &mut impl Conversation, most: Option<u64>) -> Result<bool, Idle> {
+        let (open, most) = (self.open, most.unwrap_or(u64::MAX));
+        let claimed = poll_fn(|context| {
+            if open.begun.get() >= most {
+                return Poll::Ready(Ok(false));
+            }
+            if self.has_room(talk) && open.claimed.get() < most {
+                return Poll::Ready(Ok(true));
+            }
+            self.control.register(context);
+            if self.is_over() {
+                return Poll::Ready(Err(Idle::Over));
+            }
+            talk.poll_idle(context).map(|broken| Err(Idle::Broken(broken)))
+        })
+        .await;
+        if let Ok(true) = claimed {
+            open.claimed.set(open.claimed.get() + 1);
+        }
+        claimed
+    }
+
+    /// The peer takes as many at once as come before this one, and this one.
+    pub(super) fn has_room(&self, talk: &mut impl Conversation) -> bool {
+        talk.most_at_once() > self.stream
     }
 
     /// One transaction; the end of the connection if it ends with it.
@@ -199,6 +240,9 @@ impl Lane<'_> {
             if !opened && let Some(met) = self.paused(talk).await {
                 return met;
             }
+            if !self.has_room(talk) {
+                return Idle::NoRoom;
+            }
             if talk.quiet().is_limited() {
                 self.place.worker.limit(self.control, talk.quiet().until(NEVER_DUE));
             }
@@ -258,6 +302,7 @@ impl Lane<'_> {
                 let over = match talk.may_end().then(|| ended(talk, context)).flatten() {
                     Some(broken) => Idle::Broken(broken),
                     None if self.open.ending.get() => Idle::Over,
+                    None if !self.has_room(talk) => Idle::NoRoom,
                     None => return Poll::Ready(Some(Idle::Start(start))),
                 };
                 self.place.run.give_back(start);
@@ -266,7 +311,7 @@ impl Lane<'_> {
             if self.is_over() {
                 return Poll::Ready(Some(Idle::Over));
             }
-            if version != self.place.run.turning.version() {
+            if version != self.place.run.turning.version() || !self.has_room(talk) {
                 return Poll::Ready(None);
             }
             talk.poll_idle(context).map(|broken| own_clock::met_by(self.place.run, self.place.worker, broken))

@@ -36,7 +36,7 @@ impl Lane<'_> {
             if self.is_over() {
                 return Poll::Ready(Some(Idle::Over));
             }
-            if version != run.turning.version() {
+            if version != run.turning.version() || !self.has_room(talk) {
                 return Poll::Ready(None);
             }
             if let Poll::Ready(broken) = talk.poll_idle(context) {

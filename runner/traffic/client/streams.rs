@@ -23,7 +23,8 @@ impl Place<'_> {
     pub(super) async fn multiplex(&mut self, mut carrier: http::Carrier, open: &Open, identity: &Identity, quiet: Quiet) -> ConnectionEnd {
         let (worker, socket) = (self.worker, carrier.socket());
         let heard = Rc::new(Cell::new(quiet));
-        let streams = http::streams(&worker.shared.plan.flows[self.run.flow].transport);
+        let flow = &worker.shared.plan.flows[self.run.flow];
+        let streams = http::streams(&flow.transport);
         self.control.socket.set(Some(socket));
         let controls = self.controls(open, streams);
         let talks = controls.iter().zip(0..).map(|(control, stream)| {
@@ -31,7 +32,21 @@ impl Place<'_> {
             http::Talk::new(worker, control, carrier.link(), socket, identity, Rc::clone(&heard))
         });
         let talks = talks.collect();
-        let done = self.side_by_side(open, &controls, talks, |context| carrier.poll(context)).await;
+        let carry = |context: &mut Context<'_>| {
+            let over = carrier.poll(context);
+            if let Some(most) = carrier.says_otherwise() {
+                if (most as u64) < streams {
+                    let what = format!(
+                        "the server of {} takes {most} requests at once on a connection: {streams} streams cannot be had",
+                        flow.name
+                    );
+                    worker.shared.warn(what);
+                }
+                controls.iter().for_each(|control| control.wake());
+            }
+            over
+        };
+        let done = self.side_by_side(open, &controls, talks, carry).await;
         let end = self.closes(open);
         done.into_iter().for_each(|talk| drop(talk.close()));
         self.control.socket.set(None);

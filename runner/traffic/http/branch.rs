@@ -29,6 +29,8 @@ pub struct Carrier {
     sender: SendRequest<Bytes>,
     socket: RawFd,
     secured: bool,
+    /// Streams that the server took at once when it was last asked.
+    most: usize,
     ended: bool,
 }
 
@@ -60,13 +62,16 @@ struct Rest {
 pub struct Coming(RecvStream);
 
 impl Carrier {
-    /// Takes a connected socket. What the server is shows with its first answer.
-    pub async fn new(stream: Stream) -> Result<Carrier, Broken> {
+    /// Takes a connected socket, for so many requests at once. What the server is shows with its first answer.
+    pub async fn new(stream: Stream, streams: u64) -> Result<Carrier, Broken> {
         let (socket, secured) = (stream.socket(), matches!(stream, Stream::Secured(_)));
         let mut builder = Builder::new();
         builder.initial_window_size(WINDOW).initial_connection_window_size(WINDOW).enable_push(false);
+        // Nothing bounds them before the server has said what does (RFC 9113, 5.1.2).
+        let most = usize::try_from(streams).unwrap_or(usize::MAX);
+        builder.initial_max_send_streams(most);
         let (sender, connection) = builder.handshake(stream).await.map_err(|error| broken(&error))?;
-        Ok(Carrier { connection, sender, socket, secured, ended: false })
+        Ok(Carrier { connection, sender, socket, secured, most, ended: false })
     }
 
     /// The socket.
@@ -88,9 +93,20 @@ impl Carrier {
         let over = self.ended || matches!(self.sender.poll_ready(context), Poll::Ready(Err(_)));
         if over { Poll::Ready(()) } else { Poll::Pending }
     }
+
+    /// How many requests the server takes at once, if it says otherwise than when this was last asked.
+    pub fn says_otherwise(&mut self) -> Option<usize> {
+        let most = self.sender.current_max_send_streams();
+        (std::mem::replace(&mut self.most, most) != most).then_some(most)
+    }
 }
 
 impl Branch {
+    /// How many requests the server takes at once on the connection.
+    pub fn most_at_once(&self) -> u64 {
+        self.sender.current_max_send_streams() as u64
+    }
+
     /// Sends a request; its answer comes by [`Branch::poll_answer`].
     pub fn send(&mut self, request: Request<Outgoing>) {
         self.state = State::Waiting(Box::new(request));

@@ -80,6 +80,14 @@ impl Link {
         }
     }
 
+    /// How many requests the server takes at once on the connection.
+    pub fn most_at_once(&self) -> u64 {
+        match self {
+            Link::Alone(_) => 1,
+            Link::Branch(branch) => branch.most_at_once(),
+        }
+    }
+
     /// Waits until the connection ends by itself.
     pub fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
         match self {

@@ -267,6 +267,10 @@ impl Conversation for Talk {
         true
     }
 
+    fn most_at_once(&mut self) -> u64 {
+        self.asks.link().most_at_once()
+    }
+
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
         match self.control.interrupted(context) {
             Some(Broken::TimedOut) if goes_on(&self.worker, &self.control, self.heard.get(), NEVER_DUE) => {}

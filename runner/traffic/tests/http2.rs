@@ -2,6 +2,7 @@
 
 use super::http::{failures, planned, series_of};
 use super::*;
+use hyper::body::Bytes;
 use scn_reports::record::flow::ConnectionEnd;
 use std::io::{Read, Write};
 
@@ -87,6 +88,55 @@ async fn who_is_under_way_when_a_service_stops_is_served() {
     let series = running.finish().await;
     assert!(series.connections[..10].iter().all(|c| c.end == ConnectionEnd::Closed), "{:?}", series.connections[0]);
     assert!(series.items.iter().all(|item| item.outcome != ItemOutcome::Failed), "{:?}", series.failures);
+}
+
+/// A flow against a server that takes two requests at once on a connection, and answers each 200 ms after it came. Out: what the flow saw, and its warnings.
+async fn against_a_narrow_one(load: &str) -> (FlowSeries, Vec<String>) {
+    let plan = planned(&format!("flow f from client to server {{ over http {{ version 2  streams 8  path \"/p\" }}  {load} }}"));
+    let listener = tokio::net::TcpListener::bind(plan.flows[0].target).await.unwrap();
+    let server = tokio::spawn(async move {
+        loop {
+            let stream = listener.accept().await.unwrap().0;
+            tokio::spawn(async move {
+                let Ok(mut connection) = h2::server::Builder::new().max_concurrent_streams(2).handshake::<_, Bytes>(stream).await else {
+                    return;
+                };
+                while let Some(Ok((_, mut answer))) = connection.accept().await {
+                    tokio::spawn(async move {
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                        let _ = answer.send_response(hyper::Response::new(()), true);
+                    });
+                }
+            });
+        }
+    });
+    let mut running = start(Plan { listeners: Vec::new(), ..plan }).await;
+    running.ended().await;
+    server.abort();
+    let mut result = running.finish_all().await;
+    (result.flows.remove(0), result.warnings)
+}
+
+#[tokio::test]
+async fn no_more_requests_are_under_way_than_the_server_takes() {
+    // The first is sent before the server has said what it takes; the others are due every 25 ms, and each is answered after 200 ms.
+    for (load, ends) in [("rate 40/s  duration 500ms", false), ("rate 40/s  total 1  transactions 6", true)] {
+        let (series, warnings) = against_a_narrow_one(load).await;
+        assert_eq!(failures(&series), [], "{load}");
+        let sent: Vec<&Item> = series.items.iter().filter(|item| item.outcome == ItemOutcome::Done).collect();
+        let most = sent.iter().map(|item| sent.iter().filter(|other| under_way(other, item.sent_ns, item.connection)).count()).max();
+        assert_eq!(most, Some(2), "{load}");
+        assert_eq!(warnings, ["the server of f takes 2 requests at once on a connection: 8 streams cannot be had"]);
+        if ends {
+            assert_eq!(sent.len(), 6);
+        } else {
+            assert_eq!(series.items.len(), 20);
+            assert!(
+                series.items.iter().all(|item| [ItemOutcome::Done, ItemOutcome::Dropped].contains(&item.outcome)),
+                "what was not sent is not lost"
+            );
+        }
+    }
 }
 
 /// A frame of HTTP/2: type, stream, payload.
