@@ -6,7 +6,7 @@ use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, Hea
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 
 use super::body::Outgoing;
-use super::{CLOSES, FILLING, NODE, STREAM};
+use super::{CLOSES, FILLING, LENGTH, NODE, STREAM};
 
 /// Headers of one message.
 const MOST_HEADERS: usize = 100;
@@ -23,10 +23,10 @@ pub fn request(text: &[u8]) -> Result<Request<Outgoing>, String> {
     version(parsed.version)?;
     let method = Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(|error| error.to_string())?;
     let target: Uri = parsed.path.unwrap_or_default().parse().map_err(|error| format!("its target is wrong: {error}"))?;
-    let headers = headers(parsed.headers)?;
+    let mut headers = headers(parsed.headers)?;
     let body = Bytes::copy_from_slice(&text[length..]);
     if !body.is_empty() || headers.contains_key(CONTENT_LENGTH) {
-        fits(&headers, body.len())?;
+        settle_length(&mut headers, body.len())?;
     }
     let mut message = Request::new(Outgoing::Bytes(body));
     (*message.method_mut(), *message.uri_mut(), *message.headers_mut()) = (method, target, headers);
@@ -40,13 +40,13 @@ pub fn response(text: &[u8], to: &Method) -> Result<Response<Outgoing>, String> 
     let length = whole(parsed.parse(text), "answer")?;
     version(parsed.version)?;
     let status = StatusCode::from_u16(parsed.code.unwrap_or_default()).map_err(|error| error.to_string())?;
-    let headers = headers(parsed.headers)?;
+    let mut headers = headers(parsed.headers)?;
     let body = Bytes::copy_from_slice(&text[length..]);
     let bodiless = to == Method::HEAD || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     match bodiless {
         true if !body.is_empty() => return Err(format!("an answer with status {status} to {to} has no body")),
         true => {}
-        false => fits(&headers, body.len())?,
+        false => settle_length(&mut headers, body.len())?,
     }
     let mut message = Response::new(Outgoing::Bytes(body));
     (*message.status_mut(), *message.headers_mut()) = (status, headers);
@@ -96,14 +96,17 @@ fn headers(parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-/// The length that a message says is that of what the pattern sends.
-fn fits(headers: &HeaderMap, length: usize) -> Result<(), String> {
+/// The length that a message says is that of what the pattern sends. Of one that says none it is told that the length is no word of its own.
+fn settle_length(headers: &mut HeaderMap, length: usize) -> Result<(), String> {
     if headers.contains_key(TRANSFER_ENCODING) {
         return Err("the pattern's text says Transfer-Encoding: a body of a pattern has a Content-Length".to_owned());
     }
     let said = headers.get(CONTENT_LENGTH).map(|value| value.to_str().ok().and_then(|value| value.parse::<usize>().ok()));
     match said {
-        None => Ok(()),
+        None => {
+            headers.insert(LENGTH, HeaderValue::from_static("1"));
+            Ok(())
+        }
         Some(Some(said)) if said == length => Ok(()),
         Some(_) => Err(format!("the pattern's text says another Content-Length than the {length} bytes that the pattern sends after it")),
     }
@@ -124,7 +127,13 @@ fn text(first: String, headers: &HeaderMap) -> Vec<u8> {
     let mut text = first.into_bytes();
     // What our own ends tell each other is no word of the pattern.
     let ours = |name: &HeaderName| {
-        name == NODE || name == FILLING || name == STREAM || name == CLOSES || (name == CONNECTION && headers.contains_key(CLOSES))
+        name == NODE
+            || name == FILLING
+            || name == STREAM
+            || name == CLOSES
+            || name == LENGTH
+            || (name == CONNECTION && headers.contains_key(CLOSES))
+            || (name == CONTENT_LENGTH && headers.contains_key(LENGTH))
     };
     for (name, value) in headers.iter().filter(|(name, _)| !ours(name)) {
         text.extend_from_slice(written(name.as_str()).as_bytes());
@@ -167,6 +176,45 @@ mod tests {
             message.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         assert_eq!(response_head(message.status(), message.headers()), text);
+    }
+
+    #[test]
+    fn a_length_is_shown_where_the_text_says_it() {
+        // As hyper sends it: with the length of what it has to send.
+        let asked = |text: &str| {
+            let (mut head, body) = request(text.as_bytes()).unwrap().into_parts();
+            if body.left() > 0 && !head.headers.contains_key(CONTENT_LENGTH) {
+                head.headers.insert(CONTENT_LENGTH, body.left().into());
+            }
+            (String::from_utf8(request_head(&head)).unwrap(), head.headers.contains_key(LENGTH))
+        };
+        let answered = |text: &str, to: Method| {
+            let (mut head, body) = response(text.as_bytes(), &to).unwrap().into_parts();
+            if to != Method::HEAD && !head.headers.contains_key(CONTENT_LENGTH) {
+                head.headers.insert(CONTENT_LENGTH, body.left().into());
+            }
+            (String::from_utf8(response_head(head.status, &head.headers)).unwrap(), head.headers.contains_key(LENGTH))
+        };
+        for (text, body, marked) in [
+            ("POST / HTTP/1.1\r\nHost: a\r\n\r\n", "hello", true),
+            ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n", "hello", false),
+            // Without a body there is no length to add.
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "", false),
+        ] {
+            assert_eq!(asked(&format!("{text}{body}")), (text.to_owned(), marked), "{text}");
+        }
+        for (text, body, to, marked) in [
+            ("HTTP/1.1 200 OK\r\n\r\n", "hello", Method::GET, true),
+            ("HTTP/1.1 200 OK\r\nX-Word: a\r\n\r\n", "", Method::GET, true),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "hello", Method::GET, false),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "", Method::HEAD, false),
+            ("HTTP/1.1 200 OK\r\n\r\n", "", Method::HEAD, false),
+        ] {
+            assert_eq!(answered(&format!("{text}{body}"), to), (text.to_owned(), marked), "{text}");
+        }
+        // What another server says of its length is seen.
+        let theirs = HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from_static("7"))]);
+        assert_eq!(response_head(StatusCode::OK, &theirs), b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n");
     }
 
     #[test]

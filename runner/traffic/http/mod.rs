@@ -55,6 +55,8 @@ pub static FILLING: HeaderName = HeaderName::from_static("scn-filling");
 pub const STREAM: &str = "scn-stream";
 /// The header of an answer whose `Connection: close` is no word of a pattern.
 pub const CLOSES: &str = "scn-closes";
+/// The header of a message whose `Content-Length` is no word of a pattern: it is that of the body that was sent.
+pub const LENGTH: &str = "scn-length";
 
 /// Whether a flow is one of these.
 pub fn carries(flow: &PlannedFlow) -> bool {

@@ -59,6 +59,25 @@ async fn sessions_of_several_requests_are_played_by_both_sides() {
     }
 }
 
+#[tokio::test]
+async fn a_head_without_a_length_is_compared_as_it_was_said() {
+    let get = r#"client sends "GET / HTTP/1.1\r\nHost: s\r\n\r\n""#;
+    for steps in [
+        format!(r#"{get} server sends "HTTP/1.1 200 OK\r\n\r\nhello""#),
+        format!(r#"{get} server sends "HTTP/1.1 200 OK\r\nX-Word: a\r\n\r\n" server sends 100B"#),
+        format!(r#"{get} server sends "HTTP/1.1 200 OK\r\n\r\n" client expects "HTTP/1.1 200 OK\r\n\r\n" server sends random 10B..90kB"#),
+        format!(r#"{get} server sends "HTTP/1.1 200 OK\r\n\r\n" client expects "HTTP/1.1 200 OK" server sends "bye""#),
+        r#"client sends "POST / HTTP/1.1\r\nHost: s\r\n\r\n" client sends 300B server sends "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n""#.to_owned(),
+    ] {
+        let steps = steps.replace(" server ", "\n server ").replace(" client ", "\n client ");
+        for over in ["http", "http { version 2  streams 2 }"] {
+            let flow = format!("flow f from client to server {{ over {over}  pattern page  total 1  transactions 3 }}");
+            let series = series_of(planned(&format!("pattern page {{\n {steps}\n}}\n{flow}"))).await;
+            assert_eq!((done(&series), failures(&series)), (3, vec![]), "{over}: {steps}");
+        }
+    }
+}
+
 /// Two pages, one after the other.
 fn pages(end: &str) -> String {
     format!(
