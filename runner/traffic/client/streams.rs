@@ -35,6 +35,7 @@ impl Place<'_> {
         let carry = |context: &mut Context<'_>| {
             let over = carrier.poll(context);
             if let Some(most) = carrier.says_otherwise() {
+                self.run.server_takes.set(most);
                 if (most as u64) < streams {
                     let what = format!(
                         "the server of {} takes {most} requests at once on a connection: {streams} streams cannot be had",

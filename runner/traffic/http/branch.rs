@@ -20,6 +20,8 @@ use crate::traffic::tls::Stream;
 
 /// As much as either end may send before the other says that it has taken it: no bound of our own on long ways, bytes.
 pub const WINDOW: u32 = (1 << 31) - 1;
+/// Requests at once that a server takes as long as it has not said how many: it should take no fewer (RFC 9113, 6.5.2).
+pub const UNTOLD_STREAMS: usize = 100;
 /// A body goes out in pieces of at most so many bytes.
 const PIECE: usize = 64 * 1024;
 
@@ -62,13 +64,11 @@ struct Rest {
 pub struct Coming(RecvStream);
 
 impl Carrier {
-    /// Takes a connected socket, for so many requests at once. What the server is shows with its first answer.
-    pub async fn new(stream: Stream, streams: u64) -> Result<Carrier, Broken> {
+    /// Takes a connected socket. What the server is shows with its first answer; `most` is how many requests it takes at once, until it says so.
+    pub async fn new(stream: Stream, most: usize) -> Result<Carrier, Broken> {
         let (socket, secured) = (stream.socket(), matches!(stream, Stream::Secured(_)));
         let mut builder = Builder::new();
         builder.initial_window_size(WINDOW).initial_connection_window_size(WINDOW).enable_push(false);
-        // Nothing bounds them before the server has said what does (RFC 9113, 5.1.2).
-        let most = usize::try_from(streams).unwrap_or(usize::MAX);
         builder.initial_max_send_streams(most);
         let (sender, connection) = builder.handshake(stream).await.map_err(|error| broken(&error))?;
         Ok(Carrier { connection, sender, socket, secured, most, ended: false })

@@ -40,7 +40,7 @@ use scn_grammar::scenario::pattern::Pattern;
 use scn_grammar::scenario::transport::{Http, HttpVersion, Listener, Transport};
 
 pub use answers::Answers;
-pub use branch::Carrier;
+pub use branch::{Carrier, UNTOLD_STREAMS};
 pub use link::Link;
 pub use request::Request;
 pub use talk::Talk;

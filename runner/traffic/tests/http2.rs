@@ -139,6 +139,15 @@ async fn no_more_requests_are_under_way_than_the_server_takes() {
     }
 }
 
+#[tokio::test]
+async fn what_a_server_takes_is_known_from_the_connection_before() {
+    let (series, _) = against_a_narrow_one("total 4  transactions 4").await;
+    let failed: Vec<&Item> = series.items.iter().filter(|item| item.outcome == ItemOutcome::Failed).collect();
+    assert!(!failed.is_empty() && failed.iter().all(|item| item.connection == 0), "{failed:?}");
+    assert!(failures(&series).iter().all(|(_, what)| *what == "the server reset the stream (RST_STREAM, REFUSED_STREAM)"));
+    assert_eq!(series.items.iter().filter(|item| item.connection > 0).count(), 12);
+}
+
 /// A frame of HTTP/2: type, stream, payload.
 fn frame(kind: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
