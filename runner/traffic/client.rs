@@ -316,7 +316,7 @@ impl<'a> Place<'a> {
             }
         };
         if http::is_multiplexed(&planned.transport) {
-            let carrier = Box::pin(http::Carrier::new(stream, self.run.server_takes.get()));
+            let carrier = Box::pin(http::Carrier::new(stream, worker.shared.flows[flow].server_takes.load(Ordering::Relaxed)));
             let talks = match carrier.await {
                 Ok(carrier) => Box::pin(self.multiplex(carrier, open, &identity, quiet)),
                 Err(broken) => return self.lane(open).idle_break(broken, Quiet::ENDLESS),

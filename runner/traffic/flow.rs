@@ -20,7 +20,6 @@ use super::control::{Control, Order, Role, Start};
 use super::datagram;
 use super::draw::Key;
 use super::frames;
-use super::http;
 use super::names::Names;
 use super::openings;
 use super::paced_openings;
@@ -75,8 +74,6 @@ pub struct Run {
     pub idle: RefCell<VecDeque<Rc<Control>>>,
     /// Starts without a connection, the oldest first.
     pub waiting: RefCell<VecDeque<Start>>,
-    /// Requests at once on a connection, as its server last said (HTTP/2).
-    pub server_takes: Cell<usize>,
     /// The first of its places are open.
     pub has_opened: Cell<bool>,
     sockets: RefCell<Vec<OwnedFd>>,
@@ -154,7 +151,6 @@ pub fn start(worker: &Rc<Worker>, flow: FlowId, start: FlowStart) {
         killed: Cell::new(false),
         frozen: Cell::new(false),
         thawed_ns: Cell::new(i64::MIN),
-        server_takes: Cell::new(http::UNTOLD_STREAMS),
         idle: RefCell::default(),
         waiting: RefCell::default(),
         sockets: RefCell::default(),

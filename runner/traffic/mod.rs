@@ -402,7 +402,7 @@ impl Traffic {
             let finished = shared.finished.load(Ordering::SeqCst) && !late;
             let watched_ns = flow.watches().then(|| turning::unpaused(&ran_ns, &paused_ns));
             let mut series = series::merge(parts, datagrams, watched_ns.as_deref());
-            datagram::see_who_looks(&self.shared.plan, flow, &mut series);
+            datagram::heed_what_was_heard(flow, &mut series);
             FlowSeries { ran_ns, paused_ns, intervals_ns, finished, ..series }
         });
         let mut flows: Vec<FlowSeries> = flows.collect();

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use scn_grammar::scenario::{FlowId, NodeId};
@@ -14,6 +14,7 @@ use super::Notice;
 use super::datagram::Overflows;
 use super::frames::lane::Lane;
 use super::frames::{self, Template, Watched};
+use super::http;
 use super::live::Live;
 use super::names::Names;
 use super::registry::Registry;
@@ -127,6 +128,8 @@ pub struct FlowShared {
     pub frozen: AtomicBool,
     /// What the timeline does to it, as far as that is known.
     pub turns: Mutex<Turns>,
+    /// Requests at once on a connection, as its server last said (HTTP/2).
+    pub server_takes: AtomicUsize,
     /// Nodes that answered.
     backends: Mutex<BTreeSet<u16>>,
     /// Of a flow of frames: its starts, as both ends know them.
@@ -208,7 +211,14 @@ impl Shared {
     pub fn new(plan: Arc<Plan>, sockets: Arc<dyn Sockets>, notices: mpsc::UnboundedSender<Notice>) -> Shared {
         let run = (plan.seed ^ plan.seed >> 32) as u32 ^ std::process::id().rotate_left(16);
         let known = turns::known(&plan.timeline, plan.flows.len());
-        let flows = known.into_iter().map(|turns| FlowShared { turns: Mutex::new(turns), ..FlowShared::default() }).collect();
+        let flows = known
+            .into_iter()
+            .map(|turns| FlowShared {
+                turns: Mutex::new(turns),
+                server_takes: AtomicUsize::new(http::UNTOLD_STREAMS),
+                ..FlowShared::default()
+            })
+            .collect();
         let stresses = stress::of_plan(&plan);
         let listeners = plan.listeners.iter().map(|_| Standing::default()).collect();
         let frames = frames::templates(&plan, run);

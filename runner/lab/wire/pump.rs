@@ -26,10 +26,10 @@ const BELL: u64 = u64::MAX - 1;
 const CLOCK_STEP_NS: u64 = 1_000_000;
 /// Two looks at the clocks that are farther apart than this were interrupted, ns; they take less than a tenth of it.
 const UNINTERRUPTED_NS: u64 = 2000;
+/// How often they are looked at, at most.
+const LOOKS: usize = 4;
 /// Batches of one end that are taken in at once, at most.
 const TURNS: usize = 64;
-/// How often they are looked at again.
-const LOOKS: usize = 4;
 /// Nothing to do.
 const NEVER: u64 = u64::MAX;
 

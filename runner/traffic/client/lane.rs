@@ -72,6 +72,10 @@ impl Lane<'_> {
             open.under_way.set(open.under_way.get() + 1);
             let ended = self.transaction(&mut talk, number, start).await;
             open.under_way.set(open.under_way.get() - 1);
+            if talk.most_at_once() <= self.stream {
+                // Those before it may have waited for its end.
+                open.wake_others();
+            }
             if let Some(end) = ended {
                 break end;
             }
@@ -108,9 +112,9 @@ impl Lane<'_> {
         claimed
     }
 
-    /// The peer takes as many at once as come before this one, and this one.
+    /// The peer takes as many at once as come before this one or are under way, and this one.
     pub(super) fn has_room(&self, talk: &mut impl Conversation) -> bool {
-        talk.most_at_once() > self.stream
+        talk.most_at_once() > self.stream.max(self.open.under_way.get().into())
     }
 
     /// One transaction; the end of the connection if it ends with it.

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -32,18 +33,19 @@ impl Place<'_> {
             http::Talk::new(worker, control, carrier.link(), socket, identity, Rc::clone(&heard))
         });
         let talks = talks.collect();
+        let mut told = false;
         let carry = |context: &mut Context<'_>| {
             let over = carrier.poll(context);
-            if let Some(most) = carrier.says_otherwise() {
-                self.run.server_takes.set(most);
-                if (most as u64) < streams {
-                    let what = format!(
-                        "the server of {} takes {most} requests at once on a connection: {streams} streams cannot be had",
-                        flow.name
-                    );
-                    worker.shared.warn(what);
-                }
+            let (most, is_other) = carrier.most_at_once();
+            if is_other {
+                worker.shared.flows[self.run.flow].server_takes.store(most, Ordering::Relaxed);
                 controls.iter().for_each(|control| control.wake());
+            }
+            // It has said so before its first answer, if at all.
+            if !told && most < controls.len() && (is_other || open.row.borrow().transactions > 0) {
+                told = true;
+                let what = format!("the server of {} takes {most} requests at once on a connection, not {}", flow.name, controls.len());
+                worker.shared.warn(what);
             }
             over
         };

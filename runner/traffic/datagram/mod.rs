@@ -95,13 +95,17 @@ pub fn own_server(plan: &Plan, flow: &PlannedFlow, target: SocketAddr) -> bool {
     matches!(flow.transport, Transport::Udp { .. }) && !nodes.is_empty() && nodes.iter().all(serves)
 }
 
-/// Notes that nobody of scn's looks where a flow's datagrams arrive: nothing answers them, the server is not the program's own, and of none of them
-/// anything was heard.
-pub fn see_who_looks(plan: &Plan, flow: &PlannedFlow, series: &mut FlowSeries) {
+/// Nobody of scn's sees what a flow sends: nothing answers it, and the server is not the program's own. It may still be heard of: see [`heed_what_was_heard`].
+fn is_unwatched(flow: &PlannedFlow, own_server: bool) -> bool {
     let one_way = flow.pattern.as_ref().is_some_and(datagrams::is_one_way);
-    let Some(seen) = series.datagrams.as_mut().filter(|_| one_way && flow.transport.kind() == TransportKind::Udp) else { return };
-    let mut fates = series.items.iter().filter(|item| item.sent_ns != NEVER).map(|item| item.outcome);
-    seen.unwatched = !own_server(plan, flow, flow.target) && fates.all(|fate| fate == ItemOutcome::Unfinished);
+    one_way && !own_server && flow.transport.kind() == TransportKind::Udp
+}
+
+/// Where something was heard of what a flow of datagrams sent, or nothing was sent at all, no more than that is to be known.
+pub fn heed_what_was_heard(flow: &PlannedFlow, series: &mut FlowSeries) {
+    let Some(seen) = series.datagrams.as_mut().filter(|_| flow.transport.kind() == TransportKind::Udp) else { return };
+    let mut sent = series.items.iter().filter(|item| item.sent_ns != NEVER).peekable();
+    seen.unwatched &= sent.peek().is_some() && sent.all(|item| item.outcome == ItemOutcome::Unfinished);
 }
 
 /// Every message of a pattern can be told from all others by its header.

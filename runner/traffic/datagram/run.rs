@@ -22,7 +22,7 @@ use super::pour::{self, Room};
 use super::socket::{self, Arrivals};
 use super::target::{find_target, pause_after_failure};
 use super::upcoming::Upcoming;
-use super::{Options, Packets, is_identified, own_server, packets, pattern, response_limit};
+use super::{Options, Packets, is_identified, is_unwatched, own_server, packets, pattern, response_limit};
 use crate::plan::datagrams;
 use crate::traffic::Notice;
 use crate::traffic::control::{Order, Start};
@@ -109,6 +109,7 @@ pub async fn supervise(worker: &Rc<Worker>, run: &Rc<Run>) {
         share = share.min(flow::share(total, run.part.0, run.part.1).max(1));
     }
     if found.is_some() && !run.killed.get() {
+        worker.parts.borrow_mut()[run.flow].frames.unwatched |= is_unwatched(planned, lanes.own_server);
         lanes.open(usize::try_from(share).unwrap_or(usize::MAX)).await;
     }
     lanes.carry_out().await;

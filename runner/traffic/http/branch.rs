@@ -94,10 +94,10 @@ impl Carrier {
         if over { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// How many requests the server takes at once, if it says otherwise than when this was last asked.
-    pub fn says_otherwise(&mut self) -> Option<usize> {
+    /// How many requests the server takes at once, and whether that is other than when this was last asked.
+    pub fn most_at_once(&mut self) -> (usize, bool) {
         let most = self.sender.current_max_send_streams();
-        (std::mem::replace(&mut self.most, most) != most).then_some(most)
+        (most, std::mem::replace(&mut self.most, most) != most)
     }
 }
 

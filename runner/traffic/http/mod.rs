@@ -15,7 +15,7 @@
 //! outlives the request.
 //!
 //! Our own servers add two headers, so that they are known behind a proxy too: [`NODE`] tells who answers, [`FILLING`] that the body
-//! is filling, and of what length. Messages of filling are numbered in each transaction by itself, since a proxy mixes connections.
+//! is filling, and of what length. A third, [`LENGTH`], is in messages of either end whose pattern says no length. Messages of filling are numbered in each transaction by itself, since a proxy mixes connections.
 
 mod alone;
 mod answers;

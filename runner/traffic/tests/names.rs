@@ -98,15 +98,22 @@ async fn datagrams_wait_for_the_name() {
 
 #[tokio::test]
 async fn datagrams_to_a_name_that_is_never_found_end_and_are_errors() {
-    let mut plan = plan(sym(64), None, Load { total: Some(2), rate_nano: Some(100 * 1_000_000_000), ..load() });
-    plan.flows[0].transport = Transport::Udp { socket: Socket::default(), wire: Wire::Own };
-    let mut running = start(to("slow.test", plan)).await;
-    running.ended().await;
-    assert_eq!(running.traffic.live(FLOW).get("errors"), Some(2));
-    let series = running.finish().await;
-    let ends: Vec<(ConnectionEnd, bool)> = series.connections.iter().map(|c| (c.end, c.remote.starts_with("slow.test:"))).collect();
-    assert_eq!(ends, [(ConnectionEnd::ConnectTimeout, true); 2]);
-    assert!(series.items.iter().all(|item| matches!(item.outcome, ItemOutcome::Dropped | ItemOutcome::Unfinished)), "{:?}", series.items);
+    for said in [sym(64), pattern(vec![("client sends", filled(Side::Client, 64))])] {
+        let mut plan = plan(said, None, Load { total: Some(2), rate_nano: Some(100 * 1_000_000_000), ..load() });
+        plan.flows[0].transport = Transport::Udp { socket: Socket::default(), wire: Wire::Own };
+        let mut running = start(to("slow.test", plan)).await;
+        running.ended().await;
+        assert_eq!(running.traffic.live(FLOW).get("errors"), Some(2));
+        let series = running.finish().await;
+        let ends: Vec<(ConnectionEnd, bool)> = series.connections.iter().map(|c| (c.end, c.remote.starts_with("slow.test:"))).collect();
+        assert_eq!(ends, [(ConnectionEnd::ConnectTimeout, true); 2]);
+        assert!(
+            series.items.iter().all(|item| matches!(item.outcome, ItemOutcome::Dropped | ItemOutcome::Unfinished)),
+            "{:?}",
+            series.items
+        );
+        assert!(!series.datagrams.unwrap().unwatched, "nothing was sent that nobody saw");
+    }
 }
 
 #[tokio::test]

@@ -73,6 +73,11 @@ impl AsyncWrite for Plain {
         let mut some = pieces.iter().filter(|piece| !piece.is_empty());
         match (some.next(), some.next()) {
             (Some(piece), None) => self.poll_write(context, piece),
+            _ if std::mem::take(&mut self.writes_at_once)
+                && let Some(written) = at_once(SockRef::from(&self.tcp).send_vectored_with_flags(pieces, libc::MSG_NOSIGNAL)) =>
+            {
+                Poll::Ready(written)
+            }
             _ => Pin::new(&mut self.tcp).poll_write_vectored(context, pieces),
         }
     }
@@ -87,5 +92,24 @@ impl AsyncWrite for Plain {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.tcp).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    #[tokio::test]
+    async fn the_first_write_goes_at_once_in_one_piece_or_in_several() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        for pieces in [&[IoSlice::new(b"head and body")][..], &[IoSlice::new(b"head"), IoSlice::new(b" and body")]] {
+            let tcp = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            tcp.set_nonblocking(true).unwrap();
+            let mut plain = Plain::new(TcpStream::from_std(tcp).unwrap(), false);
+            // The event loop had no turn in which it could have learnt of the socket.
+            let written = Pin::new(&mut plain).poll_write_vectored(&mut Context::from_waker(Waker::noop()), pieces);
+            assert!(matches!(written, Poll::Ready(Ok(13))), "{written:?}");
+        }
     }
 }
