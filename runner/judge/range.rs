@@ -3,6 +3,11 @@
 use scn_grammar::quantity::Dimension;
 use scn_grammar::scenario::expect::{BinaryOperator, Fold};
 
+/// Numbers and ratios are kept as multiples of this.
+const KEPT: f64 = 1e-9;
+/// Beyond it a double is coarser than that.
+const MOST_KEPT: f64 = 4e6;
+
 /// What a comparison of values with error says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Truth {
@@ -54,6 +59,12 @@ impl Range {
         Range { value: f64::NAN, low: f64::NEG_INFINITY, high: f64::INFINITY }
     }
 
+    /// As exact as the language keeps numbers and ratios, so that what was computed of counts equals what a scenario says of them.
+    fn as_kept(self) -> Self {
+        let kept = |limit: f64| if limit.abs() < MOST_KEPT { (limit / KEPT).round() * KEPT } else { limit };
+        Range { value: self.value, low: kept(self.low), high: kept(self.high) }
+    }
+
     /// Limits that could not be computed are no limits.
     fn sane(self) -> Self {
         Range {
@@ -71,6 +82,7 @@ pub(super) fn compare(operator: BinaryOperator, left: Range, right: Range) -> Tr
         (_, true) => Truth::No,
         _ => Truth::Unknown,
     };
+    let (left, right) = (left.as_kept(), right.as_kept());
     let point = left.low == left.high && right.low == right.high && left.low == right.low;
     let apart = left.high < right.low || right.high < left.low;
     match operator {
@@ -179,6 +191,17 @@ mod tests {
 
     fn about(value: f64, error: f64) -> Range {
         Range { value, low: value - error, high: value + error }
+    }
+
+    #[test]
+    fn what_is_computed_equals_what_is_said() {
+        let (third, said) = (Range::exact(1.0 / 3.0), Range::exact(0.333_333_333));
+        for operator in [BinaryOperator::Equal, BinaryOperator::LessEqual, BinaryOperator::GreaterEqual] {
+            assert_eq!(compare(operator, third, said), Truth::Yes);
+            assert_eq!(compare(operator, Range::exact(2.0 / 3.0), Range::exact(0.666_666_667)), Truth::Yes);
+        }
+        assert_eq!(compare(BinaryOperator::Less, third, Range::exact(0.333_333_334)), Truth::Yes);
+        assert_eq!(compare(BinaryOperator::Equal, third, Range::exact(0.333_333_332)), Truth::No);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use scn_reports::record::flow::NEVER;
 
+use super::distribution::Family;
 use super::outage::{self, By, Gap};
 use super::series::{Order, Series};
 use super::{Context, Happening, Measured, Window, loss};
@@ -127,11 +128,12 @@ fn first_failure(flow: &Series<'_>, window: Window, event_ns: i64, error_ns: f64
         .filter(|d| d.restored_ns.is_none_or(|at| at > event_ns))
         .map(|d| Failure::new(d.first_ns.max(event_ns), d.seen_ns < event_ns, d.restored_ns, true))
         .collect();
-    let threshold = outage::threshold_ns(flow);
+    let trip_ns = outage::median_ns(flow, Family::Service);
     outage::gaps(flow, before, By::Received, |gap| {
+        let threshold = gap.threshold_ns;
         if gap.outage_ns >= threshold && gap.to_ns > event_ns {
-            let before = ((event_ns - gap.from_ns) as f64) > threshold + flow.regular_gap_ns();
-            let restored_ns = end_of(flow, gap, threshold).or_else(|| after_pause(flow, gap.to_ns, window.to_ns));
+            let before = ((event_ns - gap.from_ns) as f64) > threshold + gap.regular_ns;
+            let restored_ns = end_of(flow, gap, trip_ns).or_else(|| after_pause(flow, gap.to_ns, window.to_ns));
             failures.push(Failure::new(gap.from_ns.max(event_ns), before, restored_ns, gap.outage_ns - error_ns >= threshold));
         }
     });
@@ -152,11 +154,13 @@ fn paused_in(flow: &Series<'_>, from_ns: i64, to_ns: i64) -> f64 {
     parts.sum::<i64>() as f64
 }
 
-/// When a gap's service was back: the sending of the item that ended it, or its arrival if it had been held back.
-fn end_of(flow: &Series<'_>, gap: Gap, threshold: f64) -> Option<i64> {
+/// When a gap's service was back: the sending of the item that ended it, or its arrival if it had been held back: it was on its way for longer than
+/// others are, ns, or was sent before the gap.
+fn end_of(flow: &Series<'_>, gap: Gap, trip_ns: i64) -> Option<i64> {
     gap.ended_by.map(|row| {
         let item = flow.item(row);
-        let held_back = item.sent_ns == NEVER || (item.done_ns - item.sent_ns) as f64 > threshold || item.sent_ns < gap.from_ns;
+        let late_ns = item.done_ns.saturating_sub(item.sent_ns).saturating_sub(trip_ns);
+        let held_back = item.sent_ns == NEVER || late_ns as f64 > gap.threshold_ns || item.sent_ns.saturating_add(trip_ns) < gap.from_ns;
         if held_back { item.done_ns } else { item.sent_ns }
     })
 }

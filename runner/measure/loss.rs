@@ -39,6 +39,8 @@ pub(super) struct Disruption {
     pub seen_ns: i64,
     /// Items lost in it.
     pub lost: u64,
+    /// From the intended start of each lost item to that of the one after it, in all, ns.
+    pub lost_ns: i64,
     /// Items sent in it whose fate was not seen.
     pub unfinished: u64,
     /// When the first item that arrived after it was sent, ns; `None`: none did.
@@ -53,6 +55,7 @@ impl Disruption {
         self.last_ns = next.last_ns;
         self.seen_ns = self.seen_ns.min(next.seen_ns);
         self.lost += next.lost;
+        self.lost_ns += next.lost_ns;
         self.unfinished += next.unfinished;
         self.restored_ns = next.restored_ns;
     }
@@ -66,16 +69,22 @@ pub(super) fn disruptions(flow: &Series<'_>, window: Window) -> Vec<Disruption> 
 
 fn of_receiver(flow: &Series<'_>, window: Window, receiver: u32) -> Vec<Disruption> {
     let (mut found, mut open): (Vec<Disruption>, Option<Disruption>) = (Vec::new(), None);
+    let mut lost_at: Option<i64> = None;
     for row in flow.rows(Order::Sent, window).iter().filter(|row| flow.is_of(**row, receiver)) {
         let item = flow.item(*row);
+        if let (Some(at), Some(now)) = (lost_at.take(), &mut open) {
+            now.lost_ns += item.intended_ns.saturating_sub(at).max(0);
+        }
         match item.outcome {
             ItemOutcome::Failed => {
+                lost_at = Some(item.intended_ns);
                 let seen = if item.done_ns == NEVER { item.sent_ns } else { item.done_ns };
                 let now = open.get_or_insert(Disruption {
                     first_ns: item.sent_ns,
                     last_ns: item.sent_ns,
                     seen_ns: seen,
                     lost: 0,
+                    lost_ns: 0,
                     unfinished: 0,
                     restored_ns: None,
                     arrived: 0,
@@ -99,6 +108,9 @@ fn of_receiver(flow: &Series<'_>, window: Window, receiver: u32) -> Vec<Disrupti
             }
             ItemOutcome::Dropped => {}
         }
+    }
+    if let (Some(at), Some(now)) = (lost_at, &mut open) {
+        now.lost_ns += flow.regular_gap_between(at, at) as i64;
     }
     found.extend(open);
     found.retain(|d| d.lost >= MIN_LOSS);

@@ -45,6 +45,10 @@ pub(super) struct Gap {
     pub to_ns: i64,
     /// The row of the item that ends it; `None`: an edge ends it.
     pub ended_by: Option<u32>,
+    /// T of it, ns.
+    pub regular_ns: f64,
+    /// The least that counts as an outage there, ns.
+    pub threshold_ns: f64,
     /// Its length less T, at least 0, ns.
     pub outage_ns: f64,
 }
@@ -63,8 +67,11 @@ pub(super) fn gaps(flow: &Series<'_>, window: Window, by: By, mut visit: impl Fn
         let mut last = if resumed || begun { piece.from_ns.saturating_add(way_ns).min(piece.to_ns) } else { piece.from_ns };
         let mut before = None;
         let mut gap = |from_ns: i64, to_ns: i64, before, ended_by| {
-            let regular = flow.regular_gap_of(piece, (before, ended_by), (from_ns, to_ns));
-            visit(Gap { from_ns, to_ns, ended_by, outage_ns: ((to_ns - from_ns) as f64 - regular).max(0.0) });
+            let regular_ns = flow.regular_gap_of(piece, (before, ended_by), (from_ns, to_ns));
+            let of_all = if flow.record.uneven { flow.regular_gap_between(from_ns, to_ns) } else { regular_ns };
+            let threshold_ns = (SHORTEST_COUNTED_GAPS * of_all).max(SHORTEST_COUNTED_NS);
+            let outage_ns = ((to_ns - from_ns) as f64 - regular_ns).max(0.0);
+            visit(Gap { from_ns, to_ns, ended_by, regular_ns, threshold_ns, outage_ns });
         };
         for row in flow.rows(order, Window { to_ns: piece.to_ns.saturating_add(1), ..piece }) {
             let at = flow.instant(order, *row);
@@ -78,19 +85,19 @@ pub(super) fn gaps(flow: &Series<'_>, window: Window, by: By, mut visit: impl Fn
 }
 
 /// How long something takes when all is well, ns: an item on its way, or a connection that is opened.
-fn median_ns(flow: &Series<'_>, family: Family) -> i64 {
+pub(super) fn median_ns(flow: &Series<'_>, family: Family) -> i64 {
     let median = flow.running().and_then(|running| flow.distribution(family, running).statistic("p50").value);
     median.map_or(0, |ns| ns as i64)
 }
 
-/// The least that counts as an outage, ns.
-pub(super) fn threshold_ns(flow: &Series<'_>) -> f64 {
-    (SHORTEST_COUNTED_GAPS * flow.regular_gap_ns()).max(SHORTEST_COUNTED_NS)
-}
-
-/// The error of one outage in a window, ns: T, the links' lateness and the program's.
+/// The error of one outage in a window, ns: the longest T there, the links' lateness and the program's.
 pub(super) fn error_ns(flow: &Series<'_>, context: &Context, window: Window) -> f64 {
     let regular = resolution_ns(flow, window);
+    regular + lateness_ns(flow, context, window, regular)
+}
+
+/// The links' and the program's lateness in a window, ns; `regular`: T.
+fn lateness_ns(flow: &Series<'_>, context: &Context, window: Window, regular: f64) -> f64 {
     let mut lag = flow.distribution(Family::Lag, window);
     if lag.len() == 0
         && let Some(running) = flow.running()
@@ -101,13 +108,14 @@ pub(super) fn error_ns(flow: &Series<'_>, context: &Context, window: Window) -> 
     let late = if at("p99") > regular { at("max") } else { at("p99") };
     let inside = context.late_entries.iter().filter(|(at, _)| *at >= window.from_ns && *at <= window.to_ns);
     let entries = inside.map(|(_, late)| *late as f64).fold(0.0, f64::max);
-    regular + context.wire_ns + late + entries
+    context.wire_ns + late + entries
 }
 
 /// The longest time in which nothing was meant to be seen, ns.
 fn resolution_ns(flow: &Series<'_>, window: Window) -> f64 {
     let pieces = if flow.record.uneven { flow.offered(window) } else { Vec::new() };
-    pieces.into_iter().map(|piece| flow.longest_intended_gap(piece)).fold(flow.regular_gap_ns(), f64::max)
+    let mean = flow.regular_gap_between(window.from_ns, window.to_ns);
+    pieces.into_iter().map(|piece| flow.longest_intended_gap(piece)).fold(mean, f64::max)
 }
 
 /// Nothing was offered: there is nothing that could have come.
@@ -127,9 +135,12 @@ pub(super) fn longest(flow: &Series<'_>, context: &Context, window: Window, by: 
         return nothing;
     }
     let mut longest: Option<Gap> = None;
-    let mut received = 0;
+    let (mut received, mut least, mut most) = (0, 0.0, 0.0);
     gaps(flow, window, by, |gap| {
         received += u64::from(gap.ended_by.is_some());
+        // Where T changes, a shorter one may be the longest in truth.
+        least = f64::max(least, gap.outage_ns - gap.regular_ns);
+        most = f64::max(most, gap.outage_ns + gap.regular_ns);
         if longest.is_none_or(|known| gap.outage_ns > known.outage_ns) {
             longest = Some(gap);
         }
@@ -137,23 +148,48 @@ pub(super) fn longest(flow: &Series<'_>, context: &Context, window: Window, by: 
     let Some(gap) = longest else { return Measured::nothing("the window is too short for an outage") };
     let dropped = flow.rows(Order::Dropped, window).len();
     let note = (dropped > 0).then(|| format!("{dropped} due transactions found no free connection and were not sent"));
-    Measured::about(gap.outage_ns, error_ns(flow, context, window), received).worst(Some((gap.outage_ns, gap.from_ns))).noted(note)
+    let mut measured = Measured::exact(gap.outage_ns, received).worst(Some((gap.outage_ns, gap.from_ns)));
+    if flow.record.intervals_ns.is_empty() {
+        (measured.below, measured.above) = (error_ns(flow, context, window), error_ns(flow, context, window));
+    } else {
+        let lateness = lateness_ns(flow, context, window, gap.regular_ns);
+        (measured.below, measured.above) = (gap.outage_ns - least + lateness, most - gap.outage_ns + lateness);
+    }
+    measured.noted(note)
 }
 
-/// The outages that count, and how many could count or not count within the error.
-fn counted(flow: &Series<'_>, context: &Context, window: Window) -> (Vec<Gap>, u64, u64, u64) {
-    let (threshold, error) = (threshold_ns(flow), error_ns(flow, context, window));
-    let (mut outages, mut doubtful, mut nearly, mut received) = (Vec::new(), 0, 0, 0);
+/// The outages that count, and those that could count or not count within the error.
+#[derive(Default)]
+struct Counted {
+    outages: Vec<Gap>,
+    /// Of them, those that perhaps do not count.
+    doubtful: u64,
+    /// Gaps that perhaps do, and as much as they would add, ns.
+    nearly: u64,
+    nearly_ns: f64,
+    /// The errors of all that count, ns.
+    error_ns: f64,
+    received: u64,
+}
+
+fn counted(flow: &Series<'_>, context: &Context, window: Window) -> Counted {
+    let (whole, changes) = (error_ns(flow, context, window), !flow.record.intervals_ns.is_empty());
+    let lateness = lateness_ns(flow, context, window, resolution_ns(flow, window));
+    let mut all = Counted::default();
     gaps(flow, window, By::Received, |gap| {
-        received += u64::from(gap.ended_by.is_some());
+        let error = if changes { gap.regular_ns + lateness } else { whole };
+        let threshold = gap.threshold_ns;
+        all.received += u64::from(gap.ended_by.is_some());
         if gap.outage_ns >= threshold {
-            doubtful += u64::from(gap.outage_ns - error < threshold);
-            outages.push(gap);
+            all.doubtful += u64::from(gap.outage_ns - error < threshold);
+            all.error_ns += error;
+            all.outages.push(gap);
         } else if gap.outage_ns + error >= threshold && gap.outage_ns > error {
-            nearly += 1;
+            all.nearly += 1;
+            all.nearly_ns += gap.outage_ns + error;
         }
     });
-    (outages, doubtful, nearly, received)
+    all
 }
 
 fn worst(outages: &[Gap]) -> Option<(f64, i64)> {
@@ -165,9 +201,9 @@ pub(super) fn count(flow: &Series<'_>, context: &Context, window: Window) -> Mea
     if let Some(nothing) = idle(flow, window) {
         return nothing;
     }
-    let (outages, doubtful, nearly, received) = counted(flow, context, window);
-    let measured = Measured::exact(outages.len() as f64, received).worst(worst(&outages));
-    Measured { below: doubtful as f64, above: nearly as f64, ..measured }
+    let all = counted(flow, context, window);
+    let measured = Measured::exact(all.outages.len() as f64, all.received).worst(worst(&all.outages));
+    Measured { below: all.doubtful as f64, above: all.nearly as f64, ..measured }
 }
 
 /// `outage.total`: the sum of the counted outages, each with its error.
@@ -175,9 +211,10 @@ pub(super) fn total(flow: &Series<'_>, context: &Context, window: Window) -> Mea
     if let Some(nothing) = idle(flow, window) {
         return nothing;
     }
-    let (outages, _, _, received) = counted(flow, context, window);
-    let sum: f64 = outages.iter().map(|gap| gap.outage_ns).sum();
-    Measured::about(sum, error_ns(flow, context, window) * outages.len() as f64, received).worst(worst(&outages))
+    let all = counted(flow, context, window);
+    let sum: f64 = all.outages.iter().map(|gap| gap.outage_ns).sum();
+    let measured = Measured::about(sum, all.error_ns, all.received).worst(worst(&all.outages));
+    Measured { above: measured.above + all.nearly_ns, ..measured }
 }
 
 /// `outage.loss.max`: the items lost in one disruption times T. Dropped items were never sent, so they are not in it. A closed loop that lost some
@@ -195,9 +232,13 @@ pub(super) fn by_loss(flow: &Series<'_>, context: &Context, window: Window) -> M
         let name = &flow.record.name;
         return Measured::nothing(format!("{name} is a closed loop, which waits while nothing comes: how many it lost tells no time"));
     }
-    let regular = flow.regular_gap_between(most.first_ns, most.last_ns);
+    // Where T changes each item has its own.
+    let changes = !flow.record.intervals_ns.is_empty();
+    let regular =
+        if changes { most.lost_ns as f64 / most.lost.max(1) as f64 } else { flow.regular_gap_between(most.first_ns, most.last_ns) };
     let outage = most.lost as f64 * regular;
-    let mut measured = Measured::about(outage, error_ns(flow, context, window), sent).worst(Some((outage, most.first_ns)));
+    let error = if changes { regular + lateness_ns(flow, context, window, regular) } else { error_ns(flow, context, window) };
+    let mut measured = Measured::about(outage, error, sent).worst(Some((outage, most.first_ns)));
     measured.above += most.unfinished as f64 * regular;
     let note = (disruptions.len() > 1).then(|| format!("the worst of {} disruptions", disruptions.len()));
     measured.noted(note)

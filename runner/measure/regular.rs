@@ -35,12 +35,14 @@ impl Series<'_> {
     /// T of a gap between two items of a stretch, by their rows; `None`: the stretch's own edge.
     pub(crate) fn regular_gap_of(&self, piece: Window, (before, after): (Option<u32>, Option<u32>), (from_ns, to_ns): (i64, i64)) -> f64 {
         let mean = self.regular_gap_between(from_ns, to_ns);
-        if !self.record.uneven {
+        if !self.record.uneven && self.record.intervals_ns.is_empty() {
             return mean;
         }
         let intended = |row: Option<u32>, edge_ns: i64| row.map_or(edge_ns, |row| self.item(row).intended_ns);
         let (one, other) = (intended(before, piece.from_ns), intended(after, piece.to_ns));
-        self.longest_intended_gap(Window { from_ns: one.min(other), to_ns: one.max(other) }).max(mean)
+        let meant = self.longest_intended_gap(Window { from_ns: one.min(other), to_ns: one.max(other) });
+        // What is told of a rate that changes is the longest of each stretch of it.
+        if self.record.uneven { meant.max(mean) } else { meant.min(mean) }
     }
 
     /// The longest time between two neighbours among a window's edges and the starts that were meant to be in it, ns.

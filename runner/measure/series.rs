@@ -47,6 +47,7 @@ pub struct Series<'a> {
     pub runs: Vec<(i64, i64)>,
     orders: [OnceCell<Vec<u32>>; ORDERS],
     pub(super) closed_loop_gap: OnceCell<f64>,
+    longest_service_ns: OnceCell<i64>,
     distributions: RefCell<Kept>,
 }
 
@@ -63,6 +64,7 @@ impl<'a> Series<'a> {
             runs,
             orders: std::array::from_fn(|_| OnceCell::new()),
             closed_loop_gap: OnceCell::new(),
+            longest_service_ns: OnceCell::new(),
             distributions: RefCell::new(Vec::new()),
         }
     }
@@ -141,6 +143,12 @@ impl<'a> Series<'a> {
             }
             rows
         })
+    }
+
+    /// The longest time from an item's sending to its end, of all that are done, ns.
+    pub(crate) fn longest_service_ns(&self) -> i64 {
+        let of = |row: &u32| self.item(*row).done_ns.saturating_sub(self.item(*row).sent_ns);
+        *self.longest_service_ns.get_or_init(|| self.all(Order::Done).iter().map(of).max().unwrap_or(0))
     }
 
     /// The rows of an order that fall into a window.

@@ -287,6 +287,64 @@ fn a_disruption_is_losses_without_recovery() {
     assert_eq!(found[0].restored_ns, Some((50 + 2 + 50 + 3 + 9 + 2) * 10 * MS));
 }
 
+/// 10/s for 1 s, then 100/s; what starts between two instants is lost.
+fn faster(lost_ns: std::ops::Range<i64>, way_ns: i64) -> FlowRecord {
+    let mut record = flow("f", 4 * S, 10 * MS);
+    record.intervals_ns = vec![(0, 100_000_000), (S, 10_000_000)];
+    let starts = (0..S).step_by(100_000_000).chain((S..4 * S).step_by(10_000_000));
+    record.items = starts.map(|at| if lost_ns.contains(&at) { lost(at, S) } else { done(at, way_ns) }).collect();
+    record.items.sort_by_key(|item| item.done_ns);
+    record
+}
+
+#[test]
+fn where_the_rate_changes_each_outage_has_the_rate_that_it_was_in() {
+    let record = faster(2 * S..2 * S + 500 * MS, MS);
+    let by_loss = whole(&record, "outage.loss.max");
+    assert_eq!((by_loss.value, by_loss.error()), (Some(500e6), 10e6), "50 items at 100/s");
+    let total = whole(&record, "outage.total");
+    assert_eq!((total.value, total.error()), (Some(500e6), 10e6));
+    let longest = whole(&record, "outage.max");
+    assert_eq!((longest.value, longest.below, longest.above), (Some(500e6), 10e6, 10e6));
+    // 200 ms are more than three regular gaps there, though not of those before.
+    let brief = faster(2 * S..2 * S + 200 * MS, MS);
+    assert_eq!((value(&brief, "outage.count"), value(&brief, "outage.total")), (Some(1.0), Some(200e6)));
+    // What was lost while it was slow lasted longer.
+    assert_eq!(value(&faster(200 * MS..700 * MS, MS), "outage.loss.max"), Some(500e6));
+}
+
+#[test]
+fn a_long_way_is_no_part_of_a_failover() {
+    let mut record = flow("f", 4 * S, 10 * MS);
+    let sent = (0..4 * S).step_by(10_000_000);
+    record.items = sent.map(|at| if (S..2 * S).contains(&at) { lost(at, S) } else { done(at, 200 * MS) }).collect();
+    record.items.sort_by_key(|item| item.done_ns);
+    let series = Series::new(&record, &[]);
+    let mut context = context();
+    context.events[0] = Some(Happening { asked_ns: S, done_ns: S + MS });
+    let failover = measure(&metric("failover_time", Some(0)), &series, &context, series.running().unwrap());
+    assert_eq!(failover.value, Some(1e9), "from the fault to the sending of what came first, whose way took 200 ms");
+}
+
+#[test]
+fn goodput_is_uncertain_by_what_a_window_cuts() {
+    let mut record = flow("f", 10 * S, 0);
+    // One after the other, 3 s each.
+    record.items = (0..3).map(|k| Item { forward_bytes: 3_000_000, back_bytes: 0, ..done(3 * S * k, 3 * S) }).collect();
+    let cut = over(&record, "goodput.forward", S, 2 * S);
+    assert_eq!((cut.value, cut.below, cut.above), (Some(0.0), 0.0, 24e6));
+    let end = over(&record, "goodput.forward", 2 * S, 4 * S);
+    assert_eq!((end.value, end.below, end.above), (Some(12e6), 12e6, 12e6));
+    // The flow's own edges cut nothing.
+    let all = whole(&record, "goodput.forward");
+    assert_eq!((all.value, all.error()), (Some(7.2e6), 0.0));
+    // What is sent one way is under way all at once, and comes one after the other.
+    record.items.iter_mut().for_each(|item| item.sent_ns = 0);
+    assert_eq!(over(&record, "goodput.forward", S, 2 * S).above, 24e6);
+    record.items.iter_mut().for_each(|item| item.back_bytes = 1);
+    assert_eq!(over(&record, "goodput.forward", S, 2 * S).above, 72e6);
+}
+
 #[test]
 fn the_failover_of_the_acceptance_scenario() {
     let record = failover();

@@ -403,6 +403,7 @@ impl Traffic {
             let watched_ns = flow.watches().then(|| turning::unpaused(&ran_ns, &paused_ns));
             let mut series = series::merge(parts, datagrams, watched_ns.as_deref());
             datagram::heed_what_was_heard(flow, &mut series);
+            frames::heed_the_last(flow, &series.items, &mut ran_ns);
             FlowSeries { ran_ns, paused_ns, intervals_ns, finished, ..series }
         });
         let mut flows: Vec<FlowSeries> = flows.collect();

@@ -16,13 +16,21 @@ use crate::plan::types::PlannedFlow;
 /// # Errors
 /// With the address, and how many ports of the range were tried.
 pub fn bind(planned: &PlannedFlow, owner: &impl AsFd, ipv6: bool, number: u32) -> io::Result<()> {
+    bind_after(planned, owner, ipv6, number, 0).map(drop)
+}
+
+/// The same, after so many ports of the range that turned out to be taken. Out: how many were tried in all.
+///
+/// # Errors
+/// As of [`bind`].
+pub fn bind_after(planned: &PlannedFlow, owner: &impl AsFd, ipv6: bool, number: u32, mut tried: u32) -> io::Result<u32> {
     if let (Some(interface), None) = (&planned.from_interface, &planned.spread_by) {
         let bound = SockRef::from(owner).bind_device(Some(interface.as_bytes()));
         bound.map_err(|error| io::Error::new(error.kind(), format!("can't leave by {interface}: {error}")))?;
     }
     let prefixes: Vec<&Prefix> = planned.source.iter().filter(|prefix| prefix.address.is_ipv6() == ipv6).collect();
     if prefixes.is_empty() && planned.ports.is_none() {
-        return Ok(());
+        return Ok(tried);
     }
     let addresses: u128 = prefixes.iter().map(|prefix| size(prefix)).fold(0, u128::saturating_add);
     let address = if prefixes.is_empty() { unspecified(ipv6) } else { nth(&prefixes, u128::from(number) % addresses) };
@@ -31,7 +39,7 @@ pub fn bind(planned: &PlannedFlow, owner: &impl AsFd, ipv6: bool, number: u32) -
         // The kernel chooses the port when it knows where to: as many as there are for each address and target. Sockets without ports know
         // no such option.
         let _ = setsockopt(owner, sockopt::IpBindAddressNoPort, &true);
-        return socket.bind(&SocketAddr::new(address, 0).into()).map_err(|error| told(&error, address, None));
+        return socket.bind(&SocketAddr::new(address, 0).into()).map(|()| tried).map_err(|error| told(&error, address, None));
     };
     // Of datagrams two sockets would have one port then.
     if socket.r#type()? == socket2::Type::STREAM {
@@ -40,14 +48,13 @@ pub fn bind(planned: &PlannedFlow, owner: &impl AsFd, ipv6: bool, number: u32) -
     let ports = u32::from(last) - u32::from(first) + 1;
     // All addresses with one port, then all with the next.
     let turn = u32::try_from(u128::from(number) / addresses.max(1)).unwrap_or(u32::MAX);
-    let mut tried = 0;
     loop {
         let offset = turn.wrapping_add(tried) % ports;
         let port = first + u16::try_from(offset).unwrap_or(0);
         tried += 1;
         match socket.bind(&SocketAddr::new(address, port).into()) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && tried < ports => {}
-            result => return result.map_err(|error| told(&error, address, Some((first, last, tried)))),
+            result => return result.map(|()| tried).map_err(|error| told(&error, address, Some((first, last, tried)))),
         }
     }
 }

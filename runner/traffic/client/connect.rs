@@ -87,16 +87,21 @@ impl Place<'_> {
 
     /// Opens a connection; `Err(None)`: it was told to give up.
     async fn connect(&self, socket: OwnedFd, open: &mut Open) -> Result<TcpStream, Option<Refusal>> {
-        let socket = socket2::Socket::from(socket);
-        let number = socket.as_raw_fd();
+        let mut socket = socket2::Socket::from(socket);
         let failed = |error: io::Error| Some(refusal(&error));
         let planned = &self.worker.shared.plan.flows[self.run.flow];
-        if let Some(options) = tcp_options::of_flow(&planned.transport) {
-            tcp_options::set(options, Streams::of(planned.transport.kind()), &SockRef::from(&socket), self.target.is_ipv6())
-                .map_err(failed)?;
+        let ports = planned.ports.map_or(1, |(first, last)| u32::from(last) - u32::from(first) + 1);
+        let mut tried = 0;
+        loop {
+            tried = self.start_from(&socket, open.number, tried).map_err(failed)?;
+            match self.connect_and_tell(&socket, open) {
+                // A connection that still ends has the port, which shows when it is known where to.
+                Err(error) if error.raw_os_error() == Some(libc::EADDRNOTAVAIL) && tried < ports => {}
+                told => break told.map_err(failed)?,
+            }
+            socket = self.run.socket(self.worker, self.target.is_ipv6()).await.map_err(failed)?.into();
         }
-        origins::bind(planned, &socket, self.target.is_ipv6(), open.number).map_err(failed)?;
-        self.connect_and_tell(&socket, open).map_err(failed)?;
+        let number = socket.as_raw_fd();
         self.worker.limit(self.control, self.worker.pacer.now_ns().saturating_add(limits::connect(planned)));
         // On a short way it is established by now, which the event loop would tell a turn later.
         let established = Streams::of(planned.transport.kind()) == Streams::Tcp && socket.peer_addr().is_ok();
@@ -127,6 +132,15 @@ impl Place<'_> {
             Ok(None) => Ok(stream),
             Ok(Some(error)) | Err(error) => Err(failed(error)),
         }
+    }
+
+    /// Sets a socket's options, and binds it where the flow says what it starts from, after so many ports that were taken. Out: ports tried in all.
+    fn start_from(&self, socket: &socket2::Socket, connection: u32, tried: u32) -> io::Result<u32> {
+        let planned = &self.worker.shared.plan.flows[self.run.flow];
+        if let Some(options) = tcp_options::of_flow(&planned.transport) {
+            tcp_options::set(options, Streams::of(planned.transport.kind()), &SockRef::from(socket), self.target.is_ipv6())?;
+        }
+        origins::bind_after(planned, socket, self.target.is_ipv6(), connection, tried)
     }
 
     /// Does the TLS handshake, if the flow has one, within the limit of the connection; `Err(None)`: it was told to give up.

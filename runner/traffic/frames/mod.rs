@@ -39,6 +39,7 @@ use std::sync::Arc;
 use scn_grammar::scenario::NodeId;
 use scn_grammar::scenario::frame::Network;
 use scn_grammar::scenario::transport::Transport;
+use scn_reports::record::flow::{Item, ItemOutcome};
 
 pub use ring::Ring;
 pub use template::Template;
@@ -57,6 +58,23 @@ pub const LIMIT_NS: i64 = 1_000_000_000;
 /// Whether a flow is one of these.
 pub fn carries(flow: &PlannedFlow) -> bool {
     flow.tool.is_none() && matches!(flow.transport, Transport::Frames(_))
+}
+
+/// A flow that has begun all that it had to begin ran until the last of it arrived, of which its sender does not hear.
+pub fn heed_the_last(flow: &PlannedFlow, items: &[Item], ran_ns: &mut [(i64, i64)]) {
+    let Some(total) = flow.load.total.filter(|_| carries(flow)) else { return };
+    for at in 0..ran_ns.len() {
+        let ((from_ns, to_ns), next) = (ran_ns[at], ran_ns.get(at + 1).map_or(i64::MAX, |next| next.0));
+        let (mut begun, mut last_ns) = (0, to_ns);
+        for item in items.iter().filter(|item| (from_ns..=to_ns).contains(&item.intended_ns)) {
+            begun += 1;
+            last_ns = if item.outcome == ItemOutcome::Done { last_ns.max(item.done_ns) } else { last_ns };
+        }
+        if begun >= total {
+            // What comes at an instant is in what ends after it.
+            ran_ns[at].1 = last_ns.saturating_add(i64::from(last_ns > to_ns)).min(next);
+        }
+    }
 }
 
 /// Whether the kernel routes what a flow sends, as packets of IPv6 (`true`) or of IPv4.

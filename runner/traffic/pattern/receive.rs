@@ -30,6 +30,7 @@ impl<S: Transport> Session<S> {
         self.listen(operation)?;
         let ns = operation.within_ns.map_or(self.response_limit(), |within| i64::try_from(within).unwrap_or(i64::MAX));
         let mut limit = Limit { ns, at_ns: None };
+        self.came = false;
         if self.program.keeps && !matches!(operation.act, Act::SendBack) {
             self.held.clear();
         }
@@ -78,6 +79,11 @@ impl<S: Transport> Session<S> {
         }
         self.wait(limit).await.map_err(|broken| self.fault(operation, broken))?;
         self.hears();
+        self.came = true;
+        if operation.within_ns.is_none() {
+            // The limit is one of each piece, not of all.
+            limit.at_ns = None;
+        }
         Ok(())
     }
 

@@ -154,6 +154,8 @@ pub struct Session<S> {
     /// Draws of this transaction that both sides make.
     shared_draws: u64,
     half_closed: bool,
+    /// Something has come in the step that receives now.
+    pub(super) came: bool,
     /// Where each step is told: the first bytes of what this one sent or took.
     pub(super) seen: String,
 }
@@ -184,6 +186,7 @@ impl<S: Transport> Session<S> {
             loops: Vec::new(),
             shared_draws: 0,
             half_closed: false,
+            came: false,
             seen: String::new(),
         }
     }
@@ -505,7 +508,12 @@ impl<S: Transport> Session<S> {
                 }
                 let limit = operation.within_ns.map_or(self.response_limit(), |within| i64::try_from(within).unwrap_or(i64::MAX));
                 let limit = scn_grammar::quantity::Quantity::new(scn_grammar::quantity::Dimension::Duration, limit);
-                let what = if seen.is_empty() { format!("nothing came within {limit}") } else { format!("no more{seen} within {limit}") };
+                let what = match (seen.is_empty(), self.came, operation.within_ns) {
+                    (false, ..) => format!("no more{seen} within {limit}"),
+                    (true, true, Some(_)) => format!("not all of it came within {limit}"),
+                    (true, true, None) => format!("the rest of it did not come: nothing within {limit}"),
+                    (true, false, _) => format!("nothing came within {limit}"),
+                };
                 (what, ConnectionEnd::Timeout)
             }
             Broken::Io(error) => {
