@@ -323,7 +323,7 @@ pub const METRICS: &[MetricRow] = &[
     flow("outage.tx.max", Duration, Interval, over(ANY), "Longest time between the sending of two items that came back, less the regular time (RFC 6414, timestamp-based, sender)."),
     flow("outage.rate.max", Duration, Interval, over(ANY).expected(), "Longest time with less than 95 % of the offered rate, in bins (RFC 6412, rate-derived)."),
     from_event("failover_time", "From the event to the sending of the first item that came back after the disruption (RFC 6414)."),
-    from_event("reversion_time", "From the restoring event to the first item that came back after the disruption (RFC 6414)."),
+    from_event("reversion_time", "From the restoring event to the sending of the first item that came back after the disruption (RFC 6414)."),
     from_event("time_to_first_loss", "From the event to the sending of the first lost item."),
     // Who answered.
     flow("backends", Count, Counter, over(SERVED), "Distinct nodes that answered."),

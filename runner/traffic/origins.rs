@@ -127,6 +127,21 @@ mod tests {
     }
 
     #[test]
+    fn ports_that_were_tried_are_passed_over() {
+        let pattern = scn_grammar::scenario::pattern::Pattern { name: String::new(), steps: Vec::new() };
+        let mut flow = crate::plan::sample::flow(scn_grammar::scenario::FlowId(0), "f", "127.0.0.1:9", pattern, Default::default());
+        let is_free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+        let free = (40_000..60_000).find(|port| is_free(*port) && is_free(port + 1)).unwrap();
+        flow.ports = Some((free, free + 1));
+        let socket = || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let (one, other) = (socket(), socket());
+        assert_eq!(bind_after(&flow, &one, false, 0, 0).unwrap(), 1);
+        assert_eq!(bind_after(&flow, &other, false, 0, 1).unwrap(), 2);
+        let port = |socket: &socket2::Socket| socket.local_addr().unwrap().as_socket().unwrap().port();
+        assert_eq!((port(&one), port(&other)), (free, free + 1));
+    }
+
+    #[test]
     fn a_prefix_stands_for_all_its_addresses() {
         assert_eq!(all(&["10.0.0.6/30"], 4), ["10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.7"]);
         assert_eq!(all(&["10.0.0.9/32", "10.1.0.0/31"], 3), ["10.0.0.9", "10.1.0.0", "10.1.0.1"]);

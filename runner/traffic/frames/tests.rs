@@ -2,6 +2,7 @@
 
 use scn_grammar::scenario::frame::Frame;
 use scn_grammar::scenario::transport::Transport;
+use scn_reports::record::flow::{Item, ItemOutcome};
 
 use super::mark::{MARK, Whose};
 use super::template::Template;
@@ -42,6 +43,33 @@ fn template_of(plan: &Plan) -> Template {
     let flow = &plan.flows[0];
     let (from, (_, to)) = (ends::from(plan, flow), ends::to(plan, flow));
     headers::template(frame_of(plan), (&from, &to), "a", Whose { run: 0x0102_0304, flow: 0 }, Key::of_seed(1))
+}
+
+#[test]
+fn a_flow_that_sent_all_ran_until_the_last_arrived() {
+    let plan = plan("ipv4 { ttl 9 }");
+    let item = |at_ns: i64, outcome| Item {
+        intended_ns: at_ns,
+        sent_ns: at_ns,
+        done_ns: at_ns + 200,
+        lag_ns: 0,
+        connection: 0,
+        backend: 1,
+        outcome,
+        status: 0,
+        forward_bytes: 64,
+        back_bytes: 0,
+    };
+    let mut items: Vec<Item> = (0..9).map(|at| item(10 * at, ItemOutcome::Done)).collect();
+    let ran = |items: &[Item], mut ran_ns: Vec<(i64, i64)>| {
+        super::heed_the_last(&plan.flows[0], items, &mut ran_ns);
+        ran_ns
+    };
+    assert_eq!(ran(&items, vec![(0, 80)]), [(0, 281)]);
+    assert_eq!(ran(&items, vec![(0, 80), (100, 120)]), [(0, 100), (100, 120)], "not beyond its next start");
+    items[8].outcome = ItemOutcome::Failed;
+    assert_eq!(ran(&items, vec![(0, 80)]), [(0, 271)]);
+    assert_eq!(ran(&items[..8], vec![(0, 75)]), [(0, 75)], "it was stopped");
 }
 
 /// The frames of the first items.

@@ -24,6 +24,27 @@ async fn an_answer_is_awaited_as_long_as_the_flow_says() {
 }
 
 #[tokio::test]
+async fn a_limit_is_one_of_each_piece_and_within_one_of_all() {
+    use std::io::{Read, Write};
+    // It takes 1.2 s in all, 100 ms a piece.
+    for (within, told) in [("", None), ("within 300ms", Some("not all of it came within 300ms"))] {
+        let plan = planned(&format!(
+            "pattern long {{\n client sends \"go\\n\"\n client expects 1200B {within}\n}}
+             flow f from client to server {{ over tcp  pattern long  total 1  timeout {{ response 1s }} }}"
+        ));
+        serve_on(plan.flows[0].target.port(), |mut stream| {
+            let _ = stream.read(&mut [0; 8]);
+            for _ in 0..12 {
+                std::thread::sleep(Duration::from_millis(100));
+                let _ = stream.write_all(&[7; 100]);
+            }
+        });
+        let series = series_of(Plan { listeners: Vec::new(), ..plan }).await;
+        assert_eq!(failures(&series).first().map(|(_, what)| *what), told);
+    }
+}
+
+#[tokio::test]
 async fn a_quiet_connection_has_broken() {
     for over in ["tcp", "http"] {
         // In a transaction.
